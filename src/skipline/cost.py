@@ -1,0 +1,192 @@
+"""What a network costs, for one image: parameters, multiply-adds, activations kept for the backward pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import prod
+
+from skipline.spec import BlockPlan, Network, Step, unfold
+from skipline.spec.check import require_count
+from skipline.spec.layers import (
+    Activate,
+    Conv,
+    Dropout,
+    GlobalAverage,
+    Layer,
+    Linear,
+    Normalise,
+    PadChannels,
+    Pool,
+    Subsample,
+)
+
+Shape = tuple[int, ...]
+"""(C, H, W) of a feature map, (C) of a vector."""
+
+_KEPT_AS_INPUT = ("leaky_relu", "elu", "gelu", "silu")  # PyTorch's derivatives of these read the input,
+_KEPT_AS_OUTPUT = ("relu", "tanh")  # and of these the output (tools/autograd/derivatives.yaml); the identity's neither
+
+
+@dataclass(frozen=True, slots=True)
+class StepCost:
+    """One step of the plan: its output's shape, its weights, its multiply-adds."""
+
+    name: str
+    shape: Shape
+    parameters: int
+    macs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """The cost of one image's pass through a network.
+
+    `macs` are the multiply-adds of the convolutions and the classifier (one MAC is two FLOP); norms, activations,
+    additions and biases are not counted. `activation_elements` is the number of elements of the distinct tensors that
+    PyTorch's autograd keeps for the backward pass of a training step, masks of dropouts among them; times 4 it is
+    bytes in fp32, times 2 in bf16. `index_elements` are the int64 positions that a max-pool keeps besides.
+    """
+
+    parameters: int
+    macs: int
+    training_macs: int
+    activation_elements: int
+    index_elements: int
+    steps: tuple[StepCost, ...]
+
+
+def cost(network: Network, *, image_size: int) -> Cost:
+    """The cost of `network` for one square image of `image_size` pixels a side.
+
+    `training_macs` is 3 × `macs` less the first convolution's: the backward pass has two products for each one of the
+    forward pass, but the images need no gradient. What is kept follows PyTorch's derivatives: a convolution, a norm,
+    a linear layer and a pool keep their input; a ReLU and a tanh their output, the other activations their input; an
+    addition, a mean, a padding and a constant factor nothing; a dropout its mask; a gate σ(a), 1 − σ(a) and what they
+    multiply. A tensor that two of them keep is one tensor. Raises `SpecError` for an image without pixels.
+    """
+    require_count("cost", "image_size", image_size)
+    plan = unfold(network)
+    fold = _Fold()
+    x = fold.run(plan.stem, _Signal("image", (network.in_channels, image_size, image_size)))
+    for block in plan.blocks:
+        x = fold.block(block, x)
+    fold.run(plan.head, x)
+    macs = sum(step.macs for step in fold.steps)
+    return Cost(
+        parameters=sum(step.parameters for step in fold.steps),
+        macs=macs,
+        training_macs=3 * macs - fold.steps[0].macs,
+        activation_elements=sum(fold.kept.values()),
+        index_elements=fold.index_elements,
+        steps=tuple(fold.steps),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Signal:
+    """A tensor on its way: the step that made it, and its shape."""
+
+    name: str
+    shape: Shape
+
+
+class _Fold:
+    """Runs shapes through a plan and books what it meets."""
+
+    def __init__(self) -> None:
+        self.steps: list[StepCost] = []
+        self.kept: dict[str, int] = {}  # name of the tensor → its elements
+        self.index_elements = 0
+
+    def run(self, steps: Iterable[Step], x: _Signal) -> _Signal:
+        """The signal behind `steps`."""
+        for step in steps:
+            x = self._step(step, x)
+        return x
+
+    def block(self, block: BlockPlan, x: _Signal) -> _Signal:
+        """The signal behind `block`."""
+        h = self.run(block.entry, x)
+        f = self.run(block.branch, h)
+        if not block.is_residual:
+            return self.run(block.out, f)
+        s = self.run(block.shortcut, h if block.shortcut_reads_entry else x)
+        assert f.shape == s.shape, f"{block.name}: the branch gives {f.shape}, the shortcut {s.shape}"
+        if block.gate_step is not None:
+            gate = self._step(block.gate_step, x)
+            self._keep(_Signal(f"{gate.name}.closed", gate.shape), s)
+            if block.gate == "exclusive":
+                self._keep(_Signal(f"{gate.name}.open", gate.shape), f)
+        return self.run(block.out, _Signal(f"{block.name}.sum", f.shape))
+
+    def _step(self, step: Step, x: _Signal) -> _Signal:
+        layer = step.layer
+        if isinstance(layer, Activate) and layer.activation.kind == "identity":
+            y = x  # the same tensor, under the name it has
+        else:
+            y = _Signal(step.name, _shape_behind(layer, x.shape))
+        match layer:
+            case Conv() | Normalise() | Linear() | Pool():
+                self._keep(x)
+            case Activate(activation) if activation.kind in _KEPT_AS_INPUT:
+                self._keep(x)
+            case Activate(activation) if activation.kind in _KEPT_AS_OUTPUT:
+                self._keep(y)
+            case Dropout():
+                self._keep(_Signal(f"{step.name}.mask", y.shape))
+        if isinstance(layer, Pool) and layer.kind == "max":
+            self.index_elements += prod(y.shape)
+        self.steps.append(StepCost(step.name, y.shape, _parameters(layer), _macs(layer, y.shape)))
+        return y
+
+    def _keep(self, *signals: _Signal) -> None:
+        for signal in signals:
+            self.kept[signal.name] = prod(signal.shape)
+
+
+def _shape_behind(layer: Layer, shape: Shape) -> Shape:
+    match layer:
+        case Conv():
+            return (layer.out_channels, *_shrunk(shape, layer.stride))
+        case Pool(stride=stride) | Subsample(stride):
+            return (shape[0], *_shrunk(shape, stride))
+        case PadChannels(before, after):
+            return (before + shape[0] + after, *shape[1:])
+        case GlobalAverage():
+            return shape[:1]
+        case Linear():
+            return (layer.out_features,)
+        case _:
+            return shape
+
+
+def _shrunk(shape: Shape, stride: int) -> tuple[int, ...]:
+    """⌈side / stride⌉: every window here is padded so that only the stride shrinks the image."""
+    return tuple(-(-side // stride) for side in shape[1:])
+
+
+def _parameters(layer: Layer) -> int:
+    match layer:
+        case Conv():
+            return _weights(layer) + (layer.out_channels if layer.bias else 0)
+        case Normalise():
+            return 2 * layer.channels
+        case Linear():
+            return (layer.in_features + 1) * layer.out_features
+        case _:
+            return 0
+
+
+def _macs(layer: Layer, shape: Shape) -> int:
+    match layer:
+        case Conv():
+            return _weights(layer) * prod(shape[1:])
+        case Linear():
+            return layer.in_features * layer.out_features
+        case _:
+            return 0
+
+
+def _weights(conv: Conv) -> int:
+    return conv.in_channels // conv.groups * conv.out_channels * conv.kernel**2

@@ -1,0 +1,33 @@
+"""Images to learn from: the data sets, their preprocessing and augmentation, and the order they are seen in."""
+
+from __future__ import annotations
+
+from skipline.data.augment import Augment, cutout, flip, mixup, pad_crop
+from skipline.data.batch import Batch, draw_batch, epoch_batches
+from skipline.data.dataset import Dataset
+from skipline.data.error import DataError
+from skipline.data.image_set import ImageSet
+from skipline.data.order import batch_indices, epoch_order
+from skipline.data.preprocess import Preprocess, fit_preprocess, normalise
+from skipline.data.source import load, source_names
+
+__all__ = [
+    "Augment",
+    "Batch",
+    "DataError",
+    "Dataset",
+    "ImageSet",
+    "Preprocess",
+    "batch_indices",
+    "cutout",
+    "draw_batch",
+    "epoch_batches",
+    "epoch_order",
+    "fit_preprocess",
+    "flip",
+    "load",
+    "mixup",
+    "normalise",
+    "pad_crop",
+    "source_names",
+]

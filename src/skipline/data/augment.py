@@ -1,0 +1,119 @@
+"""Augmentation: random changes of training images, as pure batched functions of (images, generator).
+
+The generator is a CPU one and every draw is made on the CPU, so that a run draws the same on any device. Images are
+(N, C, H, W) and each has draws of its own. New pixels are 0: after ``normalise`` that is the mean colour, which is what
+He et al. 2015 (arXiv 1512.03385, section 4.2) pad with, for they subtract the mean first; on raw uint8 it is black.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+@dataclass(frozen=True)
+class Augment:
+    """Which augmentations a run uses, applied in this order; at its default each is off.
+
+    ``pad``: pixels of padding for ``pad_crop``. ``flip``: whether half of the images are mirrored. ``cutout``: side of
+    the square that is cut out, in pixels. ``mixup``: the alpha of ``mixup``. Raises ValueError where one is negative.
+    """
+
+    pad: int = 0
+    flip: bool = False
+    cutout: int = 0
+    mixup: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check_pixels("pad", self.pad)
+        _check_pixels("cutout", self.cutout)
+        if not isinstance(self.flip, bool):
+            raise ValueError(f"flip must be true or false; got {self.flip!r}.")
+        if self.mixup != 0:
+            _check_alpha(self.mixup)
+
+
+def pad_crop(images: Tensor, pad: int, *, generator: torch.Generator) -> Tensor:
+    """A random (H, W) window of each image padded by ``pad`` pixels of 0 on every side (He et al. 2015, section 4.2).
+
+    The (2 pad + 1)^2 windows are equally likely. Any dtype; contiguous (N, C, H, W) out. Raises ValueError for pad < 0.
+    """
+    _check_pixels("pad", pad)
+    num_images, _, height, width = images.shape
+    offsets = torch.randint(0, 2 * pad + 1, (2, num_images), generator=generator).to(images.device)
+    # A view of all windows, (N, C, 2 pad + 1, 2 pad + 1, H, W), from which one a picture is copied.
+    windows = functional.pad(images, (pad, pad, pad, pad)).unfold(2, height, 1).unfold(3, width, 1)
+    return windows[torch.arange(num_images, device=images.device), :, offsets[0], offsets[1]]
+
+
+def flip(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Each image mirrored left to right with probability 1/2. Any dtype."""
+    mirrored = (torch.rand(len(images), generator=generator) < 0.5).to(images.device)
+    return torch.where(mirrored[:, None, None, None], images.flip(3), images)
+
+
+def cutout(images: Tensor, size: int, *, generator: torch.Generator) -> Tensor:
+    """A square of ``size`` x ``size`` pixels of each image set to 0 (DeVries & Taylor 2017, arXiv 1708.04552).
+
+    The centre is uniform over the pixels of the image and the square is clipped at the border, so that less is cut
+    there, as in the paper. Rows y - size // 2 to y - size // 2 + size - 1 of a centre y; columns alike. Any dtype.
+    Raises ValueError for size < 0.
+    """
+    _check_pixels("cutout", size)
+    num_images, _, height, width = images.shape
+    rows = _span(height, size, num_images, generator).to(images.device)
+    columns = _span(width, size, num_images, generator).to(images.device)
+    return images.masked_fill(rows[:, None, :, None] & columns[:, None, None, :], 0)
+
+
+def mixup(images: Tensor, targets: Tensor, *, alpha: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Each image and its target mixed with those of another of the batch (Zhang et al. 2018, arXiv 1710.09412, eq. 1).
+
+    x_i <- lam_i x_i + (1 - lam_i) x_p(i) and the same for the targets; p a random permutation of the batch, lam_i ~
+    Beta(alpha, alpha) drawn for each image (the authors' code draws one for the batch). Images are float (N, C, H, W),
+    targets float (N, K) whose rows sum to 1; so do those returned. Raises ValueError for alpha <= 0.
+    """
+    _check_alpha(alpha)
+    partners = torch.randperm(len(images), generator=generator).to(images.device)
+    shares = _symmetric_beta(alpha, len(images), generator).to(images)
+    mixed_images = torch.lerp(images[partners], images, shares[:, None, None, None])
+    mixed_targets = torch.lerp(targets[partners], targets, shares.to(targets)[:, None])
+    return mixed_images, mixed_targets
+
+
+def _span(length: int, size: int, num_images: int, generator: torch.Generator) -> Tensor:
+    """For each image, which of ``length`` positions lie within ``size`` of them about a random centre: bool (N, L)."""
+    starts = torch.randint(0, length, (num_images, 1), generator=generator) - size // 2
+    positions = torch.arange(length)
+    return (positions >= starts) & (positions < starts + size)
+
+
+def _symmetric_beta(alpha: float, num_draws: int, generator: torch.Generator) -> Tensor:
+    """Draws from Beta(alpha, alpha): float64 (num_draws,), exact for every alpha > 0.
+
+    If T is Student's t with 2 alpha degrees of freedom, 1/2 + T / (2 sqrt(2 alpha + T^2)) is Beta(alpha, alpha); T
+    comes from two uniforms by the polar method, T^2 = 2 alpha (U^(-1/alpha) - 1) cos^2(2 pi V) (Bailey 1994, Math.
+    Comp. 62). Written with r = 1 / (U^(-1/alpha) - 1), so that a small alpha does not overflow.
+    """
+    uniform, turn = torch.rand(2, num_draws, dtype=torch.float64, generator=generator)
+    power = uniform ** (1 / alpha)
+    ratio = power / (1 - power)
+    cosine = torch.cos(2 * math.pi * turn)
+    return (1 + cosine / torch.sqrt(cosine**2 + ratio)) / 2
+
+
+def _check_pixels(name: str, value: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError(f"{name} must be a whole number of pixels, 0 (off) or more; got {value!r}.")
+
+
+def _check_alpha(alpha: float) -> None:
+    if isinstance(alpha, bool) or not isinstance(alpha, (int, float)) or not 0 < alpha < math.inf:
+        raise ValueError(
+            f"mixup must be a finite number above 0, the alpha of Beta(alpha, alpha) "
+            f"(0.1 to 0.4 in the paper); got {alpha!r}."
+        )

@@ -1,0 +1,7 @@
+"""The one exception of this package."""
+
+from __future__ import annotations
+
+
+class DataError(ValueError):
+    """Data that cannot be used: the message names the file or the argument, what was expected and what was found."""

@@ -1,0 +1,50 @@
+"""A set of labelled images, held whole as uint8 on one device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from skipline.data.error import DataError
+
+
+@dataclass(frozen=True, eq=False)
+class ImageSet:
+    """Images and their classes, in the order of the files they came from.
+
+    ``images``: uint8 (N, C, H, W). ``labels``: int64 (N,), each at least 0. Both on one device. N, C, H, W >= 1.
+    Raises DataError where that does not hold.
+    """
+
+    images: Tensor
+    labels: Tensor
+
+    def __post_init__(self) -> None:
+        images, labels = self.images, self.labels
+        if images.dtype != torch.uint8 or images.ndim != 4 or images.numel() == 0:
+            raise DataError(
+                f"images must be uint8 of shape (N, C, H, W), none of them 0; got {_form(images)}. "
+                "Keep raw pixels 0..255 here; normalise() turns them into floats."
+            )
+        if labels.dtype != torch.int64 or labels.ndim != 1:
+            raise DataError(f"labels must be int64 of shape (N,); got {_form(labels)}.")
+        if len(labels) != len(images):
+            raise DataError(f"{len(images)} images but {len(labels)} labels; each image needs one label.")
+        if labels.device != images.device:
+            raise DataError(f"images are on {images.device} and labels on {labels.device}; put both on one device.")
+        lowest = int(labels.min())
+        if lowest < 0:
+            raise DataError(f"labels must be class numbers from 0; the lowest is {lowest}.")
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def to(self, device: torch.device | str) -> ImageSet:
+        """The same set on ``device``."""
+        return ImageSet(self.images.to(device), self.labels.to(device))
+
+
+def _form(tensor: Tensor) -> str:
+    return f"{str(tensor.dtype).removeprefix('torch.')} of shape {tuple(tensor.shape)}"

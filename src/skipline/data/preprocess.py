@@ -1,0 +1,100 @@
+"""Preprocessing: the channel means and deviations that go with a model wherever it goes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from skipline.data.error import DataError
+from skipline.data.image_set import ImageSet
+
+_FORMAT = "skipline.preprocess"
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Preprocess:
+    """x -> (x - mean_c) / std_c for each channel c, in units of raw pixel values (0..255; 0..16 for the digits).
+
+    Raises DataError where the two differ in length, are empty, not finite, or a deviation is not above 0.
+    """
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.mean) != len(self.std) or not self.mean:
+            raise DataError(
+                f"preprocess needs one mean and one std a channel; got {len(self.mean)} means and {len(self.std)} stds."
+            )
+        for name, values in (("mean", self.mean), ("std", self.std)):
+            for channel, value in enumerate(values):
+                if not math.isfinite(value):
+                    raise DataError(f"preprocess {name} of channel {channel} must be a finite number; got {value}.")
+        for channel, value in enumerate(self.std):
+            if value <= 0:
+                raise DataError(
+                    f"preprocess std of channel {channel} must be above 0; got {value}. "
+                    "A channel that never changes carries nothing: leave it out."
+                )
+
+    def to_json(self) -> dict[str, object]:
+        """The content of ``preprocess.json``."""
+        return {"format": _FORMAT, "version": _VERSION, "mean": list(self.mean), "std": list(self.std)}
+
+    @classmethod
+    def from_json(cls, content: object) -> Preprocess:
+        """What ``to_json`` gave. Raises DataError where the content is of another form."""
+        if not isinstance(content, dict) or content.get("format") != _FORMAT:
+            found = content.get("format") if isinstance(content, dict) else type(content).__name__
+            raise DataError(f"preprocess: expected a JSON object with format {_FORMAT!r}; found {found!r}.")
+        if content.get("version") != _VERSION:
+            raise DataError(
+                f"preprocess: version {content.get('version')!r} is not readable here; expected {_VERSION}. "
+                "A newer skipline wrote it: update skipline."
+            )
+        keys = {"format", "version", "mean", "std"}
+        if content.keys() != keys:
+            raise DataError(f"preprocess: expected the keys {sorted(keys)}; found {sorted(map(str, content))}.")
+        return cls(mean=_floats(content["mean"], "mean"), std=_floats(content["std"], "std"))
+
+
+def fit_preprocess(train: ImageSet) -> Preprocess:
+    """Mean and population deviation of every channel, over all pixels of all images.
+
+    Exact: from the integer counts of the 256 pixel values. Raises DataError for a channel that never changes.
+    """
+    means, stds = [], []
+    values = torch.arange(256, dtype=torch.float64)
+    for channel in range(train.images.shape[1]):
+        # One transfer of 256 counts a channel, whatever the size of the set.
+        counts = torch.bincount(train.images[:, channel].flatten(), minlength=256).cpu().double()
+        mean = (counts @ values / counts.sum()).item()
+        means.append(mean)
+        stds.append(math.sqrt((counts @ (values - mean) ** 2 / counts.sum()).item()))
+    return Preprocess(tuple(means), tuple(stds))
+
+
+def normalise(images: Tensor, preprocess: Preprocess) -> Tensor:
+    """(images - mean) / std by channel: uint8 (N, C, H, W) -> float32 (N, C, H, W) on the same device.
+
+    Raises DataError where the number of channels differs from that of ``preprocess``.
+    """
+    num_channels = len(preprocess.mean)
+    if images.ndim != 4 or images.shape[1] != num_channels:
+        raise DataError(
+            f"images of shape {tuple(images.shape)} do not fit a preprocess of {num_channels} channel(s): "
+            f"expected (N, {num_channels}, H, W)."
+        )
+    mean = torch.tensor(preprocess.mean, dtype=torch.float32, device=images.device).view(1, -1, 1, 1)
+    std = torch.tensor(preprocess.std, dtype=torch.float32, device=images.device).view(1, -1, 1, 1)
+    return (images - mean).div_(std)
+
+
+def _floats(values: object, name: str) -> tuple[float, ...]:
+    if isinstance(values, list) and all(type(value) in (int, float) for value in values):
+        return tuple(float(value) for value in values)
+    raise DataError(f"preprocess: {name} must be a list of numbers, one a channel; found {values!r}.")

@@ -1,0 +1,68 @@
+"""Weights for a network: in place, or together with the modules."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import nn
+
+from skipline.init.scheme import Place, Scheme
+from skipline.init.schemes import HE_FAN_OUT_NORMAL
+from skipline.nn import ResidualNet, assemble
+from skipline.seeds import split_seed
+from skipline.spec import Network, unfold
+from skipline.spec.layers import Conv, Layer, Linear, Normalise
+
+
+def build(network: Network, *, seed: int = 0, scheme: Scheme = HE_FAN_OUT_NORMAL) -> ResidualNet:
+    """The modules of `network` on the CPU, in fp32, started by `scheme` from `seed`.
+
+    The default is He et al.'s normal rule with fan-out, as in their published code and torchvision's; norms at γ = 1,
+    β = 0; the classifier at PyTorch's U(±1/√fan_in). Raises `InitError` where `scheme` cannot start `network`.
+    """
+    net = assemble(network)
+    initialise(net, scheme=scheme, seed=seed)
+    return net
+
+
+def initialise(net: ResidualNet, *, scheme: Scheme, seed: int) -> None:
+    """Fill every parameter of `net` by `scheme`, and reset every running statistic to mean 0 and variance 1.
+
+    Each layer has its own stream, `split_seed(seed, "init", step name)`, drawn on the CPU in fp32: its weights depend
+    neither on the other layers nor on the device. Raises `InitError` where `scheme` cannot start the network.
+    """
+    scheme.requires(net.network)
+    for step in unfold(net.network).steps():
+        kind = _kind(step.layer)
+        if kind is None:
+            continue
+        generator = torch.Generator().manual_seed(split_seed(seed, "init", step.name))
+        place = Place(step, net.network)
+        module = net.get_submodule(step.name)
+        for name, parameter in module.named_parameters():
+            start = torch.empty(parameter.shape, dtype=torch.float32, device="cpu")
+            scheme.rule(step.role, f"{kind}.{name}")(start, place, generator)
+            with torch.no_grad():
+                parameter.copy_(start)
+        _reset_statistics(module)
+
+
+def _kind(layer: Layer) -> Literal["conv", "norm", "linear"] | None:
+    match layer:
+        case Conv():
+            return "conv"
+        case Normalise():
+            return "norm"
+        case Linear():
+            return "linear"
+        case _:
+            return None
+
+
+def _reset_statistics(module: nn.Module) -> None:
+    if isinstance(module, nn.BatchNorm2d):
+        assert module.running_mean is not None
+        assert module.running_var is not None
+        module.running_mean.zero_()
+        module.running_var.fill_(1.0)

@@ -1,0 +1,68 @@
+"""The rules that schemes are made of: each fills one tensor from its place."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from torch import Generator, Tensor
+
+from skipline.init import draws
+from skipline.init.fans import centre_taps, matrices
+from skipline.init.scheme import Place, Rule
+
+Variance = Callable[[Place], float]
+
+
+def normal(variance: Variance) -> Rule:
+    """Independent N(0, variance)."""
+
+    def fill(tensor: Tensor, place: Place, generator: Generator) -> None:
+        draws.normal(tensor, math.sqrt(variance(place)), generator)
+
+    return fill
+
+
+def uniform(variance: Variance) -> Rule:
+    """Independent and uniform around 0 with this variance."""
+
+    def fill(tensor: Tensor, place: Place, generator: Generator) -> None:
+        draws.uniform(tensor, math.sqrt(variance(place)), generator)
+
+    return fill
+
+
+def constant(value: float) -> Rule:
+    """Every number is `value`."""
+
+    def fill(tensor: Tensor, _place: Place, _generator: Generator) -> None:
+        tensor.fill_(value)
+
+    return fill
+
+
+def identity(alpha: float) -> Rule:
+    """αI at the centre tap, in each group."""
+
+    def fill(tensor: Tensor, place: Place, _generator: Generator) -> None:
+        tensor.zero_()
+        draws.identity(centre_taps(tensor, place.layer), alpha)
+
+    return fill
+
+
+def orthogonal(tensor: Tensor, place: Place, generator: Generator) -> None:
+    """The activation's gain times a random orthogonal matrix, in each group."""
+    draws.orthogonal(matrices(tensor, place.layer), place.gain, generator)
+
+
+def zero_unless_norm_follows(rule: Rule) -> Rule:
+    """0 for a convolution that ends its branch; `rule` for one with a norm behind it, which can be zero instead."""
+
+    def fill(tensor: Tensor, place: Place, generator: Generator) -> None:
+        if place.norm_ends_branch:
+            rule(tensor, place, generator)
+        else:
+            tensor.zero_()
+
+    return fill

@@ -1,0 +1,8 @@
+"""Modules from a description: `assemble` folds over the plan, and every step's and site's name is a module path."""
+
+from __future__ import annotations
+
+from skipline.nn.dropout import seed_dropout
+from skipline.nn.net import ResidualNet, assemble
+
+__all__ = ["ResidualNet", "assemble", "seed_dropout"]

@@ -1,0 +1,101 @@
+"""One block, as a figure of the paper draws it: entry, branch, shortcut, sum, out."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from skipline.nn.layers import module_of
+from skipline.spec import BlockPlan, Step
+
+
+def chain(steps: Iterable[Step]) -> nn.Sequential:
+    """The layers of `steps` one after another, each under the last part of its name; no steps: the identity."""
+    return nn.Sequential(OrderedDict((step.name.rsplit(".", 1)[1], module_of(step.layer)) for step in steps))
+
+
+def block_of(plan: BlockPlan) -> nn.Module:
+    """The module of one block."""
+    if not plan.is_residual:
+        return PlainBlock(plan)
+    return ResidualBlock(plan) if plan.gate_step is None else GatedBlock(plan)
+
+
+class PlainBlock(nn.Module):
+    """`y = out(branch(x))`."""
+
+    def __init__(self, plan: BlockPlan) -> None:
+        super().__init__()
+        self.branch = chain(plan.branch)
+        self.out = chain(plan.out)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) → (N, C', H', W')."""
+        return self.out(self.branch(x))
+
+
+class ResidualBlock(nn.Module):
+    """`y = out(branch(h) + shortcut(x))` with `h = entry(x)`, or `shortcut(h)` where the two share the entry."""
+
+    def __init__(self, plan: BlockPlan) -> None:
+        super().__init__()
+        self.shortcut_reads_entry = plan.shortcut_reads_entry
+        self.entry = chain(plan.entry)
+        self.branch = chain(plan.branch)
+        self.shortcut = chain(plan.shortcut)
+        self.sum = Add()
+        self.out = chain(plan.out)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) → (N, C', H', W')."""
+        h = self.entry(x)
+        shortcut = self.shortcut(h if self.shortcut_reads_entry else x)
+        return self.out(self.sum(self.branch(h), shortcut))
+
+
+class GatedBlock(nn.Module):
+    """A residual block whose sum is weighed by `g = sigmoid(gate(x))` (arXiv 1603.05027, section 3.1)."""
+
+    def __init__(self, plan: BlockPlan) -> None:
+        super().__init__()
+        assert plan.gate_step is not None
+        self.shortcut_reads_entry = plan.shortcut_reads_entry
+        self.entry = chain(plan.entry)
+        self.branch = chain(plan.branch)
+        self.shortcut = chain(plan.shortcut)
+        self.gate = module_of(plan.gate_step.layer)
+        self.sum = ExclusiveAdd() if plan.gate == "exclusive" else ShortcutGatedAdd()
+        self.out = chain(plan.out)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) → (N, C', H', W')."""
+        h = self.entry(x)
+        shortcut = self.shortcut(h if self.shortcut_reads_entry else x)
+        return self.out(self.sum(self.branch(h), shortcut, self.gate(x)))
+
+
+class Add(nn.Module):
+    """`f + s`."""
+
+    def forward(self, branch: Tensor, shortcut: Tensor) -> Tensor:
+        """Two of (N, C, H, W) → (N, C, H, W)."""
+        return branch + shortcut
+
+
+class ShortcutGatedAdd(nn.Module):
+    """`f + (1 − σ(a)) s`."""
+
+    def forward(self, branch: Tensor, shortcut: Tensor, gate: Tensor) -> Tensor:
+        """Three of (N, C, H, W) → (N, C, H, W)."""
+        return branch + torch.sigmoid(-gate) * shortcut
+
+
+class ExclusiveAdd(nn.Module):
+    """`σ(a) f + (1 − σ(a)) s`."""
+
+    def forward(self, branch: Tensor, shortcut: Tensor, gate: Tensor) -> Tensor:
+        """Three of (N, C, H, W) → (N, C, H, W)."""
+        return torch.sigmoid(gate) * branch + torch.sigmoid(-gate) * shortcut

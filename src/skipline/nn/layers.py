@@ -1,0 +1,144 @@
+"""One module for each primitive layer of a plan."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import pad
+
+from skipline.nn.dropout import SeededDropout
+from skipline.spec.layers import (
+    Activate,
+    Activation,
+    Conv,
+    Dropout,
+    GlobalAverage,
+    Layer,
+    Linear,
+    Normalise,
+    PadChannels,
+    Pool,
+    Scale,
+    Subsample,
+)
+
+BATCH_MOMENTUM = 0.1  # weight of the newest batch in BatchNorm's running statistics; PyTorch's and torchvision's value
+
+
+def module_of(layer: Layer) -> nn.Module:
+    """The module that computes `layer`; its weights are PyTorch's own until someone sets them."""
+    match layer:
+        case Conv():
+            return nn.Conv2d(
+                layer.in_channels,
+                layer.out_channels,
+                layer.kernel,
+                stride=layer.stride,
+                padding=layer.padding,
+                dilation=layer.dilation,
+                groups=layer.groups,
+                bias=layer.bias,
+                dtype=torch.float32,
+            )
+        case Normalise():
+            return _norm(layer)
+        case Activate(activation):
+            return _activation(activation)
+        case Pool("max"):
+            return nn.MaxPool2d(layer.kernel, layer.stride, layer.padding, ceil_mode=layer.ceil)
+        case Pool("average"):
+            return nn.AvgPool2d(
+                layer.kernel, layer.stride, layer.padding, ceil_mode=layer.ceil, count_include_pad=False
+            )
+        case GlobalAverage():
+            return GlobalMean()
+        case Subsample(stride):
+            return Stride(stride)
+        case PadChannels(before, after):
+            return ZeroChannels(before, after)
+        case Scale(factor):
+            return Multiply(factor)
+        case Dropout(rate):
+            return SeededDropout(rate)
+        case Linear():
+            return nn.Linear(layer.in_features, layer.out_features, dtype=torch.float32)
+        case _:
+            raise AssertionError(f"no module for {layer}")
+
+
+class GlobalMean(nn.Module):
+    """The mean over all pixels: (N, C, H, W) → (N, C)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) → (N, C)."""
+        return x.mean(dim=(2, 3))
+
+
+class Stride(nn.Module):
+    """Every `stride`-th pixel in both directions, from the first."""
+
+    def __init__(self, stride: int) -> None:
+        super().__init__()
+        self.stride = stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) → (N, C, ⌈H/stride⌉, ⌈W/stride⌉)."""
+        return x[:, :, :: self.stride, :: self.stride]
+
+
+class ZeroChannels(nn.Module):
+    """`before` channels of zeros in front and `after` behind."""
+
+    def __init__(self, before: int, after: int) -> None:
+        super().__init__()
+        self.before = before
+        self.after = after
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) → (N, before + C + after, H, W)."""
+        return pad(x, (0, 0, 0, 0, self.before, self.after))
+
+
+class Multiply(nn.Module):
+    """`y = factor · x`."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(…) → (…)."""
+        return self.factor * x
+
+
+def _norm(layer: Normalise) -> nn.Module:
+    norm = layer.norm
+    match norm.kind:
+        case "batch":
+            module = nn.BatchNorm2d(layer.channels, norm.epsilon, BATCH_MOMENTUM, dtype=torch.float32)
+            module.num_batches_tracked = None  # unused with a momentum, and one kernel a layer and step
+            return module
+        case "group":
+            return nn.GroupNorm(norm.groups, layer.channels, norm.epsilon, dtype=torch.float32)
+        case "layer":
+            return nn.GroupNorm(1, layer.channels, norm.epsilon, dtype=torch.float32)
+        case "none":
+            raise AssertionError("a plan has no step for the norm 'none'")
+
+
+def _activation(activation: Activation) -> nn.Module:
+    match activation.kind:
+        case "relu":
+            return nn.ReLU()
+        case "leaky_relu":
+            return nn.LeakyReLU(activation.slope)
+        case "elu":
+            return nn.ELU()
+        case "gelu":
+            return nn.GELU()
+        case "silu":
+            return nn.SiLU()
+        case "tanh":
+            return nn.Tanh()
+        case "identity":
+            return nn.Identity()

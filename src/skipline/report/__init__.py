@@ -1,0 +1,10 @@
+"""A run or a study as one self-contained HTML page."""
+
+from __future__ import annotations
+
+from skipline.report.depth import depth_report
+from skipline.report.error import ReportError
+from skipline.report.run import run_report
+from skipline.report.write import write_page
+
+__all__ = ["ReportError", "depth_report", "run_report", "write_page"]

@@ -1,0 +1,207 @@
+"""The page of a depth study: do plain nets get worse with depth, and do residual ones not?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from skipline.report.block_sketch import block_sketches
+from skipline.report.depth_curves import curve_panels
+from skipline.report.depth_error import MARKERS, TEST, TRAINING, error_panels, final_spread, spread_text
+from skipline.report.depth_signal import factor, look_of, num_hidden, sentence, signal_panels
+from skipline.report.depth_study import Cell, Claim, DepthStudy, Unit, parse_depth_study
+from skipline.report.number import MISSING, count, counted, duration, percent
+from skipline.report.page import Key, document, figure, header, paragraph, section
+from skipline.report.spread import spread
+from skipline.report.table import Table, settings_table, write_table
+from skipline.report.text import escape, html_text
+
+
+def depth_report(study: Mapping[str, Any], *, where: str = "study.json") -> str:
+    """Draw the study that ``study`` holds (the contents of ``study.json``, version 1) as one HTML page.
+
+    ``where`` is the file's name, for messages. Raises ReportError for another format or version, and for a field that
+    is missing or does not fit.
+    """
+    parsed = parse_depth_study(study, where=where)
+    body = [
+        _header(parsed),
+        _errors(parsed),
+        *_claims(parsed),
+        _blocks(),
+        *_curves(parsed),
+        *_signals(parsed),
+        _results(parsed),
+        _making(parsed),
+    ]
+    version = parsed.environment.get("skipline", "")
+    return document(
+        title=f"Depth study on {parsed.source}", body=body, made_by=f"Written by skipline {version}".strip() + "."
+    )
+
+
+def _header(study: DepthStudy) -> str:
+    facts = (
+        f"data: {study.source}",
+        f"{count(study.num_train)} training and {count(study.num_test)} test images",
+        f"{counted(len(study.cells), 'network', 'networks')} trained in {duration(study.seconds)}",
+    )
+    return header(kind="skipline · depth study", headline=study.sentence, facts=facts)
+
+
+def _claims(study: DepthStudy) -> Iterator[str]:
+    if study.claims:
+        items = "\n".join(map(_claim, study.claims))
+        yield section("The claims, and what was seen", f'<ul class="claims">\n{items}\n</ul>', name="claims")
+
+
+def _claim(claim: Claim) -> str:
+    look, sign, words = ("holds", "✓", "holds") if claim.holds else ("fails", "✗", "does not hold")
+    return (
+        f'<li class="{look}"><p class="verdict"><span aria-hidden="true">{sign}</span> {words}</p>'
+        f"<p>{html_text(claim.sentence)}</p></li>"
+    )
+
+
+def _blocks() -> str:
+    return section(
+        "Two kinds of block",
+        paragraph(
+            "Both kinds of network stack the same layers. A plain block has to make its whole output anew. A residual "
+            "block adds what it computes to its input, which it passes on unchanged: to do nothing, it only has to "
+            "reach f = 0, while a plain block would have to learn the identity."
+        ),
+        block_sketches(),
+        name="blocks",
+    )
+
+
+def _seed_words(study: DepthStudy) -> str:
+    num = len({cell.seed for cell in study.cells})
+    return "one seed" if num == 1 else f"{num} seeds"
+
+
+def _unit_keys(study: DepthStudy) -> tuple[Key, ...]:
+    return tuple(
+        Key(look=unit, label=f"{unit} network", strokes=("solid",), markers=(MARKERS[unit],)) for unit in study.units
+    )
+
+
+def _errors(study: DepthStudy) -> str:
+    caption = (
+        "Share of images that the trained network gets wrong. A plain network stacks blocks y = relu(f(x)), a residual "
+        f"one blocks y = relu(x + f(x)); {_seed_words(study)} each. Each marker is one training; the "
+        "line runs through the means and the shaded band from the lowest to the highest seed. The two panels share one "
+        "scale, so compare them: an error that rises on the training images as well is not over-fitting: the network "
+        "could not be trained."
+    )
+    keys = _unit_keys(study)
+    if any(cell.status == "diverged" for cell in study.cells):
+        keys += (Key(look="neutral", label="diverged", markers=("cross",)),)
+        caption += " Seeds that diverged, marked by a cross in the hatched strip, are not part of the mean or the band."
+    if study.num_classes is not None:
+        caption += f" Guessing among {study.num_classes} classes is wrong {percent(1 - 1 / study.num_classes)} of the time."
+    drawn = figure(error_panels(study), name="error", label="Figure 1.", caption=caption, keys=keys)
+    return section("Error against depth", drawn, name="error-section")
+
+
+def _curves(study: DepthStudy) -> Iterator[str]:
+    panels = curve_panels(study)
+    if not panels:
+        return
+    keys = (
+        *_unit_keys(study),
+        Key(look="neutral", label="training error", strokes=("solid",)),
+        Key(look="neutral", label="test error", strokes=("dotted",)),
+    )
+    caption = (
+        "Error after each epoch, one panel a depth, all on one scale: means over the seeds, with a band from the lowest "
+        "to the highest training error. One epoch is one pass over the training images. A curve that stays high "
+        "belongs to a network that does not learn, however long one waits."
+    )
+    if any(cell.status == "diverged" for cell in study.cells):
+        keys += (Key(look="neutral", label="a seed that diverged", strokes=("dashed",), markers=("cross",)),)
+    drawn = figure(panels, name="curve", label="Figure 2.", caption=caption, keys=keys)
+    yield section("Training, epoch by epoch", drawn, name="curve-section")
+
+
+def _signals(study: DepthStudy) -> Iterator[str]:
+    if not study.linear:
+        return
+    text = (
+        "Take away everything but depth: a net of ℓ linear layers whose weights are each α times the identity. Its "
+        "output is its input times αˡ, and so is the gradient on its way back. Below 1 it vanishes, above "
+        "1 it explodes, and either way the first layers learn nothing useful."
+    )
+    keys = tuple(
+        Key(look=look_of(net.alpha), label=f"α = {factor(net)}, measured", markers=("point",)) for net in study.linear
+    )
+    keys += (Key(look="neutral", label="predicted, αˡ", strokes=("broad",)),)
+    caption = (
+        "Measured on a real linear network, and the law beside it. On a logarithmic scale a power of the depth is a "
+        "straight line."
+    )
+    hidden = num_hidden(study.linear)
+    if hidden:
+        caption += f" {counted(hidden, 'value', 'values')} that are zero or infinite have no place on this scale."
+    found = "".join(f"<li>{html_text(sentence(net))}</li>" for net in study.linear)
+    drawn = figure(signal_panels(study.linear), name="signal", label="Figure 3.", caption=caption, keys=keys)
+    yield section(
+        "Why depth is hard", paragraph(text), f'<ul class="prose">{found}</ul>', drawn, name="signal-section"
+    )
+
+
+def _results(study: DepthStudy) -> str:
+    groups = tuple(
+        (unit, tuple(_result(study, unit=unit, depth=d) for d in study.depths if study.at(unit=unit, depth=d)))
+        for unit in study.units
+    )
+    head = ("depth", "parameters", "training error", "test error", "time each", "seeds")
+    caption = "Final errors (mean ± standard deviation over the finished seeds), and the mean time of one training"
+    table = Table(caption=caption, head=head, groups=groups)
+    return section("Results", write_table(table, look="results"), *_lost(study), name="results")
+
+
+def _result(study: DepthStudy, *, unit: Unit, depth: int) -> tuple[str, ...]:
+    cells = study.at(unit=unit, depth=depth)
+    lost = sum(cell.status == "diverged" for cell in cells)
+    sizes = sorted({cell.parameters for cell in cells})
+    errors = (spread_text(final_spread(study, part, unit=unit, depth=depth)) for part in (TRAINING, TEST))
+    return (
+        count(depth),
+        " / ".join(map(count, sizes)),
+        *("diverged" if error == MISSING else error for error in errors),
+        duration(spread(cell.seconds for cell in cells).mean),
+        f"{len(cells)}" + (f" ({lost} diverged)" if lost else ""),
+    )
+
+
+def _lost(study: DepthStudy) -> Iterator[str]:
+    """Name each training that diverged, with the error it stood at, where the file has one."""
+    lost = [cell for cell in study.cells if cell.status == "diverged"]
+    if lost:
+        items = "".join(f"<li>{html_text(_lost_sentence(cell))}</li>" for cell in lost)
+        yield f'<p class="prose">Trainings whose loss left the finite numbers:</p>\n<ul class="prose">{items}</ul>'
+
+
+def _lost_sentence(cell: Cell) -> str:
+    epochs = [point.epoch for point in cell.curve if math.isfinite(point.train_loss)]
+    after = f" after epoch {epochs[-1]}" if epochs else " in the first epoch"
+    name = f"{cell.unit}, {count(cell.depth)} layers, seed {cell.seed}: diverged{after}"
+    if math.isfinite(cell.train_error):
+        return f"{name}; its training error was then {percent(cell.train_error)}."
+    return f"{name}; it has no final error."
+
+
+def _making(study: DepthStudy) -> str:
+    return section(
+        "How this was made",
+        paragraph(f"This command wrote the page, in {duration(study.seconds)}:"),
+        f"<pre><code>{escape(study.command)}</code></pre>",
+        '<div class="settings">',
+        write_table(settings_table(study.recipe, caption="Recipe"), look="settings-table"),
+        write_table(settings_table(study.environment, caption="Environment"), look="settings-table"),
+        "</div>",
+        name="making",
+    )

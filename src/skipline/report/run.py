@@ -1,0 +1,129 @@
+"""The page of one training run, drawn from its folder."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+from skipline.report.number import count, counted, duration, percent
+from skipline.report.page import Key, document, figure, header, paragraph, section
+from skipline.report.run_charts import num_not_finite, run_panels
+from skipline.report.run_folder import Evaluation, RunFolder, read_run
+from skipline.report.table import Table, settings_table, write_table
+
+_STATES = {"done": "finished", "failed": "failed", "open": "not finished"}
+
+
+def run_report(run: Path) -> str:
+    """Draw the run in the folder ``run`` as one HTML page; a run still going, or failed, with what there is so far.
+
+    Raises ReportError that names the file, for a folder that is no run and for a file that is broken or of another
+    version.
+    """
+    folder = read_run(run)
+    body = [
+        header(kind="skipline · training run", headline=_headline(folder), facts=tuple(_facts(folder))),
+        *_state(folder, run=run),
+        *_course(folder),
+        *_last(folder),
+        _making(folder),
+    ]
+    version = folder.environment.get("skipline", "")
+    return document(title=f"Run {folder.name}", body=body, made_by=f"Written by skipline {version}".strip() + ".")
+
+
+def _named(folder: RunFolder) -> str:
+    """The model and the data by the names the run has for them; the folder's name where it has none."""
+    model, source = folder.resolved.get("model"), folder.resolved.get("source")
+    if isinstance(model, str) and isinstance(source, str):
+        return f"{model} on {source}"
+    return folder.name
+
+
+def _headline(folder: RunFolder) -> str:
+    if not folder.evaluations:
+        return f"{_named(folder)}: no evaluation yet"
+    last = folder.evaluations[-1]
+    epochs = counted(last.epoch, "epoch", "epochs")
+    if not math.isfinite(last.test_error):
+        return f"{_named(folder)}: no finite test error after {epochs}"
+    return f"{_named(folder)}: {percent(last.test_error)} test error after {epochs}"
+
+
+def _facts(folder: RunFolder) -> Iterator[str]:
+    yield f"run: {folder.name}"
+    yield _STATES[folder.state]
+    if folder.evaluations:
+        yield f"{count(folder.evaluations[-1].step)} steps in {duration(folder.evaluations[-1].seconds)}"
+    finite = [e for e in folder.evaluations if math.isfinite(e.test_error)]
+    if finite:
+        best = min(finite, key=lambda e: e.test_error)
+        yield f"lowest test error {percent(best.test_error)}, epoch {count(best.epoch)}"
+
+
+def _state(folder: RunFolder, *, run: Path) -> Iterator[str]:
+    """Say that a run failed, and why, or that it has not ended; nothing of a run that finished."""
+    if folder.state == "open":
+        text = (
+            "It is still going, or it was stopped before its end; this page shows what there was when it was written. "
+            f"To go on from the last checkpoint: skipline resume {run}"
+        )
+        yield section("This run has not finished", paragraph(text), name="state")
+    if folder.state == "failed":
+        table = settings_table(folder.failure, caption="What FAILED.json says")
+        yield section("This run failed", write_table(table, look="settings-table"), name="state")
+
+
+def _course(folder: RunFolder) -> Iterator[str]:
+    notes = []
+    if folder.cut_short:
+        notes.append("The last line of metrics.jsonl is not whole (the run was killed, or is writing it) and is left out.")
+    lost = num_not_finite(folder.evaluations)
+    if lost:
+        num = counted(lost, "evaluation", "evaluations")
+        notes.append(f"In {num} a loss or an error was not a finite number; the lines have a gap there.")
+    if not folder.evaluations:
+        yield section("How it went", paragraph(" ".join(["No evaluation has been written yet.", *notes])), name="course")
+        return
+    keys = (
+        Key(look="training", label="on the training images", strokes=("solid",)),
+        Key(look="test", label="on the test images", strokes=("dotted",)),
+    )
+    caption = (
+        "Training error and loss are counted while an epoch runs, on images as the augmentation gives them; test error "
+        "and loss after it, on whole images that the network never learns from. The error is the share of images that "
+        "it gets wrong."
+    )
+    drawn = figure(run_panels(folder.evaluations), name="course-figure", label="The run.", caption=caption, keys=keys)
+    yield section("How it went", *map(paragraph, notes), drawn, name="course")
+
+
+def _last(folder: RunFolder) -> Iterator[str]:
+    """The last evaluation and the one of the lowest test error, as a table."""
+    finite = [e for e in folder.evaluations if math.isfinite(e.test_error)]
+    if not finite:
+        return
+    rows = (
+        _row("last", folder.evaluations[-1]),
+        _row("lowest test error", min(finite, key=lambda e: e.test_error)),
+    )
+    head = ("evaluation", "epoch", "training error", "test error", "time")
+    caption = "The last evaluation, and the one of the lowest test error: chosen on the test images, so it flatters"
+    table = Table(caption=caption, head=head, groups=(("", rows),))
+    yield section("Results", write_table(table, look="results"), name="results")
+
+
+def _row(name: str, e: Evaluation) -> tuple[str, ...]:
+    return name, count(e.epoch), percent(e.train_error), percent(e.test_error), duration(e.seconds)
+
+
+def _making(folder: RunFolder) -> str:
+    return section(
+        "How this was made",
+        '<div class="settings">',
+        write_table(settings_table(folder.resolved, caption="Settings (resolved.json)"), look="settings-table"),
+        write_table(settings_table(folder.environment, caption="Environment (environment.json)"), look="settings-table"),
+        "</div>",
+        name="making",
+    )

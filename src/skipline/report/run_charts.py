@@ -1,0 +1,111 @@
+"""The charts of one training run: error, loss, learning rate and speed as it went."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from skipline.report.axis import Axis, linear_axis, log_axis
+from skipline.report.chart import Chart, Dots, Line, Mark, Stroke
+from skipline.report.number import count, number, percent
+from skipline.report.page import Panel
+from skipline.report.run_folder import Evaluation
+from skipline.report.table import Table, thinned
+
+# A page of numbers; more rows say nothing that the chart does not, and metrics.jsonl has them all.
+MOST_ROWS = 200
+# Values that span more than this are drawn on a logarithmic scale: on a linear one the small ones are a line at 0.
+_LOG_RATIO = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Series:
+    """One quantity of an evaluation, in the unit of its chart, and how it is drawn and said."""
+
+    name: str
+    of: Callable[[Evaluation], float]
+    say: Callable[[Evaluation], str]
+    look: str
+    stroke: Stroke = "solid"
+
+
+_ERRORS = (
+    Series(
+        name="training",
+        of=lambda e: 100 * e.train_error,
+        say=lambda e: percent(e.train_error),
+        look="training",
+    ),
+    Series(
+        name="test", of=lambda e: 100 * e.test_error, say=lambda e: percent(e.test_error), look="test", stroke="dotted"
+    ),
+)
+_LOSSES = (
+    Series(name="training", of=lambda e: e.train_loss, say=lambda e: number(e.train_loss), look="training"),
+    Series(name="test", of=lambda e: e.test_loss, say=lambda e: number(e.test_loss), look="test", stroke="dotted"),
+)
+_RATE = Series(name="", of=lambda e: e.learning_rate, say=lambda e: number(e.learning_rate), look="neutral")
+_SPEED = Series(name="", of=lambda e: e.images_per_second, say=lambda e: number(e.images_per_second), look="neutral")
+
+
+def run_panels(evaluations: Sequence[Evaluation]) -> tuple[Panel, ...]:
+    """Four panels over the same epochs: error, loss (training and test), learning rate and images per second."""
+    return (
+        _panel(evaluations, _ERRORS, title="Error", axis="error (%)"),
+        _panel(evaluations, _LOSSES, title="Loss", axis="mean loss of an image (nats)"),
+        _panel(evaluations, (_RATE,), title="Learning rate", axis="learning rate"),
+        _panel(evaluations, (_SPEED,), title="Speed", axis="images per second"),
+    )
+
+
+def num_not_finite(evaluations: Sequence[Evaluation]) -> int:
+    """In how many evaluations an error or a loss was not a finite number."""
+    return sum(not all(math.isfinite(series.of(e)) for series in (*_ERRORS, *_LOSSES)) for e in evaluations)
+
+
+def _places(evaluations: Sequence[Evaluation]) -> tuple[str, tuple[int, ...]]:
+    """Where each evaluation stands: by epoch, or by step where an epoch has several."""
+    epochs = tuple(e.epoch for e in evaluations)
+    return ("epoch", epochs) if len(set(epochs)) == len(epochs) else ("step", tuple(e.step for e in evaluations))
+
+
+def _value_axis(values: Sequence[float], *, title: str) -> Axis:
+    finite = [value for value in values if math.isfinite(value)]
+    if finite and min(finite) > 0 and max(finite) / min(finite) > _LOG_RATIO:
+        return log_axis(finite, title=f"{title}, log scale")
+    return linear_axis(finite, title=title)
+
+
+def _panel(evaluations: Sequence[Evaluation], all_series: Sequence[Series], *, title: str, axis: str) -> Panel:
+    unit, places = _places(evaluations)
+    marks: list[Mark] = []
+    for series in all_series:
+        points = tuple((place, series.of(e)) for place, e in zip(places, evaluations, strict=True))
+        marks.append(Line(points=points, look=series.look, stroke=series.stroke, label=series.name))
+        said = f"{unit} {count(places[-1])}: {series.name} {title.lower()} {series.say(evaluations[-1])}"
+        marks.append(Dots(points=points[-1:], names=(" ".join(said.split()),), look=series.look))
+    chart = Chart(
+        title=title,
+        description=" ".join(_sentence(evaluations, series, title=title, unit=unit) for series in all_series),
+        x=linear_axis(places, title=unit, whole=True, round_ends=False),
+        y=_value_axis([series.of(e) for series in all_series for e in evaluations], title=axis),
+        marks=tuple(marks),
+    )
+    return Panel(chart=chart, data=_table(evaluations, all_series, title=title))
+
+
+def _sentence(evaluations: Sequence[Evaluation], series: Series, *, title: str, unit: str) -> str:
+    _, places = _places(evaluations)
+    name = f"{series.name} {title.lower()}".strip().capitalize()
+    return (
+        f"{name}: {series.say(evaluations[0])} at {unit} {count(places[0])}, "
+        f"{series.say(evaluations[-1])} at {unit} {count(places[-1])}."
+    )
+
+
+def _table(evaluations: Sequence[Evaluation], all_series: Sequence[Series], *, title: str) -> Table:
+    unit, places = _places(evaluations)
+    rows = ((count(place), *(s.say(e) for s in all_series)) for place, e in zip(places, evaluations, strict=True))
+    heads = (s.name or title.lower() for s in all_series)
+    return Table(caption=f"{title} by {unit}", head=(unit, *heads), groups=(("", thinned(rows, most=MOST_ROWS)),))

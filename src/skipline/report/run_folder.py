@@ -1,0 +1,106 @@
+"""A run folder as a report reads it: what was asked for, where it ran, what each evaluation gave, how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StrictInt
+
+from skipline.report.error import ReportError
+from skipline.report.record import Real, Record, parse, parse_object, read_object
+
+# The version of every JSON file of a run folder that is read here.
+VERSION = 1
+
+State = Literal["done", "failed", "open"]
+
+
+class Evaluation(Record):
+    """One line of ``metrics.jsonl``; errors are fractions, ``seconds`` counts from the start of the run."""
+
+    step: Annotated[StrictInt, Field(ge=0)]
+    epoch: Annotated[StrictInt, Field(ge=0)]
+    learning_rate: Real
+    train_loss: Real
+    train_error: Real
+    test_loss: Real
+    test_error: Real
+    images_per_second: Real
+    seconds: Real
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFolder:
+    """What a run folder holds.
+
+    ``state`` is ``open`` where the run has neither ended nor failed: it is going on, or was killed. ``failure`` is
+    what ``FAILED.json`` says, empty where there is none. ``cut_short`` tells that the last line of ``metrics.jsonl``
+    was not whole and was left out.
+    """
+
+    name: str
+    resolved: Mapping[str, Any]
+    environment: Mapping[str, Any]
+    evaluations: tuple[Evaluation, ...]
+    cut_short: bool
+    state: State
+    failure: Mapping[str, Any]
+
+
+def read_run(path: Path) -> RunFolder:
+    """Read the run folder ``path``; a run without evaluations, still going or failed, is read with what there is.
+
+    Raises ReportError that names the file, for a folder that is no run and for a file that is broken or of another
+    version.
+    """
+    if not path.is_dir():
+        raise ReportError(f"{path}: there is no such folder; expected a run folder, as `skipline train` makes them")
+    if not (path / "resolved.json").is_file():
+        raise ReportError(f"{path}: has no resolved.json, so it is no run folder; `skipline train` makes run folders")
+    evaluations, cut_short = _read_metrics(path / "metrics.jsonl")
+    failed, done = (path / "FAILED.json").is_file(), (path / "DONE").exists()
+    return RunFolder(
+        name=path.resolve().name,
+        resolved=_read_versioned(path / "resolved.json"),
+        environment=_read_versioned(path / "environment.json"),
+        evaluations=evaluations,
+        cut_short=cut_short,
+        state="done" if done else "failed" if failed else "open",
+        failure=_read_versioned(path / "FAILED.json") if failed and not done else {},
+    )
+
+
+def _read_versioned(path: Path) -> Mapping[str, Any]:
+    """Read a JSON object whose fields are shown as they are; refuse one that says it is of another kind or version."""
+    value = read_object(path)
+    found, version = value.get("format", "skipline"), value.get("version", VERSION)
+    if not (isinstance(found, str) and found.split(".")[0] == "skipline") or version != VERSION:
+        raise ReportError(
+            f"{path}: format is {found!r}, version {version!r}; this reads skipline's own files of version {VERSION}. "
+            "A file from a newer skipline needs that skipline: pip install --upgrade skipline"
+        )
+    return value
+
+
+def _read_metrics(path: Path) -> tuple[tuple[Evaluation, ...], bool]:
+    """Read the evaluations and whether the last line was cut short: a run may be killed, or be writing, just there."""
+    if not path.exists():
+        return (), False
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise ReportError(f"{path}: cannot be read: {error.strerror}") from error
+    *whole, rest = text.split("\n")
+    evaluations = tuple(
+        parse(Evaluation, parse_object(line, where=f"{path}, line {number}"), where=f"{path}, line {number}")
+        for number, line in enumerate(whole, start=1)
+        if line.strip()
+    )
+    steps = [evaluation.step for evaluation in evaluations]
+    for before, after in zip(steps, steps[1:], strict=False):
+        if after <= before:
+            raise ReportError(f"{path}: step {after} comes after step {before}; expected each line to be later")
+    return evaluations, bool(rest.strip())

@@ -1,0 +1,34 @@
+"""The description of a network, with no knowledge of how it is built, costed or predicted."""
+
+from skipline.spec.block import Block, Branch, Merge, NoShortcut, PadShortcut, ProjectionShortcut
+from skipline.spec.check import SpecError
+from skipline.spec.codec import dumps, from_json, loads, to_json
+from skipline.spec.layers import Activation, Norm
+from skipline.spec.network import Head, Network, Stage, Stem
+from skipline.spec.plan import BlockPlan, Plan, Step, unfold
+from skipline.spec.variants import with_output_stride
+
+__all__ = [
+    "Activation",
+    "Block",
+    "BlockPlan",
+    "Branch",
+    "Head",
+    "Merge",
+    "Network",
+    "NoShortcut",
+    "Norm",
+    "PadShortcut",
+    "Plan",
+    "ProjectionShortcut",
+    "SpecError",
+    "Stage",
+    "Stem",
+    "Step",
+    "dumps",
+    "from_json",
+    "loads",
+    "to_json",
+    "unfold",
+    "with_output_stride",
+]

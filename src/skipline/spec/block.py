@@ -1,0 +1,142 @@
+"""What one block is made of: a branch f, a shortcut, the way the two meet, and the order of its layers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from skipline.spec.check import SpecError, require_choice, require_count, require_kind, require_real
+
+BranchKind = Literal["basic", "bottleneck"]
+StrideAt = Literal["first", "middle"]
+Order = Literal["post", "pre", "norm_after_add", "act_before_add", "act_only_pre"]
+Gate = Literal["none", "shortcut", "exclusive"]
+BRANCH_KINDS: tuple[BranchKind, ...] = ("basic", "bottleneck")
+ORDERS: tuple[Order, ...] = ("post", "pre", "norm_after_add", "act_before_add", "act_only_pre")
+GATES: tuple[Gate, ...] = ("none", "shortcut", "exclusive")
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """The residual function f.
+
+    `basic`: 3×3, 3×3. `bottleneck`: 1×1, 3×3, 1×1. The 3×3 convolutions have `groups` groups (ResNeXt). A block that
+    shrinks the image does so in the first convolution (`first`; He et al. 2015, "v1") or in the bottleneck's 3×3
+    (`middle`; torchvision and timm, "v1.5"): the weights have the same shapes, the network is another. `dropout` is
+    the rate before the last convolution (wide residual networks, arXiv 1605.07146).
+    """
+
+    kind: BranchKind = "basic"
+    groups: int = 1
+    stride_at: StrideAt = "first"
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        require_choice("Branch", "kind", self.kind, BRANCH_KINDS)
+        require_count("Branch", "groups", self.groups)
+        require_choice("Branch", "stride_at", self.stride_at, ("first", "middle"))
+        require_real("Branch", "dropout", self.dropout, low=0.0, high=0.99)
+        if self.kind == "basic" and self.stride_at == "middle":
+            raise SpecError(
+                "Branch.stride_at is 'middle' with kind 'basic', which has no middle convolution. "
+                "Use stride_at='first', or kind='bottleneck'."
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class NoShortcut:
+    """No shortcut at all: the block is plain, `y = φ(f(x))`."""
+
+
+@dataclass(frozen=True, slots=True)
+class PadShortcut:
+    """Option A: the identity; where shapes change, subsample and fill the new channels with zeros. No weights.
+
+    Three forms that differ in their outputs are in use: zeros at the `end` after taking every second pixel
+    (fb.resnet.torch), zeros on `both` sides after taking every second pixel (akamaster), zeros on `both` sides after
+    an `average` (tensorpack).
+    """
+
+    pad: Literal["end", "both"] = "both"
+    subsample: Literal["stride", "average"] = "stride"
+
+    def __post_init__(self) -> None:
+        require_choice("PadShortcut", "pad", self.pad, ("end", "both"))
+        require_choice("PadShortcut", "subsample", self.subsample, ("stride", "average"))
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectionShortcut:
+    """A 1×1 convolution and a norm where shapes change (option B), or in every block (`when="always"`: option C).
+
+    With `subsample="average"` a 2×2 average shrinks the image before a 1×1 convolution of stride 1 (option D, "bag of
+    tricks", arXiv 1812.01187); with `"stride"` the convolution itself has the stride. In a pre-activation block the
+    projection reads the activated input and has no norm (arXiv 1603.05027 and its published code).
+    """
+
+    when: Literal["change", "always"] = "change"
+    subsample: Literal["stride", "average"] = "stride"
+
+    def __post_init__(self) -> None:
+        require_choice("ProjectionShortcut", "when", self.when, ("change", "always"))
+        require_choice("ProjectionShortcut", "subsample", self.subsample, ("stride", "average"))
+
+
+Shortcut = NoShortcut | PadShortcut | ProjectionShortcut
+SHORTCUTS: tuple[type, ...] = (NoShortcut, PadShortcut, ProjectionShortcut)
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """How branch and shortcut meet: `y = b f(x) + s D(x)`, b = `branch_scale`, s = `shortcut_scale`, D dropout.
+
+    With a gate g(x) = sigmoid(W x + c), W a 1×1 convolution: `shortcut` gives `f(x) + (1 − g) x` and `exclusive`
+    `g f(x) + (1 − g) x`. All but the defaults are the ablations of arXiv 1603.05027, table 1, most of which train
+    worse than the identity.
+    """
+
+    branch_scale: float = 1.0
+    shortcut_scale: float = 1.0
+    shortcut_dropout: float = 0.0
+    gate: Gate = "none"
+
+    def __post_init__(self) -> None:
+        require_real("Merge", "branch_scale", self.branch_scale, low=-1e6, high=1e6)
+        require_real("Merge", "shortcut_scale", self.shortcut_scale, low=-1e6, high=1e6)
+        require_real("Merge", "shortcut_dropout", self.shortcut_dropout, low=0.0, high=0.99)
+        require_choice("Merge", "gate", self.gate, GATES)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One block: branch, shortcut, merge, and the order of convolution, norm (N) and activation (φ) in it.
+
+    For two convolutions (arXiv 1603.05027, figure 4):
+
+    - `post`            `φ(x + NcφNc x)`, the original block;
+    - `norm_after_add`  `φ(N(x + cφNc x))`;
+    - `act_before_add`  `x + φNcφNc x`;
+    - `act_only_pre`    `x + NcφNcφ x`;
+    - `pre`             `x + cφNcφN x`, full pre-activation.
+    """
+
+    branch: Branch = field(default_factory=Branch)
+    shortcut: Shortcut = field(default_factory=PadShortcut)
+    merge: Merge = field(default_factory=Merge)
+    order: Order = "post"
+
+    def __post_init__(self) -> None:
+        require_kind("Block", "branch", self.branch, (Branch,))
+        require_kind("Block", "shortcut", self.shortcut, SHORTCUTS)
+        require_kind("Block", "merge", self.merge, (Merge,))
+        require_choice("Block", "order", self.order, ORDERS)
+        if isinstance(self.shortcut, NoShortcut) and self.merge != Merge():
+            raise SpecError(
+                f"Block.merge is {self.merge} in a block without a shortcut, where nothing meets. "
+                "Leave it at Merge(), or give the block a shortcut."
+            )
+
+    @property
+    def is_residual(self) -> bool:
+        """Whether there is a shortcut to add."""
+        return not isinstance(self.shortcut, NoShortcut)

@@ -1,0 +1,156 @@
+"""The primitive layers: what every network unfolds into, and all that cost, theory and building need to know.
+
+Shapes are (C, H, W) for one image. A layer here is a value, not a module: it holds no weights and no torch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from skipline.spec.check import SpecError, require_choice, require_count, require_divides, require_real
+
+NormKind = Literal["batch", "group", "layer", "none"]
+ActivationKind = Literal["relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "identity"]
+NORM_KINDS: tuple[NormKind, ...] = ("batch", "group", "layer", "none")
+ACTIVATION_KINDS: tuple[ActivationKind, ...] = ("relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "identity")
+
+
+@dataclass(frozen=True, slots=True)
+class Norm:
+    """The normalisation a network uses: `y = γ (x − μ) / √(σ² + ε) + β` for each channel.
+
+    μ and σ² are taken over (N, H, W) for `batch` (Ioffe & Szegedy 2015), over (C / groups, H, W) of one image for
+    `group` (Wu & He 2018) and over (C, H, W) of one image for `layer`. With `none` no layer is there, and the
+    convolutions carry a bias instead.
+    """
+
+    kind: NormKind = "batch"
+    groups: int = 1
+    epsilon: float = 1e-5  # PyTorch's, timm's and torchvision's value for every norm
+
+    def __post_init__(self) -> None:
+        require_choice("Norm", "kind", self.kind, NORM_KINDS)
+        require_count("Norm", "groups", self.groups)
+        require_real("Norm", "epsilon", self.epsilon, low=0.0, high=1.0)
+        if self.kind != "group" and self.groups != 1:
+            raise SpecError(
+                f"Norm.groups is {self.groups} with kind {self.kind!r}; only kind 'group' has groups. "
+                f"Leave groups at 1, or write Norm(kind='group', groups={self.groups})."
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Activation:
+    """The non-linearity φ. `slope` is the leaky ReLU's a in `max(x, a x)`; the other kinds have none."""
+
+    kind: ActivationKind = "relu"
+    slope: float = 0.0
+
+    def __post_init__(self) -> None:
+        require_choice("Activation", "kind", self.kind, ACTIVATION_KINDS)
+        require_real("Activation", "slope", self.slope, low=0.0, high=1.0)
+        if self.kind != "leaky_relu" and self.slope != 0.0:
+            raise SpecError(
+                f"Activation.slope is {self.slope:g} with kind {self.kind!r}; only 'leaky_relu' has a slope. "
+                f"Leave it at 0, or write Activation(kind='leaky_relu', slope={self.slope:g})."
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Conv:
+    """A 2-D convolution with zero padding `dilation (kernel − 1) / 2`: at stride 1 it keeps the image's size."""
+
+    in_channels: int
+    out_channels: int
+    kernel: int
+    stride: int = 1
+    dilation: int = 1
+    groups: int = 1
+    bias: bool = False
+
+    def __post_init__(self) -> None:
+        require_divides("Conv", "groups", self.groups, "in_channels", self.in_channels)
+        require_divides("Conv", "groups", self.groups, "out_channels", self.out_channels)
+
+    @property
+    def padding(self) -> int:
+        """Zeros added on each side of the image."""
+        return self.dilation * (self.kernel - 1) // 2
+
+
+@dataclass(frozen=True, slots=True)
+class Normalise:
+    """A `Norm` over `channels` channels, with γ and β."""
+
+    norm: Norm
+    channels: int
+
+    def __post_init__(self) -> None:
+        require_divides("Norm", "groups", self.norm.groups, "channels", self.channels)
+
+
+@dataclass(frozen=True, slots=True)
+class Activate:
+    """An `Activation`, element by element."""
+
+    activation: Activation
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """A spatial maximum or average over windows; an average counts only pixels of the image, never the padding.
+
+    With `ceil` an image whose side the stride does not divide gets one more, partly filled window.
+    """
+
+    kind: Literal["max", "average"]
+    kernel: int
+    stride: int
+    padding: int
+    ceil: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GlobalAverage:
+    """The mean over all pixels: (C, H, W) → (C)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subsample:
+    """Every `stride`-th pixel in both directions, from the first: `x[:, ::stride, ::stride]`."""
+
+    stride: int
+
+
+@dataclass(frozen=True, slots=True)
+class PadChannels:
+    """`before` channels of zeros in front and `after` behind."""
+
+    before: int
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Multiplication by a constant."""
+
+    factor: float
+
+
+@dataclass(frozen=True, slots=True)
+class Dropout:
+    """Zero each element with probability `rate` while training and scale the rest by 1 / (1 − rate)."""
+
+    rate: float
+
+
+@dataclass(frozen=True, slots=True)
+class Linear:
+    """A fully connected layer with bias: (C) → (out_features)."""
+
+    in_features: int
+    out_features: int
+
+
+Layer = Conv | Normalise | Activate | Pool | GlobalAverage | Subsample | PadChannels | Scale | Dropout | Linear

@@ -1,0 +1,42 @@
+"""Variants of a description that change several of its parts at once; for one part there is `dataclasses.replace`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import accumulate
+from operator import mul
+from typing import Literal
+
+from skipline.spec.check import SpecError
+from skipline.spec.network import Network
+
+
+def with_output_stride(network: Network, output_stride: Literal[8, 16, 32]) -> Network:
+    """`network` with a last feature map `output_stride` times smaller than the image, for either kind of branch.
+
+    Stages that would shrink it further have stride 1 instead, and their 3×3 convolutions are dilated by what was left
+    out: the same weights see pixels of the image at the same distances ("atrous", arXiv 1606.00915). A stage's first
+    3×3 convolution has the dilation of the stage before it (torchvision's and timm's rule). Raises `SpecError` if no
+    stage of the network ends at `output_stride`.
+    """
+    reached = list(accumulate((stage.stride for stage in network.stages), mul, initial=network.stem.total_stride))
+    if output_stride not in (8, 16, 32) or output_stride not in reached:
+        possible = sorted({8, 16, 32} & set(reached))
+        choice = f"it can be {' or '.join(map(str, possible))}" if possible else "it can be none of 8, 16, 32"
+        raise SpecError(f"{network.name}: there is no output stride {output_stride}; {choice}.")
+    dilation = 1
+    stages = []
+    for stage, incoming in zip(network.stages, reached, strict=False):
+        if incoming < output_stride:
+            stages.append(stage)
+            continue
+        first_dilation, dilation = dilation, dilation * stage.stride
+        stages.append(
+            replace(
+                stage,
+                stride=1,
+                dilation=dilation * stage.dilation,
+                first_dilation=first_dilation * stage.first_dilation,
+            )
+        )
+    return replace(network, stages=tuple(stages))

@@ -1,0 +1,1 @@
+"""What a description alone predicts; no torch."""

@@ -1,0 +1,43 @@
+"""Training: a recipe, the visible loop, the run folder."""
+
+from skipline.train.codec import recipe_from_json, recipe_from_settings, recipe_to_json
+from skipline.train.environment import environment
+from skipline.train.loop import train
+from skipline.train.optimiser import AdamW, Sgd
+from skipline.train.outcome import Diverged, Interrupted, Outcome, Snapshot
+from skipline.train.presets import PRESETS
+from skipline.train.recipe import Recipe
+from skipline.train.refuse import RecipeError
+from skipline.train.run import resume, start
+from skipline.train.run_folder import RunError, RunFolder, create_run, open_run
+from skipline.train.schedule import Constant, Cosine, LinearWarmUp, NoWarmUp, OneCycle, Step, UntilError
+
+__all__ = [
+    "PRESETS",
+    "AdamW",
+    "Constant",
+    "Cosine",
+    "Diverged",
+    "Interrupted",
+    "LinearWarmUp",
+    "NoWarmUp",
+    "OneCycle",
+    "Outcome",
+    "Recipe",
+    "RecipeError",
+    "RunError",
+    "RunFolder",
+    "Sgd",
+    "Snapshot",
+    "Step",
+    "UntilError",
+    "create_run",
+    "environment",
+    "open_run",
+    "recipe_from_json",
+    "recipe_from_settings",
+    "recipe_to_json",
+    "resume",
+    "start",
+    "train",
+]

@@ -1,0 +1,36 @@
+"""The model card: what a saved model is, for whoever finds the file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from skipline.train.outcome import Outcome
+from skipline.train.recipe import Recipe
+
+
+def model_card(
+    recipe: Recipe, outcome: Outcome, class_names: Sequence[str], num_train: int, num_test: int
+) -> str:
+    """`MODEL_CARD.md`: the network, the data, the errors that were measured, and how to use and rerun it."""
+    network = recipe.network
+    names = ", ".join(name.replace("`", "'") for name in class_names[:20])
+    more = f" and {len(class_names) - 20} more" if len(class_names) > 20 else ""
+    return f"""# {network.name}
+
+A convolutional network of {network.depth} weighted layers ({network.num_blocks} blocks) that sorts images of
+{network.in_channels} channel(s) into {len(class_names)} classes: {names}{more}.
+
+| | |
+| --- | --- |
+| trained on | `{recipe.source}`, {num_train:,} images, {recipe.epochs} epochs, {outcome.step:,} steps |
+| training error, last epoch | {outcome.train_error:.2%} |
+| test error | {outcome.test_error:.2%} of {num_test:,} images |
+| test loss | {outcome.test_loss:.4f} |
+| seed | {recipe.seed} |
+
+The test error was measured once an epoch on images that were not trained on; no setting was chosen by it in this run.
+Images of another kind than those it was trained on are not covered by it.
+
+`model.safetensors` holds the weights, the description of the network, the preprocessing and the class names.
+`resolved.json` holds every setting; the same settings, versions and machine give the same weights.
+"""

@@ -1,0 +1,145 @@
+"""The run folder: everything about one training run, on disk, never half-written and never overwritten."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from skipline.files import StorageError, append_line, dump_json, dump_json_line, storage_error, sync_folder, write_whole
+
+LAST = "last"
+
+
+class RunError(ValueError):
+    """A run folder that cannot be used; the message names it, what is wrong and the next command."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """A run at `path`. Its files: see `docs/architecture.md`, "The run folder"."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The folder's own name."""
+        return self.path.name
+
+    @property
+    def checkpoint(self) -> Path:
+        """The newest checkpoint."""
+        return self.path / "checkpoints" / "last" / "checkpoint.safetensors"
+
+    @property
+    def best_model(self) -> Path:
+        """The model with the lowest test error so far."""
+        return self.path / "checkpoints" / "best" / "model.safetensors"
+
+    @property
+    def model(self) -> Path:
+        """The model at the end of the run."""
+        return self.path / "model.safetensors"
+
+    @property
+    def metrics(self) -> Path:
+        """One JSON object a line, one line an evaluation."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the run has ended well."""
+        return (self.path / "DONE").exists()
+
+    def write(self, name: str, document: Mapping[str, Any] | str) -> None:
+        """Write the file `name`: JSON for a mapping, text as it is."""
+        write_whole(self.path / name, document if isinstance(document, str) else dump_json(document))
+
+    def read(self, name: str) -> dict[str, Any]:
+        """The JSON object in the file `name`; raises `RunError` where it is missing or broken."""
+        path = self.path / name
+        try:
+            document = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise RunError(f"{self.path} is not a whole run: it has no {name}. Start again with `skipline train`.") from None
+        except (OSError, ValueError) as error:
+            raise RunError(f"{path} cannot be read: {error}.") from error
+        if not isinstance(document, dict):
+            raise RunError(f"{path} holds {type(document).__name__}; expected a JSON object.")
+        return document
+
+    def append_metrics(self, line: Mapping[str, Any]) -> None:
+        """Append one evaluation to `metrics.jsonl`."""
+        append_line(self.metrics, dump_json_line(line))
+
+    def read_metrics(self) -> list[dict[str, Any]]:
+        """The evaluations so far; a torn last line, left by a crash, is not one."""
+        lines: list[dict[str, Any]] = []
+        if not self.metrics.exists():
+            return lines
+        for text in self.metrics.read_bytes().split(b"\n"):
+            try:
+                line = json.loads(text)
+            except ValueError:
+                continue
+            if isinstance(line, dict):
+                lines.append(line)
+        return lines
+
+    def rewind_metrics(self, step: int) -> None:
+        """Drop the evaluations after `step`: a resumed run makes them again."""
+        kept = [line for line in self.read_metrics() if line["step"] <= step]
+        write_whole(self.metrics, "".join(dump_json_line(line) + "\n" for line in kept))
+
+
+def create_run(root: Path, name: str, files: Mapping[str, Mapping[str, Any] | str]) -> RunFolder:
+    """A new run `root/<UTC>-<name>-<4 hex>/` that holds `files`, made under a temporary name and renamed when whole.
+
+    `root/last` then names it. Raises `StorageError` where `root` cannot be written.
+    """
+    moment = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
+    safe = "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in name)[:60]
+    final = root / f"{moment}-{safe}-{secrets.token_hex(2)}"
+    partial = root / f".{final.name}.partial"
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        partial.mkdir()
+    except OSError as error:
+        raise storage_error(final, error) from error
+    try:
+        (partial / "checkpoints" / "last").mkdir(parents=True)
+        (partial / "checkpoints" / "best").mkdir()
+        for file, document in files.items():
+            RunFolder(partial).write(file, document)
+        os.rename(partial, final)
+    except OSError as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        if isinstance(error, StorageError):
+            raise
+        raise storage_error(final, error) from error
+    sync_folder(root)
+    write_whole(root / LAST, final.name + "\n")
+    return RunFolder(final)
+
+
+def open_run(path: Path) -> RunFolder:
+    """The run at `path`: a run folder, or `runs/last`, the file that names the newest one.
+
+    Raises `RunError` that says what is there instead.
+    """
+    if path.name == LAST and path.is_file():
+        named = path.read_text(encoding="utf-8").strip()
+        if Path(named).name != named:
+            raise RunError(f"{path} names {named!r}, which is no folder beside it.")
+        path = path.parent / named
+    if not path.is_dir():
+        raise RunError(f"{path} is not a run folder: there is no such folder. `ls runs` lists the runs that are there.")
+    if not (path / "resolved.json").is_file():
+        raise RunError(f"{path} is not a run folder: it has no resolved.json. `ls runs` lists the runs that are there.")
+    return RunFolder(path)

@@ -1,0 +1,77 @@
+"""What does not change during a run: the recipe and all that follows from it, the data and the machine."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+
+from skipline.data import Batch, Dataset, ImageSet, Preprocess, epoch_batches, fit_preprocess
+from skipline.train.precision import compute_dtype
+from skipline.train.recipe import Recipe
+from skipline.train.refuse import RecipeError
+from skipline.train.run_folder import RunFolder
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One run's fixed things; tensors are on `device`."""
+
+    recipe: Recipe
+    train: ImageSet
+    test: ImageSet
+    class_names: tuple[str, ...]
+    preprocess: Preprocess
+    folder: RunFolder
+    device: torch.device
+    dtype: torch.dtype
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps of the optimiser in one epoch; the last batch may be short."""
+        return math.ceil(len(self.train) / self.recipe.batch_size)
+
+    @property
+    def num_steps(self) -> int:
+        """Steps of the whole run."""
+        return self.recipe.epochs * self.steps_per_epoch
+
+
+def make_task(recipe: Recipe, dataset: Dataset, folder: RunFolder, device: torch.device) -> Task:
+    """The task of training `recipe` on `dataset`; raises `RecipeError` where the two do not fit."""
+    network = recipe.network
+    if network.head.num_classes != dataset.num_classes or network.in_channels != dataset.in_channels:
+        raise RecipeError(
+            f"{network.name} takes {network.in_channels} channels to {network.head.num_classes} classes, but "
+            f"{dataset.name} has {dataset.in_channels} channels and {dataset.num_classes} classes. Describe the "
+            f"network with in_channels={dataset.in_channels} and num_classes={dataset.num_classes}."
+        )
+    train_set = dataset.train.to(device)
+    return Task(
+        recipe=recipe,
+        train=train_set,
+        test=dataset.test.to(device),
+        class_names=dataset.class_names,
+        preprocess=fit_preprocess(train_set),
+        folder=folder,
+        device=device,
+        dtype=compute_dtype(recipe.precision, device),
+    )
+
+
+def batches(task: Task, epoch: int, first_batch: int) -> Iterator[Batch]:
+    """The batches of `epoch` from `first_batch` on: the same bits whether or not those before it were drawn."""
+    recipe = task.recipe
+    return epoch_batches(
+        task.train,
+        first_batch=first_batch,
+        batch_size=recipe.batch_size,
+        keep_short=True,
+        seed=recipe.seed,
+        epoch=epoch,
+        num_classes=len(task.class_names),
+        preprocess=task.preprocess,
+        augment=recipe.augment,
+    )

@@ -1,0 +1,40 @@
+"""What holds for every test: two threads, no network, and the same examples each time."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import sys
+
+import hypothesis
+
+# Read by torch when it is first imported, here and in every process that a test starts. Two is what the smallest
+# machine we test on has; a fixed count makes sums come out in the same order everywhere.
+for _variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[_variable] = "2"
+
+# No deadline: a busy core is not a failure. Derandomised: what passed here passes there.
+hypothesis.settings.register_profile("skipline", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("skipline")
+
+
+def _refuse_the_network(event: str, arguments: tuple[object, ...]) -> None:
+    """Raise where this process is about to reach beyond the machine: there is no telemetry, and no test downloads."""
+    if event == "socket.connect":
+        address = arguments[1]
+        host = address[0] if isinstance(address, tuple) else "localhost"  # a string is a socket in the file system
+    elif event == "socket.getaddrinfo":
+        host = arguments[0]
+    else:
+        return
+    if host in (None, "", "localhost", b"localhost"):
+        return
+    try:
+        local = ipaddress.ip_address(str(host)).is_loopback
+    except ValueError:
+        local = False
+    if not local:
+        raise PermissionError(f"a test reached for {host!r}; tests stay on this machine")
+
+
+sys.addaudithook(_refuse_the_network)

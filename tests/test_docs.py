@@ -1,0 +1,52 @@
+"""What README and docs say is true: their Python runs, and their links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = [path.relative_to(ROOT).as_posix() for path in sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])]
+
+
+def blocks(page: str, language: str) -> list[str]:
+    """The fenced blocks of a page in one language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+
+
+def dead_links(page: str, folder: Path) -> list[str]:
+    """Links of a page to files that are not there; addresses on the web and places within the page are left alone."""
+    targets = re.findall(r"\]\(([^)\s]+)\)|(?:src|srcset|href)=\"([^\"]+)\"", page)
+    files = {(one or other).split("#")[0] for one, other in targets if ":" not in (one or other)}
+    return sorted(file for file in files if file and not (folder / file).exists())
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_links_lead_somewhere(name: str) -> None:
+    page = ROOT / name
+    assert dead_links(page.read_text(encoding="utf-8"), page.parent) == []
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in PAGES if blocks((ROOT / name).read_text(encoding="utf-8"), "python")]
+)
+def test_python_runs(name: str, tmp_path: Path) -> None:
+    """The blocks of a page, in order and in one process, as somebody would type them."""
+    code = "\n".join(blocks((ROOT / name).read_text(encoding="utf-8"), "python"))
+    command = [sys.executable, "-W", "error", "-c", code]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=240)
+    assert done.returncode == 0, f"{code}\n{done.stderr}"
+
+
+def test_dead_links_are_seen(tmp_path: Path) -> None:
+    (tmp_path / "here.md").touch()
+    page = '[a](here.md) [b](here.md#x) [c](gone.md) [d](https://example.org/gone.md) [e](#x) <img src="gone.png">'
+    assert dead_links(page, tmp_path) == ["gone.md", "gone.png"]
+
+
+def test_blocks_are_found() -> None:
+    assert blocks("```python\na\nb\n```\n\n```\nc\n```\n```python\nd\n```\n", "python") == ["a\nb\n", "d\n"]
