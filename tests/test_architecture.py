@@ -47,15 +47,17 @@ EXPORTED = (
     "Network",
     "Preprocess",
     "Recipe",
+    "RunFolder",
     "SpecError",
+    "TrainedModel",
     "build",
     "cost",
     "describe",
-    "evaluate",
     "fit_preprocess",
     "load",
+    "load_model",
     "models",
-    "train",
+    "open_run",
 )
 MOST_EXPORTED = 24
 
@@ -68,7 +70,10 @@ FORBIDDEN_STEMS = {"common", "helper", "helpers", "misc", "util", "utils"}
 EXEMPT: Mapping[str, Mapping[str, str]] = {
     "dynamic import": {"__init__.py": "the lazy public surface"},
     "registry": {"__init__.py": "the lazy public surface"},
-    "global state": {"cli/": "a process of our own: threads and determinism are its to set"},
+    "global state": {
+        "cli/": "a process of our own: threads and determinism are its to set",
+        "study/worker.py": "the same, in the processes that a study starts",
+    },
     "unpickling": {"weights/": "the importer of other people's files"},
 }
 
@@ -377,8 +382,8 @@ def test_nothing_forbidden() -> None:
 
 
 def test_one_place_differentiates_and_one_steps() -> None:
-    assert len(backward_files(PACKAGE)) <= 1, backward_files(PACKAGE)
-    assert len(step_files(PACKAGE)) <= 1, step_files(PACKAGE)
+    assert backward_files(PACKAGE) == ["train/step.py"]
+    assert step_files(PACKAGE) == ["train/step.py"]
 
 
 def test_the_page_tells_the_truth() -> None:

@@ -184,6 +184,15 @@ def test_make_starts_anew_in_a_copied_folder(machine: Machine) -> None:
     assert [call.split()[1] for call in machine.asked()] == ["venv", "pip"]
 
 
+def test_make_keeps_an_environment_that_somebody_made(machine: Machine) -> None:
+    (machine.checkout / ".venv" / "bin").mkdir(parents=True)
+    python = machine.checkout / ".venv" / "bin" / "python"
+    python.write_text(GOOD, encoding="utf-8")
+    python.chmod(0o755)
+    assert machine.make("setup").returncode == 0
+    assert [call.split()[1:3] for call in machine.asked()] == [["pip", "--version"], ["pip", "install"]]
+
+
 def test_make_help_names_every_target(machine: Machine) -> None:
     done = machine.make("help")
     assert re.findall(r"^make (\w+)", done.stdout, re.MULTILINE) == [

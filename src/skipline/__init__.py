@@ -6,14 +6,14 @@ import importlib
 import importlib.metadata
 from typing import TYPE_CHECKING, Any
 
+from skipline.cost import cost  # at once: its module has the same name and would otherwise take its place
+
 if TYPE_CHECKING:
-    from skipline.cost import cost
     from skipline.data import DataError, Dataset, ImageSet, Preprocess, fit_preprocess, load
-    from skipline.evaluate import evaluate
     from skipline.init import build
     from skipline.spec import Network, SpecError
-    from skipline.train import Recipe, train
-    from skipline.weights import load_model
+    from skipline.train import Recipe, RunFolder, open_run
+    from skipline.weights import TrainedModel, load_model
     from skipline.zoo import describe, models
 
 _HOME = {
@@ -23,16 +23,16 @@ _HOME = {
     "Network": "skipline.spec",
     "Preprocess": "skipline.data",
     "Recipe": "skipline.train",
+    "RunFolder": "skipline.train",
     "SpecError": "skipline.spec",
+    "TrainedModel": "skipline.weights",
     "build": "skipline.init",
-    "cost": "skipline.cost",
     "describe": "skipline.zoo",
-    "evaluate": "skipline.evaluate",
     "fit_preprocess": "skipline.data",
     "load": "skipline.data",
     "load_model": "skipline.weights",
     "models": "skipline.zoo",
-    "train": "skipline.train",
+    "open_run": "skipline.train",
 }
 
 __all__ = [
@@ -42,16 +42,17 @@ __all__ = [
     "Network",
     "Preprocess",
     "Recipe",
+    "RunFolder",
     "SpecError",
+    "TrainedModel",
     "build",
     "cost",
     "describe",
-    "evaluate",
     "fit_preprocess",
     "load",
     "load_model",
     "models",
-    "train",
+    "open_run",
 ]
 
 
@@ -62,3 +63,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'skipline' has no attribute {name!r}")
     return getattr(importlib.import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *_HOME]

@@ -62,8 +62,9 @@ def cost(network: Network, *, image_size: int) -> Cost:
     `training_macs` is 3 × `macs` less the first convolution's: the backward pass has two products for each one of the
     forward pass, but the images need no gradient. What is kept follows PyTorch's derivatives: a convolution, a norm,
     a linear layer and a pool keep their input; a ReLU and a tanh their output, the other activations their input; an
-    addition, a mean, a padding and a constant factor nothing; a dropout its mask; a gate σ(a), 1 − σ(a) and what they
-    multiply. A tensor that two of them keep is one tensor. Raises `SpecError` for an image without pixels.
+    addition, a mean, a padding and a constant factor nothing; a dropout its mask; a gate its weights and what they
+    multiply. A tensor that two of them keep is one tensor; a norm's vectors of statistics are not counted. Raises
+    `SpecError` for an image without pixels.
     """
     require_count("cost", "image_size", image_size)
     plan = unfold(network)

@@ -10,12 +10,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from skipline.data import ImageSet, Preprocess, normalise
+from skipline.data import DataError, ImageSet, Preprocess, normalise
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What was counted: mean cross-entropy, error rates in [0, 1], and images and mistakes of every class."""
+    """What was counted: mean cross-entropy, error rates in [0, 1], and images and mistakes of every class.
+
+    A mistake: the label's logit is not the largest, or (`top5_error`) not among the five largest. An image with a logit
+    that is not finite is a mistake of both kinds.
+    """
 
     num_images: int
     loss: float
@@ -26,7 +30,7 @@ class Evaluation:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The 95 % Wilson score interval of the error rate (Wilson 1927): for images drawn like these."""
+        """The 95 % Wilson score interval of the error rate, for images drawn independently (Wilson 1927, JASA 22)."""
         z = 1.959964  # the normal distribution's 97.5 % quantile
         n, p = self.num_images, self.error
         centre = (p + z * z / (2 * n)) / (1 + z * z / n)
@@ -44,41 +48,53 @@ def evaluate(
     batch_size: int,
     autocast: AbstractContextManager[object],
 ) -> Evaluation:
-    """Loss and errors of `net`, in evaluation mode, over `images`; the net's mode is as before afterwards.
+    """Loss and errors of `net`, in evaluation mode, over `images`; its modules' modes are as before afterwards.
 
-    The forward pass runs inside `autocast`, the loss is taken in fp32 and summed in fp64. One transfer from the
-    device at the end. NaN logits count as mistakes.
+    The net and the images are on one device. The forward pass runs inside `autocast`; the loss is taken in fp32 and
+    summed in fp64. One transfer from the device at the end. Raises `DataError` where a label is no class, or the net
+    has another number of outputs.
     """
-    was_training = net.training
+    highest = int(images.labels.max())
+    if highest >= num_classes:
+        raise DataError(f"the images have label {highest}, but there are {num_classes} classes (0..{num_classes - 1}).")
+    training = [module for module in net.modules() if module.training]
     net.eval()
-    device = next(net.parameters()).device
-    loss_sum = torch.zeros((), dtype=torch.float64, device=device)
-    hits5 = torch.zeros((), dtype=torch.int64, device=device)
-    hits = torch.zeros(num_classes, dtype=torch.int64, device=device)
-    totals = torch.zeros(num_classes, dtype=torch.int64, device=device)
-    with autocast:
-        for start in range(0, len(images), batch_size):
-            labels = images.labels[start : start + batch_size].to(device)
-            batch = normalise(images.images[start : start + batch_size].to(device), preprocess)
-            logits = net(batch).float()
-            loss_sum += functional.cross_entropy(logits, labels, reduction="sum").double()
-            right = (logits.argmax(dim=1) == labels) & torch.isfinite(logits).all(dim=1)
-            hits.index_add_(0, labels, right.long())
-            totals.index_add_(0, labels, torch.ones_like(labels))
-            hits5 += _in_top5(logits, labels)
-    net.train(was_training)
-    counts = torch.stack([totals, totals - hits]).tolist()
-    num_images = len(images)
+    try:
+        with autocast:
+            counts = _count(net, images, preprocess, num_classes, batch_size)
+    finally:
+        for module in training:
+            module.training = True
+    loss_sum, top5_mistakes, *by_class = counts.tolist()
+    class_images, class_mistakes = by_class[:num_classes], by_class[num_classes:]
     return Evaluation(
-        num_images=num_images,
-        loss=loss_sum.item() / num_images,
-        error=sum(counts[1]) / num_images,
-        top5_error=1.0 - hits5.item() / num_images,
-        class_images=tuple(counts[0]),
-        class_mistakes=tuple(counts[1]),
+        num_images=len(images),
+        loss=loss_sum / len(images),
+        error=sum(class_mistakes) / len(images),
+        top5_error=top5_mistakes / len(images),
+        class_images=tuple(map(int, class_images)),
+        class_mistakes=tuple(map(int, class_mistakes)),
     )
 
 
-def _in_top5(logits: Tensor, labels: Tensor) -> Tensor:
-    best = logits.topk(min(5, logits.shape[1]), dim=1).indices
-    return ((best == labels[:, None]).any(dim=1) & torch.isfinite(logits).all(dim=1)).sum()
+def _count(net: nn.Module, images: ImageSet, preprocess: Preprocess, num_classes: int, batch_size: int) -> Tensor:
+    """float64 (2 + 2 K,): the sum of losses, the top-5 mistakes, then images and mistakes of every class."""
+    device = images.images.device
+    sums = torch.zeros(2, dtype=torch.float64, device=device)
+    by_class = torch.zeros(2, num_classes, dtype=torch.float64, device=device)
+    for start in range(0, len(images), batch_size):
+        labels = images.labels[start : start + batch_size]
+        logits = net(normalise(images.images[start : start + batch_size], preprocess)).float()
+        if logits.shape != (len(labels), num_classes):
+            raise DataError(
+                f"the net gives outputs of shape {tuple(logits.shape)} for {len(labels)} images of {num_classes} "
+                f"classes; expected {(len(labels), num_classes)}."
+            )
+        is_finite = logits.isfinite().all(dim=1)
+        best = logits.topk(min(5, num_classes), dim=1).indices
+        in_top5 = (best == labels[:, None]).any(dim=1) & is_finite
+        is_wrong = (logits.argmax(dim=1) != labels) | ~is_finite
+        loss = functional.cross_entropy(logits, labels, reduction="sum")
+        sums += torch.stack([loss.double(), (~in_top5).sum()])
+        by_class.index_add_(1, labels, torch.stack([torch.ones_like(is_wrong), is_wrong]).double())
+    return torch.cat([sums, by_class.flatten()])

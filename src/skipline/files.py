@@ -5,25 +5,41 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
+import math
 import os
 import secrets
 from pathlib import Path
 from typing import Any
 
-NON_FINITE = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
+PARTIAL_SUFFIX = ".partial"  # of files and folders that are being written, hidden by a dot in front
+
+_REMEDIES = {
+    errno.ENOSPC: "the disk is full. Free some space, or choose another folder",
+    errno.EDQUOT: "the disk quota is used up. Free some space, or choose another folder",
+    errno.EFBIG: "the file would be larger than this system allows. Raise the limit, or choose another folder",
+    errno.EACCES: "the folder is not writable. Change its permissions, or choose another folder",
+    errno.EPERM: "the folder is not writable. Change its permissions, or choose another folder",
+    errno.EROFS: "the file system is read-only. Choose another folder",
+    errno.ENOENT: "the folder is not there. Make it, or choose another one",
+    errno.ENOTDIR: "a part of this path is a file, not a folder. Choose another folder",
+    errno.EEXIST: "there is a file of that name. Move it away, or choose another folder",
+    errno.EISDIR: "there is a folder of that name. Move it away, or choose another one",
+}
+NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
 class StorageError(OSError):
-    """A file or folder that cannot be written or read; the message names it, the reason and what to do."""
+    """A file or folder that cannot be written; the message names it, the reason and what to do."""
 
 
 def write_whole(path: Path, data: bytes | str) -> None:
     """Write `data` to `path` so that at any moment, power cuts included, the file is the old one or the new one.
 
-    Raises `StorageError` where the disk is full or the folder is not writable; the old file is then untouched.
+    Raises `StorageError` where the disk is full or the folder is not writable; the old file is then untouched. A
+    process that is killed may leave its partial file, which `remove_partials` removes.
     """
     payload = data.encode("utf-8") if isinstance(data, str) else data
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PARTIAL_SUFFIX}")
     try:
         try:
             with open(partial, "xb") as file:
@@ -31,23 +47,41 @@ def write_whole(path: Path, data: bytes | str) -> None:
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(partial, path)
-            sync_folder(path.parent)
         except BaseException:
             partial.unlink(missing_ok=True)
             raise
+        sync_folder(path.parent)
     except OSError as error:
         raise storage_error(path, error) from error
 
 
 def append_line(path: Path, line: str) -> None:
-    """Append one line to `path` in a single write and sync it; a torn last line is the reader's to drop."""
+    """Append one line to `path` and sync it; raises `StorageError`, and then the file is as it was.
+
+    A process that is killed may leave a part of the line at the end, which is the reader's to drop.
+    """
     try:
-        with open(path, "ab") as file:
-            file.write(line.encode("utf-8") + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        with open(path, "ab", buffering=0) as file:
+            length = file.seek(0, os.SEEK_END)
+            rest = memoryview(line.encode("utf-8") + b"\n")
+            try:
+                while rest:
+                    rest = rest[file.write(rest) :]
+                os.fsync(file.fileno())
+            except BaseException:
+                file.truncate(length)
+                raise
     except OSError as error:
         raise storage_error(path, error) from error
+
+
+def remove_partials(folder: Path) -> None:
+    """Remove the partial files that killed processes left in `folder` and below; nobody may be writing there now."""
+    for partial in folder.rglob(f".*{PARTIAL_SUFFIX}"):
+        try:
+            partial.unlink(missing_ok=True)
+        except OSError as error:
+            raise storage_error(partial, error) from error
 
 
 def sync_folder(folder: Path) -> None:
@@ -62,40 +96,34 @@ def sync_folder(folder: Path) -> None:
 
 def storage_error(path: Path, error: OSError) -> StorageError:
     """`error`, met while writing `path`, in words."""
-    remedies = {
-        errno.ENOSPC: "the disk is full. Free some space, or choose another folder",
-        errno.EDQUOT: "the disk quota is used up. Free some space, or choose another folder",
-        errno.EFBIG: "the file would be larger than this system allows. Raise the limit, or choose another folder",
-        errno.EACCES: "the folder is not writable. Change its permissions, or choose another folder",
-        errno.EPERM: "the folder is not writable. Change its permissions, or choose another folder",
-        errno.EROFS: "the file system is read-only. Choose another folder",
-        errno.ENOENT: "the folder does not exist",
-        errno.ENOTDIR: "a part of this path is a file, not a folder. Choose another folder",
-    }
-    reason = remedies.get(error.errno or 0, error.strerror or str(error))
+    reason = _REMEDIES.get(error.errno or 0, error.strerror or str(error))
     return StorageError(f"cannot write {path}: {reason}.")
 
 
 def dump_json(document: Any) -> str:
     """`document` as JSON text; numbers that JSON cannot hold travel as "NaN", "Infinity" and "-Infinity"."""
-    return json.dumps(_tag_non_finite(document), indent=2, allow_nan=False) + "\n"
+    return json.dumps(_tagged(document), indent=2, allow_nan=False) + "\n"
 
 
 def dump_json_line(document: Any) -> str:
     """`document` as JSON on one line, non-finite numbers as in `dump_json`."""
-    return json.dumps(_tag_non_finite(document), allow_nan=False)
+    return json.dumps(_tagged(document), allow_nan=False)
 
 
 def read_number(value: Any) -> float:
-    """A number that `dump_json` wrote, non-finite ones included."""
-    return NON_FINITE[value] if isinstance(value, str) else float(value)
+    """A number that `dump_json` wrote, non-finite ones included; raises `ValueError` for anything else."""
+    if isinstance(value, str) and value in NON_FINITE:
+        return NON_FINITE[value]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{value!r} is no number; expected one, or one of {', '.join(map(repr, NON_FINITE))}.")
+    return float(value)
 
 
-def _tag_non_finite(value: Any) -> Any:
+def _tagged(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _tag_non_finite(entry) for key, entry in value.items()}
+        return {key: _tagged(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
-        return [_tag_non_finite(entry) for entry in value]
-    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
-        return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
+        return [_tagged(entry) for entry in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     return value

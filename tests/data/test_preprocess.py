@@ -73,9 +73,7 @@ def test_images_with_other_channels_are_refused(shape: tuple[int, ...]) -> None:
         ((1.0,), (-2.0,), "std of channel 0 must be above 0; got -2.0."),
     ],
 )
-def test_a_preprocess_that_cannot_be_is_refused(
-    mean: tuple[float, ...], std: tuple[float, ...], message: str
-) -> None:
+def test_a_preprocess_that_cannot_be_is_refused(mean: tuple[float, ...], std: tuple[float, ...], message: str) -> None:
     with pytest.raises(DataError, match=re.escape(message)):
         Preprocess(mean, std)
 

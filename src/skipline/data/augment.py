@@ -45,7 +45,7 @@ def pad_crop(images: Tensor, pad: int, *, generator: torch.Generator) -> Tensor:
     _check_pixels("pad", pad)
     num_images, _, height, width = images.shape
     offsets = torch.randint(0, 2 * pad + 1, (2, num_images), generator=generator).to(images.device)
-    # A view of all windows, (N, C, 2 pad + 1, 2 pad + 1, H, W), from which one a picture is copied.
+    # A view of all windows, (N, C, 2 pad + 1, 2 pad + 1, H, W), one of which is copied for each image.
     windows = functional.pad(images, (pad, pad, pad, pad)).unfold(2, height, 1).unfold(3, width, 1)
     return windows[torch.arange(num_images, device=images.device), :, offsets[0], offsets[1]]
 
@@ -71,7 +71,7 @@ def cutout(images: Tensor, size: int, *, generator: torch.Generator) -> Tensor:
 
 
 def mixup(images: Tensor, targets: Tensor, *, alpha: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Each image and its target mixed with those of another of the batch (Zhang et al. 2018, arXiv 1710.09412, eq. 1).
+    """Each image and its target mixed with those of another of the batch (Zhang et al. 2018, arXiv 1710.09412).
 
     x_i <- lam_i x_i + (1 - lam_i) x_p(i) and the same for the targets; p a random permutation of the batch, lam_i ~
     Beta(alpha, alpha) drawn for each image (the authors' code draws one for the batch). Images are float (N, C, H, W),
@@ -115,5 +115,5 @@ def _check_alpha(alpha: float) -> None:
     if isinstance(alpha, bool) or not isinstance(alpha, (int, float)) or not 0 < alpha < math.inf:
         raise ValueError(
             f"mixup must be a finite number above 0, the alpha of Beta(alpha, alpha) "
-            f"(0.1 to 0.4 in the paper); got {alpha!r}."
+            f"(the paper: 0.1 to 0.4 for ImageNet, 1 for CIFAR); got {alpha!r}."
         )

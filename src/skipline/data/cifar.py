@@ -39,9 +39,10 @@ def read_cifar_archive(archive: Path) -> Dataset:
     for layout in CIFAR_LAYOUTS:
         if any(name in files.contents for name in layout.batch_files):
             return _read(files, layout)
+    firsts = ", ".join(layout.batch_files[0] for layout in CIFAR_LAYOUTS)
     raise DataError(
-        f"{archive}: expected the batch files of CIFAR-10 or CIFAR-100 (for example {CIFAR_LAYOUTS[0].train_files[0]} "
-        f"or {CIFAR_LAYOUTS[3].train_files[0]}), found none of them in the archive."
+        f"{archive}: expected the batch files of CIFAR-10 or CIFAR-100 (the first of them is one of {firsts}), "
+        "found none in the archive."
     )
 
 

@@ -95,7 +95,7 @@ def _read_members(unpacked: _Unpacked, archive: Path, wanted: frozenset[str]) ->
         # "r|" reads forward only, so that a packed archive is unpacked once.
         with tarfile.open(fileobj=io.BufferedReader(unpacked, _BLOCK_BYTES), mode="r|", bufsize=_BLOCK_BYTES) as tar:
             for number, member in enumerate(tar, start=1):
-                reached = f"{member.name} (expected {member.size} bytes)"
+                reached = f"{member.name!r} (expected {member.size} bytes)"
                 if number > MAX_MEMBERS:
                     raise DataError(f"{archive}: expected at most {MAX_MEMBERS} members, found more.")
                 name = _wanted_name(member, archive, wanted)
@@ -122,10 +122,12 @@ def _wanted_name(member: tarfile.TarInfo, archive: Path, wanted: frozenset[str])
     if member.isdir() or path.name not in wanted:
         return ""
     if member.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) or member.issparse():
-        raise DataError(f"{archive}: {member.name} is a link or special file; expected a plain file. None is followed.")
+        raise DataError(
+            f"{archive}: {member.name!r} is a link or special file; expected a plain file. None is followed."
+        )
     if member.size > MAX_FILE_BYTES:
         raise DataError(
-            f"{archive}: {member.name}: expected at most {MAX_FILE_BYTES} bytes, found {member.size}: a wrong file."
+            f"{archive}: {member.name!r}: expected at most {MAX_FILE_BYTES} bytes, found {member.size}: a wrong file."
         )
     return path.name
 

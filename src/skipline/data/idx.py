@@ -6,8 +6,6 @@ dimensions, each length as a big-endian 32-bit integer, the values.
 
 from __future__ import annotations
 
-import gzip
-import io
 import math
 import zlib
 
@@ -17,6 +15,7 @@ from skipline.data.error import DataError
 from skipline.data.file_set import MAX_FILE_BYTES
 
 _UNSIGNED_BYTE = 8
+_GZIP_WINDOW = 31  # zlib: the largest window, 15, and 16 for a gzip header and checksum
 
 
 def parse_idx(content: bytes, origin: str, *, num_dimensions: int) -> np.ndarray:
@@ -25,11 +24,11 @@ def parse_idx(content: bytes, origin: str, *, num_dimensions: int) -> np.ndarray
     Raises DataError, naming ``origin``, for another magic number, an empty dimension, a length that does not fit the
     lengths of the dimensions, or gzip data that is broken or cut short.
     """
-    unpacked, complaint = _unpack(content)
+    unpacked, cut = _unpack(content, origin)
     header_bytes = 4 + 4 * num_dimensions
     if len(unpacked) < header_bytes:
         raise DataError(
-            f"{origin}: expected a header of {header_bytes} bytes, found {len(unpacked)} bytes in all{complaint}. "
+            f"{origin}: expected a header of {header_bytes} bytes, found {len(unpacked)} bytes in all{cut}. "
             "The file is cut short: download it again."
         )
     magic = bytes((0, 0, _UNSIGNED_BYTE, num_dimensions))
@@ -42,26 +41,31 @@ def parse_idx(content: bytes, origin: str, *, num_dimensions: int) -> np.ndarray
     if 0 in shape:
         raise DataError(f"{origin}: expected dimensions of at least 1, found {shape}.")
     expected = header_bytes + math.prod(shape)
-    if len(unpacked) != expected or complaint:
+    if len(unpacked) != expected or cut:
         raise DataError(
-            f"{origin}: expected {expected} bytes for the shape {shape} in its header, "
-            f"found {len(unpacked)}{complaint}. "
+            f"{origin}: expected {expected} bytes for the shape {shape} in its header, found {len(unpacked)}{cut}. "
             "The file is cut short or broken: download it again."
         )
     return np.frombuffer(unpacked, dtype=np.uint8, offset=header_bytes).reshape(shape)
 
 
-def _unpack(content: bytes) -> tuple[bytes, str]:
-    """The bytes without gzip, as far as they can be had, and why not all (empty where they are all)."""
+def _unpack(content: bytes, origin: str) -> tuple[bytes, str]:
+    """The bytes without gzip, as many as there are, and where the gzip data ends too early, words that say so."""
     if content[:2] != b"\x1f\x8b":
         return content, ""
-    unpacked = bytearray()
-    with gzip.GzipFile(fileobj=io.BytesIO(content)) as stream:
-        try:
-            while block := stream.read(2**20):
-                unpacked += block
-                if len(unpacked) > MAX_FILE_BYTES:
-                    return bytes(unpacked), f" (unpacking stopped beyond {MAX_FILE_BYTES})"
-        except (EOFError, OSError, zlib.error) as error:
-            return bytes(unpacked), f" (gzip: {error})".rstrip(".")
-    return bytes(unpacked), ""
+    unpacker = zlib.decompressobj(wbits=_GZIP_WINDOW)
+    try:
+        unpacked = unpacker.decompress(content, MAX_FILE_BYTES + 1)
+    except zlib.error as error:
+        raise DataError(
+            f"{origin}: expected whole gzip data, found {len(content)} packed bytes that are broken ({error}). "
+            "Download the file again."
+        ) from error
+    if len(unpacked) > MAX_FILE_BYTES:
+        raise DataError(f"{origin}: expected at most {MAX_FILE_BYTES} unpacked bytes, found more: a wrong file.")
+    if unpacker.unused_data:
+        raise DataError(
+            f"{origin}: expected nothing after the gzip data, found {len(unpacker.unused_data)} bytes. "
+            "Download the file again."
+        )
+    return unpacked, "" if unpacker.eof else " before its gzip data was cut off"

@@ -26,8 +26,8 @@ _OPCODES = {
     *("BINPUT", "LONG_BINPUT", "MEMOIZE", "BINGET", "LONG_BINGET"),
     *("GLOBAL", "STACK_GLOBAL", "REDUCE", "BUILD"),
 }
-# An array takes at most 8 tuples and a batch holds one array. More would allow tuples of tuples of tuples, whose hash
-# as a key of a dict takes a time that doubles with each.
+# A batch holds one array, which takes 4 to 8 tuples (counted, protocols 2 to 5). Many more would allow tuples of tuples
+# of tuples, whose hash as a key of a dict takes a time that doubles with each.
 _MAX_TUPLES = 16
 _MAX_DIMENSIONS = 4  # images are (N, bytes) in CIFAR's own files; (N, C, H, W) is the most that could be meant
 
@@ -65,10 +65,14 @@ def _vet(content: bytes, origin: str) -> None:
     for number, (opcode, argument, position) in enumerate(pickletools.genops(content)):
         name = opcode.name
         if name not in _OPCODES:
-            raise DataError(f"{origin}: pickle opcode {name} at byte {position} is refused; data does not need it.")
+            raise DataError(
+                f"{origin}: expected a pickle of plain data, found the opcode {name} at byte {position}, which plain "
+                "data does not need: a broken file or another one."
+            )
         if name == "LONG_BINPUT" and isinstance(argument, int) and argument > number:
             raise DataError(
-                f"{origin}: memo number {argument} at byte {position} is refused; expected at most {number}."
+                f"{origin}: expected a memo number of at most {number} at byte {position}, found {argument}: "
+                "a broken file or another one."
             )
         num_tuples += "TUPLE" in name
         if num_tuples > _MAX_TUPLES:
@@ -85,7 +89,9 @@ class _StandIn:
 class _Dtype(_StandIn):
     """numpy.dtype(code, align, copy)."""
 
-    def __init__(self, code: str | bytes, *_: object) -> None:
+    def __init__(self, code: object, *_: object) -> None:
+        if not isinstance(code, (str, bytes)):
+            raise TypeError("a dtype's code is a string")
         self.code = code.decode("latin-1") if isinstance(code, bytes) else code
 
     def __setstate__(self, state: object) -> None:
@@ -99,21 +105,22 @@ class _Array(_StandIn):
         self.parts: tuple[object, ...] = ()
 
     def __setstate__(self, state: object) -> None:
-        _version, *parts = state  # type: ignore[misc]
-        self.parts = tuple(parts)
+        if not isinstance(state, tuple):
+            raise TypeError("an array's state is a tuple")
+        self.parts = state[1:]  # without the version
 
 
 class _Reconstruct(_StandIn):
     """numpy's _reconstruct(class, shape, dtype): an empty array, whose state follows."""
 
-    def __new__(cls, *_: object) -> _Array:  # type: ignore[misc]
+    def __new__(cls, *_: object) -> _Array:
         return _Array()
 
 
 class _FromBuffer(_StandIn):
     """numpy's _frombuffer(bytes, dtype, shape, order), which protocol 5 uses."""
 
-    def __new__(cls, content: object, dtype: object, shape: object, order: object) -> _Array:  # type: ignore[misc]
+    def __new__(cls, content: object, dtype: object, shape: object, order: object) -> _Array:
         array = _Array()
         array.parts = (shape, dtype, order == "F", content)
         return array
@@ -122,7 +129,7 @@ class _FromBuffer(_StandIn):
 class _Encode(_StandIn):
     """_codecs.encode(text, "latin1"), by which Python 3 writes bytes in protocol 2."""
 
-    def __new__(cls, text: str, encoding: str) -> bytes:  # type: ignore[misc]
+    def __new__(cls, text: str, encoding: str) -> bytes:
         if encoding not in ("latin1", "latin-1"):
             raise ValueError(f"encoding {encoding!r}")
         return text.encode("latin-1")
@@ -149,8 +156,8 @@ class _DataUnpickler(pickle.Unpickler):
     def find_class(self, module_name: str, global_name: str, /) -> type[_StandIn]:
         if (module_name, global_name) not in _NAMES:
             raise DataError(
-                f"{self._origin}: the pickle asks for {module_name}.{global_name}, which is refused: only numpy arrays "
-                "are read. A data set does not need it; do not open this file with anything that would run it."
+                f"{self._origin}: the pickle asks for {f'{module_name}.{global_name}'!r}, which is refused: only numpy "
+                "arrays are read. A data set does not need it; do not open this file with anything that would run it."
             )
         return _NAMES[module_name, global_name]
 
@@ -164,7 +171,7 @@ def _uint8_array(array: _Array, what: str) -> np.ndarray:
     shape, dtype, columns_first, content = array.parts
     if not isinstance(dtype, _Dtype) or dtype.code not in ("u1", "|u1", "uint8"):
         found = dtype.code if isinstance(dtype, _Dtype) else type(dtype).__name__
-        raise DataError(f"{what}: expected an array of dtype u1 (uint8), found {found!r}.")
+        raise DataError(f"{what}: expected an array of dtype u1 (uint8), found {found!r:.40}.")
     if not isinstance(shape, tuple) or not all(isinstance(length, int) and length >= 0 for length in shape):
         raise DataError(f"{what}: expected a shape of whole numbers, found a {type(shape).__name__} of other things.")
     if len(shape) > _MAX_DIMENSIONS:

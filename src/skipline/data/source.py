@@ -32,7 +32,7 @@ class _Found:
 
 @dataclass(frozen=True)
 class _Row:
-    """A named data set: what finds it in a folder (the best form first), the places that looks at, and its home."""
+    """A named data set: what finds it in a folder (the best form first), where that looks below it, and its home."""
 
     name: str
     find: Callable[[Path], tuple[_Found, ...]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from skipline.nn.dropout import seed_dropout
-from skipline.nn.net import ResidualNet, assemble
+from skipline.nn.net import ResidualNet, assemble, seed_dropout
 
 __all__ = ["ResidualNet", "assemble", "seed_dropout"]

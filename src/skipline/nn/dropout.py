@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
-
-from skipline.seeds import split_seed
 
 
 class SeededDropout(nn.Module):
@@ -39,22 +35,9 @@ class SeededDropout(nn.Module):
         return f"rate={self.rate:g}"
 
 
-def seed_dropout(net: nn.Module, seed: int) -> None:
-    """Give every dropout layer of `net` its own seed for the next step, made from `seed` and the layer's name.
-
-    Until the next call every training pass over inputs of one shape draws the same masks; call it once a step with a
-    seed of that step, e.g. `split_seed(seed, "dropout", epoch, batch)`.
-    """
-    for name, module in net.named_modules():
-        if isinstance(module, SeededDropout):
-            module.seed = split_seed(seed, "dropout", name)
-
-
-def _draw_mask(x: Tensor, rate: float, seed: int) -> Tensor:
+@torch.compiler.disable()  # the seed changes every step; traced as a constant it would compile the graph anew
+def _mask(x: Tensor, rate: float, seed: int) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
     kept = torch.empty(x.shape, dtype=torch.float32, device="cpu").bernoulli_(1 - rate, generator=generator)
     return kept.div_(1 - rate).to(x)
 
-
-# Not traced by torch.compile: the seed changes every step, and as a constant of the graph would compile it anew.
-_mask: Callable[[Tensor, float, int], Tensor] = torch.compiler.disable(_draw_mask)

@@ -10,7 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from skipline.nn.block import block_of, chain
+from skipline.nn.dropout import SeededDropout
+from skipline.seeds import split_seed
 from skipline.spec import BlockPlan, Network, unfold
+from skipline.spec.layers import Dropout
 
 
 class ResidualNet(nn.Module):
@@ -31,6 +34,7 @@ class ResidualNet(nn.Module):
             stage = OrderedDict((block.name.rsplit(".", 1)[1], block_of(block)) for block in blocks)
             self.add_module(name, nn.Sequential(stage))
         self.head = chain(plan.head)
+        self.dropout_names = [step.name for step in plan.steps() if isinstance(step.layer, Dropout)]
         self.register_load_state_dict_post_hook(_without_batch_counters)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -54,6 +58,18 @@ def assemble(network: Network, *, device: torch.device | str = "cpu") -> Residua
         for tensor in (*net.parameters(), *net.buffers()):
             tensor.fill_(float("nan"))
     return net
+
+
+def seed_dropout(net: ResidualNet, seed: int) -> None:
+    """Give every dropout layer of `net` its own seed for the next step, made from `seed` and the layer's name.
+
+    Until the next call every training pass over inputs of one shape draws the same masks: call it once a step, with a
+    seed of that step, e.g. `split_seed(seed, "dropout", epoch, batch)`.
+    """
+    for name in net.dropout_names:
+        layer = net.get_submodule(name)
+        assert isinstance(layer, SeededDropout)
+        layer.seed = split_seed(seed, "dropout", name)
 
 
 def _stage_name(block: BlockPlan) -> str:

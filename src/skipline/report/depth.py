@@ -10,12 +10,19 @@ from skipline.report.block_sketch import block_sketches
 from skipline.report.depth_curves import curve_panels
 from skipline.report.depth_error import MARKERS, TEST, TRAINING, error_panels, final_spread, spread_text
 from skipline.report.depth_signal import factor, look_of, num_hidden, sentence, signal_panels
-from skipline.report.depth_study import Cell, Claim, DepthStudy, Unit, parse_depth_study
+from skipline.report.depth_study import Cell, Claim, DepthStudy, Unit, Verdict, parse_depth_study
 from skipline.report.number import MISSING, count, counted, duration, percent
 from skipline.report.page import Key, document, figure, header, paragraph, section
+from skipline.report.settings import settings_table
 from skipline.report.spread import spread
-from skipline.report.table import Table, settings_table, write_table
+from skipline.report.table import Table, write_table
 from skipline.report.text import escape, html_text
+
+_VERDICTS: dict[Verdict, tuple[str, str]] = {
+    "holds": ("holds", "✓"),
+    "does not hold": ("fails", "✗"),
+    "undecided": ("undecided", "?"),
+}
 
 
 def depth_report(study: Mapping[str, Any], *, where: str = "study.json") -> str:
@@ -25,13 +32,14 @@ def depth_report(study: Mapping[str, Any], *, where: str = "study.json") -> str:
     is missing or does not fit.
     """
     parsed = parse_depth_study(study, where=where)
+    curves = tuple(_curves(parsed))
     body = [
         _header(parsed),
         _errors(parsed),
         *_claims(parsed),
         _blocks(),
-        *_curves(parsed),
-        *_signals(parsed),
+        *curves,
+        *_signals(parsed, figure_number=2 + len(curves)),
         _results(parsed),
         _making(parsed),
     ]
@@ -45,9 +53,14 @@ def _header(study: DepthStudy) -> str:
     facts = (
         f"data: {study.source}",
         f"{count(study.num_train)} training and {count(study.num_test)} test images",
-        f"{counted(len(study.cells), 'network', 'networks')} trained in {duration(study.seconds)}",
+        f"{counted(len(study.cells), 'network', 'networks')}, {_seed_words(study)}, in {duration(study.seconds)}",
     )
     return header(kind="skipline · depth study", headline=study.sentence, facts=facts)
+
+
+def _seed_words(study: DepthStudy) -> str:
+    num = len({cell.seed for cell in study.cells})
+    return counted(num, "seed", "seeds")
 
 
 def _claims(study: DepthStudy) -> Iterator[str]:
@@ -57,9 +70,10 @@ def _claims(study: DepthStudy) -> Iterator[str]:
 
 
 def _claim(claim: Claim) -> str:
-    look, sign, words = ("holds", "✓", "holds") if claim.holds else ("fails", "✗", "does not hold")
+    verdict = claim.verdict or ("holds" if claim.holds else "does not hold")
+    look, sign = _VERDICTS[verdict]
     return (
-        f'<li class="{look}"><p class="verdict"><span aria-hidden="true">{sign}</span> {words}</p>'
+        f'<li class="{look}"><p class="verdict"><span aria-hidden="true">{sign}</span> {verdict}</p>'
         f"<p>{html_text(claim.sentence)}</p></li>"
     )
 
@@ -77,11 +91,6 @@ def _blocks() -> str:
     )
 
 
-def _seed_words(study: DepthStudy) -> str:
-    num = len({cell.seed for cell in study.cells})
-    return "one seed" if num == 1 else f"{num} seeds"
-
-
 def _unit_keys(study: DepthStudy) -> tuple[Key, ...]:
     return tuple(
         Key(look=unit, label=f"{unit} network", strokes=("solid",), markers=(MARKERS[unit],)) for unit in study.units
@@ -91,17 +100,19 @@ def _unit_keys(study: DepthStudy) -> tuple[Key, ...]:
 def _errors(study: DepthStudy) -> str:
     caption = (
         "Share of images that the trained network gets wrong. A plain network stacks blocks y = relu(f(x)), a residual "
-        f"one blocks y = relu(x + f(x)); {_seed_words(study)} each. Each marker is one training; the "
-        "line runs through the means and the shaded band from the lowest to the highest seed. The two panels share one "
-        "scale, so compare them: an error that rises on the training images as well is not over-fitting: the network "
-        "could not be trained."
+        "one blocks y = relu(x + f(x)). Each marker is one training; lines run through the means over the seeds, bands "
+        "from the lowest to the highest. Both panels share one scale: where the error rises on the training "
+        "images too, the network does not over-fit; it is harder to train."
     )
     keys = _unit_keys(study)
     if any(cell.status == "diverged" for cell in study.cells):
         keys += (Key(look="neutral", label="diverged", markers=("cross",)),)
         caption += " Seeds that diverged, marked by a cross in the hatched strip, are not part of the mean or the band."
     if study.num_classes is not None:
-        caption += f" Guessing among {study.num_classes} classes is wrong {percent(1 - 1 / study.num_classes)} of the time."
+        caption += (
+            f" Guessing among {study.num_classes} classes is wrong "
+            f"{percent(1 - 1 / study.num_classes, places=1)} of the time."
+        )
     drawn = figure(error_panels(study), name="error", label="Figure 1.", caption=caption, keys=keys)
     return section("Error against depth", drawn, name="error-section")
 
@@ -116,9 +127,10 @@ def _curves(study: DepthStudy) -> Iterator[str]:
         Key(look="neutral", label="test error", strokes=("dotted",)),
     )
     caption = (
-        "Error after each epoch, one panel a depth, all on one scale: means over the seeds, with a band from the lowest "
-        "to the highest training error. One epoch is one pass over the training images. A curve that stays high "
-        "belongs to a network that does not learn, however long one waits."
+        "Error epoch by epoch, one panel a depth, all on one scale: means over the seeds, with a band from the lowest "
+        "to the highest training error. One epoch is one pass over the training images; the training "
+        "error is counted batch by batch while it runs, the test error after it. A curve that stays high "
+        "belongs to a network that hardly learns."
     )
     if any(cell.status == "diverged" for cell in study.cells):
         keys += (Key(look="neutral", label="a seed that diverged", strokes=("dashed",), markers=("cross",)),)
@@ -126,7 +138,7 @@ def _curves(study: DepthStudy) -> Iterator[str]:
     yield section("Training, epoch by epoch", drawn, name="curve-section")
 
 
-def _signals(study: DepthStudy) -> Iterator[str]:
+def _signals(study: DepthStudy, *, figure_number: int) -> Iterator[str]:
     if not study.linear:
         return
     text = (
@@ -139,17 +151,16 @@ def _signals(study: DepthStudy) -> Iterator[str]:
     )
     keys += (Key(look="neutral", label="predicted, αˡ", strokes=("broad",)),)
     caption = (
-        "Measured on a real linear network, and the law beside it. On a logarithmic scale a power of the depth is a "
-        "straight line."
+        "Measured on a real linear network, and the law beside it. On a logarithmic scale, what every layer "
+        "multiplies by the same factor is a straight line."
     )
     hidden = num_hidden(study.linear)
     if hidden:
         caption += f" {counted(hidden, 'value', 'values')} that are zero or infinite have no place on this scale."
     found = "".join(f"<li>{html_text(sentence(net))}</li>" for net in study.linear)
-    drawn = figure(signal_panels(study.linear), name="signal", label="Figure 3.", caption=caption, keys=keys)
-    yield section(
-        "Why depth is hard", paragraph(text), f'<ul class="prose">{found}</ul>', drawn, name="signal-section"
-    )
+    label = f"Figure {figure_number}."
+    drawn = figure(signal_panels(study.linear), name="signal", label=label, caption=caption, keys=keys)
+    yield section("Why depth is hard", paragraph(text), f'<ul class="prose">{found}</ul>', drawn, name="signal-section")
 
 
 def _results(study: DepthStudy) -> str:

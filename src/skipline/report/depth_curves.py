@@ -61,8 +61,7 @@ def _panel(study: DepthStudy, *, depth: int, x: Axis, y: Axis) -> Panel:
 def _by_epoch(cells: tuple[Cell, ...], pick: _Pick) -> dict[int, Spread]:
     epochs = sorted({point.epoch for cell in cells for point in cell.curve})
     return {
-        epoch: spread(pick(point) for cell in cells for point in cell.curve if point.epoch == epoch)
-        for epoch in epochs
+        epoch: spread(pick(point) for cell in cells for point in cell.curve if point.epoch == epoch) for epoch in epochs
     }
 
 

@@ -71,7 +71,7 @@ def _panel(study: DepthStudy, part: FinalError, *, y: Axis) -> Panel:
     for unit in study.units:
         marks.append(_dots(study, unit, status="done", value=lambda cell: 100 * part.of(cell)))
     diverged = tuple(
-        _dots(study, unit, status="diverged", value=lambda cell: 0.0)
+        _dots(study, unit, status="diverged", value=lambda _: 0.0)
         for unit in study.units
         if any(cell.status == "diverged" and cell.unit == unit for cell in study.cells)
     )
@@ -132,5 +132,7 @@ def _table(study: DepthStudy, part: FinalError) -> Table:
                 said = error if cell.status == "done" else f"diverged ({error})" if error != MISSING else "diverged"
                 rows.append((count(depth), unit, str(cell.seed), said))
     return Table(
-        caption=f"Final {part.name} of every training", head=("depth", "unit", "seed", part.name), groups=(("", tuple(rows)),)
+        caption=f"Final {part.name} of every training",
+        head=("depth", "unit", "seed", part.name),
+        groups=(("", tuple(rows)),),
     )

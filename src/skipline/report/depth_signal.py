@@ -22,7 +22,9 @@ def signal_panels(nets: Sequence[Linear]) -> tuple[Panel, Panel]:
     """
     return (
         _panel(nets, title="Signal", axis="output norm ÷ input norm (log scale)", pick=lambda net: net.forward),
-        _panel(nets, title="Gradient", axis="input gradient ÷ output gradient (log scale)", pick=lambda net: net.gradient),
+        _panel(
+            nets, title="Gradient", axis="input gradient ÷ output gradient (log scale)", pick=lambda net: net.gradient
+        ),
     )
 
 

@@ -15,6 +15,7 @@ FORMAT = "skipline.study.depth"
 VERSION = 1
 
 Unit = Literal["plain", "residual"]
+Verdict = Literal["holds", "does not hold", "undecided"]
 UNITS: tuple[Unit, ...] = ("plain", "residual")
 Positive = Annotated[StrictInt, Field(ge=1)]
 NonNegative = Annotated[StrictInt, Field(ge=0)]
@@ -77,11 +78,21 @@ class Linear(Record):
 
 
 class Claim(Record):
-    """One of the lecture's claims, and whether this study bears it out."""
+    """One of the lecture's claims, and whether this study bears it out.
+
+    ``verdict``, where the file has it, tells a claim that does not hold from one that this study cannot decide.
+    """
 
     name: StrictStr
     holds: StrictBool
     sentence: StrictStr
+    verdict: Verdict | None = None
+
+    @model_validator(mode="after")
+    def _one_verdict(self) -> Self:
+        if self.verdict is not None and self.holds != (self.verdict == "holds"):
+            raise ValueError(f"verdict is {self.verdict!r} though holds is {str(self.holds).lower()}")
+        return self
 
 
 class DepthStudy(Record):

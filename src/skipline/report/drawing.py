@@ -17,8 +17,8 @@ from skipline.report.text import escape, svg_text
 WIDTH = 340
 _TEXT = 12
 _LINE_HEIGHT = 16
-# The average advance of DejaVu Sans, the widest of the fonts in page.css, as a share of its size (measured on words).
-_ADVANCE = 0.62
+# The advance of a digit, and on average of a bold letter, in DejaVu Sans, the widest common font: a share of its size.
+_ADVANCE = 0.66
 _GAP = 6
 _LANE = 22
 _LABEL_GAP = 14  # the least distance between the base lines of two labels that must not touch
@@ -71,7 +71,9 @@ def swatch(look: str, *, strokes: Sequence[Stroke] = (), markers: Sequence[Marke
     """Draw what a key shows beside a word: a piece of line, a marker, or both."""
     lines = (f'<path class="line {look} {stroke}" d="M2 7H26"/>' for stroke in strokes)
     dots = (
-        _marker(x, 7, "", look=look, marker=marker) for marker in markers for x in ((4, 14, 24) if marker == "point" else (14,))
+        _marker(x, 7, "", look=look, marker=marker)
+        for marker in markers
+        for x in ((4, 14, 24) if marker == "point" else (14,))  # one point alone looks like dust
     )
     return f'<svg class="swatch" viewBox="0 0 28 14" aria-hidden="true">{"".join(lines)}{"".join(dots)}</svg>'
 

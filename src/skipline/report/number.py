@@ -23,8 +23,8 @@ def percent(fraction: float, *, places: int = 2) -> str:
 
 
 def power_of_ten(exponent: int) -> str:
-    """Say 10 to a whole power with raised digits: -16 is ``10⁻¹⁶``, 0 is ``1``."""
-    return "1" if exponent == 0 else f"10{str(exponent).translate(_RAISED)}"
+    """Say 10 to a whole power with raised digits: -16 is ``10⁻¹⁶``; 1 and 10 stand as they are."""
+    return str(10**exponent) if exponent in (0, 1) else f"10{str(exponent).translate(_RAISED)}"
 
 
 def number(value: float, *, digits: int = 3) -> str:

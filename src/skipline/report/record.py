@@ -9,14 +9,12 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Strict, ValidationError
 
+from skipline.files import NON_FINITE
 from skipline.report.error import ReportError
-
-# JSON has no word for these; skipline's files write them as text.
-_TAGGED = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
 
 
 def _untag(value: object) -> object:
-    return _TAGGED.get(value, value) if isinstance(value, str) else value
+    return NON_FINITE.get(value, value) if isinstance(value, str) else value
 
 
 Real = Annotated[float, Strict(), BeforeValidator(_untag)]
@@ -67,7 +65,7 @@ def check_format(value: Mapping[str, Any], *, format: str, version: int, where: 
 
 
 def parse(kind: type[R], value: Mapping[str, Any], *, where: str) -> R:
-    """Turn ``value`` into a ``kind``; raises ReportError that names the first field that does not fit, and its value."""
+    """Turn ``value`` into a ``kind``; raises ReportError naming the first field that does not fit, and its value."""
     try:
         return kind.model_validate(dict(value))
     except ValidationError as error:

@@ -9,8 +9,9 @@ from pathlib import Path
 from skipline.report.number import count, counted, duration, percent
 from skipline.report.page import Key, document, figure, header, paragraph, section
 from skipline.report.run_charts import num_not_finite, run_panels
-from skipline.report.run_folder import Evaluation, RunFolder, read_run
-from skipline.report.table import Table, settings_table, write_table
+from skipline.report.run_folder import Evaluation, Failure, RunFolder, read_run
+from skipline.report.settings import network_name, settings_table
+from skipline.report.table import Table, write_table
 
 _STATES = {"done": "finished", "failed": "failed", "open": "not finished"}
 
@@ -35,20 +36,17 @@ def run_report(run: Path) -> str:
 
 def _named(folder: RunFolder) -> str:
     """The model and the data by the names the run has for them; the folder's name where it has none."""
-    model, source = folder.resolved.get("model"), folder.resolved.get("source")
-    if isinstance(model, str) and isinstance(source, str):
-        return f"{model} on {source}"
-    return folder.name
+    network, source = network_name(folder.resolved), folder.resolved.get("source")
+    return f"{network} on {source}" if network and isinstance(source, str) else folder.name
 
 
 def _headline(folder: RunFolder) -> str:
+    end = {"done": "", "failed": ", then it failed", "open": ", not finished"}[folder.state]
     if not folder.evaluations:
-        return f"{_named(folder)}: no evaluation yet"
+        return f"{_named(folder)}: no evaluation{end}"
     last = folder.evaluations[-1]
-    epochs = counted(last.epoch, "epoch", "epochs")
-    if not math.isfinite(last.test_error):
-        return f"{_named(folder)}: no finite test error after {epochs}"
-    return f"{_named(folder)}: {percent(last.test_error)} test error after {epochs}"
+    error = percent(last.test_error) if math.isfinite(last.test_error) else "no finite"
+    return f"{_named(folder)}: {error} test error after {counted(last.epoch, 'epoch', 'epochs')}{end}"
 
 
 def _facts(folder: RunFolder) -> Iterator[str]:
@@ -71,20 +69,32 @@ def _state(folder: RunFolder, *, run: Path) -> Iterator[str]:
         )
         yield section("This run has not finished", paragraph(text), name="state")
     if folder.state == "failed":
-        table = settings_table(folder.failure, caption="What FAILED.json says")
-        yield section("This run failed", write_table(table, look="settings-table"), name="state")
+        yield section("This run failed", *(paragraph(_reason(failure)) for failure in folder.failures), name="state")
+
+
+def _reason(failure: Failure) -> str:
+    if failure.reason == "diverged":
+        return (
+            f"It diverged: in step {count(failure.step)} the loss was no longer finite, and the first value in the "
+            f"network that was not is at {failure.site}. A lower learning rate, a warm-up, or branches that start at "
+            "zero may help."
+        )
+    return f"{failure.reason.capitalize()}, in step {count(failure.step)}, at {failure.site}."
 
 
 def _course(folder: RunFolder) -> Iterator[str]:
     notes = []
     if folder.cut_short:
-        notes.append("The last line of metrics.jsonl is not whole (the run was killed, or is writing it) and is left out.")
+        notes.append(
+            "The last line of metrics.jsonl is not whole: the run was killed, or is writing it. It is left out."
+        )
     lost = num_not_finite(folder.evaluations)
     if lost:
         num = counted(lost, "evaluation", "evaluations")
         notes.append(f"In {num} a loss or an error was not a finite number; the lines have a gap there.")
     if not folder.evaluations:
-        yield section("How it went", paragraph(" ".join(["No evaluation has been written yet.", *notes])), name="course")
+        notes.insert(0, "The run has written no evaluation.")
+        yield section("How it went", *map(paragraph, notes), name="course")
         return
     keys = (
         Key(look="training", label="on the training images", strokes=("solid",)),
@@ -92,7 +102,7 @@ def _course(folder: RunFolder) -> Iterator[str]:
     )
     caption = (
         "Training error and loss are counted while an epoch runs, on images as the augmentation gives them; test error "
-        "and loss after it, on whole images that the network never learns from. The error is the share of images that "
+        "and loss after it, on images that the network never learns from. The error is the share of images that "
         "it gets wrong."
     )
     drawn = figure(run_panels(folder.evaluations), name="course-figure", label="The run.", caption=caption, keys=keys)
@@ -122,8 +132,8 @@ def _making(folder: RunFolder) -> str:
     return section(
         "How this was made",
         '<div class="settings">',
-        write_table(settings_table(folder.resolved, caption="Settings (resolved.json)"), look="settings-table"),
-        write_table(settings_table(folder.environment, caption="Environment (environment.json)"), look="settings-table"),
+        write_table(settings_table(folder.resolved, caption="Recipe (resolved.json)"), look="settings-table"),
+        write_table(settings_table(folder.environment, caption="Environment"), look="settings-table"),
         "</div>",
         name="making",
     )

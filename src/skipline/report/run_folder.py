@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StrictInt
+from pydantic import Field, StrictInt, StrictStr
 
 from skipline.report.error import ReportError
-from skipline.report.record import Real, Record, parse, parse_object, read_object
+from skipline.report.record import Real, Record, check_format, parse, parse_object, read_object
 
-# The version of every JSON file of a run folder that is read here.
+# Of every JSON file of a run folder, the version that is read here.
 VERSION = 1
+FORMATS = {
+    "resolved.json": "skipline.recipe",
+    "environment.json": "skipline.environment",
+    "FAILED.json": "skipline.failure",
+}
 
 State = Literal["done", "failed", "open"]
 
@@ -32,13 +38,21 @@ class Evaluation(Record):
     seconds: Real
 
 
+class Failure(Record):
+    """``FAILED.json``: why the run failed, in which step, and the first place in the network that went wrong."""
+
+    reason: StrictStr
+    step: Annotated[StrictInt, Field(ge=0)]
+    site: StrictStr
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunFolder:
     """What a run folder holds.
 
-    ``state`` is ``open`` where the run has neither ended nor failed: it is going on, or was killed. ``failure`` is
-    what ``FAILED.json`` says, empty where there is none. ``cut_short`` tells that the last line of ``metrics.jsonl``
-    was not whole and was left out.
+    ``state`` is ``open`` where the run has neither ended nor failed: it is going on, or was killed. ``failures`` holds
+    what ``FAILED.json`` says of a run that failed, and nothing of another. ``cut_short`` tells that the last line of
+    ``metrics.jsonl`` was not whole and was left out.
     """
 
     name: str
@@ -47,7 +61,7 @@ class RunFolder:
     evaluations: tuple[Evaluation, ...]
     cut_short: bool
     state: State
-    failure: Mapping[str, Any]
+    failures: tuple[Failure, ...]
 
 
 def read_run(path: Path) -> RunFolder:
@@ -61,27 +75,22 @@ def read_run(path: Path) -> RunFolder:
     if not (path / "resolved.json").is_file():
         raise ReportError(f"{path}: has no resolved.json, so it is no run folder; `skipline train` makes run folders")
     evaluations, cut_short = _read_metrics(path / "metrics.jsonl")
-    failed, done = (path / "FAILED.json").is_file(), (path / "DONE").exists()
+    failure = path / "FAILED.json"
+    state: State = "done" if (path / "DONE").exists() else "failed" if failure.is_file() else "open"
     return RunFolder(
         name=path.resolve().name,
-        resolved=_read_versioned(path / "resolved.json"),
-        environment=_read_versioned(path / "environment.json"),
+        resolved=_read(path / "resolved.json"),
+        environment=_read(path / "environment.json"),
         evaluations=evaluations,
         cut_short=cut_short,
-        state="done" if done else "failed" if failed else "open",
-        failure=_read_versioned(path / "FAILED.json") if failed and not done else {},
+        state=state,
+        failures=(parse(Failure, _read(failure), where=str(failure)),) if state == "failed" else (),
     )
 
 
-def _read_versioned(path: Path) -> Mapping[str, Any]:
-    """Read a JSON object whose fields are shown as they are; refuse one that says it is of another kind or version."""
+def _read(path: Path) -> Mapping[str, Any]:
     value = read_object(path)
-    found, version = value.get("format", "skipline"), value.get("version", VERSION)
-    if not (isinstance(found, str) and found.split(".")[0] == "skipline") or version != VERSION:
-        raise ReportError(
-            f"{path}: format is {found!r}, version {version!r}; this reads skipline's own files of version {VERSION}. "
-            "A file from a newer skipline needs that skipline: pip install --upgrade skipline"
-        )
+    check_format(value, format=FORMATS[path.name], version=VERSION, where=str(path))
     return value
 
 
@@ -100,7 +109,7 @@ def _read_metrics(path: Path) -> tuple[tuple[Evaluation, ...], bool]:
         if line.strip()
     )
     steps = [evaluation.step for evaluation in evaluations]
-    for before, after in zip(steps, steps[1:], strict=False):
+    for before, after in pairwise(steps):
         if after <= before:
             raise ReportError(f"{path}: step {after} comes after step {before}; expected each line to be later")
     return evaluations, bool(rest.strip())

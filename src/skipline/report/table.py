@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from skipline.report.text import escape, html_text
-
 
 Rows = tuple[tuple[str, ...], ...]
 
@@ -34,7 +31,7 @@ class Table:
 
 
 def write_table(table: Table, *, look: str) -> str:
-    """Write ``table`` as HTML of class ``look``, in a box that scrolls sideways by itself where the screen is narrow."""
+    """Write ``table`` as HTML of class ``look``, in a box that scrolls sideways where the screen is narrow."""
     heads = "".join(f'<th scope="col">{html_text(text)}</th>' for text in table.head)
     bodies = "\n".join(_body(name, rows, num_columns=len(table.head)) for name, rows in table.groups)
     kind = "figures" if table.figures else "words"
@@ -52,31 +49,6 @@ def _body(name: str, rows: Rows, *, num_columns: int) -> str:
         for first, *rest in rows
     )
     return f"<tbody>\n{heading if name else ''}{lines}\n</tbody>"
-
-
-def settings_table(values: Mapping[str, Any], *, caption: str) -> Table:
-    """A table of names and values; what lies deeper is named by its path, as in ``schedule.warmup``."""
-    return Table(caption=caption, head=("name", "value"), groups=(("", tuple(_flat(values, prefix=""))),), figures=False)
-
-
-def _flat(values: Mapping[str, Any], *, prefix: str) -> Iterator[tuple[str, str]]:
-    for name, value in values.items():
-        if name in ("format", "version") and not prefix:
-            continue  # these say how the file is written, not what was set
-        if isinstance(value, Mapping) and value:
-            yield from _flat(value, prefix=f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", _plain(value)
-
-
-def _plain(value: object) -> str:
-    if value is None or value == [] or value == {}:
-        return "none"
-    if isinstance(value, str):
-        return value
-    if isinstance(value, list | tuple) and not any(isinstance(part, Mapping | list | tuple) for part in value):
-        return ", ".join(_plain(part) for part in value)
-    return json.dumps(value, ensure_ascii=False, default=str)
 
 
 def thinned(rows: Iterable[tuple[str, ...]], *, most: int) -> Rows:

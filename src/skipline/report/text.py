@@ -23,7 +23,7 @@ def escape(text: object) -> str:
 
 
 def html_text(text: object) -> str:
-    """Write ``text`` as HTML that reads well: as it is, its raised characters raised, its units beside their numbers."""
+    """Write ``text`` as HTML that reads well: as it is, raised characters raised, units beside their numbers."""
     bound = _UNIT.sub("\N{NO-BREAK SPACE}", escape(text))
     return _RAISED.sub(lambda raised: f"<sup>{raised[0].translate(_LOWERED)}</sup>", bound)
 
@@ -31,8 +31,7 @@ def html_text(text: object) -> str:
 def svg_text(text: object) -> str:
     """Write ``text`` as the content of an SVG ``<text>``: as it is, its raised characters raised."""
     # SVG's baseline-shift is not drawn by every browser; a step of 4 up and back is.
-    parts = _RAISED.sub(
+    return _RAISED.sub(
         lambda raised: f'<tspan class="up" dy="-4">{raised[0].translate(_LOWERED)}</tspan><tspan dy="4">\u200b</tspan>',
         escape(text),
     )
-    return parts

@@ -5,7 +5,8 @@ from skipline.spec.check import SpecError
 from skipline.spec.codec import dumps, from_json, loads, to_json
 from skipline.spec.layers import Activation, Norm
 from skipline.spec.network import Head, Network, Stage, Stem
-from skipline.spec.plan import BlockPlan, Plan, Step, unfold
+from skipline.spec.plan import BlockPlan, Plan, Step
+from skipline.spec.unfolding import unfold
 from skipline.spec.variants import with_output_stride
 
 __all__ = [

@@ -55,7 +55,7 @@ def require_kind(owner: str, field: str, value: object, kinds: tuple[type, ...])
     """Refuse `value` unless it is an instance of one of `kinds`."""
     if not isinstance(value, kinds):
         names = " or ".join(kind.__name__ for kind in kinds)
-        raise SpecError(f"{owner}.{field} is {shown(value)}; it must be a {names}.")
+        raise SpecError(f"{owner}.{field} is {shown(value)}; it must be of type {names}.")
 
 
 def require_divides(owner: str, divisor_field: str, divisor: int, number_field: str, number: int) -> None:
@@ -75,7 +75,7 @@ def require_divides(owner: str, divisor_field: str, divisor: int, number_field: 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
     """` Did you mean 'x'?` with the closest of `choices`, or nothing if none is close."""
-    close = difflib.get_close_matches(word[:_LONGEST_SHOWN], list(choices), n=1, cutoff=0.4)
+    close = difflib.get_close_matches(word[:_LONGEST_SHOWN], list(choices), n=1, cutoff=0.6)
     return f" Did you mean {close[0]!r}?" if close else ""
 
 

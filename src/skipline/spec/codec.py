@@ -36,7 +36,7 @@ def loads(text: str | bytes) -> Network:
     except SpecError:
         raise
     except RecursionError:
-        raise SpecError("the description is nested too deeply to be one; a network has five levels.") from None
+        raise SpecError("the description is nested too deeply to be one of a network.") from None
     except ValueError as error:  # not JSON, not UTF-8, or a number of more digits than Python reads
         raise SpecError(f"the description is not JSON: {error}.") from None
     return from_json(document)
@@ -97,7 +97,7 @@ def _shortcut(value: object, place: str) -> Any:
 
 def _record(kind: Any, value: object, place: str) -> Any:
     if not isinstance(value, dict):
-        raise SpecError(f"{place} is {shown(value)}; expected an object that describes a {kind.__name__}.")
+        raise SpecError(f"{place} is {shown(value)}; expected an object, for {kind.__name__}.")
     fields = {field.name: field for field in dataclasses.fields(kind)}
     _refuse_names(kind, value, fields, place)
     hints = typing.get_type_hints(kind)
@@ -112,7 +112,7 @@ def _refuse_names(kind: type, value: Mapping[Any, object], fields: Mapping[str, 
     for name in value:
         if name not in fields:
             hint = did_you_mean(str(name), fields) or f" It has {', '.join(fields) or 'no entries'}."
-            raise SpecError(f"{place} has an entry {shown(name)}, which a {kind.__name__} has not.{hint}")
+            raise SpecError(f"{place} has an entry {shown(name)}, which {kind.__name__} has not.{hint}")
     for name, field in fields.items():
         required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
         if required and name not in value:

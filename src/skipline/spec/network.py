@@ -19,7 +19,7 @@ from skipline.spec.check import (
 )
 from skipline.spec.layers import Activation, Norm
 
-MOST_BLOCKS = 100_000  # guessed: a hundred times the deepest network trained in a paper; unfolds in seconds
+MOST_BLOCKS = 100_000  # guessed: 200,000 layers, twenty times the deepest of a paper (arXiv 1806.05393)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")  # a run folder is called by it, so it can be no path
 
 

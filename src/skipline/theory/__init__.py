@@ -1,1 +1,3 @@
 """What a description alone predicts; no torch."""
+
+from __future__ import annotations

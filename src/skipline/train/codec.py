@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import typing
-from collections.abc import Mapping
-from typing import Annotated, Any
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from skipline import spec
 from skipline.data import Augment
 from skipline.spec import Network
 from skipline.train.optimiser import AdamW, Sgd
 from skipline.train.recipe import Recipe
-from skipline.train.refuse import RecipeError
+from skipline.train.refuse import RecipeError, did_you_mean, require_choice
 from skipline.train.schedule import Constant, Cosine, LinearWarmUp, NoWarmUp, OneCycle, Step, UntilError
 
 FORMAT = "skipline.recipe"
@@ -28,21 +27,34 @@ KINDS: dict[str, dict[str, type]] = {
 }
 """The settings that come in kinds, each kind with the record that holds its own settings."""
 
+_NEEDED = "source"  # the one setting without a default
+_IN_WORDS: dict[Any, str] = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    str: "text",
+    tuple[float, ...]: "a list of numbers",
+}
+_LOSSY: dict[Any, tuple[type, ...]] = {int: (bool, float), float: (bool,)}  # what pydantic converts and we refuse
+
 
 def recipe_to_json(recipe: Recipe) -> dict[str, Any]:
     """`recipe` as a JSON object with its format and version; `recipe_from_json` gives an equal recipe back."""
-    fields = [field.name for field in dataclasses.fields(recipe) if field.name != "network"]
-    entries = {name: getattr(recipe, name) for name in fields}
-    plain = {name: dataclasses.asdict(v) if dataclasses.is_dataclass(v) else v for name, v in entries.items()}
-    return {"format": FORMAT, "version": VERSION, **plain, "network": spec.to_json(recipe.network)}
+    names = [field.name for field in dataclasses.fields(recipe) if field.name != "network"]
+    settings = {name: _encode(name, getattr(recipe, name)) for name in names}
+    return {"format": FORMAT, "version": VERSION, **settings, "network": spec.to_json(recipe.network)}
 
 
-def recipe_from_json(document: Mapping[str, Any]) -> Recipe:
+def recipe_from_json(document: object) -> Recipe:
     """The recipe that a JSON object holds; raises `RecipeError` or `SpecError` naming the entry that is wrong."""
+    if not isinstance(document, Mapping):
+        raise RecipeError(f"a recipe is a JSON object; this is {document!r}.")
     entries = dict(document)
     found = (entries.pop("format", None), entries.pop("version", None))
     if found != (FORMAT, VERSION):
-        raise RecipeError(f"the file is {found[0]!r} version {found[1]!r}; this skipline reads {FORMAT!r} version {VERSION}.")
+        raise RecipeError(
+            f"the recipe is {found[0]!r} version {found[1]!r}; this skipline reads {FORMAT!r} version {VERSION}."
+        )
     network = spec.from_json(entries.pop("network", None))
     return recipe_from_settings(entries, network=network)
 
@@ -50,65 +62,78 @@ def recipe_from_json(document: Mapping[str, Any]) -> Recipe:
 def recipe_from_settings(settings: Mapping[str, Any], *, network: Network) -> Recipe:
     """A recipe for `network` from nested settings, as TOML gives them; what is not set takes its default.
 
-    A setting that comes in kinds is a table with its `kind`, or just the kind. Numbers may be text. Raises
-    `RecipeError` that names the setting, what came and what was expected, with a "did you mean" for unknown names.
+    A setting that comes in kinds is a table with its `kind`, or just the kind. Numbers may be text, as the environment
+    gives them, and a list of numbers text with commas. Raises `RecipeError` that names the setting, what came and what
+    was expected, with a "did you mean" for unknown names; `InitError` for the initialisation.
     """
-    hints = typing.get_type_hints(Recipe, include_extras=True)
+    hints = typing.get_type_hints(Recipe)
     names = [field.name for field in dataclasses.fields(Recipe) if field.name != "network"]
     values = {}
     for name, value in settings.items():
-        _check_name(name, names, "")
+        _require_known(name, names, "")
         if name in KINDS:
             values[name] = _decode_kind(name, value)
         elif name == "augment":
             values[name] = _decode_record(Augment, name, value)
         else:
             values[name] = _convert(hints[name], name, value)
-    try:
-        return Recipe(network=network, **values)
-    except TypeError as error:
-        raise RecipeError(f"the settings lack a needed one: {error}.") from error
+    if _NEEDED not in values:
+        raise RecipeError(f"the settings have no {_NEEDED!r}; it is the one that has no default.")
+    return Recipe(network=network, **values)
+
+
+def _encode(name: str, value: Any) -> Any:
+    if not dataclasses.is_dataclass(value) or isinstance(value, type):
+        return value
+    kinds = [kind for kind, record in KINDS.get(name, {}).items() if type(value) is record]
+    entries = {
+        name: list(entry) if isinstance(entry, tuple) else entry for name, entry in dataclasses.asdict(value).items()
+    }
+    return {"kind": kinds[0], **entries} if kinds else entries
 
 
 def _decode_kind(name: str, value: object) -> object:
-    kinds = KINDS[name]
     table = {"kind": value} if isinstance(value, str) else value
-    if not isinstance(table, Mapping) or table.get("kind") not in kinds:
-        came = table.get("kind") if isinstance(table, Mapping) else table
-        close = difflib.get_close_matches(str(came), kinds, n=1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
-        raise RecipeError(f"{name}.kind is {came!r}; expected one of {', '.join(map(repr, kinds))}.{hint}")
-    return _decode_record(kinds[table["kind"]], name, table)
+    if not isinstance(table, Mapping):
+        raise RecipeError(f"{name} is {value!r}; expected a table of settings with a 'kind', or just the kind.")
+    kind = table.get("kind")
+    require_choice(f"{name}.kind", kind, KINDS[name])
+    entries = {key: entry for key, entry in table.items() if key != "kind"}
+    return _decode_record(KINDS[name][str(kind)], name, entries)
 
 
 def _decode_record(record: type, name: str, value: object) -> object:
     if not isinstance(value, Mapping):
         raise RecipeError(f"{name} is {value!r}; expected a table of settings.")
     hints = typing.get_type_hints(record)
-    fields = [field.name for field in dataclasses.fields(record)]
     for key in value:
-        _check_name(key, fields, f"{name}.")
+        _require_known(key, hints, f"{name}.")
     converted = {key: _convert(hints[key], f"{name}.{key}", entry) for key, entry in value.items()}
     try:
         return record(**converted)
     except RecipeError:
         raise
-    except ValueError as error:
+    except ValueError as error:  # of a record that another package owns
         raise RecipeError(f"{name}: {error}") from error
 
 
-def _check_name(name: str, known: list[str], prefix: str) -> None:
-    if name not in known:
-        close = difflib.get_close_matches(name, known, n=1)
-        hint = f" Did you mean {prefix + close[0]!r}?" if close else f" There are: {', '.join(known)}."
-        raise RecipeError(f"there is no setting {prefix + name!r}.{hint}")
+def _require_known(name: object, known: Iterable[str], prefix: str) -> None:
+    allowed = [f"{prefix}{each}" for each in known]
+    full = f"{prefix}{name}"
+    if full not in allowed:
+        there_are = f" There are: {', '.join(allowed)}." if allowed else " It has none."
+        raise RecipeError(f"there is no setting {full!r}.{did_you_mean(full, allowed) or there_are}")
 
 
 def _convert(kind: Any, name: str, value: object) -> Any:
-    if kind is int and isinstance(value, float):
-        raise RecipeError(f"{name} is {value!r}; expected a whole number.")
+    """`value` as the type `kind`, from itself or from text; what range it must lie in is the record's to say."""
+    if typing.get_origin(kind) is typing.Literal:
+        require_choice(name, value, typing.get_args(kind))
+        return value
+    entries = value.split(",") if isinstance(value, str) and typing.get_origin(kind) is tuple else value
     try:
-        return TypeAdapter(Annotated[kind, Field()]).validate_python(value)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise RecipeError(f"{name} is {value!r}; {first['msg'][0].lower()}{first['msg'][1:]}.") from error
+        if isinstance(value, _LOSSY.get(kind, ())):
+            raise ValueError
+        return TypeAdapter(kind).validate_python(entries)
+    except ValueError:  # pydantic's own error is one
+        raise RecipeError(f"{name} is {value!r}; expected {_IN_WORDS[kind]}.") from None

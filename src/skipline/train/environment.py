@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import platform
 from pathlib import Path
@@ -11,13 +12,16 @@ import torch
 
 from skipline.train.precision import has_bf16
 
+_PACKAGE = Path(__file__).parents[1]
+
 
 def environment(device: torch.device) -> dict[str, Any]:
-    """Versions, system, processor, device, threads and bfloat16 support, as `environment.json` and `doctor` show them."""
+    """Versions, system, processor, device, threads and bfloat16: what `environment.json` and `skipline doctor` show."""
     return {
         "format": "skipline.environment",
         "version": 1,
         "skipline": importlib.metadata.version("skipline"),
+        "revision": revision(),
         "torch": torch.__version__,
         "python": platform.python_version(),
         "platform": platform.platform(),
@@ -26,6 +30,14 @@ def environment(device: torch.device) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "bf16": has_bf16(device),
     }
+
+
+def revision() -> str:
+    """The first 12 hex digits of the SHA-256 over this package's sources: the same for equal code, wherever it lies."""
+    digest = hashlib.sha256()
+    for path in sorted(_PACKAGE.rglob("*.py")):
+        digest.update(path.relative_to(_PACKAGE).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:12]
 
 
 def device_name(device: torch.device) -> str:

@@ -5,37 +5,46 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch import Tensor
 
 from skipline.init import build, scheme_named
 from skipline.nn import ResidualNet
+from skipline.train.average import Average, average_of
+from skipline.train.layout import memory_format
 from skipline.train.optimiser import make_optimiser
 from skipline.train.recipe import Recipe
 
 
 @dataclass(frozen=True, slots=True)
 class Learner:
-    """The net, its optimiser, and the averaged net where the recipe has one (else the net itself)."""
+    """The net, its optimiser, and its average where the recipe has one.
+
+    `halted` is 1 from the first loss on that was not finite; from there on no step changes anything. `num_steps`
+    counts the steps before that. Both are scalars on the device, so that a step waits for no transfer.
+    """
 
     net: ResidualNet
     optimiser: torch.optim.Optimizer
-    averaged: nn.Module
+    average: Average | None
+    halted: Tensor
+    num_steps: Tensor
 
     @property
     def result(self) -> ResidualNet:
         """The net that is evaluated and saved."""
-        net = self.averaged.module if isinstance(self.averaged, AveragedModel) else self.net
-        assert isinstance(net, ResidualNet)
-        return net
+        return self.net if self.average is None else self.average.net
 
 
 def make_learner(recipe: Recipe, device: torch.device) -> Learner:
-    """The net as the recipe initialises it, on `device` in its memory layout, with its optimiser and its average."""
+    """The net as the recipe initialises it, in training mode, on `device` in the recipe's layout, and the rest."""
     net = build(recipe.network, seed=recipe.seed, scheme=scheme_named(recipe.init))
-    channels_last = recipe.memory_layout == "channels_last"
-    net = net.to(device, memory_format=torch.channels_last if channels_last else torch.contiguous_format)
-    averaged = net
-    if recipe.ema_decay > 0:
-        averaged = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema_decay), use_buffers=True)
-    return Learner(net=net, optimiser=make_optimiser(net, recipe.optimiser), averaged=averaged)
+    layout = memory_format(recipe.memory_layout)
+    net = net.to(device).to(memory_format=layout).train()  # pyright: ignore[reportCallIssue]  # torch's stubs lack it
+    halted = torch.zeros((), device=device)
+    return Learner(
+        net=net,
+        optimiser=make_optimiser(net, recipe.optimiser, halted=halted),
+        average=average_of(net) if recipe.ema_decay > 0 else None,
+        halted=halted,
+        num_steps=torch.zeros((), dtype=torch.int64, device=device),
+    )

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-from skipline.data import Batch, Dataset
+from skipline.data import Dataset
 from skipline.evaluate import Evaluation, evaluate
-from skipline.signal import first_nonfinite_site
-from skipline.train.checkpoint import Progress, restore_checkpoint, save_checkpoint
+from skipline.files import StorageError, read_number, remove_partials
+from skipline.train.checkpoint import restore_checkpoint, save_checkpoint
+from skipline.train.clock import Clock
+from skipline.train.divergence import check_loss, check_weights
 from skipline.train.learner import Learner, make_learner
+from skipline.train.lock import locked
 from skipline.train.model_card import model_card
 from skipline.train.optimiser import set_learning_rate
-from skipline.train.outcome import Diverged, Interrupted, Outcome, Snapshot
+from skipline.train.outcome import Interrupted, Outcome, Snapshot
 from skipline.train.precision import autocast
+from skipline.train.progress import Progress
 from skipline.train.recipe import Recipe
 from skipline.train.run_folder import RunFolder
-from skipline.train.schedule import UntilError, schedule_factor, warm_up_factor
-from skipline.train.step import in_layout, training_step
+from skipline.train.schedule import UntilError, next_running_error, schedule_factor, warm_up_factor
+from skipline.train.step import training_step
+from skipline.train.tally import Tally
 from skipline.train.task import Task, batches, make_task
-from skipline.train.watch import Watch
 from skipline.weights import TrainedModel, save_model
 
-RUNNING_KEEP = 0.9  # UntilError's average over about ten batches; guessed
+CHECK_STEPS = 50  # on a device with a queue of its own, how often the loss is read; guessed. On the CPU each step
 
 
 def train(
@@ -38,38 +43,62 @@ def train(
 ) -> Outcome:
     """Train as `recipe` says, in `folder`, from its newest checkpoint if it has one; the result is in the folder.
 
-    `show` is called a few times a second; `should_stop` after each step, and where it says so a checkpoint is written
-    and `Interrupted` raised. Raises `Diverged` where the loss is not finite, `StorageError` where the folder cannot
-    be written (its newest checkpoint is then intact), `RecipeError` where recipe and data do not fit.
+    `show` is called a few times a second and after every epoch; `should_stop` after each step, and where it says so a
+    checkpoint is written and `Interrupted` raised. Raises `Diverged` where a loss or a weight is not finite,
+    `StorageError` where the folder cannot be written (its newest checkpoint is then intact), `RunError` where another
+    process trains this run or its checkpoint does not fit, `RecipeError` or `SpecError` where recipe, data and device
+    do not fit.
     """
     task = make_task(recipe, dataset, folder, device)
-    learner = make_learner(recipe, device)
-    progress = restore_checkpoint(folder.checkpoint, learner) if folder.checkpoint.exists() else Progress()
+    with locked(folder):
+        try:
+            return _train(task, show, should_stop)
+        except StorageError as error:
+            raise StorageError(
+                f"{error} Nothing that was saved is lost; go on then with: skipline resume {folder.path}"
+            ) from error
+
+
+def _train(task: Task, show: Callable[[Snapshot], None], should_stop: Callable[[], bool]) -> Outcome:
+    recipe, folder = task.recipe, task.folder
+    remove_partials(folder.path)
+    learner = make_learner(recipe, task.device)
+    progress = restore_checkpoint(folder.checkpoint, learner, recipe) if folder.checkpoint.exists() else Progress()
     folder.rewind_metrics(progress.step)
-    watch = Watch(task, progress)
+    first_step = progress.step
+    tally = Tally(progress, task.device)
+    clock = Clock(seconds_before=progress.seconds, first_step=first_step, checkpoint_seconds=recipe.checkpoint_seconds)
     while progress.step < task.num_steps:
         epoch, first_batch = divmod(progress.step, task.steps_per_epoch)
         for batch in batches(task, epoch, first_batch):
             rate = learning_rate(task, progress)
             set_learning_rate(learner.optimiser, rate)
             loss, mistakes = training_step(learner, batch, recipe, step=progress.step, dtype=task.dtype)
-            watch.add(loss, mistakes, len(batch.images))
-            if watch.due_check() and not watch.loss_is_finite():
-                _give_up(task, learner, batch, progress)
+            tally.add(loss, mistakes, len(batch.images))
+            clock.trained(len(batch.images))
             progress.step += 1
-            _update_release(task, progress, watch, mistakes, len(batch.images))
-            is_epoch_end = progress.step % task.steps_per_epoch == 0
-            if is_epoch_end:
-                _end_epoch(task, learner, progress, watch, rate)
-            if is_epoch_end or watch.due_checkpoint():
-                watch.write_into(progress)
-                save_checkpoint(folder.checkpoint, learner, progress)
-                watch.checkpointed()
-            if is_epoch_end or watch.due_show():
-                show(watch.snapshot(rate))
-            if should_stop() and progress.step < task.num_steps:
-                watch.write_into(progress)
-                save_checkpoint(folder.checkpoint, learner, progress)
+            _watch_error(task, progress, mistakes, len(batch.images))
+            ends_epoch = progress.step % task.steps_per_epoch == 0
+            stops = should_stop()
+            saves = ends_epoch or stops or clock.due_checkpoint()
+            if saves or task.device.type == "cpu" or progress.step % CHECK_STEPS == 0:
+                check_loss(task, learner, first_step=first_step)
+            if saves:
+                check_weights(task, learner, step=progress.step)
+            if ends_epoch:
+                _end_epoch(task, learner, progress, tally, clock, rate)
+            if ends_epoch or clock.due_show():
+                show(_snapshot(task, progress, tally, clock, rate))
+                clock.shown()
+            if ends_epoch:
+                tally.clear()
+                clock.start_epoch()
+            if saves:
+                tally.write_into(progress)
+                progress.seconds = clock.seconds()
+                save_checkpoint(folder.checkpoint, learner, progress, recipe)
+                clock.saved()
+            if stops and progress.step < task.num_steps:
                 raise Interrupted(step=progress.step, run=folder.path)
     return _finish(task, learner, progress)
 
@@ -82,35 +111,35 @@ def learning_rate(task: Task, progress: Progress) -> float:
     return recipe.optimiser.learning_rate * scheduled * warm
 
 
-def _update_release(task: Task, progress: Progress, watch: Watch, mistakes: Tensor, num_images: int) -> None:
+def _watch_error(task: Task, progress: Progress, mistakes: Tensor, num_images: int) -> None:
     if not isinstance(task.recipe.warm_up, UntilError) or progress.is_released:
         return
-    batch_error = mistakes.item() / num_images  # reads from the device, but only until the warm-up is over
-    progress.running_error = RUNNING_KEEP * progress.running_error + (1 - RUNNING_KEEP) * batch_error
+    batch_error = mistakes.item() / num_images  # waits for the device, but only until the warm-up is over
+    progress.running_error = next_running_error(progress.running_error, batch_error)
     progress.is_released = progress.running_error < task.recipe.warm_up.error
 
 
-def _end_epoch(task: Task, learner: Learner, progress: Progress, watch: Watch, rate: float) -> None:
+def _end_epoch(task: Task, learner: Learner, progress: Progress, tally: Tally, clock: Clock, rate: float) -> None:
+    speed = clock.images_per_second()  # of training alone: before the test images are looked at
     tested = _evaluate(task, learner)
-    watch.write_into(progress)
-    watch.test_error = tested.error
+    train_loss, train_error = tally.means()
     task.folder.append_metrics(
         {
             "step": progress.step,
             "epoch": progress.step // task.steps_per_epoch,
             "learning_rate": rate,
-            "train_loss": progress.epoch_loss / progress.epoch_images,
-            "train_error": progress.epoch_mistakes / progress.epoch_images,
+            "train_loss": train_loss,
+            "train_error": train_error,
             "test_loss": tested.loss,
             "test_error": tested.error,
-            "images_per_second": watch.images_per_second(),
-            "seconds": progress.seconds,
+            "images_per_second": speed,
+            "seconds": clock.seconds(),
         }
     )
+    progress.test_error = tested.error
     if tested.error < progress.best_error:
         progress.best_error = tested.error
         save_model(task.folder.best_model, _trained(task, learner))
-    watch.start_epoch(progress)
 
 
 def _evaluate(task: Task, learner: Learner) -> Evaluation:
@@ -128,28 +157,35 @@ def _trained(task: Task, learner: Learner) -> TrainedModel:
     return TrainedModel(learner.result, task.preprocess, task.class_names)
 
 
-def _give_up(task: Task, learner: Learner, batch: Batch, progress: Progress) -> None:
-    images = in_layout(batch.images, task.recipe)
-    with autocast(task.device, task.dtype):
-        site = first_nonfinite_site(learner.net, images) or "the loss"
-    task.folder.write(
-        "FAILED.json",
-        {"format": "skipline.failure", "version": 1, "reason": "diverged", "step": progress.step, "site": site},
+def _snapshot(task: Task, progress: Progress, tally: Tally, clock: Clock, rate: float) -> Snapshot:
+    loss, error = tally.means()
+    return Snapshot(
+        step=progress.step,
+        num_steps=task.num_steps,
+        epoch=math.ceil(progress.step / task.steps_per_epoch),
+        num_epochs=task.recipe.epochs,
+        learning_rate=rate,
+        train_loss=loss,
+        train_error=error,
+        test_error=progress.test_error,
+        images_per_second=clock.images_per_second(),
+        seconds=clock.seconds(),
+        seconds_left=clock.seconds_left(progress.step, task.num_steps),
     )
-    raise Diverged(step=progress.step, site=site, run=task.folder.path)
 
 
 def _finish(task: Task, learner: Learner, progress: Progress) -> Outcome:
     last = task.folder.read_metrics()[-1]
     outcome = Outcome(
         step=progress.step,
-        train_loss=last["train_loss"],
-        train_error=last["train_error"],
-        test_loss=last["test_loss"],
-        test_error=last["test_error"],
+        train_loss=read_number(last["train_loss"]),
+        train_error=read_number(last["train_error"]),
+        test_loss=read_number(last["test_loss"]),
+        test_error=read_number(last["test_error"]),
         seconds=progress.seconds,
     )
     save_model(task.folder.model, _trained(task, learner))
-    task.folder.write("MODEL_CARD.md", model_card(task.recipe, outcome, task.class_names, len(task.train), len(task.test)))
+    card = model_card(task.recipe, outcome, task.class_names, num_train=len(task.train), num_test=len(task.test))
+    task.folder.write("MODEL_CARD.md", card)
     task.folder.write("DONE", "")
     return outcome

@@ -7,14 +7,15 @@ from collections.abc import Sequence
 from skipline.train.outcome import Outcome
 from skipline.train.recipe import Recipe
 
+_MOST_NAMES = 20  # class names that are written out: guessed, a few lines
 
-def model_card(
-    recipe: Recipe, outcome: Outcome, class_names: Sequence[str], num_train: int, num_test: int
-) -> str:
+
+def model_card(recipe: Recipe, outcome: Outcome, class_names: Sequence[str], *, num_train: int, num_test: int) -> str:
     """`MODEL_CARD.md`: the network, the data, the errors that were measured, and how to use and rerun it."""
     network = recipe.network
-    names = ", ".join(name.replace("`", "'") for name in class_names[:20])
-    more = f" and {len(class_names) - 20} more" if len(class_names) > 20 else ""
+    names = ", ".join(" ".join(name.split()) for name in class_names[:_MOST_NAMES])
+    more = f" and {len(class_names) - _MOST_NAMES} more" if len(class_names) > _MOST_NAMES else ""
+    weights = "an average over the last steps' weights" if recipe.ema_decay > 0 else "those of the last step"
     return f"""# {network.name}
 
 A convolutional network of {network.depth} weighted layers ({network.num_blocks} blocks) that sorts images of
@@ -23,13 +24,14 @@ A convolutional network of {network.depth} weighted layers ({network.num_blocks}
 | | |
 | --- | --- |
 | trained on | `{recipe.source}`, {num_train:,} images, {recipe.epochs} epochs, {outcome.step:,} steps |
-| training error, last epoch | {outcome.train_error:.2%} |
+| weights | {weights} |
+| training error, over the last epoch | {outcome.train_error:.2%} |
 | test error | {outcome.test_error:.2%} of {num_test:,} images |
 | test loss | {outcome.test_loss:.4f} |
 | seed | {recipe.seed} |
 
-The test error was measured once an epoch on images that were not trained on; no setting was chosen by it in this run.
-Images of another kind than those it was trained on are not covered by it.
+The test error was measured once an epoch on images that were not trained on; in this run no setting was chosen by it.
+It says nothing of images of another kind than those.
 
 `model.safetensors` holds the weights, the description of the network, the preprocessing and the class names.
 `resolved.json` holds every setting; the same settings, versions and machine give the same weights.

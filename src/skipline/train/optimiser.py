@@ -9,20 +9,20 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from skipline.train.refuse import RecipeError, require_choice, require_real
+from skipline.train.refuse import RecipeError, require_choice, require_real, require_switch
 
 DecayOn = Literal["weights", "all"]
+_DECAY_ON: tuple[DecayOn, ...] = ("weights", "all")
 
 
 @dataclass(frozen=True, slots=True)
 class Sgd:
-    """Stochastic gradient descent, `v ← m v + g + λ w`, `w ← w − η v`, Nesterov: `w ← w − η (g + λ w + m v)`.
+    """Stochastic gradient descent: `v ← m v + g + λ w`, `w ← w − η v`; with Nesterov `w ← w − η (g + λ w + m v)`.
 
-    `decay_on`: λ acts on `weights` (of convolutions and linear layers) only, or on `all` parameters, norms and biases
+    `decay_on`: λ acts on the `weights` of convolutions and linear layers only, or on `all` parameters, norms and biases
     too, as in He et al. 2015.
     """
 
-    kind: Literal["sgd"] = "sgd"
     learning_rate: float = 0.1
     momentum: float = 0.9
     nesterov: bool = True
@@ -30,10 +30,11 @@ class Sgd:
     decay_on: DecayOn = "weights"
 
     def __post_init__(self) -> None:
-        require_real("optimiser.learning_rate", self.learning_rate, low=0.0, high=1e6)
-        require_real("optimiser.momentum", self.momentum, low=0.0, high=1.0)
-        require_real("optimiser.weight_decay", self.weight_decay, low=0.0, high=1e6)
-        require_choice("optimiser.decay_on", self.decay_on, ("weights", "all"))
+        require_real("optimiser.learning_rate", self.learning_rate, "(0, inf)")
+        require_real("optimiser.momentum", self.momentum, "[0, 1)")
+        require_switch("optimiser.nesterov", self.nesterov)
+        require_real("optimiser.weight_decay", self.weight_decay, "[0, inf)")
+        require_choice("optimiser.decay_on", self.decay_on, _DECAY_ON)
         if self.nesterov and self.momentum == 0:
             raise RecipeError(
                 "optimiser.nesterov is true with momentum 0, where it does nothing. "
@@ -43,9 +44,12 @@ class Sgd:
 
 @dataclass(frozen=True, slots=True)
 class AdamW:
-    """Adam with decoupled weight decay (arXiv 1711.05101)."""
+    """Adam with decoupled weight decay, `w ← (1 − η λ) w − η m̂ / (√v̂ + 1e-8)` (arXiv 1711.05101).
 
-    kind: Literal["adamw"] = "adamw"
+    `m` and `v` are the averages of g and g² over about 1 / (1 − β₁) and 1 / (1 − β₂) steps, `m̂` and `v̂` without their
+    start at zero. `decay_on` as in `Sgd`. The defaults are PyTorch's.
+    """
+
     learning_rate: float = 1e-3
     beta1: float = 0.9
     beta2: float = 0.999
@@ -53,35 +57,33 @@ class AdamW:
     decay_on: DecayOn = "weights"
 
     def __post_init__(self) -> None:
-        require_real("optimiser.learning_rate", self.learning_rate, low=0.0, high=1e6)
-        require_real("optimiser.beta1", self.beta1, low=0.0, high=0.999999)
-        require_real("optimiser.beta2", self.beta2, low=0.0, high=0.999999)
-        require_real("optimiser.weight_decay", self.weight_decay, low=0.0, high=1e6)
-        require_choice("optimiser.decay_on", self.decay_on, ("weights", "all"))
+        require_real("optimiser.learning_rate", self.learning_rate, "(0, inf)")
+        require_real("optimiser.beta1", self.beta1, "[0, 1)")
+        require_real("optimiser.beta2", self.beta2, "[0, 1)")
+        require_real("optimiser.weight_decay", self.weight_decay, "[0, inf)")
+        require_choice("optimiser.decay_on", self.decay_on, _DECAY_ON)
 
 
 OptimiserSettings = Sgd | AdamW
 
 
-def parameter_groups(net: nn.Module, weight_decay: float, decay_on: DecayOn) -> list[dict[str, object]]:
+def parameter_groups(net: nn.Module, *, weight_decay: float, decay_on: DecayOn) -> list[dict[str, object]]:
     """The parameters that decay and those that do not: with `weights`, only tensors of two or more dimensions decay."""
-    decayed, kept = [], []
-    for parameter in net.parameters():
-        if not parameter.requires_grad:
-            continue
-        (decayed if decay_on == "all" or parameter.ndim >= 2 else kept).append(parameter)
-    groups: list[dict[str, object]] = [{"params": decayed, "weight_decay": weight_decay}]
-    if kept:
-        groups.append({"params": kept, "weight_decay": 0.0})
-    return groups
+    decayed = [p for p in net.parameters() if decay_on == "all" or p.ndim >= 2]
+    kept = [p for p in net.parameters() if decay_on == "weights" and p.ndim < 2]
+    groups = ({"params": decayed, "weight_decay": weight_decay}, {"params": kept, "weight_decay": 0.0})
+    return [group for group in groups if group["params"]]
 
 
-def make_optimiser(net: nn.Module, settings: OptimiserSettings) -> torch.optim.Optimizer:
-    """The fused optimiser of `settings` over `net`: one kernel for all parameters, on CPU and on CUDA."""
-    groups = parameter_groups(net, settings.weight_decay, settings.decay_on)
+def make_optimiser(net: nn.Module, settings: OptimiserSettings, *, halted: Tensor) -> torch.optim.Optimizer:
+    """The fused optimiser of `settings` over `net`: one kernel for all parameters, on CPU and on CUDA.
+
+    While the float scalar `halted`, on the net's device, is 1, a step changes nothing; it costs no transfer.
+    """
+    groups = parameter_groups(net, weight_decay=settings.weight_decay, decay_on=settings.decay_on)
     match settings:
         case Sgd():
-            return torch.optim.SGD(
+            optimiser = torch.optim.SGD(
                 groups,
                 lr=settings.learning_rate,
                 momentum=settings.momentum,
@@ -90,7 +92,10 @@ def make_optimiser(net: nn.Module, settings: OptimiserSettings) -> torch.optim.O
             )
         case AdamW():
             betas = (settings.beta1, settings.beta2)
-            return torch.optim.AdamW(groups, lr=settings.learning_rate, betas=betas, fused=True)
+            optimiser = torch.optim.AdamW(groups, lr=settings.learning_rate, betas=betas, fused=True)
+    # What torch.amp.GradScaler sets to skip a step: the fused kernels read it where they run.
+    optimiser.found_inf = halted  # pyright: ignore[reportAttributeAccessIssue]
+    return optimiser
 
 
 def set_learning_rate(optimiser: torch.optim.Optimizer, learning_rate: float) -> None:
@@ -101,12 +106,12 @@ def set_learning_rate(optimiser: torch.optim.Optimizer, learning_rate: float) ->
 
 def optimiser_tensors(net: nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
     """The optimiser's state as `parameter name/key` → tensor."""
-    tensors = {}
-    for name, parameter in net.named_parameters():
-        for key, value in optimiser.state.get(parameter, {}).items():
-            if isinstance(value, Tensor):
-                tensors[f"{name}/{key}"] = value
-    return tensors
+    return {
+        f"{name}/{key}": value
+        for name, parameter in net.named_parameters()
+        for key, value in optimiser.state.get(parameter, {}).items()
+        if isinstance(value, Tensor)
+    }
 
 
 def restore_optimiser(net: nn.Module, optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
@@ -118,5 +123,5 @@ def restore_optimiser(net: nn.Module, optimiser: torch.optim.Optimizer, tensors:
     for full_name, value in tensors.items():
         name, key = full_name.rsplit("/", 1)
         parameter = parameters[name]
-        like = torch.empty_like(parameter) if value.shape == parameter.shape else value.to(parameter.device).clone()
-        optimiser.state[parameter][key] = like.copy_(value)
+        own = torch.empty_like(parameter if value.shape == parameter.shape else value, device=parameter.device)
+        optimiser.state[parameter][key] = own.copy_(value)

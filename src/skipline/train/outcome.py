@@ -36,16 +36,16 @@ class Outcome:
 
 
 class Diverged(ArithmeticError):
-    """The loss is no longer finite; `site` is the first place in the network where the signal is not."""
+    """The run left the finite numbers after `step` steps; `site` is the first place in the network where they end."""
 
-    def __init__(self, *, step: int, site: str, run: Path) -> None:
+    def __init__(self, *, step: int, site: str, checkpoint: Path) -> None:
         self.step = step
         self.site = site
+        kept = f" The last good checkpoint is kept: {checkpoint}." if checkpoint.exists() else ""
         super().__init__(
-            f"the loss is not finite at step {step}: the first value that is not finite is at {site}. "
-            f"The last good checkpoint is kept in {run}. "
-            "Try a lower learning rate (--lr), a warm-up (--warm-up until_error) or branches that start at zero "
-            "(--init 'zero_branch(he_fan_out_normal)')."
+            f"the run diverged after {step} steps: the first value that is not finite is at {site}.{kept} "
+            "Train again with a lower learning rate (--lr), a warm-up (--warm-up until_error) or branches that start "
+            "at zero (--init 'zero_branch(he_fan_out_normal)')."
         )
 
 

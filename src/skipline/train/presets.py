@@ -47,7 +47,7 @@ def he2015(network: Network, source: str) -> Recipe:
 
 
 def lecture(network: Network, source: str) -> Recipe:
-    """The lecture's experiment: `quick`, and each branch starts at zero, so that the deepest nets start as shallow ones.
+    """The lecture's experiment: `quick`, and each branch starts at zero, so that deep nets start as shallow ones.
 
     A plain block has no shortcut: its branch cannot start at zero, for then nothing would pass; it starts as He says.
     """

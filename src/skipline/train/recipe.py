@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import math
+import typing
 from dataclasses import dataclass, field
-from typing import Literal
 
 from skipline.data import Augment
 from skipline.init import scheme_named
 from skipline.spec import Network
-from skipline.train.optimiser import OptimiserSettings, Sgd
-from skipline.train.refuse import RecipeError, require_choice, require_count, require_real
+from skipline.train.layout import LAYOUTS, MemoryLayout
+from skipline.train.optimiser import AdamW, OptimiserSettings, Sgd
+from skipline.train.precision import PRECISIONS, Precision
+from skipline.train.refuse import RecipeError, require_choice, require_count, require_real, require_record
 from skipline.train.schedule import NoWarmUp, OneCycle, Schedule, WarmUp
-
-Precision = Literal["auto", "fp32", "bf16"]
-MemoryLayout = Literal["channels_last", "contiguous"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,12 +23,15 @@ class Recipe:
     - `source`: what `data.load` takes, a name or a path; `seed`: the seed of every random stream.
     - `init`: the name of an initialisation scheme, e.g. "zero_gamma(he_fan_out_normal)" or "scaled_identity(0.5)".
     - `batch_size`: images for one step of the optimiser, computed in `accumulate` parts one after the other (batch
-      norm then sees a part at a time).
-    - `label_smoothing` ε: targets (1 − ε) one-hot + ε / K. `clip_norm`: the gradient's norm is cut to it (∞: never).
-    - `ema_decay` d: the model that is evaluated and saved is `a ← d a + (1 − d) w`; 0 takes the weights themselves.
+      norm then sees a part at a time). An epoch's last batch may be smaller.
+    - `label_smoothing` ε: targets (1 − ε) t + ε / K. `clip_norm`: the gradient's norm is cut to it (∞: never).
+    - `ema_decay` d: evaluated and saved is the moving average of the weights in which a step counts d times as much as
+      the next one; 0 takes the weights themselves.
     - `precision`: `bf16` is autocast; `auto` takes it where the hardware has it. `memory_layout`: of images and
       convolution weights.
     - `checkpoint_seconds`: the longest time between two checkpoints; one is also written after every epoch.
+
+    Raises `RecipeError`, or `InitError` where `init` is no scheme or cannot start `network`.
     """
 
     network: Network
@@ -51,8 +53,11 @@ class Recipe:
     checkpoint_seconds: float = 60.0  # guessed: what a person is willing to lose
 
     def __post_init__(self) -> None:
-        if not self.source:
-            raise RecipeError("source is empty; expected the name of a data set, e.g. 'digits', or a path.")
+        require_record("network", self.network, (Network,))
+        if not isinstance(self.source, str) or not self.source:
+            raise RecipeError(
+                f"source is {self.source!r}; expected the name of a data set, e.g. 'digits', or a path as text."
+            )
         require_count("seed", self.seed, least=0)
         require_count("epochs", self.epochs, least=1)
         require_count("batch_size", self.batch_size, least=1)
@@ -62,12 +67,14 @@ class Recipe:
                 f"accumulate is {self.accumulate} with batch_size {self.batch_size}; a part would hold no image. "
                 f"Expected at most {self.batch_size}."
             )
-        require_real("label_smoothing", self.label_smoothing, low=0.0, high=1.0)
-        if self.clip_norm <= 0:
-            raise RecipeError(f"clip_norm is {self.clip_norm!r}; expected a number above 0 (inf: no clipping).")
-        require_real("clip_norm", self.clip_norm, low=0.0, high=math.inf)
-        require_real("ema_decay", self.ema_decay, low=0.0, high=1.0)
-        require_choice("precision", self.precision, ("auto", "fp32", "bf16"))
-        require_choice("memory_layout", self.memory_layout, ("channels_last", "contiguous"))
-        require_real("checkpoint_seconds", self.checkpoint_seconds, low=0.0, high=math.inf)
-        scheme_named(self.init).requires(self.network)  # both raise InitError
+        require_record("optimiser", self.optimiser, (Sgd, AdamW))
+        require_record("schedule", self.schedule, typing.get_args(Schedule))
+        require_record("warm_up", self.warm_up, typing.get_args(WarmUp))
+        require_record("augment", self.augment, (Augment,))
+        require_real("label_smoothing", self.label_smoothing, "[0, 1)")
+        require_real("clip_norm", self.clip_norm, "(0, inf]")
+        require_real("ema_decay", self.ema_decay, "[0, 1)")
+        require_choice("precision", self.precision, PRECISIONS)
+        require_choice("memory_layout", self.memory_layout, LAYOUTS)
+        require_real("checkpoint_seconds", self.checkpoint_seconds, "[0, inf]")
+        scheme_named(self.init).requires(self.network)

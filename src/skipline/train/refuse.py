@@ -2,26 +2,55 @@
 
 from __future__ import annotations
 
-import math
+import difflib
+from collections.abc import Iterable
 
 
 class RecipeError(ValueError):
     """A recipe that cannot be run; the message names the setting, what came, what was expected and the remedy."""
 
 
-def require_real(setting: str, value: float, *, low: float, high: float) -> None:
-    """Refuse `value` unless it is a number in [low, high]."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value) or not low <= value <= high:
-        raise RecipeError(f"{setting} is {value!r}; expected a number in [{low:g}, {high:g}].")
+def require_real(setting: str, value: object, interval: str) -> None:
+    """Refuse `value` unless it is a number in `interval`, which is written as in mathematics: "[0, 1)", "(0, inf]"."""
+    low, high = map(float, interval[1:-1].split(","))
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or not low <= value <= high  # so that NaN is refused
+        or (value == low and interval[0] == "(")
+        or (value == high and interval[-1] == ")")
+    ):
+        raise RecipeError(f"{setting} is {value!r}; expected a number in {interval}.")
 
 
-def require_count(setting: str, value: int, *, least: int) -> None:
+def require_count(setting: str, value: object, *, least: int) -> None:
     """Refuse `value` unless it is a whole number of at least `least`."""
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise RecipeError(f"{setting} is {value!r}; expected a whole number of at least {least}.")
 
 
-def require_choice(setting: str, value: str, choices: tuple[str, ...]) -> None:
-    """Refuse `value` unless it is one of `choices`."""
-    if value not in choices:
-        raise RecipeError(f"{setting} is {value!r}; expected one of {', '.join(map(repr, choices))}.")
+def require_switch(setting: str, value: object) -> None:
+    """Refuse `value` unless it is true or false."""
+    if not isinstance(value, bool):
+        raise RecipeError(f"{setting} is {value!r}; expected true or false.")
+
+
+def require_choice(setting: str, value: object, choices: Iterable[str]) -> None:
+    """Refuse `value` unless it is one of `choices`, naming the closest one."""
+    allowed = list(choices)
+    if not isinstance(value, str) or value not in allowed:
+        expected = ", ".join(map(repr, allowed))
+        raise RecipeError(f"{setting} is {value!r}; expected one of {expected}.{did_you_mean(str(value), allowed)}")
+
+
+def require_record(setting: str, value: object, kinds: tuple[type, ...]) -> None:
+    """Refuse `value` unless it is one of the records `kinds`."""
+    if not isinstance(value, kinds):
+        names = ", ".join(f"{kind.__name__}(…)" for kind in kinds)
+        raise RecipeError(f"{setting} is {value!r}; expected one of {names}.")
+
+
+def did_you_mean(word: str, choices: Iterable[str]) -> str:
+    """` Did you mean 'x'?` with the closest of `choices`, or nothing if none is close."""
+    close = difflib.get_close_matches(word, list(choices), n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""

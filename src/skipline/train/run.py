@@ -46,10 +46,18 @@ def resume(
 ) -> Outcome:
     """Go on with the run in `folder` from its newest checkpoint, to the same bits as if it had never stopped.
 
-    Raises `RunError` where the run is already done or its data are no longer the same.
+    Raises `RunError` where the run is done or has diverged, or its data are no longer the same, `DataError` where they
+    cannot be read, and what `train` raises.
     """
     if folder.is_done:
         raise RunError(f"{folder.path} is done already. Evaluate it with: skipline evaluate {folder.path} SOURCE")
+    if folder.has_failed:
+        failure = folder.read("FAILED.json")
+        raise RunError(
+            f"{folder.path} diverged after {failure.get('step')} steps at {failure.get('site')}, and from its "
+            "checkpoint it would do so again. Train again with other settings, e.g. a lower learning rate "
+            "(skipline train --lr). To see it happen again, remove its FAILED.json first."
+        )
     recipe = recipe_from_json(folder.read("resolved.json"))
     dataset = load(recipe.source, data_dir=data_dir)
     expected, found = folder.read("split.json"), _split(dataset)

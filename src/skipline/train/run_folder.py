@@ -12,7 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from skipline.files import StorageError, append_line, dump_json, dump_json_line, storage_error, sync_folder, write_whole
+from skipline.files import (
+    PARTIAL_SUFFIX,
+    StorageError,
+    append_line,
+    dump_json,
+    dump_json_line,
+    storage_error,
+    sync_folder,
+    write_whole,
+)
 
 LAST = "last"
 
@@ -57,6 +66,11 @@ class RunFolder:
         """Whether the run has ended well."""
         return (self.path / "DONE").exists()
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether the run has ended badly; `FAILED.json` says how."""
+        return (self.path / "FAILED.json").exists()
+
     def write(self, name: str, document: Mapping[str, Any] | str) -> None:
         """Write the file `name`: JSON for a mapping, text as it is."""
         write_whole(self.path / name, document if isinstance(document, str) else dump_json(document))
@@ -67,7 +81,9 @@ class RunFolder:
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            raise RunError(f"{self.path} is not a whole run: it has no {name}. Start again with `skipline train`.") from None
+            raise RunError(
+                f"{self.path} is no whole run: it has no {name}. Train again with `skipline train`."
+            ) from None
         except (OSError, ValueError) as error:
             raise RunError(f"{path} cannot be read: {error}.") from error
         if not isinstance(document, dict):
@@ -79,23 +95,28 @@ class RunFolder:
         append_line(self.metrics, dump_json_line(line))
 
     def read_metrics(self) -> list[dict[str, Any]]:
-        """The evaluations so far; a torn last line, left by a crash, is not one."""
-        lines: list[dict[str, Any]] = []
+        """The evaluations so far; a torn last line, left by a crash, is not one. Raises `RunError` for other faults."""
         if not self.metrics.exists():
-            return lines
-        for text in self.metrics.read_bytes().split(b"\n"):
-            try:
-                line = json.loads(text)
-            except ValueError:
-                continue
-            if isinstance(line, dict):
-                lines.append(line)
-        return lines
+            return []
+        *whole, _torn = self.metrics.read_bytes().split(b"\n")
+        return [self._evaluation(text, number) for number, text in enumerate(whole, start=1)]
 
     def rewind_metrics(self, step: int) -> None:
         """Drop the evaluations after `step`: a resumed run makes them again."""
         kept = [line for line in self.read_metrics() if line["step"] <= step]
         write_whole(self.metrics, "".join(dump_json_line(line) + "\n" for line in kept))
+
+    def _evaluation(self, text: bytes, number: int) -> dict[str, Any]:
+        try:
+            line = json.loads(text)
+        except ValueError:
+            line = None
+        if not isinstance(line, dict) or not isinstance(line.get("step"), int):
+            raise RunError(
+                f"{self.metrics}, line {number}, is no evaluation: {text[:60]!r}. If the file was edited, put it back; "
+                "without it (remove it) the run goes on, but its record starts there."
+            )
+        return line
 
 
 def create_run(root: Path, name: str, files: Mapping[str, Mapping[str, Any] | str]) -> RunFolder:
@@ -106,22 +127,22 @@ def create_run(root: Path, name: str, files: Mapping[str, Mapping[str, Any] | st
     moment = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
     safe = "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in name)[:60]
     final = root / f"{moment}-{safe}-{secrets.token_hex(2)}"
-    partial = root / f".{final.name}.partial"
+    partial = root / f".{final.name}{PARTIAL_SUFFIX}"
     try:
         root.mkdir(parents=True, exist_ok=True)
         partial.mkdir()
-    except OSError as error:
-        raise storage_error(final, error) from error
-    try:
-        (partial / "checkpoints" / "last").mkdir(parents=True)
-        (partial / "checkpoints" / "best").mkdir()
-        for file, document in files.items():
-            RunFolder(partial).write(file, document)
-        os.rename(partial, final)
-    except OSError as error:
-        shutil.rmtree(partial, ignore_errors=True)
-        if isinstance(error, StorageError):
+        try:
+            (partial / "checkpoints" / "last").mkdir(parents=True)
+            (partial / "checkpoints" / "best").mkdir()
+            for file, document in files.items():
+                RunFolder(partial).write(file, document)
+            os.rename(partial, final)
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
             raise
+    except StorageError:
+        raise
+    except OSError as error:
         raise storage_error(final, error) from error
     sync_folder(root)
     write_whole(root / LAST, final.name + "\n")
@@ -134,12 +155,24 @@ def open_run(path: Path) -> RunFolder:
     Raises `RunError` that says what is there instead.
     """
     if path.name == LAST and path.is_file():
-        named = path.read_text(encoding="utf-8").strip()
-        if Path(named).name != named:
-            raise RunError(f"{path} names {named!r}, which is no folder beside it.")
-        path = path.parent / named
+        path = path.parent / _read_last(path)
     if not path.is_dir():
-        raise RunError(f"{path} is not a run folder: there is no such folder. `ls runs` lists the runs that are there.")
+        raise RunError(f"{path} is no run folder: there is no such folder.{_runs_beside(path)}")
     if not (path / "resolved.json").is_file():
-        raise RunError(f"{path} is not a run folder: it has no resolved.json. `ls runs` lists the runs that are there.")
+        raise RunError(f"{path} is no run folder: it has no resolved.json.{_runs_beside(path / 'resolved.json')}")
     return RunFolder(path)
+
+
+def _read_last(path: Path) -> str:
+    named = path.read_text(encoding="utf-8", errors="replace").strip()
+    if named in ("", ".", "..") or Path(named).name != named:
+        raise RunError(f"{path} holds {named[:60]!r}; expected the name of a run folder beside it.")
+    return named
+
+
+def _runs_beside(path: Path) -> str:
+    """What there is in the folder of `path`, for a message."""
+    runs = sorted(found.parent.name for found in path.parent.glob("*/resolved.json"))
+    if not runs:
+        return f" There are no runs in {path.parent}; `skipline train` makes one."
+    return f" The newest run in {path.parent} is {runs[-1]}."

@@ -1,33 +1,30 @@
-"""Learning-rate schedules: pure functions of how far the run has come, so that a resumed run needs no state of theirs."""
+"""Learning-rate schedules: pure functions of how far the run has come, so a resumed run needs no state of theirs."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
 
-from skipline.train.refuse import RecipeError, require_real
+from skipline.train.refuse import RecipeError, require_real, require_record
 
 
 @dataclass(frozen=True, slots=True)
 class Constant:
     """`f(t) = 1`."""
 
-    kind: Literal["constant"] = "constant"
-
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """`f(t) = factor^(milestones passed)`; milestones are fractions of the run. He et al. 2015: 0.1 at 1/2 and 3/4."""
 
-    kind: Literal["step"] = "step"
     milestones: tuple[float, ...] = (0.5, 0.75)
     factor: float = 0.1
 
     def __post_init__(self) -> None:
-        require_real("schedule.factor", self.factor, low=0.0, high=1.0)
+        require_real("schedule.factor", self.factor, "(0, 1)")
+        require_record("schedule.milestones", self.milestones, (tuple,))
         for milestone in self.milestones:
-            require_real("schedule.milestones", milestone, low=0.0, high=1.0)
+            require_real("schedule.milestones", milestone, "(0, 1)")
         if not self.milestones or list(self.milestones) != sorted(set(self.milestones)):
             raise RecipeError(
                 f"schedule.milestones is {list(self.milestones)}; expected fractions of the run that rise, "
@@ -39,11 +36,10 @@ class Step:
 class Cosine:
     """`f(t) = end + (1 − end)(1 + cos πt) / 2` (arXiv 1608.03983, without restarts)."""
 
-    kind: Literal["cosine"] = "cosine"
     end: float = 0.0
 
     def __post_init__(self) -> None:
-        require_real("schedule.end", self.end, low=0.0, high=1.0)
+        require_real("schedule.end", self.end, "[0, 1)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +49,14 @@ class OneCycle:
     The defaults are those of PyTorch's `OneCycleLR`: 0.3, 1/25, 1/250000.
     """
 
-    kind: Literal["one_cycle"] = "one_cycle"
     peak: float = 0.3
     start: float = 0.04
     end: float = 4e-6
 
     def __post_init__(self) -> None:
-        require_real("schedule.peak", self.peak, low=0.0, high=1.0)
-        require_real("schedule.start", self.start, low=0.0, high=1.0)
-        require_real("schedule.end", self.end, low=0.0, high=1.0)
+        require_real("schedule.peak", self.peak, "[0, 1]")
+        require_real("schedule.start", self.start, "[0, 1]")
+        require_real("schedule.end", self.end, "[0, 1]")
 
 
 Schedule = Constant | Step | Cosine | OneCycle
@@ -71,18 +66,15 @@ Schedule = Constant | Step | Cosine | OneCycle
 class NoWarmUp:
     """The schedule from the first step on."""
 
-    kind: Literal["none"] = "none"
-
 
 @dataclass(frozen=True, slots=True)
 class LinearWarmUp:
-    """The schedule times `(step + 1) / num_steps` until that is 1 (arXiv 1706.02677)."""
+    """The schedule times `(step + 1) / n` until that is 1, n being the steps of `epochs` (arXiv 1706.02677)."""
 
-    kind: Literal["linear"] = "linear"
     epochs: float = 5.0  # the paper's
 
     def __post_init__(self) -> None:
-        require_real("warm_up.epochs", self.epochs, low=0.0, high=1e6)
+        require_real("warm_up.epochs", self.epochs, "(0, inf)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,25 +83,27 @@ class UntilError:
 
     He et al. 2015, section 4.2: the 110-layer net starts at a tenth of its rate until the error is below 80 %, about
     400 iterations. The running error is an exponential average over batches, `e ← 0.9 e + 0.1 batch error`, from
-    e = 1; the released state is part of a checkpoint.
+    e = 1; it and whether it has been low enough are part of a checkpoint.
     """
 
-    kind: Literal["until_error"] = "until_error"
     error: float = 0.8
     factor: float = 0.1
 
     def __post_init__(self) -> None:
-        require_real("warm_up.error", self.error, low=0.0, high=1.0)
-        require_real("warm_up.factor", self.factor, low=0.0, high=1.0)
+        require_real("warm_up.error", self.error, "(0, 1]")
+        require_real("warm_up.factor", self.factor, "(0, 1)")
 
 
 WarmUp = NoWarmUp | LinearWarmUp | UntilError
 
+RUNNING_KEEP = 0.9  # of `UntilError`'s average, over about ten batches; guessed
+
 
 def schedule_factor(schedule: Schedule, step: int, num_steps: int) -> float:
-    """What the learning rate is multiplied by at `step` of `num_steps` (0 ≤ step < num_steps); t = step / num_steps.
+    """f(t), which the learning rate is multiplied by at `step` of `num_steps` (0 ≤ step < num_steps).
 
-    One-cycle counts t to the last step, `t = step / (num_steps − 1)`, as PyTorch's does.
+    t = step / num_steps; for one-cycle as in PyTorch's `OneCycleLR`: its top is at step `peak` × num_steps − 1, its end
+    at the last step.
     """
     progress = step / num_steps
     match schedule:
@@ -136,6 +130,11 @@ def warm_up_factor(warm_up: WarmUp, step: int, steps_per_epoch: int, *, is_relea
             return min(1.0, (step + 1) / max(1.0, epochs * steps_per_epoch))
         case UntilError(factor=factor):
             return 1.0 if is_released else factor
+
+
+def next_running_error(running_error: float, batch_error: float) -> float:
+    """The average that `UntilError` watches, after a batch with `batch_error`."""
+    return RUNNING_KEEP * running_error + (1.0 - RUNNING_KEEP) * batch_error
 
 
 def _half_cosine(start: float, end: float, progress: float) -> float:

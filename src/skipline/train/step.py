@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.optim.swa_utils import AveragedModel
 
 from skipline.data import Batch
-from skipline.nn import seed_dropout
+from skipline.nn import ResidualNet, seed_dropout
 from skipline.seeds import split_seed
+from skipline.train.layout import memory_format
 from skipline.train.learner import Learner
 from skipline.train.precision import autocast
 from skipline.train.recipe import Recipe
@@ -31,41 +32,41 @@ def forward_loss(net: nn.Module, images: Tensor, targets: Tensor, *, label_smoot
 def training_step(
     learner: Learner, batch: Batch, recipe: Recipe, *, step: int, dtype: torch.dtype
 ) -> tuple[Tensor, Tensor]:
-    """One step of the optimiser on `batch`, in `recipe.accumulate` parts; the loss and mistakes of the whole batch.
+    """Step number `step` of the run, on `batch`, in `recipe.accumulate` parts; loss and mistakes of the whole batch.
 
-    The gradient is that of the mean over the batch, whatever the parts. Nothing is changed where the loss is not
-    finite on the CPU: the caller is to stop there. Both results stay on the device.
+    The gradient is that of the mean over the batch, whatever the parts (but batch norm sees a part at a time). From
+    the first loss on that is not finite, weights and optimiser stay as they were before it: `learner.halted` is then 1.
+    Both results are scalars that stay on the device, and nothing here waits for it.
     """
     net, optimiser = learner.net, learner.optimiser
-    net.train()
-    seed_dropout(net, split_seed(recipe.seed, "dropout", step))
     optimiser.zero_grad(set_to_none=True)
-    num_images = len(batch.images)
     losses, mistakes = [], []
-    for images, targets in zip(_parts(batch.images, recipe), _parts(batch.targets, recipe), strict=True):
+    for images, targets in batch_parts(net, batch, recipe, step=step):
         with autocast(images.device, dtype):
-            loss, wrong = forward_loss(net, in_layout(images, recipe), targets, label_smoothing=recipe.label_smoothing)
-        share = loss * (len(images) / num_images)
+            loss, wrong = forward_loss(net, images, targets, label_smoothing=recipe.label_smoothing)
+        share = loss * (len(images) / len(batch.images))
         share.backward()
         losses.append(share.detach())
         mistakes.append(wrong)
     total = torch.stack(losses).sum()
-    if total.device.type == "cpu" and not math.isfinite(total.item()):
-        return total, torch.stack(mistakes).sum()
     if math.isfinite(recipe.clip_norm):
         nn.utils.clip_grad_norm_(net.parameters(), recipe.clip_norm)
+    learner.halted.clamp_(min=(~total.isfinite()).float())
+    learner.num_steps.add_(learner.halted == 0)
     optimiser.step()
-    if isinstance(learner.averaged, AveragedModel):
-        learner.averaged.update_parameters(net)
+    if learner.average is not None:
+        learner.average.update(decay=recipe.ema_decay, step=step)
     return total, torch.stack(mistakes).sum()
 
 
-def in_layout(images: Tensor, recipe: Recipe) -> Tensor:
-    """`images` in the recipe's memory layout."""
-    if recipe.memory_layout == "channels_last":
-        return images.contiguous(memory_format=torch.channels_last)
-    return images.contiguous()
+def batch_parts(net: ResidualNet, batch: Batch, recipe: Recipe, *, step: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """The images, in the recipe's memory layout, and the targets of each part of `batch`.
 
-
-def _parts(tensor: Tensor, recipe: Recipe) -> tuple[Tensor, ...]:
-    return tensor.tensor_split(recipe.accumulate) if recipe.accumulate > 1 else (tensor,)
+    Each part is as `net` is to see it in step number `step`: its dropout layers have their seeds for it.
+    """
+    num_parts = min(recipe.accumulate, len(batch.images))  # an epoch's last batch may be short
+    images = batch.images.tensor_split(num_parts)
+    targets = batch.targets.tensor_split(num_parts)
+    for part in range(num_parts):
+        seed_dropout(net, split_seed(recipe.seed, "dropout", step, part))
+        yield images[part].contiguous(memory_format=memory_format(recipe.memory_layout)), targets[part]

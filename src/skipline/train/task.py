@@ -13,6 +13,7 @@ from skipline.train.precision import compute_dtype
 from skipline.train.recipe import Recipe
 from skipline.train.refuse import RecipeError
 from skipline.train.run_folder import RunFolder
+from skipline.zoo import check_image_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +41,21 @@ class Task:
 
 
 def make_task(recipe: Recipe, dataset: Dataset, folder: RunFolder, device: torch.device) -> Task:
-    """The task of training `recipe` on `dataset`; raises `RecipeError` where the two do not fit."""
+    """The task of training `recipe` on `dataset`.
+
+    Raises `RecipeError` where the two or the device do not fit, `SpecError` where the images are too small for the
+    network.
+    """
     network = recipe.network
     if network.head.num_classes != dataset.num_classes or network.in_channels != dataset.in_channels:
         raise RecipeError(
-            f"{network.name} takes {network.in_channels} channels to {network.head.num_classes} classes, but "
-            f"{dataset.name} has {dataset.in_channels} channels and {dataset.num_classes} classes. Describe the "
+            f"{network.name} takes images of {network.in_channels} channel(s) to {network.head.num_classes} classes, "
+            f"but {dataset.name} has {dataset.in_channels} channel(s) and {dataset.num_classes} classes. Describe the "
             f"network with in_channels={dataset.in_channels} and num_classes={dataset.num_classes}."
         )
+    smallest_side = min(dataset.train.images.shape[2:])
+    check_image_size(network, smallest_side)
+    _check_batch_norm(recipe, len(dataset.train), max(dataset.train.images.shape[2:]))
     train_set = dataset.train.to(device)
     return Task(
         recipe=recipe,
@@ -75,3 +83,18 @@ def batches(task: Task, epoch: int, first_batch: int) -> Iterator[Batch]:
         preprocess=task.preprocess,
         augment=recipe.augment,
     )
+
+
+def _check_batch_norm(recipe: Recipe, num_images: int, image_size: int) -> None:
+    """Refuse batches in which batch norm would see one value a channel: its mean, with a deviation of 0."""
+    if recipe.network.norm.kind != "batch" or image_size > recipe.network.stride:  # the last map is larger than 1×1
+        return
+    whole, rest = divmod(num_images, recipe.batch_size)
+    for size, name in ((recipe.batch_size if whole else rest, "a batch"), (rest, "the last batch of an epoch")):
+        if size and size // min(recipe.accumulate, size) == 1:
+            parts = f" in {recipe.accumulate} parts" if recipe.accumulate > 1 else ""
+            raise RecipeError(
+                f"batch norm cannot take the mean over one value: {name} of {size} image(s){parts} is 1×1 in the last "
+                f"stage of {recipe.network.name}. Take another batch_size than {recipe.batch_size}"
+                + (", or fewer parts (accumulate)." if parts else ".")
+            )

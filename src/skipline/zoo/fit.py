@@ -9,8 +9,7 @@ from skipline.zoo.table import describe
 def check_image_size(network: Network, image_size: int) -> None:
     """Raise `SpecError` if images of `image_size` pixels a side are below `network.smallest_image`.
 
-    Such a network runs, and learns badly: with the stem for photographs ResNet-34 has 59.8 % on the 32×32 images of
-    CIFAR-100, with the other stem 76 to 77 %. The message names a network whose stem keeps the image's size.
+    Such a network would run, and learn badly. The message names a network whose stem keeps the image's size.
     """
     least = network.smallest_image
     if image_size >= least:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Literal
 
 from skipline.spec import Branch
 from skipline.zoo.families import IMAGENET_WIDTHS, ImageNetStem, Option, Unit, imagenet
@@ -16,18 +17,16 @@ _TRICKS = "He et al. 2018, arXiv 1812.01187"
 _RESNEST = "Zhang et al. 2020, arXiv 2004.08955"
 _TIMM = "Wightman 2019, timm (no paper)"
 
-_BASIC = Branch("basic")
-_BOTTLENECK = Branch("bottleneck", stride_at="middle")
-_BOTTLENECK_V1 = Branch("bottleneck", stride_at="first")
-# Blocks in each stage and the branch they have: arXiv 1512.03385, table 1; 200: arXiv 1603.05027, table 5
-_LAYOUTS: dict[int, tuple[tuple[int, int, int, int], Branch]] = {
-    18: ((2, 2, 2, 2), _BASIC),
-    34: ((3, 4, 6, 3), _BASIC),
-    50: ((3, 4, 6, 3), _BOTTLENECK),
-    101: ((3, 4, 23, 3), _BOTTLENECK),
-    152: ((3, 8, 36, 3), _BOTTLENECK),
-    200: ((3, 24, 36, 3), _BOTTLENECK),
+# Blocks in each stage: arXiv 1512.03385, table 1; 200: arXiv 1603.05027, table 5
+_BLOCKS: dict[int, tuple[int, int, int, int]] = {
+    18: (2, 2, 2, 2),
+    34: (3, 4, 6, 3),
+    50: (3, 4, 6, 3),
+    101: (3, 4, 23, 3),
+    152: (3, 8, 36, 3),
+    200: (3, 24, 36, 3),
 }
+_LEAST_BOTTLENECK = 50  # the least depth with bottleneck blocks: the same table
 _STEMS: dict[ImageNetStem, tuple[tuple[int, ...], Option, str, str]] = {
     "c": ((50, 101, 152), "b", _TRICKS, "three 3×3 convolutions (32, 32, 64) for the stem's 7×7"),
     "d": (
@@ -44,39 +43,49 @@ _STEMS: dict[ImageNetStem, tuple[tuple[int, ...], Option, str, str]] = {
 def rows() -> tuple[Row, ...]:
     """Every row of this kind."""
     return (
-        *(_resnet(depth) for depth in _LAYOUTS),
+        *(_resnet(depth) for depth in _BLOCKS),
         *(_resnet_v1(depth) for depth in (50, 101, 152)),
-        *(_with_option(depth, option) for depth in (18, 34) for option in ("a", "c")),
+        *(_with_option(depth, "a") for depth in (18, 34)),
+        *(_with_option(depth, "c") for depth in (18, 34)),
         *(_with_stem(depth, stem) for stem, (depths, *_) in _STEMS.items() for depth in depths),
         *(_resnext(depth, *size) for depth, *size in ((50, 32, 4), (101, 32, 8), (101, 64, 4))),
         *(_wide(depth) for depth in (50, 101)),
         *(_plain(depth) for depth in (18, 34)),
-        *(_preact(depth) for depth in _LAYOUTS),
+        *(_preact(depth) for depth in _BLOCKS),
     )
 
 
 def _resnet(depth: int) -> Row:
-    where = "" if _LAYOUTS[depth][1] == _BASIC else ", stride on the 3×3 (v1.5: torchvision, timm)"
+    branch = _branch(depth)
+    where = "" if branch.kind == "basic" else ", stride on the 3×3 (v1.5: torchvision, timm)"
     source = _IDENTITY if depth == 200 else _DEEP
-    return _row(f"resnet{depth}", depth, "ResNet", source, f"{_kind(depth)} blocks, projections (option B){where}")
+    return _row(f"resnet{depth}", depth, "ResNet", source, f"projections (option B){where}", branch=branch)
 
 
 def _resnet_v1(depth: int) -> Row:
-    summary = "bottleneck blocks, projections (option B), stride on the first 1×1 (v1: the paper, Caffe)"
-    return _row(f"resnet{depth}_v1", depth, "ResNet v1", _DEEP, summary, branch=_BOTTLENECK_V1)
+    summary = "projections (option B), stride on the first 1×1 (v1: the paper, Caffe)"
+    branch = Branch("bottleneck", stride_at="first")
+    return _row(f"resnet{depth}_v1", depth, "ResNet v1", _DEEP, summary, branch=branch)
 
 
-def _with_option(depth: int, option: Option) -> Row:
-    kind = {"a": "zero-padded identities only (option A)", "c": "projections in every block (option C)"}[option]
-    return _row(
-        f"resnet{depth}_{option}", depth, "ResNet options", _DEEP, f"{_kind(depth)} blocks, {kind}", option=option
-    )
+def _with_option(depth: int, option: Literal["a", "c"]) -> Row:
+    summary = {"a": "zero-padded identities (option A)", "c": "projections in every block (option C)"}[option]
+    branch = _branch(depth)
+    return _row(f"resnet{depth}_{option}", depth, "ResNet options", _DEEP, summary, branch=branch, option=option)
 
 
 def _with_stem(depth: int, stem: ImageNetStem) -> Row:
     _, option, source, summary = _STEMS[stem]
-    family = f"ResNet-{stem.upper()}"
-    return _row(f"resnet{depth}{stem}", depth, family, source, summary, option=option, stem=stem)
+    return _row(
+        f"resnet{depth}{stem}",
+        depth,
+        f"ResNet-{stem.upper()}",
+        source,
+        summary,
+        branch=_branch(depth),
+        option=option,
+        stem=stem,
+    )
 
 
 def _resnext(depth: int, groups: int, width: int) -> Row:
@@ -85,9 +94,9 @@ def _resnext(depth: int, groups: int, width: int) -> Row:
         depth,
         "ResNeXt",
         _RESNEXT,
-        f"bottleneck blocks whose 3×3 has {groups} groups of {width} channels (in the first stage)",
+        f"the 3×3 has {groups} groups, of {width} channels in the first stage",
         branch=Branch("bottleneck", groups=groups, stride_at="middle"),
-        inner_widths=tuple(width * groups * stage // 64 for stage in IMAGENET_WIDTHS),
+        inner_widths=tuple(groups * width * stage // 64 for stage in IMAGENET_WIDTHS),
     )
 
 
@@ -97,22 +106,24 @@ def _wide(depth: int) -> Row:
         depth,
         "wide ResNet",
         _WIDE,
-        "bottleneck blocks with a 3×3 twice as wide",
+        "the 3×3 is twice as wide",
+        branch=_branch(depth),
         inner_widths=tuple(2 * width for width in IMAGENET_WIDTHS),
     )
 
 
 def _plain(depth: int) -> Row:
-    return _row(f"plain{depth}", depth, "plain", _DEEP, "the same layers without shortcuts", unit="plain")
+    return _row(f"plain{depth}", depth, "plain", _DEEP, "no shortcuts", branch=_branch(depth), unit="plain")
 
 
 def _preact(depth: int) -> Row:
-    summary = f"{_kind(depth)} blocks, norm and activation before each convolution"
-    return _row(f"preresnet{depth}", depth, "pre-activation ResNet", _IDENTITY, summary, unit="preact")
+    summary = "norm and activation before each convolution"
+    branch = _branch(depth)
+    return _row(f"preresnet{depth}", depth, "pre-activation", _IDENTITY, summary, branch=branch, unit="preact")
 
 
-def _kind(depth: int) -> str:
-    return _LAYOUTS[depth][1].kind
+def _branch(depth: int) -> Branch:
+    return Branch("basic") if depth < _LEAST_BOTTLENECK else Branch("bottleneck", stride_at="middle")
 
 
 def _row(
@@ -122,20 +133,19 @@ def _row(
     source: str,
     summary: str,
     *,
-    branch: Branch | None = None,
+    branch: Branch,
     unit: Unit = "residual",
     option: Option = "b",
     stem: ImageNetStem = "standard",
     inner_widths: tuple[int, ...] = IMAGENET_WIDTHS,
 ) -> Row:
-    blocks, usual = _LAYOUTS[depth]
     make = partial(
         imagenet,
-        blocks=blocks,
-        branch=branch or usual,
+        blocks=_BLOCKS[depth],
+        branch=branch,
         unit=unit,
         option=option,
         stem=stem,
         inner_widths=inner_widths,
     )
-    return Row(name, name, family, source, summary, 1000, make)
+    return Row(name, name, family, source, f"{branch.kind} blocks: {summary}", 1000, make)

@@ -29,14 +29,26 @@ class Row:
     num_classes: int
     make: Callable[..., Network]
 
-    def numbers_in(self, name: str) -> tuple[int, ...] | None:
-        """The open numbers that `name` fills in; None if it is not a name of this row."""
-        found = re.fullmatch(_HOLE.sub(_NUMBER, self.name), name)
-        return None if found is None else tuple(map(int, found.groups()))
+    def has(self, name: str) -> bool:
+        """Whether `name` is a name of this row."""
+        return self._match(name) is not None
 
-    def name_with(self, numbers: tuple[int, ...]) -> str | None:
-        """The row's name with `numbers` filled in; None if it has more or fewer open numbers."""
-        if len(_HOLE.findall(self.name)) != len(numbers):
-            return None
-        rest = iter(numbers)
-        return _HOLE.sub(lambda _: str(next(rest)), self.name)
+    def numbers_in(self, name: str) -> tuple[int, ...]:
+        """The open numbers that `name`, which the row has, fills in."""
+        found = self._match(name)
+        assert found is not None, f"{name} is no {self.name}"
+        return tuple(map(int, found.groups()))
+
+    @property
+    def num_open(self) -> int:
+        """How many numbers the name leaves open."""
+        return len(_HOLE.findall(self.name))
+
+    def _match(self, name: str) -> re.Match[str] | None:
+        return re.fullmatch(_HOLE.sub(_NUMBER, self.name), name)
+
+
+def filled(pattern: str, numbers: tuple[int, ...]) -> str:
+    """`pattern` with `numbers` for its braces, in order; there are as many."""
+    rest = iter(numbers)
+    return _HOLE.sub(lambda _: str(next(rest)), pattern)

@@ -10,7 +10,7 @@ from typing import Literal
 from skipline.spec import Network, SpecError
 from skipline.spec.check import shown
 from skipline.zoo import photographs, thumbnails
-from skipline.zoo.row import Row
+from skipline.zoo.row import Row, filled
 
 _LONGEST_NAME = 60  # characters of an unknown name that are looked at: guessed, longer than any row's name
 _NUM_SUGGESTIONS = 3  # guessed: more are no help
@@ -33,40 +33,45 @@ def describe(
     for colour images and 1 for grey ones. Raises `SpecError` for a name that is not in the table, naming the closest
     ones, and for a depth that its family does not have, naming the nearest.
     """
-    for row in models():
-        numbers = row.numbers_in(name)
-        if numbers is not None:
-            classes = row.num_classes if num_classes == "as published" else num_classes
-            try:
-                return row.make(name, *numbers, num_classes=classes, in_channels=in_channels)
-            except SpecError as error:
-                raise SpecError(f"{name}: {error}") from None
-    close = _close_names(name)
-    hint = f" Did you mean {' or '.join(close)}?" if close else ""
-    raise SpecError(f"there is no model {shown(name)}.{hint} `skipline models` lists all.")
+    row = _row_of(name)
+    if row is None:
+        close = _close_names(name)
+        hint = f" Did you mean {' or '.join(close)}?" if close else ""
+        raise SpecError(f"there is no model {shown(name)}.{hint} `skipline models` lists all.")
+    classes = row.num_classes if num_classes == "as published" else num_classes
+    try:
+        return row.make(name, *row.numbers_in(name), num_classes=classes, in_channels=in_channels)
+    except SpecError as error:
+        raise SpecError(f"{name}: {error}") from None
+
+
+def _row_of(name: str) -> Row | None:
+    return next((row for row in models() if row.has(name)), None)
 
 
 def _close_names(name: str) -> list[str]:
     """The valid names most like `name`, best first; an open family takes part with the numbers that `name` has."""
-    wanted = _key(name[:_LONGEST_NAME])
+    wanted = name[:_LONGEST_NAME]
     numbers = _numbers(wanted)
-    filled = {row.name_with(numbers) for row in models()}
-    candidates = {row.example for row in models()} | {name for name in filled if name is not None and _exists(name)}
-    same = [candidate for candidate in candidates if _key(candidate) == wanted]
+    open_names = {filled(row.name, numbers) for row in models() if row.num_open == len(numbers) > 0}
+    candidates = sorted({row.example for row in models()} | {name for name in open_names if _exists(name)})
+    same = [candidate for candidate in candidates if _letters(candidate) == _letters(wanted)]
     if same:
         return same
-    likeness = {candidate: _likeness(wanted, candidate) for candidate in sorted(candidates)}
-    close = [candidate for candidate in likeness if likeness[candidate] >= _LEAST_LIKENESS]
+    likeness = {candidate: _likeness(wanted, candidate) for candidate in candidates}
+    close = [candidate for candidate in candidates if likeness[candidate] >= _LEAST_LIKENESS]
     return sorted(close, key=lambda candidate: -likeness[candidate])[:_NUM_SUGGESTIONS]
 
 
 def _likeness(wanted: str, candidate: str) -> float:
     """difflib's ratio, and more for a name that has the same numbers or goes on where `wanted` ends."""
-    ratio = difflib.SequenceMatcher(None, wanted, _key(candidate)).ratio()
-    return ratio + _BONUS * (_numbers(candidate) == _numbers(wanted)) + _BONUS * candidate.startswith(wanted)
+    letters, begun = _letters(candidate), _letters(wanted)
+    ratio = difflib.SequenceMatcher(None, begun, letters).ratio()
+    return ratio + _BONUS * (_numbers(candidate) == _numbers(wanted)) + _BONUS * letters.startswith(begun)
 
 
-def _key(name: str) -> str:
+def _letters(name: str) -> str:
+    """`name` without what people write in different ways."""
     return name.lower().replace("-", "").replace("_", "")
 
 
@@ -75,6 +80,8 @@ def _numbers(name: str) -> tuple[int, ...]:
 
 
 def _exists(name: str) -> bool:
+    if _row_of(name) is None:
+        return False
     try:
         describe(name)
     except SpecError:

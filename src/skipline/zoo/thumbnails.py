@@ -1,4 +1,9 @@
-"""The rows of networks for small images: a stem that keeps the image's size, three stages, 10 classes, any depth."""
+"""The rows of networks for small images: a stem that keeps the image's size, three stages, 10 classes, any depth.
+
+A name says its branch: `resnet` and `plain` have basic blocks and depths 6n+2, `preresnet` bottlenecks and depths
+9n+2, as in the papers' best known networks (`cifar_resnet110`, `cifar_preresnet1001`); `resnet_bottleneck` and
+`preresnet_basic` are the other way about. Depths such as 110 and 164 are both 6n+2 and 9n+2, so the name alone decides.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +12,7 @@ from functools import partial
 from skipline.spec import Merge
 from skipline.spec.block import BranchKind
 from skipline.zoo.families import CIFAR_WIDTHS, DIGIT_WIDTHS, IDENTITY_MERGE, Option, Unit, cifar, wide
-from skipline.zoo.row import Row
+from skipline.zoo.row import Row, filled
 
 _DEEP = "He et al. 2015, arXiv 1512.03385"
 _IDENTITY = "He et al. 2016, arXiv 1603.05027"
@@ -39,64 +44,82 @@ def rows() -> tuple[Row, ...]:
 
 
 def _resnets() -> tuple[Row, ...]:
-    stem = "cifar_resnet{6n+2}"
-    usual = "basic blocks, option A as in akamaster's: every second pixel, new channels of zeros on both sides"
-    bottleneck = "bottleneck blocks, option B: the original unit that the paper compares with"
+    stem, family = "cifar_resnet{6n+2}", "CIFAR ResNet"
+    usual = "option A as in akamaster's: every second pixel, new channels of zeros on both sides"
+    bottleneck = "option B; the paper's original unit, to compare with"
     return (
-        _row(stem, 20, "CIFAR ResNet", _DEEP, usual),
-        *(
-            _row(f"{stem}_{option}", 20, "CIFAR ResNet", _DEEP, f"basic blocks, {summary}", option=option)
-            for option, summary in _OPTIONS.items()
-        ),
-        _row("cifar_resnet_bottleneck{9n+2}", 164, "CIFAR ResNet", _IDENTITY, bottleneck, branch="bottleneck"),
+        _row(stem, 20, family, _DEEP, usual),
+        *(_row(f"{stem}_{option}", 20, family, _DEEP, what, option=option) for option, what in _OPTIONS.items()),
+        _row("cifar_resnet_bottleneck{9n+2}", 164, family, _IDENTITY, bottleneck, branch="bottleneck", option="b"),
     )
 
 
 def _plain_and_preact() -> tuple[Row, ...]:
-    always = f"bottleneck blocks (always: 6n+2 is preresnet_basic), option B, {_PREACT}"
-    basic = f"basic blocks, option A, {_PREACT}: the paper's pre-activation ResNet-110"
+    name, family = "cifar_preresnet", "CIFAR pre-activation"
+    bottleneck = f"option B, {_PREACT}"
+    basic = f"option A, {_PREACT}; the paper's pre-activation ResNet-110"
     return (
-        _row("cifar_plain{6n+2}", 20, "CIFAR plain", _DEEP, "basic blocks without shortcuts", unit="plain"),
-        _row("cifar_preresnet{9n+2}", 164, "CIFAR pre-ResNet", _IDENTITY, always, unit="preact", branch="bottleneck"),
-        _row("cifar_preresnet_basic{6n+2}", 110, "CIFAR pre-ResNet", _IDENTITY, basic, unit="preact"),
+        _row("cifar_plain{6n+2}", 20, "CIFAR plain", _DEEP, "no shortcuts", unit="plain"),
+        _row(f"{name}{{9n+2}}", 164, family, _IDENTITY, bottleneck, unit="preact", branch="bottleneck", option="b"),
+        _row(f"{name}_basic{{6n+2}}", 110, family, _IDENTITY, basic, unit="preact"),
     )
 
 
 def _orders() -> tuple[Row, ...]:
-    shapes: tuple[tuple[str, int, BranchKind], ...] = (
-        ("cifar_resnet{6n+2}", 110, "basic"),
-        ("cifar_resnet_bottleneck{9n+2}", 164, "bottleneck"),
+    shapes: tuple[tuple[str, int, BranchKind, Option], ...] = (
+        ("cifar_resnet{6n+2}", 110, "basic", "a"),
+        ("cifar_resnet_bottleneck{9n+2}", 164, "bottleneck", "b"),
     )
     return tuple(
-        _row(f"{stem}_{suffix}", depth, "CIFAR orders", _IDENTITY, f"{branch} blocks, {what}", unit=unit, branch=branch)
-        for stem, depth, branch in shapes
+        _row(
+            f"{stem}_{suffix}",
+            depth,
+            "CIFAR orders",
+            _IDENTITY,
+            what,
+            unit=unit,
+            branch=branch,
+            option=option,
+        )
+        for stem, depth, branch, option in shapes
         for suffix, (unit, what) in _ORDERS.items()
     )
 
 
 def _merges() -> tuple[Row, ...]:
+    stem = "cifar_resnet{6n+2}"
     return tuple(
-        _row(f"cifar_resnet{{6n+2}}_{suffix}", 110, "CIFAR shortcuts", _IDENTITY, f"basic blocks, {what}", merge=merge)
+        _row(f"{stem}_{suffix}", 110, "CIFAR shortcuts", _IDENTITY, what, merge=merge)
         for suffix, (merge, what) in _MERGES.items()
     )
 
 
 def _wrn() -> Row:
-    summary = f"basic blocks, k times as wide, {_PREACT}; the depth counts the projections"
+    summary = f"basic blocks: k times as wide, {_PREACT}; the depth counts the projections"
     return Row("cifar_wrn{6n+4}_{k}", "cifar_wrn28_10", "CIFAR wide ResNet", _WIDE, summary, 10, wide)
 
 
 def _digits() -> tuple[Row, ...]:
     half = "half as wide as its CIFAR namesake, for images of 8×8 pixels"
-    rows: tuple[tuple[str, str, Unit, BranchKind], ...] = (
-        ("digits_resnet{6n+2}", _DEEP, "residual", "basic"),
-        ("digits_plain{6n+2}", _DEEP, "plain", "basic"),
-        ("digits_preresnet{9n+2}", _IDENTITY, "preact", "bottleneck"),
-        ("digits_preresnet_basic{6n+2}", _IDENTITY, "preact", "basic"),
+    kinds: tuple[tuple[str, str, Unit, BranchKind, Option], ...] = (
+        ("digits_resnet{6n+2}", _DEEP, "residual", "basic", "a"),
+        ("digits_plain{6n+2}", _DEEP, "plain", "basic", "a"),
+        ("digits_preresnet{9n+2}", _IDENTITY, "preact", "bottleneck", "b"),
+        ("digits_preresnet_basic{6n+2}", _IDENTITY, "preact", "basic", "a"),
     )
     return tuple(
-        _row(name, 20, "digits", source, f"{branch} blocks, {half}", unit=unit, branch=branch, widths=DIGIT_WIDTHS)
-        for name, source, unit, branch in rows
+        _row(
+            name,
+            20,
+            "digits",
+            source,
+            half,
+            unit=unit,
+            branch=branch,
+            option=option,
+            widths=DIGIT_WIDTHS,
+        )
+        for name, source, unit, branch, option in kinds
     )
 
 
@@ -108,15 +131,10 @@ def _row(
     summary: str,
     *,
     unit: Unit = "residual",
-    option: Option | None = None,
+    option: Option = "a",
     branch: BranchKind = "basic",
     merge: Merge = IDENTITY_MERGE,
     widths: tuple[int, ...] = CIFAR_WIDTHS,
 ) -> Row:
-    """A row of `cifar`. The papers have option A with basic blocks and option B with bottlenecks, unless it is said."""
-    usual: Option = "a" if branch == "basic" else "b"
-    make = partial(cifar, unit=unit, option=option or usual, branch=branch, widths=widths, merge=merge)
-    pattern = Row(name, name, family, source, summary, 10, make)
-    example = pattern.name_with((depth,))
-    assert example is not None
-    return Row(name, example, family, source, summary, 10, make)
+    make = partial(cifar, unit=unit, option=option, branch=branch, widths=widths, merge=merge)
+    return Row(name, filled(name, (depth,)), family, source, f"{branch} blocks: {summary}", 10, make)

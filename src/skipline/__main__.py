@@ -1,0 +1,7 @@
+"""`python -m skipline` is `skipline`."""
+
+from __future__ import annotations
+
+from skipline.cli import main
+
+main()

@@ -1,0 +1,57 @@
+"""The program: its verbs, and what every one of them shares."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import sys
+from typing import Annotated, NoReturn
+
+import typer
+
+from skipline.cli import demo, doctor, evaluate, models, resume, study, train
+from skipline.cli.exits import tell
+
+app = typer.Typer(
+    name="skipline",
+    help="Residual networks of any depth: describe one, train it, and see why it trains.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("demo")(demo.demo)
+app.command("train")(train.train)
+app.command("resume")(resume.resume)
+app.command("evaluate")(evaluate.evaluate)
+app.command("models")(models.models)
+app.add_typer(study.app, name="study")
+app.command("doctor")(doctor.doctor)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"skipline {importlib.metadata.version('skipline')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _all_verbs(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error (before the verb).")] = False,
+) -> None:
+    del version  # its callback has ended the program where it was asked for
+    if debug:
+        os.environ["SKIPLINE_DEBUG"] = "1"
+
+
+def main() -> NoReturn:
+    """Run the command line and end the process with its exit code."""
+    try:
+        app()
+    except Exception as error:  # the one place where every failure becomes a sentence and a code
+        sys.stdout.flush()
+        sys.exit(tell(error, debug=os.environ.get("SKIPLINE_DEBUG") == "1"))
+    sys.exit(0)

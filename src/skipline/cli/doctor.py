@@ -1,0 +1,48 @@
+"""`skipline doctor`: what this machine has, for a bug report and for the question why it is slow."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from typing import Any
+
+from skipline.cli import options
+
+EXTRAS: dict[str, tuple[str, ...]] = {
+    "interop": ("timm", "torchvision"),
+}
+"""The optional extras of pyproject.toml and the packages that each stands for."""
+
+
+def doctor(device: options.Device = "auto", json_: options.Json = False) -> None:
+    """Show versions, device, threads, bfloat16, the data folder and the optional extras."""
+    from skipline.cli.device import default_data_dir, device_of
+    from skipline.files import dump_json
+    from skipline.train import environment
+
+    facts: dict[str, Any] = environment(device_of(device))
+    folder = default_data_dir()
+    facts["data"] = {"folder": str(folder), "exists": folder.is_dir()}
+    facts["extras"] = {extra: {name: _version(name) for name in names} for extra, names in EXTRAS.items()}
+    if json_:
+        print(dump_json(facts), end="")
+        return
+    for name in ("skipline", "torch", "python", "platform", "processor", "device", "threads"):
+        print(f"{name:<10} {facts[name]}")
+    print(
+        f"{'bf16':<10} {'in hardware: --precision auto uses it' if facts['bf16'] else 'no: --precision auto is fp32'}"
+    )
+    print(
+        f"{'data':<10} {folder}{'' if folder.is_dir() else ' (not there; --data DIR or $SKIPLINE_DATA names another)'}"
+    )
+    for extra, names in EXTRAS.items():
+        missing = [name for name in names if _version(name) is None]
+        found = ", ".join(f"{name} {_version(name)}" for name in names if name not in missing)
+        state = f"install with: pip install 'skipline[{extra}]'" if missing else ""
+        print(f"{extra:<10} {'; '.join(part for part in (found, state) if part)}")
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None

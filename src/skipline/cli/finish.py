@@ -1,0 +1,33 @@
+"""How a finished run is told: its report written, its figures and its next command printed."""
+
+from __future__ import annotations
+
+from skipline.files import dump_json, write_whole
+from skipline.report import run_report
+from skipline.train import Outcome, RunFolder
+
+
+def finish(folder: RunFolder, outcome: Outcome, *, as_json: bool) -> None:
+    """Write the run's report and print how it ended."""
+    report = folder.path / "report.html"
+    write_whole(report, run_report(folder.path))
+    if as_json:
+        print(
+            dump_json(
+                {
+                    "run": str(folder.path),
+                    "step": outcome.step,
+                    "train_loss": outcome.train_loss,
+                    "train_error": outcome.train_error,
+                    "test_loss": outcome.test_loss,
+                    "test_error": outcome.test_error,
+                    "seconds": outcome.seconds,
+                    "report": str(report),
+                }
+            ),
+            end="",
+        )
+        return
+    print(f"test error {outcome.test_error:.2%}, training error {outcome.train_error:.2%} in the last epoch")
+    print(f"model   {folder.model}")
+    print(f"report  {report}")

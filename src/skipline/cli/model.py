@@ -1,0 +1,31 @@
+"""Where a name, or a file, on the command line becomes a network."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from skipline.cli.exits import UsageError
+from skipline.spec import Network, loads
+from skipline.zoo import describe
+
+DEFAULT_MODELS = {"digits": "digits_resnet20"}
+"""The model for a source that says none; all others take `FALLBACK_MODEL`."""
+FALLBACK_MODEL = "cifar_resnet20"
+
+
+def network_of(model: str, *, num_classes: int, in_channels: int) -> Network:
+    """The network that `model` names, or that the JSON file at the path `model` describes, for these images.
+
+    A description's own name stays; its classes and channels are those of the data. Raises `SpecError`, or
+    `UsageError` where the file cannot be read.
+    """
+    if not model.endswith(".json"):
+        return describe(model, num_classes=num_classes, in_channels=in_channels)
+    try:
+        text = Path(model).read_bytes()
+    except OSError as error:
+        raise UsageError(f"--model {model}: the file cannot be read: {error.strerror}.") from error
+    network = loads(text)
+    head = dataclasses.replace(network.head, num_classes=num_classes)
+    return dataclasses.replace(network, in_channels=in_channels, head=head)

@@ -1,0 +1,155 @@
+"""`skipline models`: the networks that have names, and what one of them is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from skipline.cli import options
+
+if TYPE_CHECKING:
+    from skipline.spec import Network
+    from skipline.zoo import Row
+
+_THUMBNAIL, _PHOTOGRAPH = 32, 224  # pixels: CIFAR's and ImageNet's customary image sizes
+_WIDE = 120  # columns from which a summary has room beside the longest name
+
+
+def models(
+    name: Annotated[
+        str, typer.Argument(help="A model to describe, or a part of the names to list.", show_default=False)
+    ] = "",
+    image_size: Annotated[
+        int, typer.Option(help="Side of the images, in pixels. Default: 32 or 224.", show_default=False)
+    ] = 0,
+    json_: options.Json = False,
+) -> None:
+    """List the networks that have names, or describe one: its stages, parameters and cost."""
+    from skipline.files import dump_json
+    from skipline.spec import SpecError
+    from skipline.zoo import describe
+    from skipline.zoo import models as rows
+
+    listed = [row for row in rows() if name in row.name or name in row.family]
+    is_listing = not name or (listed and not any(row.has(name) for row in rows()))
+    if is_listing:
+        documents = [_row_document(row) for row in listed]
+        if json_:
+            print(dump_json({"format": "skipline.models", "version": 1, "models": documents}), end="")
+        else:
+            _print_list(documents)
+        return
+    network = describe(name)
+    size = image_size or (_PHOTOGRAPH if network.stem.pool == "max" else _THUMBNAIL)
+    if size < 1:
+        raise SpecError(f"--image-size is {size}; expected at least 1 pixel.")
+    row = next(row for row in rows() if row.has(name))
+    if json_:
+        print(dump_json(_network_document(network, row, size)), end="")
+    else:
+        _print_network(network, row, size)
+
+
+def _row_document(row: Row) -> dict[str, Any]:
+    from skipline.cost import cost
+    from skipline.zoo import describe
+
+    network = describe(row.example)
+    size = _PHOTOGRAPH if network.stem.pool == "max" else _THUMBNAIL
+    counted = cost(network, image_size=size)
+    return {
+        "name": row.name,
+        "example": row.example,
+        "family": row.family,
+        "summary": row.summary,
+        "source": row.source,
+        "depth": network.depth,
+        "parameters": counted.parameters,
+        "macs": counted.macs,
+        "image_size": size,
+    }
+
+
+def _network_document(network: Network, row: Row, size: int) -> dict[str, Any]:
+    from skipline.cost import cost
+    from skipline.spec import to_json
+
+    counted = cost(network, image_size=size)
+    return {
+        "format": "skipline.model_cost",
+        "version": 1,
+        "name": network.name,
+        "summary": row.summary,
+        "source": row.source,
+        "depth": network.depth,
+        "image_size": size,
+        "parameters": counted.parameters,
+        "macs": counted.macs,
+        "activation_elements": counted.activation_elements,
+        "network": to_json(network),
+    }
+
+
+def _print_list(documents: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("model", no_wrap=True)
+    table.add_column("parameters", justify="right", no_wrap=True)
+    table.add_column("MACs", justify="right", no_wrap=True)
+    has_summary = console.width >= _WIDE
+    if has_summary:
+        table.add_column("what it is")
+    family = ""
+    for document in documents:
+        if document["family"] != family:
+            family = document["family"]
+            table.add_row(f"\n{family}", style="bold")
+        cells = [document["name"], _short(document["parameters"]), _short(document["macs"])]
+        table.add_row(*cells, *([document["summary"]] if has_summary else []))
+    console.print(table, markup=False, highlight=False)
+    console.print(
+        "\n{…} stands for any depth that fits; the counts are those of an example, for an image of its kind.\n"
+        "Describe one with: skipline models resnet50",
+        markup=False,
+        highlight=False,
+    )
+
+
+def _short(count: int) -> str:
+    return f"{count / 1e9:,.2f} G" if count >= 1e9 else f"{count / 1e6:,.2f} M"
+
+
+def _print_network(network: Network, row: Row, size: int) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from skipline.cost import cost
+
+    counted = cost(network, image_size=size)
+    kept = counted.activation_elements * 4 / 2**20
+    print(f"{network.name}: {row.summary}")
+    print(f"source         {row.source}")
+    print(f"depth          {network.depth} weighted layers in {network.num_blocks} blocks")
+    print(f"parameters     {counted.parameters:,}")
+    print(f"multiply-adds  {counted.macs / 1e6:,.3f} M an image of {size}×{size}")
+    print(f"memory         {kept:,.1f} MiB an image kept for training in fp32\n")
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for title in ("stage", "blocks", "channels", "inside", "stride", "branch", "shortcut", "order"):
+        table.add_column(title)
+    for number, stage in enumerate(network.stages, start=1):
+        block = stage.block
+        table.add_row(
+            f"stage{number}",
+            str(stage.num_blocks),
+            str(stage.channels),
+            str(stage.inner_channels),
+            str(stage.stride),
+            block.branch.kind,
+            type(block.shortcut).__name__.removesuffix("Shortcut").lower(),
+            block.order,
+        )
+    Console().print(table, markup=False)

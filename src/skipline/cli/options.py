@@ -1,0 +1,60 @@
+"""The options of the verbs, each said once: its type, its help and its panel on the help page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+_DATA, _RECIPE, _RUN = "Data", "Recipe", "Run"
+
+
+def _option(text: str, panel: str, *names: str) -> Any:
+    return typer.Option(*names, help=text, rich_help_panel=panel, show_default=False)
+
+
+SOURCE_HELP = "digits (comes with skipline), cifar10, cifar100, mnist, fashion-mnist, or a path."
+Source = Annotated[str, typer.Argument(help=SOURCE_HELP)]
+OptionalSource = Annotated[str, typer.Argument(help=SOURCE_HELP, show_default=False)]
+Run = Annotated[Path, typer.Argument(help="A run folder, or runs/last for the newest.", show_default=False)]
+Model = Annotated[str, _option("A name from `skipline models`, or a .json description.", _RECIPE)]
+
+Data = Annotated[Path | None, _option("Folder that holds the data sets. Default: $SKIPLINE_DATA, or the cache.", _DATA)]
+Pad = Annotated[int | None, _option("Pixels of padding before a random crop.", _DATA)]
+Flip = Annotated[bool | None, _option("Mirror half of the images.", _DATA, "--flip/--no-flip")]
+Cutout = Annotated[int | None, _option("Side of the square that is cut out, in pixels.", _DATA)]
+Mixup = Annotated[float | None, _option("α of mixup; 0: none.", _DATA)]
+
+Preset = Annotated[str, _option("quick, he2015 or lecture. Default: quick.", _RECIPE)]
+Config = Annotated[Path | None, _option("Settings in a TOML file.", _RECIPE)]
+Epochs = Annotated[int | None, _option("Passes over the training images.", _RECIPE)]
+BatchSize = Annotated[int | None, _option("Images in a step of the optimiser.", _RECIPE)]
+Accumulate = Annotated[int | None, _option("Parts that a batch is computed in, to save memory.", _RECIPE)]
+Lr = Annotated[float | None, _option("Learning rate at the schedule's top.", _RECIPE)]
+Optimiser = Annotated[str, _option("sgd or adamw.", _RECIPE)]
+WeightDecay = Annotated[float | None, _option("λ of the optimiser.", _RECIPE)]
+Schedule = Annotated[str, _option("constant, step, cosine or one_cycle.", _RECIPE)]
+WarmUp = Annotated[str, _option("none, linear or until_error.", _RECIPE)]
+Init = Annotated[str, _option("Initialiser, e.g. he_fan_in_normal, 'zero_gamma(he_fan_out_normal)'.", _RECIPE)]
+LabelSmoothing = Annotated[float | None, _option("ε, from 0 (none) to 1.", _RECIPE)]
+Ema = Annotated[float | None, _option("Decay of the averaged weights; 0: none.", _RECIPE)]
+Clip = Annotated[float | None, _option("Longest gradient norm; inf: any.", _RECIPE)]
+Precision = Annotated[str, _option("auto, fp32 or bf16.", _RECIPE)]
+Seed = Annotated[int | None, _option("Seed of every random stream. Default: 0.", _RECIPE)]
+Set = Annotated[
+    list[str] | None, _option("Any other setting, e.g. optimiser.momentum=0.8; repeatable.", _RECIPE, "--set")
+]
+
+Out = Annotated[Path, typer.Option(help="Folder for run folders.", rich_help_panel=_RUN)]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.", rich_help_panel=_RUN)]
+Deterministic = Annotated[bool, _option("Same bits every time on CUDA too.", _RUN, "--deterministic")]
+DryRun = Annotated[bool, _option("Show what would be done, and stop.", _RUN, "--dry-run")]
+Json = Annotated[bool, _option("Print the result as JSON.", _RUN, "--json")]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        min=1, help="Trainings at a time. Default: by cores and images.", rich_help_panel=_RUN, show_default=False
+    ),
+]
+ResumeStudy = Annotated[Path | None, _option("Folder of a study to go on with.", _RUN, "--resume")]

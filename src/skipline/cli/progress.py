@@ -1,0 +1,111 @@
+"""The live table of a training run: a row an epoch on a terminal, a line an epoch elsewhere; on stderr."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from types import TracebackType
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from skipline.cost import cost
+from skipline.train import Recipe, Snapshot
+
+MOST_ROWS = 12  # epochs on the screen, so that the table fits a terminal of 24 lines
+
+
+class RunTable:
+    """Shows snapshots as they come; use it as a context."""
+
+    def __init__(self, recipe: Recipe, data_name: str, run: Path) -> None:
+        self._console = Console(stderr=True)
+        network = recipe.network
+        parameters = cost(network, image_size=max(32, network.stride)).parameters
+        self._console.print(
+            f"[bold]{network.name}[/] · {parameters:,} parameters · {data_name} · {recipe.epochs} epochs · {run}",
+            highlight=False,
+            soft_wrap=True,
+        )
+        self._ended: list[Snapshot] = []
+        self._live = Live(console=self._console, refresh_per_second=8, transient=False)
+        self._is_terminal = self._console.is_terminal
+
+    def __enter__(self) -> RunTable:
+        if self._is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._is_terminal:
+            self._live.stop()
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Draw `snapshot`; one at the end of an epoch becomes a row that stays."""
+        at_end = snapshot.step * snapshot.num_epochs % snapshot.num_steps == 0
+        if at_end:
+            self._ended.append(snapshot)
+        if self._is_terminal:
+            self._live.update(self._drawing(snapshot))
+        elif at_end:
+            self._console.print(_line(snapshot), highlight=False, soft_wrap=True)
+
+    def _drawing(self, now: Snapshot) -> Group:
+        table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+        for title in ("epoch", "loss", "training error", "test error", "images/s"):
+            table.add_column(title, justify="right", no_wrap=True)
+        hidden = len(self._ended) - MOST_ROWS
+        if hidden > 0:
+            table.add_row(Text(f"… {hidden}", style="dim"))
+        for ended in self._ended[-MOST_ROWS:]:
+            table.add_row(*_cells(ended))
+        is_running = not self._ended or self._ended[-1].step != now.step
+        if is_running:
+            table.add_row(*_cells(now), style="dim")
+        bar = Table.grid(padding=(0, 1))
+        left = "done" if now.step == now.num_steps else f"{duration(now.seconds_left)} left"
+        bar.add_row(
+            ProgressBar(total=now.num_steps, completed=now.step, width=40),
+            f"step {now.step:,} of {now.num_steps:,}",
+            Text(f"{duration(now.seconds)} · {left}", style="dim"),
+        )
+        return Group(table, bar)
+
+
+def duration(seconds: float) -> str:
+    """Seconds as `8 s`, `3:05` or `2:04:59`; an em dash where there is no such number."""
+    if not math.isfinite(seconds):
+        return "—"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _cells(snapshot: Snapshot) -> tuple[str, ...]:
+    return (
+        f"{snapshot.epoch}/{snapshot.num_epochs}",
+        _number(snapshot.train_loss, ".4f"),
+        _number(snapshot.train_error, ".2%"),
+        _number(snapshot.test_error, ".2%"),
+        _number(snapshot.images_per_second, ",.0f"),
+    )
+
+
+def _line(snapshot: Snapshot) -> str:
+    epoch, loss, train_error, test_error, speed = _cells(snapshot)
+    return (
+        f"epoch {epoch}  loss {loss}  training error {train_error}  test error {test_error}  {speed} images/s  "
+        f"{duration(snapshot.seconds_left)} left"
+    )
+
+
+def _number(value: float, form: str) -> str:
+    return "—" if math.isnan(value) else format(value, form)

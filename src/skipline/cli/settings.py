@@ -1,0 +1,88 @@
+"""Settings in layers: preset < TOML file < environment < flags, each laid over the one before."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from skipline.cli.exits import UsageError
+
+PREFIX = "SKIPLINE_"
+NOT_SETTINGS = {"SKIPLINE_DATA", "SKIPLINE_DEBUG", "SKIPLINE_TEST_DATA"}
+"""Variables of the environment that are read elsewhere."""
+
+
+def overlaid(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """`over` laid on `base`: tables merge, all else is replaced; a table of another `kind` replaces the whole table.
+
+    A text laid on a table is its new kind: `schedule = "cosine"` on `{kind = "step", factor = 0.1}`.
+    """
+    merged = dict(base)
+    for name, value in over.items():
+        old = merged.get(name)
+        if isinstance(old, Mapping) and isinstance(value, str):
+            value = {"kind": value}
+        both = isinstance(old, Mapping) and isinstance(value, Mapping)
+        if both and value.get("kind", old.get("kind")) == old.get("kind"):
+            merged[name] = overlaid(old, value)
+        else:
+            merged[name] = value
+    return merged
+
+
+def nested(dotted: Mapping[str, Any]) -> dict[str, Any]:
+    """`{"optimiser.momentum": 0.8}` as `{"optimiser": {"momentum": 0.8}}`."""
+    tree: dict[str, Any] = {}
+    for name, value in dotted.items():
+        *path, last = name.split(".")
+        table = tree
+        for part in path:
+            table = table.setdefault(part, {})
+            if not isinstance(table, dict):
+                raise UsageError(f"--set {name}: {part!r} is set to a value and cannot hold {last!r} as well.")
+        table[last] = value
+    return tree
+
+
+def from_toml(path: Path) -> tuple[str, dict[str, Any]]:
+    """The text of a TOML file and its settings; raises `UsageError` with the line that is wrong."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"--config {path}: the file cannot be read: {error}.") from error
+    try:
+        return text, tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"--config {path} is not TOML: {error}.") from error
+
+
+def from_environment(environment: Mapping[str, str], known: list[str]) -> dict[str, Any]:
+    """Settings from `SKIPLINE_EPOCHS=20`, `SKIPLINE_OPTIMISER__LEARNING_RATE=0.05`; raises `UsageError` for others."""
+    dotted = {}
+    for variable, value in environment.items():
+        if not variable.startswith(PREFIX) or variable in NOT_SETTINGS:
+            continue
+        name = variable.removeprefix(PREFIX).lower().replace("__", ".")
+        if name.split(".")[0] not in known:
+            close = difflib.get_close_matches(name.split(".")[0], known, n=1)
+            hint = f" Did you mean {PREFIX}{close[0].upper()}?" if close else ""
+            raise UsageError(f"the environment sets {variable}, and there is no such setting.{hint} Unset it to go on.")
+        dotted[name] = value
+    return nested(dotted)
+
+
+def from_assignments(assignments: list[str]) -> dict[str, Any]:
+    """Settings from `--set optimiser.momentum=0.8`; the value is TOML, or else text."""
+    dotted: dict[str, Any] = {}
+    for assignment in assignments:
+        name, equals, value = assignment.partition("=")
+        if not equals or not name.strip():
+            raise UsageError(f"--set {assignment!r} is not of the form NAME=VALUE, e.g. --set optimiser.momentum=0.8.")
+        try:
+            dotted[name.strip()] = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            dotted[name.strip()] = value.strip()
+    return nested(dotted)

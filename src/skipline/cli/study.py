@@ -1,0 +1,120 @@
+"""`skipline study …`: experiments over many runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from skipline.cli import options
+from skipline.cli.exits import UsageError
+
+if TYPE_CHECKING:
+    from skipline.spec import Network
+    from skipline.train import Recipe
+
+Choice = TypeVar("Choice", bound=str)
+
+app = typer.Typer(help="Experiments over many runs.", no_args_is_help=True)
+
+
+def _option(text: str) -> Any:
+    return typer.Option(help=text, rich_help_panel="Study")
+
+
+@app.callback()
+def _all_studies() -> None:
+    """Experiments over many runs."""
+
+
+@app.command("depth")
+def depth(
+    source: options.OptionalSource = "",
+    depths: Annotated[str, _option("Layers of the networks to compare.")] = "8,20,56,110",
+    seeds: Annotated[str, _option("Seeds that each network is trained from.")] = "0,1,2",
+    units: Annotated[str, _option("Kinds of block to compare.")] = "plain,residual",
+    family: Annotated[str, _option("digits, cifar, or auto: what suits the images' size.")] = "auto",
+    preset: Annotated[str, _option("quick, he2015 or lecture.")] = "lecture",
+    epochs: options.Epochs = None,
+    precision: options.Precision = "",
+    config: options.Config = None,
+    set_: options.Set = None,
+    data: options.Data = None,
+    out: options.Out = Path("runs"),
+    resume: options.ResumeStudy = None,
+    jobs: options.Jobs = None,
+    device: options.Device = "auto",
+    json_: options.Json = False,
+) -> None:
+    """Train plain and residual networks over depths and seeds, side by side, and judge the lecture's claims.
+
+    The claims: plain networks' training error rises with depth; residual networks'
+    does not; and it is the training error, so it is not over-fitting. Without SOURCE
+    on the digits. Ends with the path of a report.
+    """
+    from skipline.cli.depth_study import run_depth_study
+    from skipline.cli.device import default_data_dir, device_of
+    from skipline.cli.recipe import read_settings
+    from skipline.data import load
+    from skipline.study import FAMILIES, UNITS, DepthDesign, family_for
+
+    flags = {"source": source or None, "epochs": epochs, "precision": precision or None}
+    settings, _ = read_settings(flags, assignments=set_ or [], config=config)
+    chosen_source = settings.pop("source", "digits")
+    recipe = _recipe(preset, settings)
+    data_dir = data or default_data_dir()
+    dataset = load(chosen_source, data_dir=data_dir)
+    run_depth_study(
+        DepthDesign(
+            source=chosen_source,
+            family=family_for(dataset.image_size) if family == "auto" else _one_of("--family", family, FAMILIES),
+            units=tuple(_one_of("--units", unit, UNITS) for unit in _parts(units)),
+            depths=_whole_numbers("--depths", depths),
+            seeds=_whole_numbers("--seeds", seeds),
+            recipe=recipe,
+        ),
+        dataset,
+        out=out,
+        resume=resume,
+        data_dir=data_dir,
+        device=device_of(device),
+        jobs=jobs,
+        as_json=json_,
+    )
+
+
+def _recipe(preset: str, settings: Mapping[str, Any]) -> Callable[[Network, str], Recipe]:
+    """Each network's recipe: the preset with the settings laid over it."""
+    from skipline.cli.recipe import over_preset
+    from skipline.train import PRESETS
+
+    instead = {"model": "--family, --units and --depths", "seed": "--seeds", "preset": "--preset"}
+    for name, flags in instead.items():
+        if name in settings:
+            raise UsageError(f"{name} is set to {settings[name]!r}, but a study has its own: {flags}. Leave it out.")
+    _one_of("--preset", preset, tuple(PRESETS))
+
+    def recipe(network: Network, source: str) -> Recipe:
+        return over_preset(preset, network, source, settings)
+
+    return recipe
+
+
+def _parts(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",")]
+
+
+def _whole_numbers(flag: str, text: str) -> tuple[int, ...]:
+    parts = _parts(text)
+    if not all(part.isascii() and part.isdigit() for part in parts):
+        raise UsageError(f"{flag} is {text!r}; expected whole numbers with commas between them, e.g. {flag} 0,1,2.")
+    return tuple(map(int, parts))
+
+
+def _one_of(flag: str, text: str, choices: Sequence[Choice]) -> Choice:
+    for choice in choices:
+        if choice == text:
+            return choice
+    raise UsageError(f"{flag} has {text!r}; expected {' or '.join(map(repr, choices))}.")

@@ -1,0 +1,124 @@
+"""`skipline train SOURCE`: train a network on a data set, in a run folder of its own."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from skipline.cli import options
+
+if TYPE_CHECKING:
+    from skipline.data import Dataset
+    from skipline.train import Recipe
+
+
+def train(
+    source: options.OptionalSource = "",
+    model: options.Model = "",
+    preset: options.Preset = "",
+    config: options.Config = None,
+    epochs: options.Epochs = None,
+    batch_size: options.BatchSize = None,
+    accumulate: options.Accumulate = None,
+    optimiser: options.Optimiser = "",
+    lr: options.Lr = None,
+    weight_decay: options.WeightDecay = None,
+    schedule: options.Schedule = "",
+    warm_up: options.WarmUp = "",
+    init: options.Init = "",
+    label_smoothing: options.LabelSmoothing = None,
+    ema: options.Ema = None,
+    clip: options.Clip = None,
+    precision: options.Precision = "",
+    seed: options.Seed = None,
+    set_: options.Set = None,
+    data: options.Data = None,
+    pad: options.Pad = None,
+    flip: options.Flip = None,
+    cutout: options.Cutout = None,
+    mixup: options.Mixup = None,
+    out: options.Out = Path("runs"),
+    device: options.Device = "auto",
+    deterministic: options.Deterministic = False,
+    dry_run: options.DryRun = False,
+    json_: options.Json = False,
+) -> None:
+    """Train a network on a data set; show a live table; leave a run folder with model, metrics and report.
+
+    Settings are read in layers, each over the one before: preset, --config, SKIPLINE_… in the environment, flags.
+    """
+    from skipline.cli.recipe import read_settings, recipe_and_data
+
+    flags = {
+        "source": source or None,
+        "model": model or None,
+        "preset": preset or None,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "accumulate": accumulate,
+        "optimiser": optimiser or None,
+        "optimiser.learning_rate": lr,
+        "optimiser.weight_decay": weight_decay,
+        "schedule": schedule or None,
+        "warm_up": warm_up or None,
+        "init": init or None,
+        "label_smoothing": label_smoothing,
+        "ema_decay": ema,
+        "clip_norm": clip,
+        "precision": precision or None,
+        "seed": seed,
+        "augment.pad": pad,
+        "augment.flip": flip,
+        "augment.cutout": cutout,
+        "augment.mixup": mixup,
+    }
+    settings, text = read_settings(flags, assignments=set_ or [], config=config)
+    recipe, dataset = recipe_and_data(settings, data=data)
+    if dry_run:
+        _show_plan(recipe, dataset, device, as_json=json_)
+    else:
+        command = shlex.join(["skipline", *sys.argv[1:]]).replace("\n", " ")
+        _run(recipe, dataset, out, device, deterministic, f"# {command}\n{text}", as_json=json_)
+
+
+def _run(
+    recipe: Recipe, dataset: Dataset, out: Path, device: str, deterministic: bool, config: str, *, as_json: bool
+) -> None:
+    from skipline.cli.device import be_deterministic, device_of
+    from skipline.cli.finish import finish
+    from skipline.cli.interrupt import StopRequest
+    from skipline.cli.progress import RunTable
+    from skipline.train import start
+    from skipline.train import train as run_training
+
+    chosen = device_of(device)
+    if deterministic:
+        be_deterministic()
+    folder = start(recipe, dataset, root=out, device=chosen, config=config)
+    with StopRequest() as stop, RunTable(recipe, dataset.name, folder.path) as table:
+        outcome = run_training(recipe, dataset, folder=folder, device=chosen, show=table.show, should_stop=stop)
+    finish(folder, outcome, as_json=as_json)
+
+
+def _show_plan(recipe: Recipe, dataset: Dataset, device: str, *, as_json: bool) -> None:
+    from skipline.cli.device import device_of
+    from skipline.cost import cost
+    from skipline.files import dump_json
+    from skipline.train import recipe_to_json
+
+    chosen = device_of(device)
+    counted = cost(recipe.network, image_size=dataset.image_size)
+    if as_json:
+        counts = {"parameters": counted.parameters, "macs": counted.macs}
+        print(dump_json({"device": str(chosen), "recipe": recipe_to_json(recipe), "cost": counts}), end="")
+        return
+    steps = -(-len(dataset.train) // recipe.batch_size) * recipe.epochs
+    kept = counted.activation_elements * 4 * recipe.batch_size / recipe.accumulate / 2**20
+    print(
+        f"{recipe.network.name}: {counted.parameters:,} parameters, {counted.macs / 1e6:,.1f} M multiply-adds an image"
+    )
+    print(f"{dataset.name}: {len(dataset.train):,} training and {len(dataset.test):,} test images on {chosen}")
+    print(f"{recipe.epochs} epochs, {steps:,} steps of {recipe.batch_size} images; about {kept:,.0f} MiB kept in fp32")
+    print("nothing was trained (--dry-run); --json prints every setting")

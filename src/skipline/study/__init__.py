@@ -1,0 +1,44 @@
+"""Experiments over many runs: trained, judged, and written down as one file."""
+
+from __future__ import annotations
+
+from skipline.study.cell import Cell
+from skipline.study.claims import Claim, judge
+from skipline.study.cores import Share, available_cores, share_of, share_out
+from skipline.study.depth import Place, study_depth
+from skipline.study.design import DepthDesign, cells_of
+from skipline.study.error import CellError, StudyError
+from skipline.study.family import FAMILIES, UNITS, Family, Unit, family_for
+from skipline.study.folder import StudyFolder, create_study, open_study
+from skipline.study.linear import LinearSignal, measure_linear
+from skipline.study.result import Epoch, Result
+from skipline.study.training import Running
+
+__all__ = [
+    "FAMILIES",
+    "UNITS",
+    "Cell",
+    "CellError",
+    "Claim",
+    "DepthDesign",
+    "Epoch",
+    "Family",
+    "LinearSignal",
+    "Place",
+    "Result",
+    "Running",
+    "Share",
+    "StudyError",
+    "StudyFolder",
+    "Unit",
+    "available_cores",
+    "cells_of",
+    "create_study",
+    "family_for",
+    "judge",
+    "measure_linear",
+    "open_study",
+    "share_of",
+    "share_out",
+    "study_depth",
+]

@@ -1,0 +1,238 @@
+"""The lecture's claims, judged on what was trained, with the spread over seeds.
+
+The lecture says: deeper is worse for plain networks, not for residual ones, and it is the *training* error that rises,
+so it is no over-fitting. A claim needs a difference that counts (`LEAST_DIFFERENCE`) and that the seeds cannot explain:
+larger than the two spreads together, so that the best seed on the worse side is still worse than the worst seed on the
+better side. What is large enough but within the spread is undecided, as is a study in which nothing was learnt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from skipline.study.family import UNITS, Unit
+from skipline.study.result import Result
+
+Verdict = Literal["holds", "does not hold", "undecided"]
+
+LEAST_DIFFERENCE = 0.01  # of an error, a fraction: one point; guessed, and far below what depth does to plain networks
+LEARNT = 0.5  # of the error of guessing: a training error above that says that nothing much was learnt; guessed
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One claim of the lecture: what this study says of it, in a sentence with its numbers."""
+
+    name: Literal["plain_rises", "residual_stays", "training_error"]
+    verdict: Verdict
+    sentence: str
+
+    def to_json(self) -> dict[str, Any]:
+        """As an entry of `study.json`."""
+        return {
+            "name": self.name,
+            "holds": self.verdict == "holds",
+            "verdict": self.verdict,
+            "sentence": self.sentence,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The trainings of one unit at one depth that came to an end, and how many diverged."""
+
+    unit: Unit
+    depth: int
+    train_errors: tuple[float, ...]
+    test_errors: tuple[float, ...]
+    num_diverged: int
+
+    @property
+    def num_seeds(self) -> int:
+        """How many were started."""
+        return len(self.train_errors) + self.num_diverged
+
+    @property
+    def train_error(self) -> float:
+        """The mean over the seeds that ended."""
+        return _mean(self.train_errors)
+
+    @property
+    def test_error(self) -> float:
+        """The mean over the seeds that ended."""
+        return _mean(self.test_errors)
+
+    @property
+    def spread(self) -> float:
+        """The highest training error less the lowest: 0 for one seed."""
+        return max(self.train_errors) - min(self.train_errors)
+
+
+def groups_of(results: Iterable[Result], unit: Unit) -> tuple[Group, ...]:
+    """The groups of `unit`, from the least depth."""
+    own = [result for result in results if result.unit == unit]
+    groups = []
+    for depth in sorted({result.depth for result in own}):
+        here = [result for result in own if result.depth == depth]
+        done = [result for result in here if result.is_done]
+        groups.append(
+            Group(
+                unit,
+                depth,
+                train_errors=tuple(result.train_error for result in done),
+                test_errors=tuple(result.test_error for result in done),
+                num_diverged=len(here) - len(done),
+            )
+        )
+    return tuple(groups)
+
+
+def judge(results: Sequence[Result], *, num_classes: int) -> tuple[Claim, ...]:
+    """The claims that `results` can speak to: those of a unit that was trained at two depths or more."""
+    plain, residual = (groups_of(results, unit) for unit in UNITS)
+    guessing = 1 - 1 / num_classes
+    claims = []
+    if len(plain) > 1:
+        claims.append(plain_rises(plain, guessing=guessing))
+    if len(residual) > 1:
+        claims.append(residual_stays(residual, guessing=guessing))
+    if len(plain) > 1:
+        claims.append(training_error(plain, residual, guessing=guessing))
+    return tuple(claims)
+
+
+def plain_rises(plain: Sequence[Group], *, guessing: float) -> Claim:
+    """Whether the deepest plain networks have a higher training error than the best shallower ones."""
+    *shallower, deepest = plain
+    name = "plain_rises"
+    best = _best(shallower)
+    if best is None or not deepest.train_errors:
+        return Claim(name, "undecided", f"Plain networks: {_diverged(plain)}, so there is nothing to compare.")
+    if best.train_error > LEARNT * guessing:
+        return Claim(name, "undecided", f"Plain networks: {_nothing_learnt(best)}")
+    rise = deepest.train_error - best.train_error
+    numbers = f"{_at(best)}, {_at(deepest)} ({_seeds(best, deepest)})"
+    if rise <= LEAST_DIFFERENCE:
+        return Claim(name, "does not hold", f"Plain networks do not get worse with depth: training error {numbers}.")
+    if not _is_beyond_seeds(rise, best, deepest):
+        return Claim(name, "undecided", f"Plain networks may get worse with depth, or it is the seeds: {numbers}.")
+    return Claim(name, "holds", f"Plain networks get worse with depth: training error {numbers}.")
+
+
+def residual_stays(residual: Sequence[Group], *, guessing: float) -> Claim:
+    """Whether the deepest residual networks have no higher training error than the shallowest."""
+    shallowest, deepest = residual[0], residual[-1]
+    name = "residual_stays"
+    if deepest.num_diverged:
+        return Claim(name, "does not hold", f"Residual networks: {_diverged([deepest])}.")
+    if not shallowest.train_errors:
+        return Claim(name, "undecided", f"Residual networks: {_diverged([shallowest])}: there is nothing to compare.")
+    if min(shallowest.train_error, deepest.train_error) > LEARNT * guessing:
+        return Claim(name, "undecided", f"Residual networks: {_nothing_learnt(shallowest)}")
+    rise = deepest.train_error - shallowest.train_error
+    numbers = f"{_at(shallowest)}, {_at(deepest)} ({_seeds(shallowest, deepest)})"
+    if rise <= LEAST_DIFFERENCE:
+        return Claim(name, "holds", f"Residual networks do not get worse with depth: training error {numbers}.")
+    if not _is_beyond_seeds(rise, shallowest, deepest):
+        return Claim(name, "undecided", f"Residual networks may get worse with depth, or it is the seeds: {numbers}.")
+    return Claim(name, "does not hold", f"Residual networks get worse with depth: training error {numbers}.")
+
+
+def training_error(plain: Sequence[Group], residual: Sequence[Group], *, guessing: float) -> Claim:
+    """Whether the deepest plain networks fail on the images that they were trained on, and not on new ones only.
+
+    Over-fitting is a gap: few mistakes on the training images, many on new ones. The claim holds where the training
+    error of the deepest is above that of the best shallower plain networks and of the residual ones of its depth, and
+    where the gap grows by less than the training error.
+    """
+    *shallower, deepest = plain
+    name = "training_error"
+    best = _best(shallower)
+    if best is None or not deepest.train_errors or best.train_error > LEARNT * guessing:
+        return Claim(name, "undecided", "Over-fitting or not: these plain networks cannot say.")
+    rise = deepest.train_error - best.train_error
+    test_rise = deepest.test_error - best.test_error
+    if max(rise, test_rise) <= LEAST_DIFFERENCE:
+        return Claim(
+            name, "undecided", "Over-fitting or not: the deeper plain networks are no worse, so it is neither."
+        )
+    changes = (
+        f"from {best.depth} to {deepest.depth} layers the plain networks' error changes by {_points(rise, sign='+')} "
+        f"on the images they learn from, and by {_points(test_rise, sign='+')} on new ones"
+    )
+    if rise <= LEAST_DIFFERENCE or test_rise - rise >= rise:
+        return Claim(name, "does not hold", f"Over-fitting has a part in it: {changes}.")
+    rivals = [group for group in residual if group.depth == deepest.depth and group.train_errors]
+    for group in rivals:
+        train, test = _percent(group.train_error), _percent(group.test_error)
+        changes += f"; residual ones of {group.depth} layers have {train} and {test}"
+    if all(_is_beyond_seeds(deepest.train_error - group.train_error, group, deepest) for group in (best, *rivals)):
+        return Claim(name, "holds", f"It is not over-fitting: {changes}.")
+    return Claim(name, "undecided", f"It may not be over-fitting, but the difference could be the seeds': {changes}.")
+
+
+def summary(results: Sequence[Result], claims: Sequence[Claim]) -> str:
+    """One sentence of what was seen: the training errors at both ends of the depths, and what follows if it does."""
+    said = []
+    for unit in UNITS:
+        ended = [group for group in groups_of(results, unit) if group.train_errors]
+        if len(ended) > 1:
+            first, last = ended[0], ended[-1]
+            said.append(
+                f"from {_percent(first.train_error)} at {first.depth} layers to {_percent(last.train_error)} at "
+                f"{last.depth} in {unit} networks"
+            )
+    if not said:
+        return "Too few trainings came to an end to compare depths."
+    numbers = f"the training error went {' and '.join(said)}"
+    verdicts = {claim.name: claim.verdict for claim in claims}
+    if verdicts.get("plain_rises") == verdicts.get("residual_stays") == "holds":
+        return f"Deeper was worse for plain networks, and not for residual ones: {numbers}."
+    return f"{numbers[0].upper()}{numbers[1:]}."
+
+
+def _is_beyond_seeds(difference: float, one: Group, other: Group) -> bool:
+    return difference > LEAST_DIFFERENCE and difference > one.spread + other.spread
+
+
+def _best(groups: Sequence[Group]) -> Group | None:
+    return min((group for group in groups if group.train_errors), key=lambda group: group.train_error, default=None)
+
+
+def _at(group: Group) -> str:
+    lost = f" ({group.num_diverged} of {group.num_seeds} seeds diverged)" if group.num_diverged else ""
+    return f"{_percent(group.train_error)} at {group.depth} layers{lost}"
+
+
+def _seeds(one: Group, other: Group) -> str:
+    if min(len(one.train_errors), len(other.train_errors)) < 2:
+        return "one seed, so the spread is not known"
+    return f"the seeds differ by up to {_points(max(one.spread, other.spread))}"
+
+
+def _diverged(groups: Sequence[Group]) -> str:
+    lost = [
+        f"{group.num_diverged} of {group.num_seeds} at {group.depth} layers" for group in groups if group.num_diverged
+    ]
+    return f"trainings diverged ({', '.join(lost)})"
+
+
+def _nothing_learnt(group: Group) -> str:
+    return (
+        f"even the network of {group.depth} layers is wrong on {_percent(group.train_error)} of its training images; "
+        "train longer (--epochs)."
+    )
+
+
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:.2f} %"
+
+
+def _points(fraction: float, *, sign: Literal["-", "+"] = "-") -> str:
+    return f"{100 * fraction:{sign}.2f} points"
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)

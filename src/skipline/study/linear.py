@@ -1,0 +1,95 @@
+"""The lecture's linear net `Y = W_l … W_1 X`, W = αI, built of the modules that everything else uses, and measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.linalg import vector_norm
+
+from skipline.init import build, scaled_identity
+from skipline.seeds import split_seed
+from skipline.signal import tapped
+from skipline.spec import Activation, Block, Head, Network, Norm, NoShortcut, Stage, Stem, unfold
+from skipline.spec.layers import Conv, Linear
+from skipline.theory import linear
+
+ALPHAS = (0.5, 1.5)  # the lecture's two
+DEPTH = 50  # the lecture's: 0.5^50 = 8.88e-16, 1.5^50 = 6.376e8
+_WIDTH = 4  # any: αI has the same effect at every width
+_NUM_IMAGES = 8  # any
+
+
+@dataclass(frozen=True, slots=True)
+class LinearSignal:
+    """A linear net with factor `alpha`, layer by layer: how large its signal and its gradient are.
+
+    For a net of `depth[i]` layers, `forward[i]` is ‖Y‖ / ‖X‖ and `gradient[i]` is ‖dE/dX‖ / ‖dE/dY‖, both measured;
+    `predicted[i]` is α^depth for either.
+    """
+
+    alpha: float
+    depth: tuple[int, ...]
+    forward: tuple[float, ...]
+    gradient: tuple[float, ...]
+    predicted: tuple[float, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """As an entry of `study.json`."""
+        return asdict(self)
+
+
+def measure_linear(alpha: float, *, depth: int) -> LinearSignal:
+    """Measure a net of `depth` layers W = αI in fp32 at each of its layers; the net up to layer l is one of l layers.
+
+    `depth` is even and at least 4: a stem, blocks of two convolutions, a classifier. Images have one pixel, so that
+    the mean over pixels, which the classifier reads, changes nothing.
+    """
+    if depth < 4 or depth % 2:
+        raise ValueError(f"depth is {depth}; expected an even number of at least 4: two layers a block, and two more.")
+    network = linear_network(depth)
+    net = build(network, scheme=scaled_identity(alpha))
+    generator = torch.Generator().manual_seed(split_seed(0, "study", "linear"))
+    images = torch.randn(_NUM_IMAGES, _WIDTH, 1, 1, generator=generator).requires_grad_(True)
+    outputs: list[Tensor] = []
+
+    def read(_name: str, output: Tensor) -> None:
+        outputs.append(output)
+
+    with tapped(net, _weighted_layers(network), read):
+        logits = net(images)
+    gradients = torch.autograd.grad(logits.sum(), [images, *outputs])
+    signals, errors = _norms([images, *outputs]), _norms(gradients)
+    depths = tuple(range(1, depth + 1))
+    return LinearSignal(
+        alpha=alpha,
+        depth=depths,
+        forward=tuple(signals[layer] / signals[0] for layer in depths),
+        gradient=tuple(errors[0] / errors[layer] for layer in depths),
+        predicted=tuple(linear.signal(alpha, layer) for layer in depths),
+    )
+
+
+def linear_network(depth: int) -> Network:
+    """`depth` layers of one width without norm, activation or shortcut: a network of plain blocks like any other."""
+    block = Block(shortcut=NoShortcut())
+    return Network(
+        name=f"linear{depth}",
+        in_channels=_WIDTH,
+        stem=Stem((_WIDTH,)),
+        stages=(Stage((depth - 2) // 2, _WIDTH, _WIDTH, block=block),),
+        head=Head(_WIDTH),
+        norm=Norm("none"),
+        activation=Activation("identity"),
+    )
+
+
+def _weighted_layers(network: Network) -> list[str]:
+    return [step.name for step in unfold(network).steps() if isinstance(step.layer, Conv | Linear)]
+
+
+def _norms(tensors: Sequence[Tensor]) -> list[float]:
+    return [vector_norm(tensor.detach(), dtype=torch.float64).item() for tensor in tensors]

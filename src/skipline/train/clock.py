@@ -1,0 +1,55 @@
+"""The clock of a run: what is due, how fast it goes, how long it will take."""
+
+from __future__ import annotations
+
+import time
+
+SHOW_SECONDS = 0.25  # guessed: four times a second looks alive, and costs a device four transfers a second
+
+
+class Clock:
+    """Times a run from where it starts or goes on; it decides when things are written and shown, never what."""
+
+    def __init__(self, *, seconds_before: float, first_step: int, checkpoint_seconds: float) -> None:
+        self._seconds_before = seconds_before
+        self._first_step = first_step
+        self._checkpoint_seconds = checkpoint_seconds
+        self._start = self._shown = self._saved = self._epoch_start = time.monotonic()
+        self._epoch_images = 0
+
+    def due_show(self) -> bool:
+        """Whether it is time for a new snapshot."""
+        return time.monotonic() - self._shown >= SHOW_SECONDS
+
+    def due_checkpoint(self) -> bool:
+        """Whether the newest checkpoint is older than the recipe allows."""
+        return time.monotonic() - self._saved >= self._checkpoint_seconds
+
+    def shown(self) -> None:
+        """Note that a snapshot was shown."""
+        self._shown = time.monotonic()
+
+    def saved(self) -> None:
+        """Note that a checkpoint was written."""
+        self._saved = time.monotonic()
+
+    def trained(self, num_images: int) -> None:
+        """Note that a step was made with so many images."""
+        self._epoch_images += num_images
+
+    def start_epoch(self) -> None:
+        """Note that an epoch begins."""
+        self._epoch_start = time.monotonic()
+        self._epoch_images = 0
+
+    def images_per_second(self) -> float:
+        """Training images a second in this epoch, or since the run was taken up in it."""
+        return self._epoch_images / max(time.monotonic() - self._epoch_start, 1e-9)
+
+    def seconds(self) -> float:
+        """Time spent on the run, that before it was taken up included."""
+        return self._seconds_before + time.monotonic() - self._start
+
+    def seconds_left(self, step: int, num_steps: int) -> float:
+        """What the rest takes at the average speed since the start, evaluations and checkpoints included."""
+        return (time.monotonic() - self._start) / max(step - self._first_step, 1) * (num_steps - step)

@@ -1,0 +1,51 @@
+"""Divergence: whether a run has left the finite numbers, and where it did."""
+
+from __future__ import annotations
+
+import torch
+
+from skipline.signal import first_nonfinite_site
+from skipline.train.learner import Learner
+from skipline.train.outcome import Diverged
+from skipline.train.precision import autocast
+from skipline.train.step import batch_parts
+from skipline.train.task import Task, batches
+
+
+def check_loss(task: Task, learner: Learner, *, first_step: int) -> None:
+    """Raise `Diverged`, and write `FAILED.json`, if a loss was not finite since the run was taken up at `first_step`.
+
+    Reads from the device.
+    """
+    if learner.halted.item():
+        _give_up(task, learner, first_step + int(learner.num_steps.item()), behind=0)
+
+
+def check_weights(task: Task, learner: Learner, *, step: int) -> None:
+    """Raise `Diverged`, and write `FAILED.json`, if a weight is not finite after `step` steps.
+
+    A finite loss can have a gradient that is not. Called before anything is saved; reads from the device.
+    """
+    is_finite = torch.stack([parameter.isfinite().all() for parameter in learner.net.parameters()])
+    if not is_finite.all().item():
+        _give_up(task, learner, step, behind=1)
+
+
+def _give_up(task: Task, learner: Learner, step: int, *, behind: int) -> None:
+    """Raise `Diverged` after `step` steps, with the site that the batch `behind` steps before the next one finds."""
+    site = _find_site(task, learner, step - behind) or "the loss"
+    failure = {"format": "skipline.failure", "version": 1, "reason": "diverged", "step": step, "site": site}
+    task.folder.write("FAILED.json", failure)
+    raise Diverged(step=step, site=site, checkpoint=task.folder.checkpoint)
+
+
+def _find_site(task: Task, learner: Learner, step: int) -> str | None:
+    """The first site, in the order of the forward pass, that is not finite for the batch of step number `step`."""
+    epoch, index = divmod(step, task.steps_per_epoch)
+    batch = next(batches(task, epoch, index))
+    for images, _ in batch_parts(learner.net, batch, task.recipe, step=step):
+        with autocast(task.device, task.dtype):
+            site = first_nonfinite_site(learner.net, images)
+        if site:
+            return site
+    return None

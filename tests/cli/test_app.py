@@ -1,0 +1,99 @@
+"""The program as a whole: help, exit codes, and what is told when something goes wrong."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from skipline.cli.exits import EXITS, exit_code, tell
+from skipline.files import StorageError
+from skipline.spec import SpecError
+
+from .conftest import Command
+
+VERBS = ("demo", "train", "resume", "evaluate", "models", "study", "doctor")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["models", "--help"], ["demo", "--help"]])
+def test_help_imports_no_torch(arguments: list[str]) -> None:
+    program = (
+        "import sys\n"
+        f"sys.argv = ['skipline', *{arguments!r}]\n"
+        "from skipline.cli import main\n"
+        "try:\n    main()\n"
+        "except SystemExit as end:\n"
+        "    loaded = {'torch', 'numpy', 'PIL'} & set(sys.modules)\n"
+        "    sys.exit(f'help imported {loaded}' if loaded else end.code)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert "Usage: skipline" in ended.stdout
+
+
+def test_help_names_every_verb(skipline: Command) -> None:
+    out = skipline("--help").out
+    assert all(f" {verb} " in out for verb in VERBS), out
+
+
+def test_version(skipline: Command) -> None:
+    ended = skipline("--version")
+    assert (ended.code, ended.out) == (0, "skipline 0.1.0\n")
+
+
+def test_an_unknown_verb_is_a_usage_error(skipline: Command) -> None:
+    ended = skipline("trian")
+    assert ended.code == 2
+    assert "No such command 'trian'" in ended.err
+
+
+def test_every_exit_code_belongs_to_an_exception_that_exists() -> None:
+    for name in EXITS:
+        module, _, kind = name.rpartition(".")
+        __import__(module)
+        found = getattr(sys.modules[module], kind)
+        assert issubclass(found, BaseException)
+        assert f"{found.__module__}.{found.__qualname__}" in EXITS, f"{name} is known under another name"
+
+
+def test_exit_codes_follow_the_class() -> None:
+    class Narrower(SpecError):
+        pass
+
+    assert exit_code(SpecError("x")) == 2
+    assert exit_code(Narrower("x")) == 2
+    assert exit_code(StorageError("x")) == 3
+    assert exit_code(MemoryError()) == 6
+    assert exit_code(RuntimeError("x")) is None
+
+
+def test_a_known_failure_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert tell(SpecError("depths are 6n+2."), debug=False) == 2
+    assert capsys.readouterr().err == "error: depths are 6n+2.\n"
+
+
+def test_debug_adds_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        raise SpecError("depths are 6n+2.")
+    except SpecError as error:
+        assert tell(error, debug=True) == 2
+    err = capsys.readouterr().err
+    assert "Traceback" in err
+    assert err.endswith("error: depths are 6n+2.\n")
+
+
+def test_an_internal_error_says_so_and_keeps_its_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        raise KeyError("lost")
+    except KeyError as error:
+        assert tell(error, debug=False) == 1
+    err = capsys.readouterr().err
+    assert "Traceback" in err
+    assert "internal error: KeyError: 'lost'" in err
+    assert "fault in skipline" in err
+
+
+def test_out_of_memory_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    assert tell(MemoryError(), debug=False) == 6
+    assert "smaller --batch-size" in capsys.readouterr().err

@@ -1,0 +1,60 @@
+"""`skipline models` and `skipline doctor`."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from .conftest import Command
+
+
+def test_models_lists_every_row_once(skipline: Command) -> None:
+    listed = json.loads(skipline("models", "--json").out)["models"]
+    names = [row["name"] for row in listed]
+    assert len(names) == len(set(names)) > 40
+    by_name = {row["name"]: row for row in listed}
+    assert by_name["resnet50"]["parameters"] == 25_557_032
+    assert by_name["resnet50"]["macs"] // 10**6 == 4089
+    assert by_name["cifar_resnet{6n+2}"]["source"].startswith("He et al. 2015")
+
+
+def test_models_can_be_filtered(skipline: Command) -> None:
+    out = skipline("models", "digits").out
+    assert "digits_plain{6n+2}" in out
+    assert "resnet50" not in out.replace("skipline models resnet50", "")
+
+
+def test_one_model_is_described(skipline: Command) -> None:
+    ended = skipline("models", "cifar_resnet110")
+    assert "1,727,962" in ended.out
+    assert "252.888 M" in ended.out
+    assert "54 blocks" in ended.out
+    document = json.loads(skipline("models", "cifar_resnet110", "--json").out)
+    assert document["parameters"] == 1_727_962
+    assert document["network"]["format"] == "skipline.network"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["models", "resnet5O"], "there is no model 'resnet5O'"),
+        (["models", "cifar_resnet21"], "the nearest are 20 and 26"),
+        (["models", "resnet50", "--image-size", "-3"], "--image-size is -3"),
+    ],
+)
+def test_unknown_models_are_answered(skipline: Command, arguments: list[str], words: str) -> None:
+    ended = skipline(*arguments)
+    assert ended.code == 2
+    assert words in ended.err
+
+
+def test_doctor_tells_the_machine(skipline: Command) -> None:
+    facts = json.loads(skipline("doctor", "--json").out)
+    assert facts["torch"].startswith("2.")
+    assert facts["threads"] >= 1
+    assert isinstance(facts["bf16"], bool)
+    assert set(facts["extras"]) == {"interop"}
+    text = skipline("doctor").out
+    assert "processor" in text
+    assert "bf16" in text

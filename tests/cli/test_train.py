@@ -1,0 +1,166 @@
+"""`skipline train`, `resume` and `evaluate` on the real digits, and what they say of bad input."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from .conftest import Command
+
+QUICK = ("train", "digits", "--model", "digits_resnet8", "--epochs", "2", "--precision", "fp32")
+
+
+def test_a_run_leaves_a_whole_folder(skipline: Command, tmp_path: Path) -> None:
+    ended = skipline(*QUICK)
+    assert ended.code == 0, ended.err
+    name = (tmp_path / "runs" / "last").read_text().strip()
+    run = tmp_path / "runs" / name
+    files = {path.relative_to(run).as_posix() for path in run.rglob("*") if path.is_file()}
+    wanted = {
+        "config.toml",
+        "resolved.json",
+        "environment.json",
+        "classes.json",
+        "split.json",
+        "preprocess.json",
+        "metrics.jsonl",
+        "checkpoints/last/checkpoint.safetensors",
+        "checkpoints/best/model.safetensors",
+        "model.safetensors",
+        "MODEL_CARD.md",
+        "report.html",
+        "DONE",
+    }
+    assert wanted <= files
+    assert not [file for file in files if file.endswith(".partial")]
+    assert "test error" in ended.out
+    assert str(Path("runs") / name / "report.html") in ended.out
+    assert "epoch 2/2" in ended.err, "not a terminal: plain lines on stderr"
+    assert (run / "config.toml").read_text().startswith("# skipline train digits --model digits_resnet8")
+
+
+def test_json_is_all_that_stdout_holds(skipline: Command) -> None:
+    ended = skipline(*QUICK, "--json")
+    result = json.loads(ended.out)
+    assert 0 <= result["test_error"] < 0.5
+    assert result["step"] == 24  # two epochs of ⌈1437 / 128⌉ steps
+    assert Path(result["report"]).is_file()
+
+
+def test_evaluate_agrees_with_the_run(skipline: Command) -> None:
+    trained = json.loads(skipline(*QUICK, "--json").out)
+    measured = json.loads(skipline("evaluate", "runs/last", "digits", "--json").out)
+    assert measured["num_images"] == 360
+    assert measured["error"] == trained["test_error"], "the run was in fp32, as evaluate is"
+    assert sum(row["mistakes"] for row in measured["classes"]) == round(measured["error"] * 360)
+    low, high = measured["error_interval_95"]
+    assert low < measured["error"] < high
+    text = skipline("evaluate", "runs/last", "digits").out
+    assert "95 % interval" in text
+    assert " of " in text
+
+
+def test_dry_run_trains_nothing(skipline: Command, tmp_path: Path) -> None:
+    ended = skipline("train", "digits", "--dry-run")
+    assert ended.code == 0
+    assert "67,906 parameters" in ended.out  # 8/16/32 channels, 1 input channel, counted by hand in tests/test_cost.py
+    assert "nothing was trained" in ended.out
+    assert not (tmp_path / "runs").exists()
+
+
+def test_flags_lie_over_the_environment_over_the_file(
+    skipline: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "recipe.toml").write_text('epochs = 7\nbatch_size = 64\nseed = 1\nschedule = "cosine"\n')
+    monkeypatch.setenv("SKIPLINE_BATCH_SIZE", "32")
+    monkeypatch.setenv("SKIPLINE_SEED", "2")
+    ended = skipline("train", "digits", "--config", "recipe.toml", "--seed", "3", "--dry-run", "--json")
+    recipe = json.loads(ended.out)["recipe"]
+    assert (recipe["epochs"], recipe["batch_size"], recipe["seed"]) == (7, 32, 3)
+    assert recipe["schedule"]["kind"] == "cosine"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["train"], 2, "there is nothing to train on"),
+        (["train", "digts"], 3, "Did you mean 'digits'"),
+        (["train", "cifar10", "--data", "nowhere"], 3, "nowhere"),
+        (["train", "digits", "--model", "cifar_resnet21"], 2, "6n+2; the nearest are 20 and 26"),
+        (["train", "digits", "--model", "net.json"], 2, "net.json: the file cannot be read"),
+        (["train", "digits", "--epochs", "0"], 2, "epochs is 0; expected a whole number of at least 1"),
+        (["train", "digits", "--lr", "-1"], 2, "optimiser.learning_rate is -1"),
+        (["train", "digits", "--optimiser", "adam"], 2, "Did you mean 'adamw'"),
+        (["train", "digits", "--schedule", "cosin"], 2, "Did you mean 'cosine'"),
+        (["train", "digits", "--preset", "slow"], 2, "--preset is 'slow'; expected one of quick, he2015, lecture"),
+        (["train", "digits", "--set", "optimser.momentum=0.8"], 2, "Did you mean 'optimiser'"),
+        (["train", "digits", "--init", "he_normal"], 2, "he_normal"),
+        (["train", "digits", "--device", "gpu"], 2, "expected auto, cpu, cuda or cuda:N"),
+        (["train", "digits", "--model", "resnet18"], 2, "8"),
+        (["resume", "runs/none"], 2, "is not a run folder"),
+        (["evaluate", "runs/none", "digits"], 2, "is not a run folder"),
+        (["evaluate", "none.safetensors", "digits"], 3, "none.safetensors does not exist"),
+    ],
+)
+def test_bad_input_is_answered(skipline: Command, tmp_path: Path, arguments: list[str], code: int, words: str) -> None:
+    ended = skipline(*arguments)
+    assert ended.code == code, ended.err
+    assert words in ended.err
+    assert "Traceback" not in ended.err
+    assert not (tmp_path / "runs").exists(), "nothing half-made is left behind"
+
+
+def test_a_finished_run_is_not_resumed(skipline: Command) -> None:
+    skipline(*QUICK)
+    ended = skipline("resume", "runs/last")
+    assert ended.code == 2
+    assert "is done already" in ended.err
+
+
+def test_a_run_folder_that_cannot_be_made(skipline: Command, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    ended = skipline(*QUICK, "--out", "file/runs")
+    assert ended.code == 3
+    assert "error: cannot write" in ended.err
+    assert "Choose another folder" in ended.err
+
+
+def test_a_diverged_run_ends_with_7_and_a_name(skipline: Command, tmp_path: Path) -> None:
+    ended = skipline(*QUICK, "--lr", "1e20", "--schedule", "constant")
+    assert ended.code == 7, ended.err
+    assert "the first value that is not finite is at" in ended.err
+    failure = json.loads(next(tmp_path.glob("runs/*/FAILED.json")).read_text())
+    assert failure["reason"] == "diverged"
+    assert failure["site"] in ended.err
+
+
+def test_a_description_in_a_file_is_a_model(skipline: Command, tmp_path: Path) -> None:
+    described = json.loads(skipline("models", "digits_resnet8", "--json").out)
+    (tmp_path / "mine.json").write_text(json.dumps(described["network"]))
+    ended = skipline("train", "digits", "--model", "mine.json", "--epochs", "1", "--json")
+    assert ended.code == 0, ended.err
+
+
+def test_ctrl_c_writes_a_checkpoint_and_ends_with_130(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "skipline", "train", "digits", "--epochs", "500", "--json"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, env=environment, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("epoch 1/"):
+                break
+        time.sleep(0.05)  # into the second epoch
+        process.send_signal(signal.SIGINT)
+        rest = process.stderr.read()
+    assert process.returncode == 130, rest
+    assert "a checkpoint is written. Go on with: skipline resume" in rest
+    checkpoint = next(tmp_path.glob("runs/*/checkpoints/last/checkpoint.safetensors"))
+    assert checkpoint.stat().st_size > 0
+    assert "Traceback" not in rest

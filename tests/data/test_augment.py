@@ -1,0 +1,241 @@
+"""Augmentations as laws: what each may make of an image, and how often."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from typing import cast
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from skipline.data import Augment, cutout, flip, mixup, pad_crop
+
+
+def _generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def _numbered(num_images: int, channels: int, height: int, width: int) -> Tensor:
+    """The same image many times, in which no two pixels are alike and none is 0."""
+    image = torch.arange(1, channels * height * width + 1, dtype=torch.float32)
+    return image.view(1, channels, height, width).repeat(num_images, 1, 1, 1)
+
+
+# ---- pad and crop
+
+
+def _windows(image: Tensor, pad: int) -> list[Tensor]:
+    """Every (H, W) window of an image with ``pad`` zeros around it, written out."""
+    channels, height, width = image.shape
+    padded = torch.zeros(channels, height + 2 * pad, width + 2 * pad, dtype=image.dtype)
+    padded[:, pad : pad + height, pad : pad + width] = image
+    offsets = range(2 * pad + 1)
+    return [padded[:, top : top + height, left : left + width] for top in offsets for left in offsets]
+
+
+def test_a_crop_is_a_window_of_the_padded_image_and_every_window_is_as_likely() -> None:
+    images = _numbered(4000, 2, 5, 4)
+    windows = torch.stack(_windows(images[0], 2))
+    cropped = pad_crop(images, 2, generator=_generator())
+    is_window = (cropped[:, None] == windows[None]).flatten(2).all(2)  # no two windows are alike
+    assert (is_window.sum(1) == 1).all()
+    expected = 4000 / 25
+    assert (is_window.sum(0) - expected).abs().max() < 5 * math.sqrt(expected)
+
+
+@given(st.integers(1, 3), st.integers(1, 3), st.integers(1, 6), st.integers(1, 6), st.integers(0, 4))
+def test_crops_of_any_shape(num_images: int, channels: int, height: int, width: int, pad: int) -> None:
+    images = _numbered(num_images, channels, height, width)
+    for before, after in zip(images, pad_crop(images, pad, generator=_generator(7)), strict=True):
+        assert any(torch.equal(after, window) for window in _windows(before, pad))
+
+
+def test_raw_and_normalised_images_are_cropped_alike() -> None:
+    raw = torch.randint(1, 256, (64, 3, 8, 8), dtype=torch.uint8, generator=_generator(1))
+    cropped = pad_crop(raw, 3, generator=_generator())
+    assert cropped.dtype == torch.uint8
+    assert torch.equal(cropped.float(), pad_crop(raw.float(), 3, generator=_generator()))
+
+
+def test_a_crop_without_padding_is_the_image() -> None:
+    images = _numbered(3, 1, 4, 4)
+    assert torch.equal(pad_crop(images, 0, generator=_generator()), images)
+
+
+# ---- flip
+
+
+def test_half_of_the_images_are_mirrored_and_the_rest_are_not() -> None:
+    images = _numbered(4000, 2, 3, 4)
+    flipped = flip(images, _generator())
+    mirrored = (flipped == images[..., [3, 2, 1, 0]]).flatten(1).all(1)
+    same = (flipped == images).flatten(1).all(1)
+    assert (mirrored ^ same).all()
+    assert abs(int(mirrored.sum()) - 2000) < 5 * math.sqrt(4000 / 4)
+    assert torch.equal(flip(images.to(torch.uint8), _generator()), flipped.to(torch.uint8))
+
+
+# ---- cutout
+
+
+def _spans(length: int, size: int) -> list[frozenset[int]]:
+    """What a side of ``size`` about each centre covers of ``length`` positions, written out."""
+    starts = [centre - size // 2 for centre in range(length)]
+    return [frozenset(range(max(start, 0), min(start + size, length))) for start in starts]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 9])
+def test_the_cut_is_a_square_about_a_uniform_centre_clipped_at_the_border(size: int) -> None:
+    height, width, num_images = 6, 5, 6000
+    cut = cutout(_numbered(num_images, 2, height, width), size, generator=_generator()) == 0
+    assert torch.equal(cut[:, 0], cut[:, 1])
+    rows, columns = cut[:, 0].any(2), cut[:, 0].any(1)
+    assert torch.equal(cut[:, 0], rows[:, :, None] & columns[:, None, :])
+    for found, length in ((rows, height), (columns, width)):
+        spans = [frozenset(row.nonzero()[:, 0].tolist()) for row in found]
+        expected = _spans(length, size)
+        assert set(spans) == set(expected)
+        for span in set(expected):
+            share = expected.count(span) / length
+            assert abs(spans.count(span) - num_images * share) <= 5 * math.sqrt(num_images * share * (1 - share))
+
+
+def test_what_is_not_cut_stays() -> None:
+    images = _numbered(50, 3, 8, 8)
+    cut = cutout(images, 4, generator=_generator())
+    assert torch.equal(cut[cut != 0], images[cut != 0])
+    assert torch.equal(cutout(images.to(torch.uint8), 4, generator=_generator()), cut.to(torch.uint8))
+    assert torch.equal(cutout(images, 0, generator=_generator()), images)
+
+
+# ---- mixup
+
+
+def _mixed(alpha: float, num_images: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Images of one pixel that hold their own number, their mixture, and the mixed one-hot targets."""
+    numbers = torch.arange(num_images, dtype=torch.float64)
+    images, targets = mixup(
+        numbers.view(-1, 1, 1, 1), torch.eye(num_images, dtype=torch.float64), alpha=alpha, generator=_generator()
+    )
+    return numbers, images.flatten(), targets
+
+
+def test_images_and_targets_are_mixed_by_the_same_shares_with_a_permutation_of_the_batch() -> None:
+    numbers, images, targets = _mixed(1.0, 200)
+    assert targets.sum(1).tolist() == pytest.approx([1.0] * 200)
+    assert (targets >= 0).all()
+    assert ((targets > 0).sum(1) <= 2).all()
+    assert images.tolist() == pytest.approx((targets @ numbers).tolist())
+    own = targets.diagonal()
+    others = targets - torch.diag(own)
+    partners = others.argmax(1)[own < 1]
+    assert len(set(partners.tolist())) == len(partners)
+    assert len({round(share, 9) for share in own.tolist()}) > 150  # a share for each image, not for the batch
+
+
+@pytest.mark.parametrize(
+    ("alpha", "distribution"),
+    [
+        (1.0, lambda x: x),  # uniform
+        (0.5, lambda x: 2 / math.pi * math.asin(math.sqrt(x))),  # arcsine
+        (2.0, lambda x: 3 * x**2 - 2 * x**3),
+        (3.0, lambda x: 10 * x**3 - 15 * x**4 + 6 * x**5),
+    ],
+)
+def test_the_shares_follow_beta(alpha: float, distribution: Callable[[float], float]) -> None:
+    """Kolmogorov and Smirnov: the greatest distance of 1500 draws from the law exceeds 1.95 / sqrt(n) once in 1000."""
+    shares = sorted(_shares(alpha))
+    distances = [abs(distribution(share) - (rank + 0.5) / 1500) for rank, share in enumerate(shares)]
+    assert max(distances) < 1.95 / math.sqrt(1500)
+
+
+@pytest.mark.parametrize("alpha", [0.02, 0.2, 0.4, 8.0, 1000.0])
+def test_the_shares_have_the_moments_of_beta(alpha: float) -> None:
+    """Mean 1/2 and variance 1 / (4 (2 alpha + 1)), within five deviations of the mean of 1500."""
+    shares = torch.tensor(_shares(alpha), dtype=torch.float64)
+    variance = 1 / (4 * (2 * alpha + 1))
+    assert shares.isfinite().all()
+    assert (shares >= 0).all()
+    assert (shares <= 1).all()
+    assert abs(shares.mean() - 0.5) < 5 * math.sqrt(variance / 1500)
+    assert shares.var() == pytest.approx(variance, rel=0.15)
+
+
+def _shares(alpha: float) -> list[float]:
+    """What each image of 1500 keeps of its own target (one of them may be its own partner, and keeps all)."""
+    return _mixed(alpha, 1500)[2].diagonal().tolist()
+
+
+# ---- all of them
+
+
+@pytest.mark.parametrize("name", ["pad_crop", "flip", "cutout", "mixup"])
+def test_each_is_a_function_of_images_and_generator(name: str) -> None:
+    def augmented(seed: int) -> Tensor:
+        images = _numbered(32, 3, 8, 8)
+        match name:
+            case "pad_crop":
+                return pad_crop(images, 4, generator=_generator(seed))
+            case "flip":
+                return flip(images, _generator(seed))
+            case "cutout":
+                return cutout(images, 4, generator=_generator(seed))
+            case _:
+                steps = torch.arange(32.0).view(32, 1, 1, 1)
+                return mixup(images + steps, torch.eye(32), alpha=0.4, generator=_generator(seed))[0]
+
+    before = torch.get_rng_state()
+    assert torch.equal(augmented(1), augmented(1))
+    assert not torch.equal(augmented(1), augmented(2))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_a_gpu_draws_what_the_cpu_draws() -> None:
+    images = torch.rand(16, 3, 8, 8, generator=_generator(1))
+    targets = torch.eye(16)
+    pairs = [
+        (
+            pad_crop(place, 2, generator=_generator()),
+            flip(place, _generator()),
+            cutout(place, 3, generator=_generator()),
+        )
+        for place in (images, images.cuda())
+    ]
+    assert all(torch.equal(one, two.cpu()) for one, two in zip(*pairs, strict=True))
+    mixed = mixup(images, targets, alpha=0.3, generator=_generator())
+    mixed_there = mixup(images.cuda(), targets.cuda(), alpha=0.3, generator=_generator())
+    for one, two in zip(mixed, mixed_there, strict=True):
+        torch.testing.assert_close(one, two.cpu())
+
+
+@pytest.mark.parametrize(
+    ("augment", "message"),
+    [
+        (lambda: Augment(pad=-1), "pad must be a whole number of pixels, 0 (off) or more; got -1."),
+        (lambda: Augment(pad=cast("int", 2.5)), "pad must be a whole number of pixels, 0 (off) or more; got 2.5."),
+        (lambda: Augment(cutout=True), "cutout must be a whole number of pixels, 0 (off) or more; got True."),
+        (lambda: Augment(flip=cast("bool", 1)), "flip must be true or false; got 1."),
+        (lambda: Augment(mixup=-0.1), "mixup must be a finite number above 0, the alpha of Beta(alpha, alpha)"),
+        (lambda: Augment(mixup=math.inf), "(the paper: 0.1 to 0.4 for ImageNet, 1 for CIFAR); got inf."),
+        (lambda: Augment(mixup=math.nan), "got nan."),
+        (lambda: pad_crop(_numbered(1, 1, 2, 2), -1, generator=_generator()), "pad must be a whole number of pixels"),
+        (lambda: cutout(_numbered(1, 1, 2, 2), -1, generator=_generator()), "cutout must be a whole number of pixels"),
+        (
+            lambda: mixup(_numbered(1, 1, 2, 2), torch.ones(1, 1), alpha=0, generator=_generator()),
+            "mixup must be a finite number above 0",
+        ),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(augment: Callable[[], object], message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        augment()
+
+
+def test_by_default_nothing_is_changed() -> None:
+    assert Augment() == Augment(pad=0, flip=False, cutout=0, mixup=0.0)

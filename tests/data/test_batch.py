@@ -1,0 +1,166 @@
+"""Batches: what a training step reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from skipline.data import (
+    Augment,
+    Batch,
+    ImageSet,
+    Preprocess,
+    batch_indices,
+    cutout,
+    draw_batch,
+    epoch_batches,
+    flip,
+    mixup,
+    normalise,
+    pad_crop,
+)
+from skipline.seeds import split_seed
+
+PREPROCESS = Preprocess((100.0, 120.0), (50.0, 60.0))
+ALL = Augment(pad=2, flip=True, cutout=3, mixup=0.4)
+
+
+def _image_set(num_images: int = 23) -> ImageSet:
+    generator = torch.Generator().manual_seed(1)
+    images = torch.randint(0, 256, (num_images, 2, 6, 6), dtype=torch.uint8, generator=generator)
+    return ImageSet(images, torch.arange(num_images) % 5)
+
+
+def _epoch(
+    *, first_batch: int, augment: Augment = ALL, seed: int = 4, epoch: int = 2, keep_short: bool = True
+) -> Iterator[Batch]:
+    return epoch_batches(
+        _image_set(),
+        first_batch=first_batch,
+        batch_size=4,
+        keep_short=keep_short,
+        seed=seed,
+        epoch=epoch,
+        num_classes=5,
+        preprocess=PREPROCESS,
+        augment=augment,
+    )
+
+
+def test_a_plain_batch_is_the_samples_normalised_with_one_hot_targets() -> None:
+    image_set, indices = _image_set(), torch.tensor([7, 3, 12])
+    batch = draw_batch(
+        image_set,
+        indices,
+        num_classes=6,
+        preprocess=PREPROCESS,
+        augment=Augment(),
+        generator=torch.Generator().manual_seed(0),
+    )
+    means, stds = torch.tensor([100.0, 120.0]).view(2, 1, 1), torch.tensor([50.0, 60.0]).view(2, 1, 1)
+    torch.testing.assert_close(batch.images, (image_set.images[[7, 3, 12]].float() - means) / stds)
+    assert batch.targets.dtype == torch.float32
+    assert batch.targets.tolist() == [[0, 0, 1, 0, 0, 0], [0, 0, 0, 1, 0, 0], [0, 0, 1, 0, 0, 0]]
+
+
+def test_what_is_off_draws_nothing() -> None:
+    generator = torch.Generator().manual_seed(0)
+    before = generator.get_state()
+    draw_batch(
+        _image_set(),
+        torch.tensor([1]),
+        num_classes=5,
+        preprocess=PREPROCESS,
+        augment=Augment(),
+        generator=generator,
+    )
+    assert torch.equal(generator.get_state(), before)
+
+
+def test_augmentations_come_after_normalising_and_in_the_order_of_their_names() -> None:
+    image_set, indices = _image_set(), torch.arange(8)
+    batch = draw_batch(
+        image_set,
+        indices,
+        num_classes=5,
+        preprocess=PREPROCESS,
+        augment=ALL,
+        generator=torch.Generator().manual_seed(3),
+    )
+    generator = torch.Generator().manual_seed(3)
+    images = pad_crop(normalise(image_set.images[:8], PREPROCESS), 2, generator=generator)
+    images = cutout(flip(images, generator), 3, generator=generator)
+    images, targets = mixup(images, torch.eye(5)[image_set.labels[:8]], alpha=0.4, generator=generator)
+    assert torch.equal(batch.images, images)
+    assert torch.equal(batch.targets, targets)
+
+
+def test_padding_is_of_the_mean_colour() -> None:
+    image_set = ImageSet(torch.full((60, 2, 6, 6), 200, dtype=torch.uint8), torch.zeros(60, dtype=torch.int64))
+    batch = draw_batch(
+        image_set,
+        torch.arange(60),
+        num_classes=1,
+        preprocess=PREPROCESS,
+        augment=Augment(pad=2),
+        generator=torch.Generator().manual_seed(0),
+    )
+    assert batch.images[:, 0].unique().tolist() == [0.0, 2.0]  # (100 - 100) / 50 and (200 - 100) / 50
+
+
+@pytest.mark.parametrize("stopped_after", range(7))
+def test_an_epoch_goes_on_where_it_stopped_with_the_same_bits(stopped_after: int) -> None:
+    whole, rest = list(_epoch(first_batch=0))[stopped_after:], list(_epoch(first_batch=stopped_after))
+    assert len(whole) == len(rest) == 6 - stopped_after
+    for one, two in zip(whole, rest, strict=True):
+        assert torch.equal(one.images, two.images)
+        assert torch.equal(one.targets, two.targets)
+
+
+def test_batch_k_is_made_of_its_indices_and_its_stream() -> None:
+    image_set = _image_set()
+    indices = batch_indices(23, batch_size=4, seed=4, epoch=2, keep_short=True)[3]
+    expected = draw_batch(
+        image_set,
+        indices,
+        num_classes=5,
+        preprocess=PREPROCESS,
+        augment=ALL,
+        generator=torch.Generator().manual_seed(split_seed(4, "augment", 2, 3)),
+    )
+    assert torch.equal(next(_epoch(first_batch=3)).images, expected.images)
+
+
+def test_seed_and_epoch_change_order_and_draws() -> None:
+    firsts = [next(_epoch(first_batch=0, seed=seed, epoch=epoch)).images for seed in (0, 1) for epoch in (0, 1)]
+    assert not any(torch.equal(one, two) for place, one in enumerate(firsts) for two in firsts[:place])
+
+
+def test_every_sample_comes_once_an_epoch() -> None:
+    targets = torch.cat([batch.targets for batch in _epoch(first_batch=0, augment=Augment())])
+    assert targets.sum(0).tolist() == [5, 5, 5, 4, 4]
+    sizes = [len(batch.images) for batch in _epoch(first_batch=0, keep_short=False)]
+    assert sizes == [4, 4, 4, 4, 4]
+
+
+def test_the_set_and_the_global_generator_stay_as_they_were() -> None:
+    image_set = _image_set()
+    before, state = image_set.images.clone(), torch.get_rng_state()
+    draw_batch(
+        image_set,
+        torch.arange(23),
+        num_classes=5,
+        preprocess=PREPROCESS,
+        augment=ALL,
+        generator=torch.Generator().manual_seed(0),
+    )
+    assert torch.equal(image_set.images, before)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("first_batch", [-1, 7])
+def test_a_start_outside_of_the_epoch_is_refused(first_batch: int) -> None:
+    with pytest.raises(ValueError, match=rf"first_batch must be 0\.\.6, the batches of an epoch; got {first_batch}\."):
+        next(_epoch(first_batch=first_batch))

@@ -1,0 +1,90 @@
+"""Dropout whose masks are a function of a seed: exact, per layer, and the right share of zeros."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import Tensor
+
+from skipline.init import build
+from skipline.nn import ResidualNet, seed_dropout
+from skipline.spec import Block, Branch, Head, Network, ProjectionShortcut, Stage, Stem
+
+RATE = 0.3
+LAYERS = ("stage1.block1.branch.dropout", "stage1.block2.branch.dropout", "head.dropout")
+
+
+def net() -> ResidualNet:
+    """A small wide residual network with dropout in the branches and the head."""
+    block = Block(Branch(dropout=RATE), ProjectionShortcut(), order="pre")
+    return build(Network("net", 3, Stem((8,)), (Stage(2, 8, 8, block=block),), Head(5, dropout=RATE))).train()
+
+
+def ones(*shape: int) -> Tensor:
+    return torch.ones(shape)
+
+
+def test_a_share_of_the_elements_is_dropped_and_the_rest_scaled_so_that_the_mean_stays() -> None:
+    dropout = net()
+    seed_dropout(dropout, 1)
+    y = dropout.get_submodule(LAYERS[0])(ones(16, 8, 32, 32))
+    share = (y == 0).float().mean().item()
+    # 131,072 draws: the standard deviation of the share is √(0.3 · 0.7 / 131072) = 0.0013
+    assert abs(share - RATE) < 5 * 0.0013
+    assert y[y != 0].unique().tolist() == pytest.approx([1 / (1 - RATE)])
+
+
+def test_one_seed_gives_one_step_and_another_seed_another() -> None:
+    images = torch.empty(4, 3, 8, 8).normal_(generator=torch.Generator().manual_seed(2))
+    model = net()
+    seed_dropout(model, 1)
+    first = model(images)
+    assert torch.equal(model(images), first)  # as a recomputed forward pass needs it
+    other = copy.deepcopy(model)
+    seed_dropout(other, 1)
+    assert torch.equal(other(images), first)
+    seed_dropout(model, 2)
+    assert not torch.equal(model(images), first)
+
+
+def test_each_layer_has_its_own_mask() -> None:
+    model = net()
+    seed_dropout(model, 1)
+    one, two, three = (model.get_submodule(name)(ones(4, 8, 8, 8)) for name in LAYERS)
+    assert not torch.equal(one, two)
+    assert not torch.equal(two, three)
+
+
+def test_the_mask_does_not_depend_on_the_memory_format_and_keeps_it() -> None:
+    layer = net()
+    seed_dropout(layer, 1)
+    dropout = layer.get_submodule(LAYERS[0])
+    last = dropout(ones(4, 8, 6, 6).contiguous(memory_format=torch.channels_last))
+    assert torch.equal(last, dropout(ones(4, 8, 6, 6)))
+    assert last.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_neither_reads_nor_moves_the_global_generator() -> None:
+    model = net()
+    seed_dropout(model, 1)
+    before = torch.get_rng_state()
+    model(ones(2, 3, 8, 8))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_eval_mode_passes_everything() -> None:
+    x = ones(2, 8, 4, 4)
+    assert torch.equal(net().eval().get_submodule(LAYERS[0])(x), x)
+
+
+def test_bf16_stays_bf16() -> None:
+    model = net()
+    seed_dropout(model, 1)
+    assert model.get_submodule(LAYERS[0])(ones(2, 8, 4, 4).bfloat16()).dtype == torch.bfloat16
+
+
+def test_without_a_seed_a_training_pass_says_what_to_call() -> None:
+    with pytest.raises(RuntimeError, match=r"no seed\. Call seed_dropout\(net, seed\) before each training step"):
+        net()(ones(2, 3, 8, 8))

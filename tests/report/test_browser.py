@@ -1,0 +1,155 @@
+"""The pages in a real browser: nothing loads, nothing overflows, everything can be read in light, dark and print."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from skipline.report import depth_report, run_report, write_page
+
+playwright = pytest.importorskip(
+    "playwright.sync_api", reason="playwright is not installed: pip install playwright", exc_type=ImportError
+)
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium: apt-get install chromium")
+
+LAPTOP, PHONE = (1280, 800), (375, 667)
+LEAST_CONTRAST = 4.5  # WCAG 2.2, 1.4.3, level AA, for text
+LEAST_TEXT = 11  # CSS pixels; the raised digits of a power are smaller
+
+# Every element with words of its own that is on the page: its words, colour, size and box, in the page's pixels.
+TEXTS = """() => [...document.querySelectorAll('body *')]
+  .filter(e => [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()) && e.getClientRects().length
+               && !['title', 'desc', 'style'].includes(e.tagName.toLowerCase()) && !e.closest('.unseen')
+               && !e.closest('.settings-table thead'))
+  .map(e => { const style = getComputedStyle(e), svg = e.ownerSVGElement, box = e.getBoundingClientRect();
+              const scale = svg ? svg.getBoundingClientRect().width / svg.viewBox.baseVal.width : 1;
+              const frame = svg ? svg.getBoundingClientRect() : null;
+              return {words: e.textContent.trim(), color: svg ? style.fill : style.color,
+                      raised: !!e.closest('sup, .up'),
+                      size: parseFloat(style.fontSize) * scale, box: [box.left, box.top, box.right, box.bottom],
+                      frame: frame && [frame.left, frame.top, frame.right, frame.bottom]}; })"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with playwright.sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(params=["study", "run"])
+def path(
+    request: pytest.FixtureRequest, tmp_path: Path, diverged_study: dict[str, Any], run_folder: Callable[..., Path]
+) -> Path:
+    """Each kind of page in turn, on disk; the study's, with all that it can show, and a sentence that tries to run."""
+    diverged_study["claims"][0]["holds"] = False
+    diverged_study["claims"][0]["sentence"] += " <img src=https://example.invalid/x onerror=document.title='ran'>"
+    diverged_study["source"] = "/data/" + "x" * 200  # a word longer than a phone is wide
+    html = run_report(run_folder({"DONE": ""})) if request.param == "run" else depth_report(diverged_study)
+    write_page(tmp_path / "report.html", html)
+    return tmp_path / "report.html"
+
+
+def opened(browser: Any, path: Path, *, size: tuple[int, int], scheme: str = "light") -> tuple[Any, list[str]]:
+    """The page in the browser, and a list of whatever it complained of or asked for beyond itself."""
+    seen: list[str] = []
+    page = browser.new_page(viewport={"width": size[0], "height": size[1]}, color_scheme=scheme)
+    page.on("console", lambda message: seen.append(message.text))
+    page.on("pageerror", lambda error: seen.append(str(error)))
+    page.on("request", lambda request: seen.append(request.url) if request.url != path.as_uri() else None)
+    page.goto(path.as_uri())
+    return page, seen
+
+
+def luminance(color: str) -> float:
+    """The relative luminance of ``rgb(…)``, 0 to 1: WCAG 2.2's definition."""
+    channels = [int(part) / 255 for part in re.findall(r"\d+", color)[:3]]
+    linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    """The contrast of two colours, 1 to 21: WCAG 2.2's definition."""
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_the_measure_of_contrast() -> None:
+    assert contrast("rgb(0, 0, 0)", "rgb(255, 255, 255)") == pytest.approx(21)
+    assert contrast("rgb(119, 119, 119)", "rgb(255, 255, 255)") == pytest.approx(4.48, abs=0.005)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [LAPTOP, PHONE], ids=["laptop", "phone"])
+def test_a_page_can_be_read(browser: Any, path: Path, size: tuple[int, int], scheme: str) -> None:
+    page, seen = opened(browser, path, size=size, scheme=scheme)
+    assert seen == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+    background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert (luminance(background) > 0.5) == (scheme == "light")
+    texts = page.evaluate(TEXTS)
+    assert len(texts) > 50
+    for text in texts:
+        assert contrast(text["color"], background) >= LEAST_CONTRAST, text
+        assert text["raised"] or text["size"] >= LEAST_TEXT, text
+        if text["frame"] and not text["raised"]:
+            left, top, right, bottom = text["frame"]
+            assert text["box"][0] >= left - 0.5, text
+            assert text["box"][1] >= top - 0.5, text
+            assert text["box"][2] <= right + 0.5, text
+            assert text["box"][3] <= bottom + 0.5, text
+    page.close()
+
+
+def test_words_in_a_chart_do_not_touch(browser: Any, path: Path) -> None:
+    page, _ = opened(browser, path, size=PHONE)
+    charts: dict[str, list[dict[str, Any]]] = {}
+    for text in page.evaluate(TEXTS):
+        if text["frame"] and not text["raised"]:
+            charts.setdefault(json.dumps(text["frame"]), []).append(text)
+    assert len(charts) >= 4
+    for texts in charts.values():
+        for index, one in enumerate(texts):
+            for other in texts[index + 1 :]:
+                across = min(one["box"][2], other["box"][2]) - max(one["box"][0], other["box"][0])
+                # A line of text is higher than its letters; 4 pixels of it are air.
+                along = min(one["box"][3], other["box"][3]) - max(one["box"][1], other["box"][1])
+                assert across <= 0.5 or along <= 4, (one, other)
+    page.close()
+
+
+def test_the_numbers_open_without_overflow(browser: Any, path: Path) -> None:
+    page, seen = opened(browser, path, size=PHONE)
+    assert page.locator("details table").first.is_hidden()
+    for summary in page.locator("summary").all():
+        summary.click()
+    assert page.locator("details table").first.is_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
+    assert seen == []
+    page.close()
+
+
+def test_paper_is_white_even_for_who_reads_in_the_dark(browser: Any, path: Path) -> None:
+    page, _ = opened(browser, path, size=(700, 900), scheme="dark")
+    page.emulate_media(media="print")
+    background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert background == "rgb(255, 255, 255)"
+    assert all(contrast(text["color"], background) >= LEAST_CONTRAST for text in page.evaluate(TEXTS))
+    assert page.pdf(prefer_css_page_size=True).startswith(b"%PDF")
+    page.close()
+
+
+def test_names_from_outside_do_not_run(browser: Any, path: Path) -> None:
+    page, seen = opened(browser, path, size=LAPTOP)
+    assert page.title() != "ran"
+    assert page.locator("img").count() == 0
+    assert seen == []
+    page.close()

@@ -1,0 +1,169 @@
+"""The page of a training run: finished, failed, going on, and folders that are no run."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from skipline.report import ReportError, run_report
+
+SPACE = "\N{NO-BREAK SPACE}"
+FAILURE = {"format": "skipline.failure", "version": 1, "reason": "diverged", "step": 9, "site": "stage1.block1.sum"}
+
+
+def headings(root: Any) -> list[str]:
+    return [heading.text for heading in root.find("h2")]
+
+
+def test_a_finished_run(run_folder: Callable[..., Path], read: Callable[[str], Any]) -> None:
+    root = read(run_report(run_folder({"DONE": ""})))
+    assert root.find("h1")[0].text == f"digits_resnet20 on digits: 20.00{SPACE}% test error after 3 epochs"
+    assert headings(root) == ["How it went", "Results", "How this was made"]
+    assert "finished" in root.find("ul", "facts")[0].words
+    titles = [svg.find("title")[0].text for svg in root.find("svg", "chart")]
+    assert titles == ["Error", "Loss", "Learning rate", "Speed"]
+    assert [label.text for label in root.find("svg", "chart")[0].find("text", "end-label")] == ["test", "training"]
+    cells = {row.children[0].text: row.children[1].text for row in root.find("tr") if len(row.children) == 2}
+    assert (cells["optimiser.learning_rate"], cells["network"], cells["torch"]) == ("0.1", "digits_resnet20", "2.13.0")
+
+
+def test_a_run_that_goes_on(run_folder: Callable[..., Path], read: Callable[[str], Any]) -> None:
+    folder = run_folder({})
+    root = read(run_report(folder))
+    assert headings(root)[0] == "This run has not finished"
+    assert root.find("h1")[0].text.endswith("after 3 epochs, not finished")
+    assert f"skipline resume {folder}" in root.find("section")[0].words
+
+
+def test_a_run_before_its_first_evaluation(run_folder: Callable[..., Path], read: Callable[[str], Any]) -> None:
+    root = read(run_report(run_folder({"metrics.jsonl": None})))
+    assert root.find("h1")[0].text == "digits_resnet20 on digits: no evaluation, not finished"
+    assert "The run has written no evaluation." in root.find("section")[1].words
+    assert root.find("svg") == []
+
+
+def test_a_run_that_failed(run_folder: Callable[..., Path], read: Callable[[str], Any]) -> None:
+    root = read(run_report(run_folder({"FAILED.json": json.dumps(FAILURE)})))
+    assert headings(root)[0] == "This run failed"
+    said = root.find("section")[0].words
+    assert "in step 9 the loss was no longer finite" in said
+    assert "at stage1.block1.sum" in said
+    assert root.find("h1")[0].text.endswith("after 3 epochs, then it failed")
+
+
+def test_a_run_that_failed_and_was_finished_later(run_folder: Callable[..., Path], read: Callable[[str], Any]) -> None:
+    root = read(run_report(run_folder({"FAILED.json": json.dumps(FAILURE), "DONE": ""})))
+    assert "This run failed" not in headings(root)
+
+
+def test_the_last_line_may_be_cut_short(
+    run_folder: Callable[..., Path], metrics: Callable[..., str], read: Callable[[str], Any]
+) -> None:
+    text = metrics(1) + "\n" + metrics(2) + "\n" + metrics(3)[:40]
+    root = read(run_report(run_folder({"metrics.jsonl": text})))
+    assert "after 2 epochs" in root.find("h1")[0].text
+    assert "The last line of metrics.jsonl is not whole" in root.find("section")[1].words
+
+
+def test_what_is_not_finite_is_told(
+    run_folder: Callable[..., Path], metrics: Callable[..., str], read: Callable[[str], Any]
+) -> None:
+    lost = metrics(2, train_loss="NaN", test_loss="Infinity", test_error="NaN")
+    root = read(run_report(run_folder({"metrics.jsonl": f"{metrics(1)}\n{lost}\n{metrics(3)}\n"})))
+    assert "In 1 evaluation a loss or an error was not a finite number" in root.find("section")[1].words
+    loss = root.find("div", "panel")[1]
+    assert [cell.text for cell in loss.find("tr")[2].find("td")] == ["not a number", "∞"]
+    (path, _) = loss.find("path", "line")
+    assert path.attributes["d"].count("M") == 2
+
+
+def test_several_evaluations_an_epoch_stand_by_step(
+    run_folder: Callable[..., Path], metrics: Callable[..., str], read: Callable[[str], Any]
+) -> None:
+    text = "".join(metrics(1, step=step) + "\n" for step in (4, 8, 12))
+    root = read(run_report(run_folder({"metrics.jsonl": text})))
+    assert [cell.text for cell in root.find("table", "data")[0].find("th")] == [
+        "step",
+        "training",
+        "test",
+        "4",
+        "8",
+        "12",
+    ]
+
+
+def test_a_loss_over_many_powers_of_ten_stands_on_a_log_scale(
+    run_folder: Callable[..., Path], metrics: Callable[..., str], read: Callable[[str], Any]
+) -> None:
+    text = f"{metrics(1, train_loss=1e6)}\n{metrics(2, train_loss=0.5)}\n"
+    loss = read(run_report(run_folder({"metrics.jsonl": text}))).find("svg", "chart")[1]
+    assert loss.find("text", "axis-title")[0].text == "mean loss of an image (nats), log scale"
+
+
+def test_names_from_outside_stay_names(run_folder: Callable[..., Path], read: Callable[[str], Any]) -> None:
+    attack = "<img src=x onerror=alert(1)>"
+    recipe = {"format": "skipline.recipe", "version": 1, "source": attack, "network": {"name": attack}, attack: attack}
+    failure = FAILURE | {"site": attack, "reason": attack}
+    folder = run_folder({"resolved.json": json.dumps(recipe), "FAILED.json": json.dumps(failure)})
+    root = read(run_report(folder.rename(folder.with_name("<b>&"))))
+    assert root.find("img") == []
+    assert root.find("h1")[0].text.startswith(f"{attack} on {attack}: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("resolved.json", None, "has no resolved.json, so it is no run folder; `skipline train` makes run folders"),
+        ("environment.json", None, "/environment.json: cannot be read: No such file or directory"),
+        ("resolved.json", "{", "/resolved.json: not JSON (Expecting property name"),
+        ("resolved.json", "[1]", "/resolved.json: found a JSON array; expected a JSON object"),
+        ("resolved.json", "null", "/resolved.json: found a JSON null; expected a JSON object"),
+        ("resolved.json", "{}", "/resolved.json: format is None; this reads 'skipline.recipe' version 1"),
+        (
+            "environment.json",
+            '{"format": "skipline.environment", "version": 9}',
+            "/environment.json: skipline.environment version is 9; this reads version 1. A file from a newer skipline",
+        ),
+        (
+            "FAILED.json",
+            json.dumps(FAILURE | {"step": "9"}),
+            "/FAILED.json: step is '9': input should be a valid integer",
+        ),
+        ("metrics.jsonl", '{"step": 1}\n', "/metrics.jsonl, line 1: epoch is missing"),
+        ("metrics.jsonl", "{\n{}", "/metrics.jsonl, line 1: not JSON"),
+    ],
+)
+def test_a_broken_run_folder_is_refused(
+    run_folder: Callable[..., Path], name: str, text: str | None, message: str
+) -> None:
+    folder = run_folder({name: text})
+    with pytest.raises(ReportError) as refusal:
+        run_report(folder)
+    assert str(folder) in str(refusal.value)
+    assert message in str(refusal.value)
+
+
+def test_steps_that_run_backwards_are_refused(run_folder: Callable[..., Path], metrics: Callable[..., str]) -> None:
+    folder = run_folder({"metrics.jsonl": f"{metrics(2)}\n{metrics(1)}\n"})
+    with pytest.raises(
+        ReportError, match=r"metrics\.jsonl: step 12 comes after step 24; expected each line to be later"
+    ):
+        run_report(folder)
+
+
+def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    expected = re.escape(f"{tmp_path / 'runs'}: there is no such folder; expected a run folder")
+    with pytest.raises(ReportError, match=expected):
+        run_report(tmp_path / "runs")
+
+
+def test_a_file_that_is_not_text_is_refused(run_folder: Callable[..., Path]) -> None:
+    folder = run_folder({})
+    (folder / "resolved.json").write_bytes(b'{"a": "\xff"}')
+    with pytest.raises(ReportError, match=r"resolved\.json: byte 7 is not UTF-8; expected a JSON object"):
+        run_report(folder)

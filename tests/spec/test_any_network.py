@@ -1,0 +1,189 @@
+"""Laws of every description that there can be: what is valid can be written, read, unfolded and costed."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from skipline.cost import cost
+from skipline.spec import (
+    Activation,
+    Block,
+    Branch,
+    Head,
+    Merge,
+    Network,
+    Norm,
+    NoShortcut,
+    PadShortcut,
+    ProjectionShortcut,
+    SpecError,
+    Stage,
+    Stem,
+    dumps,
+    loads,
+    to_json,
+    unfold,
+)
+from skipline.spec.block import GATES, ORDERS
+from skipline.spec.layers import ACTIVATION_KINDS, Conv
+
+BOUNDED = settings(max_examples=60)
+CHANNELS = st.sampled_from((4, 8, 12, 16))
+RATES = st.sampled_from((0.0, 0.5))
+SHORTCUTS = st.one_of(
+    st.just(NoShortcut()),
+    st.builds(PadShortcut, pad=st.sampled_from(("end", "both")), subsample=st.sampled_from(("stride", "average"))),
+    st.builds(
+        ProjectionShortcut,
+        when=st.sampled_from(("change", "always")),
+        subsample=st.sampled_from(("stride", "average")),
+    ),
+)
+MERGES = st.builds(
+    Merge,
+    branch_scale=st.sampled_from((1.0, 0.5)),
+    shortcut_scale=st.sampled_from((1.0, 0.5)),
+    shortcut_dropout=RATES,
+    gate=st.sampled_from(GATES),
+)
+BRANCHES = st.one_of(
+    st.builds(Branch, kind=st.just("basic"), groups=st.sampled_from((1, 2, 4)), dropout=RATES),
+    st.builds(
+        Branch,
+        kind=st.just("bottleneck"),
+        groups=st.sampled_from((1, 2, 4)),
+        stride_at=st.sampled_from(("first", "middle")),
+        dropout=RATES,
+    ),
+)
+NORMS = st.one_of(
+    st.builds(Norm, kind=st.sampled_from(("batch", "layer", "none")), epsilon=st.floats(0, 1)),
+    st.builds(Norm, kind=st.just("group"), groups=st.sampled_from((1, 2, 4))),
+)
+ACTIVATIONS = st.one_of(
+    st.builds(Activation, st.sampled_from(ACTIVATION_KINDS)),
+    st.builds(Activation, st.just("leaky_relu"), slope=st.floats(0, 1)),
+)
+
+
+@st.composite
+def networks(draw: st.DrawFn) -> Network:
+    stem = draw(
+        st.builds(
+            Stem,
+            st.lists(CHANNELS, min_size=1, max_size=3).map(tuple),
+            kernel=st.sampled_from((1, 3, 7)),
+            stride=st.sampled_from((1, 2)),
+            pool=st.sampled_from(("none", "max")),
+        )
+    )
+    stages = []
+    incoming = stem.channels[-1]
+    for _ in range(draw(st.integers(1, 3))):
+        shortcut = draw(SHORTCUTS)
+        merge = Merge() if isinstance(shortcut, NoShortcut) else draw(MERGES)
+        channels = draw(CHANNELS)
+        if isinstance(shortcut, PadShortcut):
+            channels = max(channels, incoming)
+        block = Block(draw(BRANCHES), shortcut, merge, draw(st.sampled_from(ORDERS)))
+        sizes = {name: draw(st.integers(1, 3)) for name in ("num_blocks", "stride", "dilation", "first_dilation")}
+        stages.append(Stage(channels=channels, inner_channels=draw(CHANNELS), block=block, **sizes))
+        incoming = channels
+    head = Head(draw(st.integers(1, 12)), dropout=draw(RATES))
+    return Network("any", draw(st.integers(1, 4)), stem, tuple(stages), head, draw(NORMS), draw(ACTIVATIONS))
+
+
+@given(networks())
+@BOUNDED
+def test_written_and_read_is_equal(network: Network) -> None:
+    assert loads(dumps(network)) == network
+
+
+@given(networks())
+@BOUNDED
+def test_the_plan_names_each_step_and_site_once(network: Network) -> None:
+    plan = unfold(network)
+    names = [step.name for step in plan.steps()]
+    assert len(set(names)) == len(names)
+    assert len(set(plan.sites)) == len(plan.sites)
+    assert not set(names) & set(plan.sites)
+    assert len(plan.blocks) == network.num_blocks
+
+
+@given(networks())
+@BOUNDED
+def test_convolutions_take_what_the_one_before_gives(network: Network) -> None:
+    plan = unfold(network)
+    incoming = network.in_channels
+    longest_path = 0
+    for chain in (plan.stem, *(block.branch for block in plan.blocks)):
+        for conv in (step.layer for step in chain if isinstance(step.layer, Conv)):
+            assert conv.in_channels == incoming
+            incoming = conv.out_channels
+            longest_path += 1
+    for block in plan.blocks:
+        for conv in (step.layer for step in block.shortcut if isinstance(step.layer, Conv)):
+            assert (conv.in_channels, conv.out_channels) == (block.in_channels, block.out_channels)
+    assert longest_path + 1 == network.depth
+
+
+@given(networks(), st.integers(1, 3))
+@BOUNDED
+def test_multiply_adds_grow_with_the_pixels_and_nothing_else_does(network: Network, size: int) -> None:
+    """At images that every stride divides, twice the side is four times the multiply-adds of the convolutions."""
+    small = cost(network, image_size=size * network.stride)
+    large = cost(network, image_size=2 * size * network.stride)
+    classifier = network.stages[-1].channels * network.head.num_classes
+    assert large.macs - classifier == 4 * (small.macs - classifier)
+    assert large.parameters == small.parameters
+    assert large.activation_elements > small.activation_elements > 0
+    assert small.steps[-1].shape == (network.head.num_classes,)
+
+
+@given(networks(), st.integers(1, 9))
+@BOUNDED
+def test_any_image_can_be_costed(network: Network, size: int) -> None:
+    result = cost(network, image_size=size)
+    assert result.macs > 0
+    assert result.training_macs < 3 * result.macs
+
+
+SCALARS = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8), st.just(10**400))
+JSON = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+)
+
+
+def places(value: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
+    """The path of every entry in a JSON value."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [place for name, inner in items for place in ((*path, name), *places(inner, (*path, name)))]
+
+
+@given(networks(), st.data())
+@BOUNDED
+def test_a_description_with_anything_anywhere_is_read_or_refused(network: Network, data: st.DataObject) -> None:
+    """Never another exception; and what is read is written back as it was read."""
+    document = json.loads(json.dumps(to_json(network)))
+    *parents, last = data.draw(st.sampled_from(places(document)))
+    inner: Any = document
+    for parent in parents:
+        inner = inner[parent]
+    inner[last] = data.draw(JSON)
+    result = read_or_refused(json.dumps(document))
+    if isinstance(result, Network):
+        assert loads(dumps(result)) == result
+    else:
+        assert 0 < len(result) < 400
+
+
+def read_or_refused(text: str) -> Network | str:
+    """The network that `text` describes, or the message with which it was refused."""
+    try:
+        return loads(text)
+    except SpecError as error:
+        return str(error)

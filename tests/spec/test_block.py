@@ -1,0 +1,102 @@
+"""Branch, shortcut, merge and block."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import FrozenInstanceError
+
+import pytest
+
+from skipline.spec import Block, Branch, Merge, NoShortcut, PadShortcut, ProjectionShortcut, SpecError
+
+MESSAGES: list[tuple[Callable[[], object], str]] = [
+    (
+        lambda: Branch(stride_at="middle"),
+        "Branch.stride_at is 'middle' with kind 'basic', which has no middle convolution. "
+        "Use stride_at='first', or kind='bottleneck'.",
+    ),
+    (
+        lambda: Branch(stride_at="last"),  # type: ignore[arg-type]
+        "Branch.stride_at is 'last'; it must be one of 'first', 'middle'.",
+    ),
+    (lambda: Branch(groups=0), "Branch.groups is 0; it must be at least 1. The nearest valid value is 1."),
+    (
+        lambda: Branch(dropout=1.0),
+        "Branch.dropout is 1.0; it must lie in [0, 0.99]. The nearest valid value is 0.99.",
+    ),
+    (
+        lambda: PadShortcut(pad="start"),  # type: ignore[arg-type]
+        "PadShortcut.pad is 'start'; it must be one of 'end', 'both'.",
+    ),
+    (
+        lambda: PadShortcut(subsample="avg"),  # type: ignore[arg-type]
+        "PadShortcut.subsample is 'avg'; it must be one of 'stride', 'average'. Did you mean 'average'?",
+    ),
+    (
+        lambda: ProjectionShortcut(when="alway"),  # type: ignore[arg-type]
+        "ProjectionShortcut.when is 'alway'; it must be one of 'change', 'always'. Did you mean 'always'?",
+    ),
+    (
+        lambda: ProjectionShortcut(subsample="max"),  # type: ignore[arg-type]
+        "ProjectionShortcut.subsample is 'max'; it must be one of 'stride', 'average'.",
+    ),
+    (
+        lambda: Merge(branch_scale=float("nan")),
+        "Merge.branch_scale is nan; it must be a finite number in [-1e+06, 1e+06].",
+    ),
+    (
+        lambda: Merge(shortcut_scale=-2e6),
+        "Merge.shortcut_scale is -2000000.0; it must lie in [-1e+06, 1e+06]. The nearest valid value is -1e+06.",
+    ),
+    (
+        lambda: Merge(shortcut_dropout=-0.5),
+        "Merge.shortcut_dropout is -0.5; it must lie in [0, 0.99]. The nearest valid value is 0.",
+    ),
+    (
+        lambda: Merge(gate="exclusiv"),  # type: ignore[arg-type]
+        "Merge.gate is 'exclusiv'; it must be one of 'none', 'shortcut', 'exclusive'. Did you mean 'exclusive'?",
+    ),
+    (
+        lambda: Block(order="pst"),  # type: ignore[arg-type]
+        "Block.order is 'pst'; it must be one of 'post', 'pre', 'norm_after_add', 'act_before_add', 'act_only_pre'. "
+        "Did you mean 'post'?",
+    ),
+    (
+        lambda: Block(branch="basic"),  # type: ignore[arg-type]
+        "Block.branch is 'basic'; it must be of type Branch.",
+    ),
+    (
+        lambda: Block(shortcut=PadShortcut),  # type: ignore[arg-type]
+        "Block.shortcut is <class 'skipline.spec.block.PadShortcut'>; "
+        "it must be of type NoShortcut or PadShortcut or ProjectionShortcut.",
+    ),
+    (
+        lambda: Block(merge=0.5),  # type: ignore[arg-type]
+        "Block.merge is 0.5; it must be of type Merge.",
+    ),
+    (
+        lambda: Block(shortcut=NoShortcut(), merge=Merge(branch_scale=0.5)),
+        "Block.merge is Merge(branch_scale=0.5, shortcut_scale=1.0, shortcut_dropout=0.0, gate='none') in a block "
+        "without a shortcut, where nothing meets. Leave it at Merge(), or give the block a shortcut.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("make", "message"), MESSAGES)
+def test_an_invalid_block_says_what_and_why(make: Callable[[], object], message: str) -> None:
+    with pytest.raises(SpecError, match=f"^{re.escape(message)}$"):
+        make()
+
+
+def test_a_block_is_frozen_and_equal_to_its_like() -> None:
+    assert Block() == Block(Branch(), PadShortcut(), Merge(), "post")
+    assert hash(Block()) == hash(Block())
+    with pytest.raises(FrozenInstanceError):
+        Block().order = "pre"  # type: ignore[misc]
+
+
+def test_only_a_shortcut_makes_a_block_residual() -> None:
+    assert Block().is_residual
+    assert Block(shortcut=ProjectionShortcut()).is_residual
+    assert not Block(shortcut=NoShortcut()).is_residual

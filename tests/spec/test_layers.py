@@ -1,0 +1,71 @@
+"""The primitive layers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import FrozenInstanceError
+
+import pytest
+
+from skipline.spec import Activation, Norm, SpecError
+from skipline.spec.layers import Conv, Normalise
+
+MESSAGES: list[tuple[Callable[[], object], str]] = [
+    (
+        lambda: Norm(kind="bacth"),  # type: ignore[arg-type]
+        "Norm.kind is 'bacth'; it must be one of 'batch', 'group', 'layer', 'none'. Did you mean 'batch'?",
+    ),
+    (lambda: Norm(kind="group", groups=0), "Norm.groups is 0; it must be at least 1. The nearest valid value is 1."),
+    (
+        lambda: Norm(groups=4),
+        "Norm.groups is 4 with kind 'batch'; only kind 'group' has groups. "
+        "Leave groups at 1, or write Norm(kind='group', groups=4).",
+    ),
+    (
+        lambda: Norm(epsilon=-1.0),
+        "Norm.epsilon is -1.0; it must lie in [0, 1]. The nearest valid value is 0.",
+    ),
+    (
+        lambda: Activation(kind="rellu"),  # type: ignore[arg-type]
+        "Activation.kind is 'rellu'; it must be one of 'relu', 'leaky_relu', 'elu', 'gelu', 'silu', 'tanh', 'identity'."
+        " Did you mean 'relu'?",
+    ),
+    (
+        lambda: Activation(slope=0.1),
+        "Activation.slope is 0.1 with kind 'relu'; only 'leaky_relu' has a slope. "
+        "Leave it at 0, or write Activation(kind='leaky_relu', slope=0.1).",
+    ),
+    (
+        lambda: Activation("leaky_relu", slope=float("inf")),
+        "Activation.slope is inf; it must be a finite number in [0, 1].",
+    ),
+    (
+        lambda: Conv(3, 16, 3, groups=2),
+        "Conv: groups=2 does not divide in_channels=3; the nearest value of groups that does is 1.",
+    ),
+    (
+        lambda: Conv(4, 6, 3, groups=4),
+        "Conv: groups=4 does not divide out_channels=6; the nearest value of groups that does is 3.",
+    ),
+    (
+        lambda: Normalise(Norm("group", groups=5), 16),
+        "Norm: groups=5 does not divide channels=16; the nearest value of groups that does is 4.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("make", "message"), MESSAGES)
+def test_an_invalid_layer_says_what_and_why(make: Callable[[], object], message: str) -> None:
+    with pytest.raises(SpecError, match=f"^{re.escape(message)}$"):
+        make()
+
+
+@pytest.mark.parametrize(("kernel", "dilation", "padding"), [(1, 1, 0), (3, 1, 1), (7, 1, 3), (3, 4, 4), (1, 4, 0)])
+def test_padding_keeps_the_image(kernel: int, dilation: int, padding: int) -> None:
+    assert Conv(1, 1, kernel, dilation=dilation).padding == padding
+
+
+def test_a_layer_is_frozen() -> None:
+    with pytest.raises(FrozenInstanceError):
+        Norm().kind = "none"  # type: ignore[misc]

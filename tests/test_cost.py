@@ -1,0 +1,240 @@
+"""What networks cost, against counts that were made by other programs and against PyTorch's own autograd."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import FrozenInstanceError, replace
+from functools import partial
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from skipline.cost import Cost, StepCost, cost
+from skipline.nn import assemble, seed_dropout
+from skipline.spec import Activation, Block, Branch, Head, Merge, Network, Norm, SpecError, Stage, Stem
+from skipline.spec.block import GATES, ORDERS
+from skipline.spec.layers import ACTIVATION_KINDS, NORM_KINDS
+from skipline.zoo import describe
+
+# name, millions of multiply-adds at 32×32 to the digits known
+CIFAR_MACS = [
+    ("cifar_resnet20", "40.551"),
+    ("cifar_resnet32", "68.863"),
+    ("cifar_resnet44", "97.174"),
+    ("cifar_resnet56", "125.486"),
+    ("cifar_resnet110", "252.888"),
+    ("cifar_resnet1202", "2829.239"),
+    ("cifar_preresnet164", "244.5"),
+    ("cifar_preresnet1001", "1487.8"),
+]
+# name, thousands of millions of multiply-adds at 224×224
+IMAGENET_MACS = [
+    ("resnet18", "1.814"),
+    ("resnet34", "3.664"),
+    ("resnet50", "4.089"),
+    ("resnet101", "7.801"),
+    ("resnet152", "11.514"),
+    ("resnet200", "15.007"),
+    ("resnet50_v1", "3.858"),
+    ("resnet101_v1", "7.570"),
+    ("resnet152_v1", "11.282"),
+    ("resnext50_32x4d", "4.230"),
+    ("resnext101_32x8d", "16.414"),
+    ("resnext101_64x4d", "15.460"),
+    ("wide_resnet50_2", "11.398"),
+    ("wide_resnet101_2", "22.753"),
+]
+# name, image, GFLOP forward and in training, MB of activations in bf16 and in fp32
+TRAINING = [
+    ("resnet18", 224, "3.628", "10.65", "10.3", "20.6"),
+    ("resnet50", 224, "8.178", "24.30", "42.1", "84.3"),
+    ("cifar_resnet20", 32, "0.0811", "0.242", "0.8", "1.5"),
+    ("cifar_resnet56", 32, "0.251", "0.752", "2.1", "4.3"),
+    ("cifar_resnet110", 32, "0.506", "1.516", "4.2", "8.4"),
+    ("cifar_resnet1202", 32, "5.66", "16.97", "45.9", "91.9"),
+]
+
+
+def to_digits_of(known: str, number: float) -> str:
+    """`number` with as many decimals as `known` has."""
+    return f"{number:.{len(known.partition('.')[2])}f}"
+
+
+@pytest.mark.parametrize(("name", "known"), CIFAR_MACS)
+def test_multiply_adds_on_small_images(name: str, known: str) -> None:
+    assert to_digits_of(known, cost(describe(name), image_size=32).macs / 1e6) == known
+
+
+@pytest.mark.parametrize(("name", "known"), IMAGENET_MACS)
+def test_multiply_adds_on_photographs(name: str, known: str) -> None:
+    assert to_digits_of(known, cost(describe(name), image_size=224).macs / 1e9) == known
+
+
+@pytest.mark.parametrize(("name", "image_size", "forward", "training", "bf16", "fp32"), TRAINING)
+def test_training(name: str, image_size: int, forward: str, training: str, bf16: str, fp32: str) -> None:
+    network = describe(name)
+    result = cost(network, image_size=image_size)
+    maps = result.activation_elements - network.stages[-1].channels  # the source leaves out the classifier's input
+    assert to_digits_of(forward, 2 * result.macs / 1e9) == forward
+    assert to_digits_of(training, 2 * result.training_macs / 1e9) == training
+    assert to_digits_of(bf16, 2 * maps / 1e6) == bf16
+    assert to_digits_of(fp32, 4 * maps / 1e6) == fp32
+
+
+def test_the_steps_of_a_small_network_counted_by_hand() -> None:
+    block = Block(Branch("basic"))
+    network = Network("n", 1, Stem((2,)), (Stage(1, 4, 3, stride=2, block=block),), Head(5))
+    result = cost(network, image_size=5)
+    assert result.steps == (
+        StepCost("stem.conv1", (2, 5, 5), 18, 450),
+        StepCost("stem.norm1", (2, 5, 5), 4, 0),
+        StepCost("stem.act1", (2, 5, 5), 0, 0),
+        StepCost("stage1.block1.branch.conv1", (3, 3, 3), 54, 486),
+        StepCost("stage1.block1.branch.norm1", (3, 3, 3), 6, 0),
+        StepCost("stage1.block1.branch.act1", (3, 3, 3), 0, 0),
+        StepCost("stage1.block1.branch.conv2", (4, 3, 3), 108, 972),
+        StepCost("stage1.block1.branch.norm2", (4, 3, 3), 8, 0),
+        StepCost("stage1.block1.shortcut.subsample", (2, 3, 3), 0, 0),
+        StepCost("stage1.block1.shortcut.pad", (4, 3, 3), 0, 0),
+        StepCost("stage1.block1.out.act", (4, 3, 3), 0, 0),
+        StepCost("head.pool", (4,), 0, 0),
+        StepCost("head.linear", (5,), 25, 20),
+    )
+    assert (result.parameters, result.macs, result.training_macs) == (223, 1928, 3 * 1928 - 450)
+    # image, conv, stem's ReLU, conv, ReLU, conv, out's ReLU, pool
+    assert result.activation_elements == 25 + 50 + 50 + 27 + 27 + 36 + 36 + 4
+    assert result.index_elements == 0
+
+
+@pytest.mark.parametrize(
+    ("image_size", "message"),
+    [
+        (0, "cost.image_size is 0; it must be at least 1. The nearest valid value is 1."),
+        (-8, "cost.image_size is -8; it must be at least 1. The nearest valid value is 1."),
+        (32.0, "cost.image_size is 32.0; it must be a whole number of at least 1."),
+        (2**30, "cost.image_size is 1073741824; it must be at most 1048576. The nearest valid value is 1048576."),
+    ],
+)
+def test_an_image_without_pixels_is_refused(image_size: int, message: str) -> None:
+    with pytest.raises(SpecError, match=f"^{re.escape(message)}$"):
+        cost(describe("cifar_resnet20"), image_size=image_size)
+
+
+def test_a_cost_is_frozen() -> None:
+    result = cost(describe("cifar_resnet20"), image_size=32)
+    assert isinstance(result, Cost)
+    with pytest.raises(FrozenInstanceError):
+        result.macs = 0  # type: ignore[misc]
+
+
+# ---- against PyTorch
+
+
+def built(network: Network) -> nn.Module:
+    net = assemble(network)
+    for parameter in net.parameters():
+        nn.init.constant_(parameter, 0.01)
+    seed_dropout(net, 0)
+    return net.train()
+
+
+def kept_by_autograd(network: Network, image_size: int) -> tuple[int, int]:
+    """Elements of the distinct feature maps that a training step keeps, and of a max-pool's positions."""
+    net = built(network)
+    own = {tensor.data_ptr() for tensor in (*net.parameters(), *net.buffers())}
+    tensors: list[Tensor] = []  # held, so that no memory is used twice
+
+    def keep(tensor: Tensor) -> Tensor:
+        tensors.append(tensor)
+        return tensor
+
+    images = torch.ones(1, network.in_channels, image_size, image_size)
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        net(images).sum()
+    maps = {t.data_ptr(): t for t in tensors if t.data_ptr() not in own and t.ndim in (2, 4) and t.numel() > 1}
+    maps = {pointer: t for pointer, t in maps.items() if not is_statistic(t)}
+    floats = sum(t.numel() for t in maps.values() if t.is_floating_point())
+    return floats, sum(t.numel() for t in maps.values() if t.dtype == torch.int64)
+
+
+def is_statistic(tensor: Tensor) -> bool:
+    """Whether a saved tensor is a group norm's mean or deviation, (N, groups), and no feature map."""
+    return tensor.ndim == 2 and tensor.shape[1] in (1, GROUPS)
+
+
+GROUPS = 2
+WIDTH = 8
+
+
+def small(*, norm: Norm, activation: Activation, block: Block, pool: bool = False, dropout: float = 0.0) -> Network:
+    stages = (Stage(2, WIDTH, 4, block=block), Stage(2, 2 * WIDTH, 6, stride=2, block=block))
+    stem = Stem((4, WIDTH), kernel=3, stride=1, pool="max" if pool else "none")
+    return Network("small", 3, stem, stages, Head(5, dropout=dropout), norm, activation)
+
+
+RELU = Activation()
+BATCH = Norm()
+CASES = {
+    **{
+        f"activation {kind}": small(norm=BATCH, activation=Activation(kind), block=Block()) for kind in ACTIVATION_KINDS
+    },
+    **{
+        f"norm {kind}": small(norm=Norm(kind, groups=GROUPS if kind == "group" else 1), activation=RELU, block=Block())
+        for kind in NORM_KINDS
+    },
+    **{f"order {order}": small(norm=BATCH, activation=RELU, block=Block(order=order)) for order in ORDERS},
+    "pre with an activation that keeps its input": small(
+        norm=BATCH, activation=Activation("gelu"), block=Block(order="pre")
+    ),
+    **{f"gate {gate}": small(norm=BATCH, activation=RELU, block=Block(merge=Merge(gate=gate))) for gate in GATES},
+    "max-pool": small(norm=BATCH, activation=RELU, block=Block(), pool=True),
+    "dropout in the branch": small(norm=BATCH, activation=RELU, block=Block(Branch(dropout=0.5))),
+    "dropout on the shortcut": small(norm=BATCH, activation=RELU, block=Block(merge=Merge(shortcut_dropout=0.5))),
+    "dropout in the head": small(norm=BATCH, activation=RELU, block=Block(), dropout=0.5),
+    "constant scaling": small(norm=BATCH, activation=RELU, block=Block(merge=Merge(branch_scale=0.5))),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_activations_are_those_that_autograd_keeps(case: str) -> None:
+    result = cost(CASES[case], image_size=8)
+    assert (result.activation_elements, result.index_elements) == kept_by_autograd(CASES[case], 8)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "cifar_resnet8_a_end",
+        "cifar_resnet8_a_average",
+        "cifar_resnet8_b",
+        "cifar_resnet8_c",
+        "cifar_plain8",
+        "cifar_preresnet11",
+        "cifar_preresnet_basic8",
+        "cifar_wrn10_2",
+        "resnet18",
+        "resnet18d",
+        "preresnet18",
+    ],
+)
+def test_activations_of_named_networks_are_those_that_autograd_keeps(name: str) -> None:
+    network = describe(name)
+    result = cost(network, image_size=64)
+    assert (result.activation_elements, result.index_elements) == kept_by_autograd(network, 64)
+
+
+def test_the_shape_of_every_step_is_that_of_its_module() -> None:
+    gated = CASES["gate exclusive"]
+    for network in (gated, describe("cifar_resnet8_a_average"), replace(describe("resnet18d"), in_channels=1)):
+        net = built(network).eval()
+        passed: dict[str, Tensor] = {}
+        for name, module in net.named_modules():
+            module.register_forward_hook(partial(keep_output, passed, name))
+        net(torch.ones(1, network.in_channels, 9, 9))
+        for step in cost(network, image_size=9).steps:
+            assert step.shape == tuple(passed[step.name].shape[1:])
+
+
+def keep_output(passed: dict[str, Tensor], name: str, _module: nn.Module, _inputs: object, output: Tensor) -> None:
+    passed[name] = output

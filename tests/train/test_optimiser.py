@@ -1,0 +1,178 @@
+"""Optimisers: what they compute, which parameters decay, and their state."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from skipline.init import build
+from skipline.spec import Network
+from skipline.train import AdamW, RecipeError, Sgd
+from skipline.train.optimiser import (
+    OptimiserSettings,
+    make_optimiser,
+    optimiser_tensors,
+    parameter_groups,
+    restore_optimiser,
+    set_learning_rate,
+)
+
+GRADIENTS = ([0.3, -1.0], [0.1, 0.4], [-0.2, 0.0])
+START = [1.0, -2.0]
+
+
+def run(settings: OptimiserSettings, gradients: tuple[list[float], ...] = GRADIENTS) -> Tensor:
+    """One weight of shape (1, 2) after steps with these gradients."""
+    layer = nn.Linear(2, 1, bias=False)
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor([START]))
+    optimiser = make_optimiser(layer, settings, halted=torch.zeros(()))
+    for gradient in gradients:
+        layer.weight.grad = torch.tensor([gradient])
+        optimiser.step()
+    return layer.weight.detach()[0].double()
+
+
+@pytest.mark.parametrize("nesterov", [True, False])
+def test_sgd_is_its_equation(nesterov: bool) -> None:
+    rate, momentum, decay = 0.1, 0.9, 0.01
+    w, v = torch.tensor(START, dtype=torch.float64), torch.zeros(2, dtype=torch.float64)
+    for gradient in GRADIENTS:
+        g = torch.tensor(gradient, dtype=torch.float64) + decay * w
+        v = momentum * v + g
+        w = w - rate * (g + momentum * v if nesterov else v)
+    found = run(Sgd(learning_rate=rate, momentum=momentum, nesterov=nesterov, weight_decay=decay))
+    torch.testing.assert_close(found, w, rtol=1e-6, atol=1e-6)
+
+
+def test_adamw_is_its_equation() -> None:
+    rate, beta1, beta2, decay = 0.01, 0.8, 0.99, 0.1
+    w = torch.tensor(START, dtype=torch.float64)
+    m = v = torch.zeros(2, dtype=torch.float64)
+    for t, gradient in enumerate(GRADIENTS, start=1):
+        g = torch.tensor(gradient, dtype=torch.float64)
+        m, v = beta1 * m + (1 - beta1) * g, beta2 * v + (1 - beta2) * g**2
+        w = (1 - rate * decay) * w - rate * (m / (1 - beta1**t)) / ((v / (1 - beta2**t)).sqrt() + 1e-8)
+    found = run(AdamW(learning_rate=rate, beta1=beta1, beta2=beta2, weight_decay=decay))
+    torch.testing.assert_close(found, w, rtol=1e-6, atol=1e-6)
+
+
+def test_weights_decay_and_norms_and_biases_do_not(network: Network) -> None:
+    net = build(network)
+    decayed, kept = parameter_groups(net, weight_decay=0.1, decay_on="weights")
+    names = {id(parameter): name for name, parameter in net.named_parameters()}
+    assert (decayed["weight_decay"], kept["weight_decay"]) == (0.1, 0.0)
+    assert isinstance(decayed["params"], list)
+    assert isinstance(kept["params"], list)
+    decayed_names = {names[id(parameter)] for parameter in decayed["params"]}
+    kept_names = {names[id(parameter)] for parameter in kept["params"]}
+    assert {name.rsplit(".", 2)[-2].rstrip("0123456789") for name in decayed_names} == {"conv", "linear"}
+    assert all(name.endswith("weight") for name in decayed_names)
+    assert "head.linear.bias" in kept_names
+    assert {name.rsplit(".", 2)[-2].rstrip("0123456789") for name in kept_names} == {"norm", "linear"}
+    assert decayed_names | kept_names == set(names.values())
+
+
+def test_or_everything_decays(network: Network) -> None:
+    net = build(network)
+    (group,) = parameter_groups(net, weight_decay=0.1, decay_on="all")
+    assert group["params"] == list(net.parameters())
+
+
+def test_decay_moves_weights_alone(network: Network) -> None:
+    """Without a gradient SGD makes w ← (1 − η λ) w of what decays, and leaves the rest."""
+    net = build(network)
+    before = {name: parameter.detach().clone() for name, parameter in net.named_parameters()}
+    optimiser = make_optimiser(
+        net, Sgd(learning_rate=0.5, momentum=0.0, nesterov=False, weight_decay=0.2), halted=torch.zeros(())
+    )
+    for parameter in net.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    optimiser.step()
+    for name, parameter in net.named_parameters():
+        torch.testing.assert_close(parameter.detach(), before[name] * (0.9 if parameter.ndim >= 2 else 1.0))
+
+
+@pytest.mark.parametrize("settings", [Sgd(), AdamW()])
+def test_a_halted_step_changes_nothing(settings: OptimiserSettings) -> None:
+    layer = nn.Linear(3, 2)
+    halted = torch.zeros(())
+    optimiser = make_optimiser(layer, settings, halted=halted)
+
+    def step(gradient: float) -> list[Tensor]:
+        for parameter in layer.parameters():
+            parameter.grad = torch.full_like(parameter, gradient)
+        optimiser.step()
+        return [tensor.detach().clone() for tensor in (*layer.parameters(), *optimiser_tensors(layer, optimiser).values())]
+
+    start = step(0.5)
+    moved = step(0.5)
+    assert not any(torch.equal(old, new) for old, new in zip(start, moved, strict=True))
+    halted.fill_(1.0)
+    stayed = step(float("nan"))
+    assert all(torch.equal(old, new) for old, new in zip(moved, stayed, strict=True))
+
+
+def test_all_groups_take_a_new_rate(network: Network) -> None:
+    optimiser = make_optimiser(build(network), Sgd(), halted=torch.zeros(()))
+    set_learning_rate(optimiser, 0.25)
+    assert [group["lr"] for group in optimiser.param_groups] == [0.25, 0.25]
+
+
+@pytest.mark.parametrize("settings", [Sgd(), AdamW()])
+@pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
+def test_the_state_comes_back_whatever_its_memory_layout(
+    settings: OptimiserSettings, layout: torch.memory_format, network: Network
+) -> None:
+    """A kernel walks weights, gradients and state in memory order: state in another layout would mix up its entries."""
+
+    def make() -> tuple[nn.Module, torch.optim.Optimizer]:
+        net = build(network).to(memory_format=layout)  # pyright: ignore[reportCallIssue]  # torch's stubs lack it
+        return net, make_optimiser(net, settings, halted=torch.zeros(()))
+
+    def step(net: nn.Module, optimiser: torch.optim.Optimizer, seed: int) -> None:
+        generator = torch.Generator().manual_seed(seed)
+        for parameter in net.parameters():
+            gradient = torch.randn(parameter.shape, generator=generator)
+            parameter.grad = torch.empty_like(parameter).copy_(gradient)
+        optimiser.step()
+
+    net, optimiser = make()
+    step(net, optimiser, 1)
+    other, other_optimiser = make()
+    other.load_state_dict(net.state_dict())
+    saved = {name: tensor.contiguous() for name, tensor in optimiser_tensors(net, optimiser).items()}
+    restore_optimiser(other, other_optimiser, saved)
+    step(net, optimiser, 2)
+    step(other, other_optimiser, 2)
+    for name, tensor in net.state_dict().items():
+        assert torch.equal(tensor, other.state_dict()[name]), name
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Sgd(learning_rate=0), "optimiser.learning_rate is 0; expected a number in (0, inf)."),
+        (lambda: Sgd(momentum=1.0), "optimiser.momentum is 1.0; expected a number in [0, 1)."),
+        (lambda: Sgd(weight_decay=-1e-4), "optimiser.weight_decay is -0.0001; expected a number in [0, inf)."),
+        (lambda: Sgd(nesterov=1), "optimiser.nesterov is 1; expected true or false."),
+        (
+            lambda: Sgd(momentum=0.0),
+            "optimiser.nesterov is true with momentum 0, where it does nothing. "
+            "Set optimiser.nesterov to false, or momentum to e.g. 0.9.",
+        ),
+        (
+            lambda: Sgd(decay_on="weight"),
+            "optimiser.decay_on is 'weight'; expected one of 'weights', 'all'. Did you mean 'weights'?",
+        ),
+        (lambda: AdamW(beta2=1.0), "optimiser.beta2 is 1.0; expected a number in [0, 1)."),
+        (lambda: AdamW(learning_rate=float("inf")), "optimiser.learning_rate is inf; expected a number in (0, inf)."),
+    ],
+)
+def test_what_is_no_optimiser_is_said(make: Callable[[], object], message: str) -> None:
+    with pytest.raises(RecipeError, match=re.escape(message)):
+        make()

@@ -1,0 +1,73 @@
+"""A run that was stopped and taken up again gives the bits of one that was not, whatever the recipe uses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+
+from skipline.data import Augment
+from skipline.train import (
+    AdamW,
+    Constant,
+    Cosine,
+    Interrupted,
+    LinearWarmUp,
+    Outcome,
+    Recipe,
+    RunFolder,
+    Sgd,
+    Step,
+    UntilError,
+)
+from skipline.train.precision import has_bf16
+from skipline.weights import read_tensors
+
+NUM_STEPS = 6
+
+FEATURES: dict[str, dict[str, Any]] = {
+    "Nesterov and dropout": {},
+    "SGD without momentum": {"optimiser": Sgd(learning_rate=0.05, momentum=0.0, nesterov=False)},
+    "AdamW": {"optimiser": AdamW(learning_rate=0.01)},
+    "weight decay on everything": {"optimiser": Sgd(learning_rate=0.05, weight_decay=0.1, decay_on="all")},
+    "average of the weights": {"ema_decay": 0.7},
+    "crops, mirrors, holes and mixtures": {"augment": Augment(pad=1, flip=True, cutout=3, mixup=0.3)},
+    "warm-up until an error": {"warm_up": UntilError(error=0.93, factor=0.1), "schedule": Constant()},
+    "linear warm-up and cosine": {"warm_up": LinearWarmUp(epochs=1.5), "schedule": Cosine()},
+    "steps": {"schedule": Step(milestones=(0.3, 0.6), factor=0.1)},
+    "parts, and no layout": {"accumulate": 3, "memory_layout": "contiguous"},
+    "clipping and smoothing": {"clip_norm": 0.1, "label_smoothing": 0.1},
+    "fp32": {"precision": "fp32"},
+    "bf16": {"precision": "bf16"},
+}
+
+
+@pytest.mark.parametrize("feature", FEATURES)
+def test_a_run_that_is_stopped_after_each_step_ends_the_same(
+    feature: str,
+    recipe: Recipe,
+    new_run: Callable[[], RunFolder],
+    train_small: Callable[..., Outcome],
+    metrics_without_times: Callable[[RunFolder], list[dict[str, Any]]],
+) -> None:
+    if feature == "bf16" and not has_bf16(torch.device("cpu")):
+        pytest.skip("this processor has no bfloat16 arithmetic")
+    recipe = replace(recipe, **FEATURES[feature])
+    whole, stopped = new_run(), new_run()
+    expected = train_small(recipe, whole)
+    for step in range(1, NUM_STEPS):
+        with pytest.raises(Interrupted, match=f"stopped after step {step}; a checkpoint is written. Go on with: "):
+            train_small(recipe, stopped, stop_after=1)
+    found = train_small(recipe, stopped)
+
+    assert found.step == NUM_STEPS
+    assert replace(found, seconds=0.0) == replace(expected, seconds=0.0)
+    assert stopped.model.read_bytes() == whole.model.read_bytes()
+    assert stopped.best_model.read_bytes() == whole.best_model.read_bytes()
+    assert metrics_without_times(stopped) == metrics_without_times(whole)
+    tensors, whole_tensors = read_tensors(stopped.checkpoint)[1], read_tensors(whole.checkpoint)[1]
+    assert tensors.keys() == whole_tensors.keys()
+    assert [name for name, tensor in tensors.items() if not torch.equal(tensor, whole_tensors[name])] == []

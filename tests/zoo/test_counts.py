@@ -1,0 +1,89 @@
+"""Parameter counts of every named network, as published or counted by other programs."""
+
+from __future__ import annotations
+
+import pytest
+
+from skipline.cost import cost
+from skipline.zoo import describe
+
+SMALLEST = 64  # pixels; parameters do not depend on it
+
+
+def parameters(name: str, **changes: int) -> int:
+    return cost(describe(name, **changes), image_size=SMALLEST).parameters
+
+
+# depth → option A and plain, option B, option C
+THIN = {
+    20: (269_722, 272_474, 283_962),
+    32: (464_154, 466_906, 489_594),
+    44: (658_586, 661_338, 695_226),
+    56: (853_018, 855_770, 900_858),
+    110: (1_727_962, 1_730_714, 1_826_202),
+    1202: (19_421_274, 19_424_026, 20_538_714),
+}
+NAMED = {
+    "cifar_preresnet164": 1_703_258,
+    "cifar_preresnet1001": 10_327_706,
+    "cifar_wrn28_10": 36_479_194,
+    "cifar_wrn16_8": 10_961_370,
+    "cifar_wrn40_4": 8_949_210,
+    "resnet18": 11_689_512,
+    "resnet34": 21_797_672,
+    "resnet50": 25_557_032,
+    "resnet101": 44_549_160,
+    "resnet152": 60_192_808,
+    "resnet200": 64_673_832,
+    "resnext50_32x4d": 25_028_904,
+    "resnext101_32x8d": 88_791_336,
+    "resnext101_64x4d": 83_455_272,
+    "wide_resnet50_2": 68_883_240,
+    "wide_resnet101_2": 126_886_696,
+    "resnet18d": 11_708_744,
+    "resnet50d": 25_576_264,
+    "resnet101d": 44_568_392,
+    "resnet50t": 25_573_728,
+    "resnet50s": 25_680_808,
+    "resnet18_a": 11_515_688,
+    "resnet34_a": 21_623_848,
+    "resnet34_c": 22_716_840,
+}
+
+
+@pytest.mark.parametrize("depth", THIN)
+def test_thin_networks(depth: int) -> None:
+    a, b, c = THIN[depth]
+    for suffix in ("", "_a_end", "_a_average"):
+        assert parameters(f"cifar_resnet{depth}{suffix}") == a
+    assert parameters(f"cifar_plain{depth}") == a
+    assert parameters(f"cifar_resnet{depth}_b") == b
+    assert parameters(f"cifar_resnet{depth}_c") == c
+
+
+@pytest.mark.parametrize("name", ["cifar_resnet20", "cifar_resnet1202", "cifar_resnet56_b", "cifar_plain110"])
+def test_a_hundred_classes_add_5850(name: str) -> None:
+    assert parameters(name, num_classes=100) - parameters(name) == 5_850
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_named_networks(name: str) -> None:
+    assert parameters(name) == NAMED[name]
+
+
+@pytest.mark.parametrize("depth", [50, 101, 152])
+def test_v1_has_the_weights_of_v1_5_and_is_another_network(depth: int) -> None:
+    v1, v1_5 = describe(f"resnet{depth}_v1"), describe(f"resnet{depth}")
+    assert v1.stages != v1_5.stages
+    first, second = (cost(network, image_size=SMALLEST) for network in (v1, v1_5))
+    assert [(step.name, step.parameters) for step in first.steps] == [
+        (step.name, step.parameters) for step in second.steps
+    ]
+
+
+@pytest.mark.parametrize("name", ["cifar_resnet20", "resnet50", "cifar_preresnet164"])
+def test_grey_images_need_a_third_of_the_first_convolution(name: str) -> None:
+    colour, grey = describe(name), describe(name, in_channels=1)
+    first = cost(colour, image_size=SMALLEST).steps[0].parameters
+    assert parameters(name) - parameters(name, in_channels=1) == first * 2 // 3
+    assert grey.in_channels == 1
