@@ -102,10 +102,20 @@ def test_the_modes_are_as_before(outer: bool, inner: bool) -> None:
     net.train(outer)
     net.inner.train(inner)
     images = ImageSet(torch.zeros(1, 1, 1, 1, dtype=torch.uint8), torch.zeros(1, dtype=torch.int64))
-    measured = dict(preprocess=PIXELS_AS_THEY_ARE, batch_size=4, autocast=nullcontext())
-    evaluate(net, images, num_classes=2, **measured)
-    with pytest.raises(DataError):
-        evaluate(net, images, num_classes=3, **measured)
+
+    def measure_with(num_classes: int) -> None:
+        evaluate(
+            net,
+            images,
+            preprocess=PIXELS_AS_THEY_ARE,
+            num_classes=num_classes,
+            batch_size=4,
+            autocast=nullcontext(),
+        )
+
+    measure_with(2)
+    with pytest.raises(DataError, match="expected \\(1, 3\\)"):
+        measure_with(3)
     assert net.modes == [False, False]
     assert [module.training for module in net.modules()] == [outer, inner, inner, inner]
 

@@ -111,9 +111,7 @@ def test_a_full_disk_is_said_and_keeps_the_old_file(small_disk: Path) -> None:
     write_whole(path, b"old" * 10_000)
     with pytest.raises(StorageError) as raised:
         write_whole(path, bytes(2 * FULL))
-    assert str(raised.value) == (
-        f"cannot write {path}: the disk is full. Free some space, or choose another folder."
-    )
+    assert str(raised.value) == (f"cannot write {path}: the disk is full. Free some space, or choose another folder.")
     assert path.read_bytes() == b"old" * 10_000
     assert list(small_disk.iterdir()) == [path]
 
@@ -149,7 +147,9 @@ def test_a_folder_that_is_not_writable_is_said(tmp_path: Path) -> None:
         pytest.skip("root may write everywhere")
     tmp_path.chmod(0o500)
     try:
-        with pytest.raises(StorageError, match=r"the folder is not writable. Change its permissions, or choose another"):
+        with pytest.raises(
+            StorageError, match=r"the folder is not writable. Change its permissions, or choose another"
+        ):
             write_whole(tmp_path / "file", b"")
     finally:
         tmp_path.chmod(0o700)

@@ -103,9 +103,9 @@ def test_flags_lie_over_the_environment_over_the_file(
         (["train", "digits", "--set", "optimser.momentum=0.8"], 2, "Did you mean 'optimiser'"),
         (["train", "digits", "--init", "he_normal"], 2, "he_normal"),
         (["train", "digits", "--device", "gpu"], 2, "expected auto, cpu, cuda or cuda:N"),
-        (["train", "digits", "--model", "resnet18"], 2, "8"),
-        (["resume", "runs/none"], 2, "is not a run folder"),
-        (["evaluate", "runs/none", "digits"], 2, "is not a run folder"),
+        (["train", "digits", "--model", "resnet18"], 2, "needs images of at least 64×64 pixels; these have 8×8"),
+        (["resume", "runs/none"], 2, "is no run folder"),
+        (["evaluate", "runs/none", "digits"], 2, "is no run folder"),
         (["evaluate", "none.safetensors", "digits"], 3, "none.safetensors does not exist"),
     ],
 )

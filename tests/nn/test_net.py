@@ -112,6 +112,20 @@ def test_every_activation_is_pytorchs_function(kind: str) -> None:
     torch.testing.assert_close(net.get_submodule("stem.act1")(x), functional[kind](x))
 
 
+AXES = {"batch": (0, 2, 3), "group": (2, 3, 4), "layer": (1, 2, 3)}  # a group is an axis of its own, (N, G, C/G, H, W)
+
+
+@pytest.mark.parametrize("kind", AXES)
+def test_every_norm_takes_its_statistics_over_its_own_axes(kind: str) -> None:
+    norm = Norm(kind, groups=4 if kind == "group" else 1, epsilon=0.1)  # pyright: ignore[reportArgumentType]
+    module = build(small(Activation(), norm)).get_submodule("stem.norm1")
+    x = torch.empty(3, 8, 4, 4).normal_(1.0, 2.0, generator=torch.Generator().manual_seed(9))
+    values = x.reshape(3, 4, 2, 4, 4) if kind == "group" else x
+    mean = values.mean(AXES[kind], keepdim=True)
+    variance = values.var(AXES[kind], correction=0, keepdim=True)
+    torch.testing.assert_close(module(x), ((values - mean) / (variance + 0.1).sqrt()).reshape(x.shape))
+
+
 def test_nothing_looks_fine_until_the_weights_are_set() -> None:
     net = assemble(describe("cifar_resnet20"))
     assert all(tensor.isnan().all() for tensor in net.state_dict().values())

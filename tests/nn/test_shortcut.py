@@ -59,6 +59,12 @@ def test_option_a_is_the_same_in_channels_last_and_stays_in_it(form: str) -> Non
     assert got.is_contiguous(memory_format=torch.channels_last)
 
 
+def test_an_average_at_an_odd_border_counts_only_what_is_there() -> None:
+    x = torch.ones(2, 4, 5, 5)
+    shrunk = net_with(PadShortcut("end", "average")).get_submodule("stage2.block1.shortcut")(x)
+    assert torch.equal(shrunk, torch.cat([torch.ones(2, 4, 3, 3), zeros(4)], 1))
+
+
 def test_an_odd_number_of_new_channels_goes_behind() -> None:
     stages = (Stage(1, 4, 4), Stage(1, 7, 7, stride=2))
     net = build(Network("net", 3, Stem((4,)), stages, Head(5)))

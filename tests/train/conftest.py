@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +31,7 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def network() -> Network:
-    """Five weighted layers, with batch norm, a projection and dropout before the classifier."""
+    """Six weighted layers, with batch norm, a projection and dropout before the classifier."""
     stages = (Stage(1, 8, 8), Stage(1, 16, 16, stride=2))
     return Network("small", 1, Stem((8,)), stages, Head(NUM_CLASSES, dropout=0.2))
 
@@ -50,7 +49,9 @@ def dataset() -> Dataset:
             image[0, 4 * row : 4 * row + 4, 4 * column : 4 * column + 4] += 100
         return ImageSet(images.to(torch.uint8), labels)
 
-    return Dataset("quarters", draw(NUM_TRAIN), draw(NUM_TEST), ("top left", "top right", "bottom left", "bottom right"))
+    return Dataset(
+        "quarters", draw(NUM_TRAIN), draw(NUM_TEST), ("top left", "top right", "bottom left", "bottom right")
+    )
 
 
 @pytest.fixture(scope="session")
@@ -69,7 +70,13 @@ def new_run(tmp_path: Path) -> Callable[[], RunFolder]:
 def train_small(dataset: Dataset) -> Trainer:
     """``train_small(recipe, folder)``: train on the small set; ``stop_after`` a number of further steps."""
 
-    def start(recipe: Recipe, folder: RunFolder, *, stop_after: int = -1, seen: list[Snapshot] | None = None) -> Outcome:
+    def start(
+        recipe: Recipe,
+        folder: RunFolder,
+        *,
+        stop_after: int = -1,
+        show: Callable[[Snapshot], object] = lambda _: None,
+    ) -> Outcome:
         steps = 0
 
         def should_stop() -> bool:
@@ -77,9 +84,11 @@ def train_small(dataset: Dataset) -> Trainer:
             steps += 1
             return steps == stop_after
 
-        show = (lambda _: None) if seen is None else seen.append
+        def shown(snapshot: Snapshot) -> None:
+            show(snapshot)
+
         cpu = torch.device("cpu")
-        return train(recipe, dataset, folder=folder, device=cpu, show=show, should_stop=should_stop)
+        return train(recipe, dataset, folder=folder, device=cpu, show=shown, should_stop=should_stop)
 
     return start
 

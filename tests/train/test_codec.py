@@ -63,9 +63,7 @@ OPTIMISER = st.one_of(
     ),
     st.builds(AdamW, learning_rate=RATE, beta1=FRACTION, beta2=FRACTION, decay_on=DECAY_ON),
 )
-AUGMENT = st.builds(
-    Augment, pad=st.integers(0, 9), flip=st.booleans(), cutout=st.integers(0, 9), mixup=st.floats(0, 5)
-)
+AUGMENT = st.builds(Augment, pad=st.integers(0, 9), flip=st.booleans(), cutout=st.integers(0, 9), mixup=st.floats(0, 5))
 RECIPE = st.builds(
     Recipe,
     network=st.sampled_from([describe("cifar_resnet8"), describe("cifar_preresnet_basic8")]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -23,6 +24,11 @@ from skipline.train.optimiser import (
 
 GRADIENTS = ([0.3, -1.0], [0.1, 0.4], [-0.2, 0.0])
 START = [1.0, -2.0]
+
+
+def anything(value: object) -> Any:
+    """What a caller without types may pass."""
+    return value
 
 
 def run(settings: OptimiserSettings, gradients: tuple[list[float], ...] = GRADIENTS) -> Tensor:
@@ -107,7 +113,9 @@ def test_a_halted_step_changes_nothing(settings: OptimiserSettings) -> None:
         for parameter in layer.parameters():
             parameter.grad = torch.full_like(parameter, gradient)
         optimiser.step()
-        return [tensor.detach().clone() for tensor in (*layer.parameters(), *optimiser_tensors(layer, optimiser).values())]
+        return [
+            tensor.detach().clone() for tensor in (*layer.parameters(), *optimiser_tensors(layer, optimiser).values())
+        ]
 
     start = step(0.5)
     moved = step(0.5)
@@ -159,14 +167,14 @@ def test_the_state_comes_back_whatever_its_memory_layout(
         (lambda: Sgd(learning_rate=0), "optimiser.learning_rate is 0; expected a number in (0, inf)."),
         (lambda: Sgd(momentum=1.0), "optimiser.momentum is 1.0; expected a number in [0, 1)."),
         (lambda: Sgd(weight_decay=-1e-4), "optimiser.weight_decay is -0.0001; expected a number in [0, inf)."),
-        (lambda: Sgd(nesterov=1), "optimiser.nesterov is 1; expected true or false."),
+        (lambda: Sgd(nesterov=anything(1)), "optimiser.nesterov is 1; expected true or false."),
         (
             lambda: Sgd(momentum=0.0),
             "optimiser.nesterov is true with momentum 0, where it does nothing. "
             "Set optimiser.nesterov to false, or momentum to e.g. 0.9.",
         ),
         (
-            lambda: Sgd(decay_on="weight"),
+            lambda: Sgd(decay_on=anything("weight")),
             "optimiser.decay_on is 'weight'; expected one of 'weights', 'all'. Did you mean 'weights'?",
         ),
         (lambda: AdamW(beta2=1.0), "optimiser.beta2 is 1.0; expected a number in [0, 1)."),

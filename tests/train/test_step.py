@@ -144,12 +144,12 @@ def test_a_loss_that_is_not_finite_leaves_the_learner_as_it_was(recipe: Recipe, 
     """And all later ones too: a queue of steps may be under way on a device before anyone looks."""
     learner, *_ = step_once(recipe, batch)
     before = [parameter.detach().clone() for parameter in learner.net.parameters()]
-    assert (learner.halted.item(), learner.num_steps.item()) == (0, 1)
+    assert (learner.halted.item(), learner.num_finite_steps.item()) == (0, 1)
     poisoned = Batch(batch.images * torch.tensor(math.inf), batch.targets)
     loss, _ = training_step(learner, poisoned, recipe, step=1, dtype=torch.float32)
     assert not math.isfinite(loss.item())
     training_step(learner, batch, recipe, step=2, dtype=torch.float32)
-    assert (learner.halted.item(), learner.num_steps.item()) == (1, 1)
+    assert (learner.halted.item(), learner.num_finite_steps.item()) == (1, 1)
     assert all(torch.equal(old, new) for old, new in zip(before, learner.net.parameters(), strict=True))
 
 

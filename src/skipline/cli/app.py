@@ -50,7 +50,7 @@ def _all_verbs(
 def main() -> NoReturn:
     """Run the command line and end the process with its exit code."""
     try:
-        app()
+        app(prog_name="skipline")
     except Exception as error:  # the one place where every failure becomes a sentence and a code
         sys.stdout.flush()
         sys.exit(tell(error, debug=os.environ.get("SKIPLINE_DEBUG") == "1"))

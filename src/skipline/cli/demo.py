@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 DEPTHS = (8, 20, 56, 110)
 SEEDS = (0, 1)  # two are the least that show a spread
-EPOCHS = 10  # enough for residual networks of 110 layers to make no mistake: docs/results.md
+EPOCHS = 10  # measured: residual networks of 110 layers then make 0 and 1 mistakes on 1,437 images, from seeds 0 and 1
 
 
 def demo(
@@ -24,7 +24,7 @@ def demo(
 ) -> None:
     """Show that deeper is worse for plain networks and not for residual ones: on real digits, in about a minute.
 
-    The same as `skipline study depth digits --seeds 0,1` on the CPU.
+    The same as: skipline study depth digits --seeds 0,1 --precision fp32 --device cpu
     """
     from rich.console import Console
 
@@ -56,7 +56,10 @@ def demo(
 
 
 def _recipe(network: Network, source: str) -> Recipe:
-    """The lecture's, in fp32: bf16 saves 2 to 8 % of a step here, and machines without it would show another result."""
+    """The lecture's, in fp32: bf16 would save 2 to 8 % of a step of 110 layers (measured: medians of 28, AMD Genoa).
+
+    But then what is seen would depend on whether the machine has it.
+    """
     import dataclasses
 
     from skipline.train import PRESETS

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import signal
 import sys
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,6 @@ from typing import Any
 
 import torch
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from skipline.cli.study_table import StudyTable
@@ -65,22 +65,23 @@ def run_depth_study(
     )
     place = Place(folder=folder, data_dir=data_dir, device=device, share=share, command=_command())
     console = Console(stderr=True)
-    num_seeds = len(design.seeds)
     console.print(
-        f"{len(dataset.train):,} images to learn from and {len(dataset.test):,} new ones to be tested on; "
-        f"{cells[0].recipe.epochs} epochs, {num_seeds} {'seed' if num_seeds == 1 else 'seeds'}, "
-        f"{min(share.jobs, len(cells))} trainings at a time",
+        f"{len(dataset.train):,} images to learn from, {len(dataset.test):,} new ones; "
+        f"{_counted(cells[0].recipe.epochs, 'epoch')}, {_counted(len(design.seeds), 'seed')}, "
+        f"{min(share.jobs, len(cells))} at a time\n",
         style="dim",
         highlight=False,
         soft_wrap=not console.is_terminal,
     )
-    console.print(f"folder {folder.path}\n", style="dim", highlight=False, markup=False, soft_wrap=True)
     table = StudyTable(cells, console=console, image_size=dataset.image_size)
     try:
-        with _terminated_as_interrupted(), table:
+        with _terminated_as_interrupted(), _one_thread(), table:
             document = study_depth(design, dataset, place=place, show=table.show)
     except KeyboardInterrupt:
-        raise StudyInterrupted(_how_to_go_on(folder, table.num_ended, len(cells))) from None
+        again = place.command if resume else f"{place.command} --resume {shlex.quote(str(folder.path))}"
+        raise StudyInterrupted(
+            f"stopped; {table.num_ended} of {len(cells)} trainings have ended and are kept. Go on with: {again}"
+        ) from None
     write_whole(folder.report, depth_report(document, where=str(folder.document)))
     if as_json:
         print(dump_json(document), end="")
@@ -91,15 +92,13 @@ def run_depth_study(
 def _tell(document: dict[str, Any], folder: StudyFolder) -> None:
     console = Console()
     if console.is_terminal:
-        claims = Table.grid(padding=(0, 1))
+        console.print()
         for claim in document["claims"]:
             mark, colour = _MARKS[claim["verdict"]]
-            claims.add_row(Text(mark, style=f"bold {colour}"), Text(claim["sentence"]))
+            lines = _filled(claim["sentence"], console.width, indent="  ")
+            console.print(Text.assemble((mark, f"bold {colour}"), lines[len(mark) :]), soft_wrap=True)
         console.print()
-        console.print(claims)
-        console.print()
-        console.print(Text(document["sentence"], style="bold"))
-        console.print()
+        console.print(Text(_filled(document["sentence"], console.width, indent=""), style="bold"), soft_wrap=True)
     else:
         for claim in document["claims"]:
             print(f"{claim['verdict']}: {claim['sentence']}")
@@ -107,17 +106,18 @@ def _tell(document: dict[str, Any], folder: StudyFolder) -> None:
     print(f"report  {folder.report}")
 
 
+def _filled(text: str, width: int, *, indent: str) -> str:
+    """`text` in lines of fewer than `width` columns, no number at the end of one and its % at the start of the next."""
+    bound = text.replace(" %", "\N{NO-BREAK SPACE}%")
+    return textwrap.fill(bound, width - 1, initial_indent=indent, subsequent_indent=indent)
+
+
+def _counted(num: int, noun: str) -> str:
+    return f"{num} {noun}" if num == 1 else f"{num} {noun}s"
+
+
 def _command() -> str:
     return shlex.join(["skipline", *sys.argv[1:]]).replace("\n", " ")
-
-
-def _how_to_go_on(folder: StudyFolder, num_ended: int, num_cells: int) -> str:
-    typed = sys.argv[1:]
-    if "--resume" in typed:
-        again = _command()
-    else:
-        again = f"{_command()} --resume {shlex.quote(str(folder.path))}"
-    return f"stopped; {num_ended} of {num_cells} trainings have ended and are kept. Go on with: {again}"
 
 
 @contextmanager
@@ -133,3 +133,14 @@ def _terminated_as_interrupted() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """The work is done in other processes: more threads here would only take their time."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -11,21 +11,24 @@ import traceback
 
 EXITS: dict[str, int] = {
     "skipline.study.error.CellError": 1,
+    "skipline.study.error.CellError": 1,
     "skipline.spec.check.SpecError": 2,
     "skipline.init.error.InitError": 2,
     "skipline.train.refuse.RecipeError": 2,
     "skipline.train.run_folder.RunError": 2,
     "skipline.study.error.StudyError": 2,
+    "skipline.study.error.StudyError": 2,
     "skipline.cli.exits.UsageError": 2,
     "skipline.data.error.DataError": 3,
     "skipline.files.StorageError": 3,
-    "skipline.weights.model_file.WeightsError": 3,
+    "skipline.weights.error.WeightsError": 3,
     "skipline.report.error.ReportError": 3,
     "skipline.cli.exits.MissingExtra": 5,
     "builtins.MemoryError": 6,
     "torch.OutOfMemoryError": 6,
     "skipline.train.outcome.Diverged": 7,
     "skipline.train.outcome.Interrupted": 130,
+    "skipline.cli.depth_study.StudyInterrupted": 130,
     "skipline.cli.depth_study.StudyInterrupted": 130,
 }
 """By full name, so that looking one up imports nothing: most verbs never load torch."""

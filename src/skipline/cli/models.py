@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from skipline.spec import Network
     from skipline.zoo import Row
 
-_THUMBNAIL, _PHOTOGRAPH = 32, 224  # pixels: CIFAR's and ImageNet's customary image sizes
 _WIDE = 120  # columns from which a summary has room beside the longest name
 
 
@@ -21,13 +20,13 @@ def models(
         str, typer.Argument(help="A model to describe, or a part of the names to list.", show_default=False)
     ] = "",
     image_size: Annotated[
-        int, typer.Option(help="Side of the images, in pixels. Default: 32 or 224.", show_default=False)
-    ] = 0,
+        int | None,
+        typer.Option(min=1, help="Side of the images, in pixels. Default: the source's.", show_default=False),
+    ] = None,
     json_: options.Json = False,
 ) -> None:
     """List the networks that have names, or describe one: its stages, parameters and cost."""
     from skipline.files import dump_json
-    from skipline.spec import SpecError
     from skipline.zoo import describe
     from skipline.zoo import models as rows
 
@@ -41,10 +40,8 @@ def models(
             _print_list(documents)
         return
     network = describe(name)
-    size = image_size or (_PHOTOGRAPH if network.stem.pool == "max" else _THUMBNAIL)
-    if size < 1:
-        raise SpecError(f"--image-size is {size}; expected at least 1 pixel.")
     row = next(row for row in rows() if row.has(name))
+    size = image_size or row.image_size
     if json_:
         print(dump_json(_network_document(network, row, size)), end="")
     else:
@@ -56,8 +53,7 @@ def _row_document(row: Row) -> dict[str, Any]:
     from skipline.zoo import describe
 
     network = describe(row.example)
-    size = _PHOTOGRAPH if network.stem.pool == "max" else _THUMBNAIL
-    counted = cost(network, image_size=size)
+    counted = cost(network, image_size=row.image_size)
     return {
         "name": row.name,
         "example": row.example,
@@ -67,7 +63,7 @@ def _row_document(row: Row) -> dict[str, Any]:
         "depth": network.depth,
         "parameters": counted.parameters,
         "macs": counted.macs,
-        "image_size": size,
+        "image_size": row.image_size,
     }
 
 
@@ -130,13 +126,13 @@ def _print_network(network: Network, row: Row, size: int) -> None:
     from skipline.cost import cost
 
     counted = cost(network, image_size=size)
-    kept = counted.activation_elements * 4 / 2**20
+    kept = counted.activation_elements * 4 / 2**20  # fp32
     print(f"{network.name}: {row.summary}")
     print(f"source         {row.source}")
     print(f"depth          {network.depth} weighted layers in {network.num_blocks} blocks")
     print(f"parameters     {counted.parameters:,}")
     print(f"multiply-adds  {counted.macs / 1e6:,.3f} M an image of {size}×{size}")
-    print(f"memory         {kept:,.1f} MiB an image kept for training in fp32\n")
+    print(f"memory         {kept:,.3g} MiB an image kept for training in fp32\n")
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for title in ("stage", "blocks", "channels", "inside", "stride", "branch", "shortcut", "order"):
         table.add_column(title)

@@ -15,6 +15,7 @@ from skipline.cli.settings import from_assignments, from_environment, from_toml,
 from skipline.data import Dataset, load
 from skipline.spec import Network
 from skipline.train import PRESETS, Recipe, recipe_from_settings, recipe_to_json
+from skipline.zoo import check_image_size
 
 _OUTSIDE_RECIPE = ("model", "preset", "source")
 """Settings that are read before there is a recipe."""
@@ -46,6 +47,7 @@ def recipe_and_data(settings: Mapping[str, Any], *, data: Path | None) -> tuple[
     dataset = load(source, data_dir=data or default_data_dir())
     model = settings.get("model") or DEFAULT_MODELS.get(source, FALLBACK_MODEL)
     network = network_of(model, num_classes=dataset.num_classes, in_channels=dataset.in_channels)
+    check_image_size(network, dataset.image_size)
     preset = settings.get("preset") or "quick"
     if preset not in PRESETS:
         raise UsageError(f"--preset is {preset!r}; expected one of {', '.join(PRESETS)}.")

@@ -21,7 +21,7 @@ app = typer.Typer(help="Experiments over many runs.", no_args_is_help=True)
 
 
 def _option(text: str) -> Any:
-    return typer.Option(help=text, rich_help_panel="Study")
+    return typer.Option(help=text, rich_help_panel="Study", show_default=False)
 
 
 @app.callback()
@@ -32,11 +32,11 @@ def _all_studies() -> None:
 @app.command("depth")
 def depth(
     source: options.OptionalSource = "",
-    depths: Annotated[str, _option("Layers of the networks to compare.")] = "8,20,56,110",
-    seeds: Annotated[str, _option("Seeds that each network is trained from.")] = "0,1,2",
-    units: Annotated[str, _option("Kinds of block to compare.")] = "plain,residual",
-    family: Annotated[str, _option("digits, cifar, or auto: what suits the images' size.")] = "auto",
-    preset: Annotated[str, _option("quick, he2015 or lecture.")] = "lecture",
+    depths: Annotated[str, _option("Layers of the networks to compare. Default: 8,20,56,110.")] = "8,20,56,110",
+    seeds: Annotated[str, _option("Seeds that each network is trained from. Default: 0,1,2.")] = "0,1,2",
+    units: Annotated[str, _option("Kinds of block to compare. Default: plain,residual.")] = "plain,residual",
+    family: Annotated[str, _option("digits, cifar, or auto (the default): what suits the images' size.")] = "auto",
+    preset: Annotated[str, _option("quick, he2015 or lecture. Default: lecture.")] = "",
     epochs: options.Epochs = None,
     precision: options.Precision = "",
     config: options.Config = None,
@@ -60,10 +60,15 @@ def depth(
     from skipline.data import load
     from skipline.study import FAMILIES, UNITS, DepthDesign, family_for
 
-    flags = {"source": source or None, "epochs": epochs, "precision": precision or None}
+    flags = {
+        "source": source or None,
+        "preset": preset or None,
+        "epochs": epochs,
+        "precision": precision or None,
+    }
     settings, _ = read_settings(flags, assignments=set_ or [], config=config)
     chosen_source = settings.pop("source", "digits")
-    recipe = _recipe(preset, settings)
+    recipe = _recipe(settings.pop("preset", "lecture"), settings)
     data_dir = data or default_data_dir()
     dataset = load(chosen_source, data_dir=data_dir)
     run_depth_study(
@@ -90,7 +95,7 @@ def _recipe(preset: str, settings: Mapping[str, Any]) -> Callable[[Network, str]
     from skipline.cli.recipe import over_preset
     from skipline.train import PRESETS
 
-    instead = {"model": "--family, --units and --depths", "seed": "--seeds", "preset": "--preset"}
+    instead = {"model": "--family, --units and --depths", "seed": "--seeds"}
     for name, flags in instead.items():
         if name in settings:
             raise UsageError(f"{name} is set to {settings[name]!r}, but a study has its own: {flags}. Leave it out.")

@@ -20,6 +20,7 @@ _LAYERS, _ERROR, _PROGRESS, _GAP = 8, 10, 10, 3  # columns; two units side by si
 _UNIT = 2 * _ERROR + 2 + _PROGRESS
 _GOOD, _BAD = 0.05, 0.3  # training errors that are coloured green and red; guessed, only a colour
 _BAR = 30  # columns of the bar for the whole study
+_TOLD_FROM = 0.02  # of the work must be done before the time left is told; guessed
 
 
 class StudyTable:
@@ -36,8 +37,9 @@ class StudyTable:
             cell: cost(net, image_size=image_size).macs * cell.recipe.epochs for cell, net in networks.items()
         }
         self._states: dict[Cell, Running | Result | None] = dict.fromkeys(cells)
-        self._at_first: dict[Cell, float] = {}
-        self._began = time.monotonic()
+        self._before: dict[Cell, float] = {}  # what had been done of each before this study went on
+        self._is_training = False
+        self._began = self._first_heard = time.monotonic()
         self._live = Live(console=console, get_renderable=self._drawing, refresh_per_second=8)
 
     def __enter__(self) -> StudyTable:
@@ -59,9 +61,11 @@ class StudyTable:
     def show(self, cell: Cell, state: Running | Result) -> None:
         """Take in what was heard of `cell`."""
         self._states[cell] = state
-        # What had been trained before this study went on says nothing about how fast it goes.
-        was_before = isinstance(state, Result) and cell not in self._at_first
-        self._at_first.setdefault(cell, 1.0 if was_before else _fraction(state))
+        if isinstance(state, Running) and not self._is_training:
+            self._is_training = True
+            self._first_heard = time.monotonic()
+        is_old = state.epoch > 1 if isinstance(state, Running) else not self._is_training
+        self._before.setdefault(cell, _fraction(state) if is_old else 0.0)
         if not self._is_live and isinstance(state, Result):
             line = f"{self.num_ended:>3} of {len(self._cells)}  {_line(state)}"
             self._console.print(line, highlight=False, markup=False, soft_wrap=True)
@@ -112,12 +116,13 @@ class StudyTable:
     def _footer(self) -> Text:
         total = sum(self._work.values())
         done = sum(self._work[cell] * _fraction(state) for cell, state in self._states.items())
-        before = sum(self._work[cell] * fraction for cell, fraction in self._at_first.items())
-        seconds = time.monotonic() - self._began
+        now = time.monotonic()
         text = _bar(done / total, _BAR)
-        text.append(f"  {self.num_ended} of {len(self._cells)} trained · {duration(seconds)}")
-        if before < done < total:
-            left = seconds * (total - done) / (done - before)
+        text.append(f"  {self.num_ended} of {len(self._cells)} trained · {duration(now - self._began)}")
+        # What was done before this study went on, and the start of the processes, say nothing about its speed.
+        before = sum(self._work[cell] * fraction for cell, fraction in self._before.items())
+        if done - before > _TOLD_FROM * total and done < total:
+            left = (now - self._first_heard) * (total - done) / (done - before)
             text.append(f" · about {duration(left)} left", style="dim")
         return text
 

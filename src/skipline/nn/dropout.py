@@ -40,4 +40,3 @@ def _mask(x: Tensor, rate: float, seed: int) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
     kept = torch.empty(x.shape, dtype=torch.float32, device="cpu").bernoulli_(1 - rate, generator=generator)
     return kept.div_(1 - rate).to(x)
-

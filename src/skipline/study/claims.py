@@ -113,12 +113,12 @@ def plain_rises(plain: Sequence[Group], *, guessing: float) -> Claim:
     if best.train_error > LEARNT * guessing:
         return Claim(name, "undecided", f"Plain networks: {_nothing_learnt(best)}")
     rise = deepest.train_error - best.train_error
-    numbers = f"{_at(best)}, {_at(deepest)} ({_seeds(best, deepest)})"
+    numbers = f"training error {_at(best)}, {_at(deepest)} ({_seeds(best, deepest)})"
     if rise <= LEAST_DIFFERENCE:
-        return Claim(name, "does not hold", f"Plain networks do not get worse with depth: training error {numbers}.")
+        return Claim(name, "does not hold", f"Plain networks do not get worse with depth: {numbers}.")
     if not _is_beyond_seeds(rise, best, deepest):
         return Claim(name, "undecided", f"Plain networks may get worse with depth, or it is the seeds: {numbers}.")
-    return Claim(name, "holds", f"Plain networks get worse with depth: training error {numbers}.")
+    return Claim(name, "holds", f"Plain networks get worse with depth: {numbers}.")
 
 
 def residual_stays(residual: Sequence[Group], *, guessing: float) -> Claim:
@@ -132,12 +132,16 @@ def residual_stays(residual: Sequence[Group], *, guessing: float) -> Claim:
     if min(shallowest.train_error, deepest.train_error) > LEARNT * guessing:
         return Claim(name, "undecided", f"Residual networks: {_nothing_learnt(shallowest)}")
     rise = deepest.train_error - shallowest.train_error
-    numbers = f"{_at(shallowest)}, {_at(deepest)} ({_seeds(shallowest, deepest)})"
+    numbers = f"training error {_at(shallowest)}, {_at(deepest)} ({_seeds(shallowest, deepest)})"
     if rise <= LEAST_DIFFERENCE:
-        return Claim(name, "holds", f"Residual networks do not get worse with depth: training error {numbers}.")
+        return Claim(name, "holds", f"Residual networks do not get worse with depth: {numbers}.")
     if not _is_beyond_seeds(rise, shallowest, deepest):
-        return Claim(name, "undecided", f"Residual networks may get worse with depth, or it is the seeds: {numbers}.")
-    return Claim(name, "does not hold", f"Residual networks get worse with depth: training error {numbers}.")
+        return Claim(
+            name,
+            "undecided",
+            f"Residual networks may get worse with depth, or it is the seeds: {numbers}.",
+        )
+    return Claim(name, "does not hold", f"Residual networks get worse with depth: {numbers}.")
 
 
 def training_error(plain: Sequence[Group], residual: Sequence[Group], *, guessing: float) -> Claim:
@@ -155,41 +159,46 @@ def training_error(plain: Sequence[Group], residual: Sequence[Group], *, guessin
     rise = deepest.train_error - best.train_error
     test_rise = deepest.test_error - best.test_error
     if max(rise, test_rise) <= LEAST_DIFFERENCE:
-        return Claim(
-            name, "undecided", "Over-fitting or not: the deeper plain networks are no worse, so it is neither."
-        )
-    changes = (
-        f"from {best.depth} to {deepest.depth} layers the plain networks' error changes by {_points(rise, sign='+')} "
-        f"on the images they learn from, and by {_points(test_rise, sign='+')} on new ones"
-    )
+        return Claim(name, "undecided", "Over-fitting or not: the deeper plain networks are no worse.")
     if rise <= LEAST_DIFFERENCE or test_rise - rise >= rise:
+        changes = (
+            f"from {best.depth} to {deepest.depth} layers, the error of plain networks changes by "
+            f"{_points(rise, sign='+')} on the images they learn from and {_points(test_rise, sign='+')} on new ones"
+        )
         return Claim(name, "does not hold", f"Over-fitting has a part in it: {changes}.")
     rivals = [group for group in residual if group.depth == deepest.depth and group.train_errors]
+    errors = (
+        f"with {deepest.depth} layers, plain networks are wrong on {_percent(deepest.train_error)} of the images they "
+        f"learn from and {_percent(deepest.test_error)} of new ones"
+    )
     for group in rivals:
-        train, test = _percent(group.train_error), _percent(group.test_error)
-        changes += f"; residual ones of {group.depth} layers have {train} and {test}"
+        errors += f", residual ones on {_percent(group.train_error)} and {_percent(group.test_error)}"
     if all(_is_beyond_seeds(deepest.train_error - group.train_error, group, deepest) for group in (best, *rivals)):
-        return Claim(name, "holds", f"It is not over-fitting: {changes}.")
-    return Claim(name, "undecided", f"It may not be over-fitting, but the difference could be the seeds': {changes}.")
+        return Claim(name, "holds", f"It is not over-fitting: {errors}.")
+    return Claim(name, "undecided", f"It may be over-fitting or not, or it is the seeds: {errors}.")
 
 
 def summary(results: Sequence[Result], claims: Sequence[Claim]) -> str:
     """One sentence of what was seen: the training errors at both ends of the depths, and what follows if it does."""
-    said = []
+    ends = {}
     for unit in UNITS:
         ended = [group for group in groups_of(results, unit) if group.train_errors]
         if len(ended) > 1:
-            first, last = ended[0], ended[-1]
-            said.append(
-                f"from {_percent(first.train_error)} at {first.depth} layers to {_percent(last.train_error)} at "
-                f"{last.depth} in {unit} networks"
-            )
-    if not said:
+            ends[unit] = (ended[0], ended[-1])
+    if not ends:
         return "Too few trainings came to an end to compare depths."
-    numbers = f"the training error went {' and '.join(said)}"
+    depths = {(first.depth, last.depth) for first, last in ends.values()}
+    numbers = "the training error went " + ", ".join(
+        f"from {_percent(first.train_error)} to {_percent(last.train_error)} in {unit} networks"
+        + ("" if len(depths) == 1 else f" ({first.depth} to {last.depth} layers)")
+        for unit, (first, last) in ends.items()
+    )
+    if len(depths) == 1:
+        ((least, most),) = depths
+        numbers = f"from {least} to {most} layers {numbers}"
     verdicts = {claim.name: claim.verdict for claim in claims}
     if verdicts.get("plain_rises") == verdicts.get("residual_stays") == "holds":
-        return f"Deeper was worse for plain networks, and not for residual ones: {numbers}."
+        return f"Deeper was worse for plain networks, not for residual ones: {numbers}."
     return f"{numbers[0].upper()}{numbers[1:]}."
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from skipline.study.family import SMALL_IMAGE
 
-CORES_A_JOB = 4  # for larger images; guessed: what PyTorch's convolutions of a thin net at batch 128 still make use of
+MOST_LARGE = 4  # trainings of larger images at a time; guessed: 110 layers at batch 128 keep about 1 GB each
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")  # control groups, version 2: "quota period" in microseconds, or "max period"
 
 
@@ -34,14 +34,15 @@ def available_cores() -> int:
 def share_of(cores: int, *, num_cells: int, image_size: int, on_cpu: bool) -> Share:
     """How to train `num_cells` networks on `cores` cores.
 
-    Small images, such as the digits', make operations too short to be split: a process a core, with one thread. Larger
-    ones: a process for every `CORES_A_JOB` cores, so that fewer feature maps are in memory and in the caches at a
-    time. On another device than the CPU one process, which has the device to itself.
+    A process a core, with one thread: threads that share one operation wait for each other, processes do not. Larger
+    images than the digits' get at most `MOST_LARGE` processes, for the memory, and then these have more threads. On
+    another device than the CPU there is one process, which has the device to itself.
     """
     if not on_cpu:
         return share_out(cores, jobs=1)
-    jobs = cores if image_size < SMALL_IMAGE else cores // CORES_A_JOB
-    return share_out(cores, jobs=min(num_cells, jobs))
+    if image_size < SMALL_IMAGE:
+        return Share(min(num_cells, cores), threads=1)
+    return share_out(cores, jobs=min(num_cells, cores, MOST_LARGE))
 
 
 def share_out(cores: int, *, jobs: int) -> Share:

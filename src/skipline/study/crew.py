@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
-import threading
+import sys
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from multiprocessing import get_context
@@ -115,12 +115,14 @@ def _ending(exit_code: int | None) -> str:
 def _interrupt_held_back() -> Iterator[None]:
     """Hold back Ctrl-C: here until the block ends, and for good in a process that is started in it.
 
-    Without it Ctrl-C would end a worker that is still importing with a traceback of its own.
+    Without it Ctrl-C would end a worker that is still importing with a traceback of its own; on Windows, which cannot
+    hold signals back, it does.
     """
-    is_possible = threading.current_thread() is threading.main_thread() and "pthread_sigmask" in dir(signal)
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if is_possible else set()
+    if sys.platform == "win32":
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        if is_possible:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 SHOW_SECONDS = 0.25  # guessed: four times a second looks alive, and costs a device four transfers a second
@@ -15,6 +16,7 @@ class Clock:
         self._first_step = first_step
         self._checkpoint_seconds = checkpoint_seconds
         self._start = self._shown = self._saved = self._epoch_start = time.monotonic()
+        self._epoch_end = math.inf
         self._epoch_images = 0
 
     def due_show(self) -> bool:
@@ -37,14 +39,20 @@ class Clock:
         """Note that a step was made with so many images."""
         self._epoch_images += num_images
 
+    def end_epoch(self) -> None:
+        """Note that the epoch's last step was made: looking at test images is not training."""
+        self._epoch_end = time.monotonic()
+
     def start_epoch(self) -> None:
         """Note that an epoch begins."""
         self._epoch_start = time.monotonic()
+        self._epoch_end = math.inf
         self._epoch_images = 0
 
     def images_per_second(self) -> float:
         """Training images a second in this epoch, or since the run was taken up in it."""
-        return self._epoch_images / max(time.monotonic() - self._epoch_start, 1e-9)
+        seconds = min(time.monotonic(), self._epoch_end) - self._epoch_start
+        return self._epoch_images / max(seconds, 1e-9)  # a clock may not have moved
 
     def seconds(self) -> float:
         """Time spent on the run, that before it was taken up included."""

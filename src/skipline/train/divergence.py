@@ -18,7 +18,7 @@ def check_loss(task: Task, learner: Learner, *, first_step: int) -> None:
     Reads from the device.
     """
     if learner.halted.item():
-        _give_up(task, learner, first_step + int(learner.num_steps.item()), behind=0)
+        _give_up(task, learner, first_step + int(learner.num_finite_steps.item()))
 
 
 def check_weights(task: Task, learner: Learner, *, step: int) -> None:
@@ -28,12 +28,12 @@ def check_weights(task: Task, learner: Learner, *, step: int) -> None:
     """
     is_finite = torch.stack([parameter.isfinite().all() for parameter in learner.net.parameters()])
     if not is_finite.all().item():
-        _give_up(task, learner, step, behind=1)
+        _give_up(task, learner, step)
 
 
-def _give_up(task: Task, learner: Learner, step: int, *, behind: int) -> None:
-    """Raise `Diverged` after `step` steps, with the site that the batch `behind` steps before the next one finds."""
-    site = _find_site(task, learner, step - behind) or "the loss"
+def _give_up(task: Task, learner: Learner, step: int) -> None:
+    """Raise `Diverged` after `step` steps, with the site that the next batch finds."""
+    site = _find_site(task, learner, step) or "the loss"
     failure = {"format": "skipline.failure", "version": 1, "reason": "diverged", "step": step, "site": site}
     task.folder.write("FAILED.json", failure)
     raise Diverged(step=step, site=site, checkpoint=task.folder.checkpoint)

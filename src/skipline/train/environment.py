@@ -12,8 +12,6 @@ import torch
 
 from skipline.train.precision import has_bf16
 
-_PACKAGE = Path(__file__).parents[1]
-
 
 def environment(device: torch.device) -> dict[str, Any]:
     """Versions, system, processor, device, threads and bfloat16: what `environment.json` and `skipline doctor` show."""
@@ -21,7 +19,7 @@ def environment(device: torch.device) -> dict[str, Any]:
         "format": "skipline.environment",
         "version": 1,
         "skipline": importlib.metadata.version("skipline"),
-        "revision": revision(),
+        "revision": revision(Path(__file__).parents[1]),
         "torch": torch.__version__,
         "python": platform.python_version(),
         "platform": platform.platform(),
@@ -32,11 +30,11 @@ def environment(device: torch.device) -> dict[str, Any]:
     }
 
 
-def revision() -> str:
-    """The first 12 hex digits of the SHA-256 over this package's sources: the same for equal code, wherever it lies."""
+def revision(package: Path) -> str:
+    """The first 12 hex digits of the SHA-256 over a package's sources: the same for equal code, wherever it lies."""
     digest = hashlib.sha256()
-    for path in sorted(_PACKAGE.rglob("*.py")):
-        digest.update(path.relative_to(_PACKAGE).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    for path in sorted(package.rglob("*.py")):
+        digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:12]
 
 

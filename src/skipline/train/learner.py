@@ -19,15 +19,15 @@ from skipline.train.recipe import Recipe
 class Learner:
     """The net, its optimiser, and its average where the recipe has one.
 
-    `halted` is 1 from the first loss on that was not finite; from there on no step changes anything. `num_steps`
-    counts the steps before that. Both are scalars on the device, so that a step waits for no transfer.
+    `halted` is 1 from the first loss on that was not finite: no step changes anything from there on. `num_finite_steps`
+    counts the steps before it. Both are scalars on the device, so that a step waits for no transfer.
     """
 
     net: ResidualNet
     optimiser: torch.optim.Optimizer
     average: Average | None
     halted: Tensor
-    num_steps: Tensor
+    num_finite_steps: Tensor
 
     @property
     def result(self) -> ResidualNet:
@@ -46,5 +46,5 @@ def make_learner(recipe: Recipe, device: torch.device) -> Learner:
         optimiser=make_optimiser(net, recipe.optimiser, halted=halted),
         average=average_of(net) if recipe.ema_decay > 0 else None,
         halted=halted,
-        num_steps=torch.zeros((), dtype=torch.int64, device=device),
+        num_finite_steps=torch.zeros((), dtype=torch.int64, device=device),
     )

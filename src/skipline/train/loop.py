@@ -55,7 +55,7 @@ def train(
             return _train(task, show, should_stop)
         except StorageError as error:
             raise StorageError(
-                f"{error} Nothing that was saved is lost; go on then with: skipline resume {folder.path}"
+                f"{error} Nothing that was saved is lost; go on afterwards with: skipline resume {folder.path}"
             ) from error
 
 
@@ -120,7 +120,7 @@ def _watch_error(task: Task, progress: Progress, mistakes: Tensor, num_images: i
 
 
 def _end_epoch(task: Task, learner: Learner, progress: Progress, tally: Tally, clock: Clock, rate: float) -> None:
-    speed = clock.images_per_second()  # of training alone: before the test images are looked at
+    clock.end_epoch()
     tested = _evaluate(task, learner)
     train_loss, train_error = tally.means()
     task.folder.append_metrics(
@@ -132,7 +132,7 @@ def _end_epoch(task: Task, learner: Learner, progress: Progress, tally: Tally, c
             "train_error": train_error,
             "test_loss": tested.loss,
             "test_error": tested.error,
-            "images_per_second": speed,
+            "images_per_second": clock.images_per_second(),
             "seconds": clock.seconds(),
         }
     )

@@ -52,7 +52,7 @@ def training_step(
     if math.isfinite(recipe.clip_norm):
         nn.utils.clip_grad_norm_(net.parameters(), recipe.clip_norm)
     learner.halted.clamp_(min=(~total.isfinite()).float())
-    learner.num_steps.add_(learner.halted == 0)
+    learner.num_finite_steps.add_(learner.halted == 0)
     optimiser.step()
     if learner.average is not None:
         learner.average.update(decay=recipe.ema_decay, step=step)

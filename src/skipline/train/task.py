@@ -53,9 +53,8 @@ def make_task(recipe: Recipe, dataset: Dataset, folder: RunFolder, device: torch
             f"but {dataset.name} has {dataset.in_channels} channel(s) and {dataset.num_classes} classes. Describe the "
             f"network with in_channels={dataset.in_channels} and num_classes={dataset.num_classes}."
         )
-    smallest_side = min(dataset.train.images.shape[2:])
-    check_image_size(network, smallest_side)
-    _check_batch_norm(recipe, len(dataset.train), max(dataset.train.images.shape[2:]))
+    # The last feature map is then 2×2 or larger, and batch norm can take its mean over a part of one image.
+    check_image_size(network, min(dataset.train.images.shape[2:]))
     train_set = dataset.train.to(device)
     return Task(
         recipe=recipe,
@@ -83,18 +82,3 @@ def batches(task: Task, epoch: int, first_batch: int) -> Iterator[Batch]:
         preprocess=task.preprocess,
         augment=recipe.augment,
     )
-
-
-def _check_batch_norm(recipe: Recipe, num_images: int, image_size: int) -> None:
-    """Refuse batches in which batch norm would see one value a channel: its mean, with a deviation of 0."""
-    if recipe.network.norm.kind != "batch" or image_size > recipe.network.stride:  # the last map is larger than 1×1
-        return
-    whole, rest = divmod(num_images, recipe.batch_size)
-    for size, name in ((recipe.batch_size if whole else rest, "a batch"), (rest, "the last batch of an epoch")):
-        if size and size // min(recipe.accumulate, size) == 1:
-            parts = f" in {recipe.accumulate} parts" if recipe.accumulate > 1 else ""
-            raise RecipeError(
-                f"batch norm cannot take the mean over one value: {name} of {size} image(s){parts} is 1×1 in the last "
-                f"stage of {recipe.network.name}. Take another batch_size than {recipe.batch_size}"
-                + (", or fewer parts (accumulate)." if parts else ".")
-            )

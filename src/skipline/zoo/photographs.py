@@ -148,4 +148,4 @@ def _row(
         stem=stem,
         inner_widths=inner_widths,
     )
-    return Row(name, name, family, source, f"{branch.kind} blocks: {summary}", 1000, make)
+    return Row(name, name, family, source, f"{branch.kind} blocks: {summary}", 1000, 224, make)

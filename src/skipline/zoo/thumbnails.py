@@ -96,7 +96,7 @@ def _merges() -> tuple[Row, ...]:
 
 def _wrn() -> Row:
     summary = f"basic blocks: k times as wide, {_PREACT}; the depth counts the projections"
-    return Row("cifar_wrn{6n+4}_{k}", "cifar_wrn28_10", "CIFAR wide ResNet", _WIDE, summary, 10, wide)
+    return Row("cifar_wrn{6n+4}_{k}", "cifar_wrn28_10", "CIFAR wide ResNet", _WIDE, summary, 10, 32, wide)
 
 
 def _digits() -> tuple[Row, ...]:
@@ -118,6 +118,7 @@ def _digits() -> tuple[Row, ...]:
             branch=branch,
             option=option,
             widths=DIGIT_WIDTHS,
+            image_size=8,
         )
         for name, source, unit, branch, option in kinds
     )
@@ -135,6 +136,7 @@ def _row(
     branch: BranchKind = "basic",
     merge: Merge = IDENTITY_MERGE,
     widths: tuple[int, ...] = CIFAR_WIDTHS,
+    image_size: int = 32,
 ) -> Row:
     make = partial(cifar, unit=unit, option=option, branch=branch, widths=widths, merge=merge)
-    return Row(name, filled(name, (depth,)), family, source, f"{branch} blocks: {summary}", 10, make)
+    return Row(name, filled(name, (depth,)), family, source, f"{branch} blocks: {summary}", 10, image_size, make)

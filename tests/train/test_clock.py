@@ -1,0 +1,60 @@
+"""The clock of a run, in a time that a test sets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from skipline.train.clock import Clock
+
+
+@pytest.fixture
+def wait(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """``wait(seconds)``: let time pass."""
+    now = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+
+    def wait(seconds: float) -> None:
+        now[0] += seconds
+
+    return wait
+
+
+def test_time_goes_on_where_it_stopped(wait: Callable[[float], None]) -> None:
+    clock = Clock(seconds_before=50.0, first_step=10, checkpoint_seconds=60.0)
+    wait(8.0)
+    assert clock.seconds() == 58.0
+    assert clock.seconds_left(14, 20) == 12.0  # 4 steps in 8 s, 6 to go
+    assert clock.seconds_left(10, 20) == 80.0  # no step yet: as if one had just been made
+
+
+def test_speed_is_that_of_the_epoch(wait: Callable[[float], None]) -> None:
+    clock = Clock(seconds_before=0.0, first_step=0, checkpoint_seconds=60.0)
+    clock.trained(100)
+    wait(4.0)
+    assert clock.images_per_second() == 25.0
+    clock.end_epoch()
+    wait(100.0)  # an evaluation
+    assert clock.images_per_second() == 25.0
+    clock.start_epoch()
+    clock.trained(30)
+    wait(3.0)
+    assert clock.images_per_second() == 10.0
+
+
+def test_checkpoints_and_snapshots_fall_due(wait: Callable[[float], None]) -> None:
+    clock = Clock(seconds_before=0.0, first_step=0, checkpoint_seconds=60.0)
+    assert (clock.due_show(), clock.due_checkpoint()) == (False, False)
+    wait(0.25)
+    assert (clock.due_show(), clock.due_checkpoint()) == (True, False)
+    clock.shown()
+    assert not clock.due_show()
+    wait(60.0)
+    assert clock.due_checkpoint()
+    clock.saved()
+    assert not clock.due_checkpoint()
+
+
+def test_with_no_seconds_a_checkpoint_is_always_due(wait: Callable[[float], None]) -> None:
+    assert Clock(seconds_before=0.0, first_step=0, checkpoint_seconds=0.0).due_checkpoint()

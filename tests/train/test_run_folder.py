@@ -1,0 +1,143 @@
+"""Run folders: made whole, never overwritten, read back."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from skipline.files import StorageError
+from skipline.train import RunError, RunFolder, create_run, open_run
+
+FILES = {"config.toml": "epochs = 3\n", "resolved.json": {"a": float("nan")}}
+
+
+def test_a_run_holds_its_files_and_last_names_it(tmp_path: Path) -> None:
+    root = tmp_path / "made" / "runs"
+    run = create_run(root, "my data/cifar_resnet20", FILES)
+    assert re.fullmatch(r"\d{8}T\d{6}Z-my-data-cifar_resnet20-[0-9a-f]{4}", run.name)
+    assert (run.path / "config.toml").read_text() == "epochs = 3\n"
+    assert json.loads((run.path / "resolved.json").read_text()) == {"a": "NaN"}
+    assert run.checkpoint.parent.is_dir()
+    assert run.best_model.parent.is_dir()
+    assert (root / "last").read_text() == f"{run.name}\n"
+    assert sorted(path.name for path in root.iterdir()) == sorted([run.name, "last"])
+    assert open_run(root / "last") == open_run(run.path) == run
+
+
+def test_runs_of_one_second_are_different_folders(tmp_path: Path) -> None:
+    runs = [create_run(tmp_path, "x", FILES) for _ in range(3)]
+    assert len({run.path for run in runs}) == 3
+    assert open_run(tmp_path / "last") == runs[-1]
+
+
+def test_a_name_of_any_letters_is_one_folder(tmp_path: Path) -> None:
+    run = create_run(tmp_path, "../größe\n" + "x" * 300, FILES)
+    assert run.path.parent == tmp_path
+    assert run.name[17:].startswith("---größe-xxx")
+    assert len(run.name) < 100
+
+
+@pytest.mark.parametrize(
+    ("error", "seen", "message"),
+    [
+        (OSError(28, "No space left on device"), StorageError, "-x-....: the disk is full"),
+        (KeyboardInterrupt("^C"), KeyboardInterrupt, "C"),
+    ],
+)
+def test_a_run_that_cannot_be_made_leaves_nothing(
+    error: BaseException, seen: type[BaseException], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_arguments: object) -> None:
+        raise error
+
+    monkeypatch.setattr("os.rename", fail)
+    with pytest.raises(seen, match=message):
+        create_run(tmp_path, "x", FILES)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_place_that_cannot_hold_runs_is_said(tmp_path: Path) -> None:
+    (tmp_path / "runs").write_text("")
+    with pytest.raises(StorageError, match=r"there is a file of that name\. Move it away, or choose another folder\."):
+        create_run(tmp_path / "runs", "x", FILES)
+    with pytest.raises(StorageError, match=r"a part of this path is a file, not a folder\. Choose another folder\."):
+        create_run(tmp_path / "runs" / "more", "x", FILES)
+
+
+def test_what_is_no_run_is_said(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=re.escape(f"{tmp_path / 'a'} is no run folder: there is no such folder.")):
+        open_run(tmp_path / "a")
+    with pytest.raises(RunError, match=re.escape(f"There are no runs in {tmp_path}; `skipline train` makes one.")):
+        open_run(tmp_path / "last")
+    run = create_run(tmp_path, "x", FILES)
+    with pytest.raises(RunError, match=re.escape(f"The newest run in {tmp_path} is {run.name}.")):
+        open_run(tmp_path / "a")
+    with pytest.raises(
+        RunError, match=re.escape(f"{tmp_path} is no run folder: it has no resolved.json. The newest run")
+    ):
+        open_run(tmp_path)
+
+
+@pytest.mark.parametrize("content", ["", "..", "../../etc", "/etc", "a/b"])
+def test_last_names_a_folder_beside_it(content: str, tmp_path: Path) -> None:
+    (tmp_path / "last").write_text(content)
+    message = f"{tmp_path / 'last'} holds {content!r}; expected the name of a run folder beside it."
+    with pytest.raises(RunError, match=re.escape(message)):
+        open_run(tmp_path / "last")
+
+
+def test_a_run_that_was_removed_is_said(tmp_path: Path) -> None:
+    (tmp_path / "last").write_text("20240101T000000Z-x-0000\n")
+    with pytest.raises(RunError, match=r"20240101T000000Z-x-0000 is no run folder: there is no such folder"):
+        open_run(tmp_path / "last")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "is no whole run: it has no split.json. Train again with `skipline train`."),
+        (b"{", "split.json cannot be read: Expecting property name"),
+        (b"\xff", "split.json cannot be read: 'utf-8' codec can't decode"),
+        (b"[]", "split.json holds list; expected a JSON object."),
+    ],
+)
+def test_a_broken_file_is_said(content: bytes | None, message: str, new_run: Callable[[], RunFolder]) -> None:
+    run = new_run()
+    if content is not None:
+        (run.path / "split.json").write_bytes(content)
+    with pytest.raises(RunError, match=re.escape(message)):
+        run.read("split.json")
+
+
+def test_metrics_are_appended_read_and_rewound(new_run: Callable[[], RunFolder]) -> None:
+    run = new_run()
+    assert run.read_metrics() == []
+    lines = [{"step": step, "loss": 0.1 * step} for step in (3, 6, 9)]
+    for line in lines:
+        run.append_metrics(line)
+    assert run.read_metrics() == lines
+    run.rewind_metrics(6)
+    assert run.read_metrics() == lines[:2]
+    run.rewind_metrics(0)
+    assert run.metrics.read_bytes() == b""
+
+
+def test_a_torn_last_line_is_dropped_and_written_over(new_run: Callable[[], RunFolder]) -> None:
+    run = new_run()
+    run.metrics.write_bytes(b'{"step": 3}\n{"step": 6, "lo')
+    assert run.read_metrics() == [{"step": 3}]
+    run.rewind_metrics(3)
+    run.append_metrics({"step": 6})
+    assert run.metrics.read_bytes() == b'{"step": 3}\n{"step": 6}\n'
+
+
+@pytest.mark.parametrize("line", [b"{", b"[3]", b'{"step": "3"}', b"\xff"])
+def test_a_broken_line_elsewhere_is_said(line: bytes, new_run: Callable[[], RunFolder]) -> None:
+    run = new_run()
+    run.metrics.write_bytes(b'{"step": 3}\n' + line + b'\n{"step": 9}\n')
+    with pytest.raises(RunError, match=re.escape(f"{run.metrics}, line 2, is no evaluation: {line!r}.")):
+        run.read_metrics()
