@@ -33,7 +33,7 @@ demo: $(PACKAGE)  ## set up, then the lecture's experiment on real digits; ends 
 	@$(RUN) -m skipline demo $(ARGS)
 
 test: $(DEV)  ## set up, then the tests
-	@$(RUN) -m pytest $(ARGS)
+	@$(RUN) -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile $(ARGS)
 
 lint: $(DEV)  ## set up, then ruff and pyright
 	@failed=0; \

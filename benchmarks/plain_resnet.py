@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 
 class BasicBlock(nn.Module):
@@ -32,7 +32,7 @@ class BasicBlock(nn.Module):
         out = self.bn2(self.conv2(out))
         if self.missing or self.stride != 1:
             half = self.missing // 2
-            x = F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, half, half))
+            x = functional.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, half, half))
         out += x
         return self.relu(out)
 
@@ -64,7 +64,7 @@ def plain_step(net: nn.Module, images: Tensor, labels: Tensor) -> Callable[[], N
 
     def step() -> None:
         optimiser.zero_grad()
-        loss = F.cross_entropy(net(images), labels)
+        loss = functional.cross_entropy(net(images), labels)
         loss.backward()
         optimiser.step()
 

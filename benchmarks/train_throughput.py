@@ -3,15 +3,22 @@
 Prints images a second of both and their ratio, medians over rounds with quartiles, and the machine's own limits
 measured in the same run. Run nothing else beside it: another busy process slows OpenMP code several times over.
 
+Each side has its own memory allocator settings: ours those that `skipline train` sets for its process, the plain
+network those that glibc's own rule arrives at (thresholds that follow the largest block freed, at most 32 and 64 MiB).
+With --shared-allocator both have ours.
+
     python benchmarks/train_throughput.py [--rounds 7] [--cases cifar20,cifar110,resnet18] [--json FILE]
 """
 
 from __future__ import annotations
 
 import argparse
+import ctypes
 import itertools
 import json
+import platform
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -19,11 +26,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
+from peers import PeerMissingError, import_timm
 from plain_resnet import CifarResNet, plain_step
 from torch import Tensor, nn
 
 from skipline.data import Batch, Dataset, ImageSet
 from skipline.train import PRESETS, RunFolder, environment
+from skipline.train.allocator import keep_freed_memory
 from skipline.train.learner import make_learner
 from skipline.train.step import training_step
 from skipline.train.task import Task, batches, make_task
@@ -68,8 +77,6 @@ def peer(case: Case) -> nn.Module:
     """The plain network of a case: timm's for photographs, else `plain_resnet`'s."""
     if case.image_size == 32:
         return CifarResNet(int(case.model.removeprefix("cifar_resnet")), case.num_classes)
-    from peers import import_timm
-
     return import_timm().create_model(case.model, num_classes=case.num_classes)
 
 
@@ -90,7 +97,7 @@ def own_step(case: Case, images: Tensor, labels: Tensor, device: torch.device) -
     return step
 
 
-def measure(case: Case, *, rounds: int, device: torch.device) -> Result:
+def measure(case: Case, *, rounds: int, device: torch.device, shared_allocator: bool) -> Result:
     """Time both steps in turn, `rounds` times after two warm-up steps each."""
     generator = torch.Generator().manual_seed(0)
     size = (2 * case.batch_size, 3, case.image_size, case.image_size)
@@ -104,7 +111,12 @@ def measure(case: Case, *, rounds: int, device: torch.device) -> Result:
         own()
     plain_seconds, own_seconds = [], []
     for _ in range(rounds):
+        if not shared_allocator:
+            _glibc_default()
+        plain()  # not timed: it finds the heap as the other side left it
         plain_seconds.append(_seconds(plain, device))
+        keep_freed_memory()
+        own()
         own_seconds.append(_seconds(own, device))
     ratios = sorted(a / b for a, b in zip(plain_seconds, own_seconds, strict=True))
     low, middle, high = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else ratios * 3
@@ -141,9 +153,16 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--cases", default=",".join(case.name for case in CASES))
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--shared-allocator", action="store_true")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     device = torch.device(arguments.device)
+    chosen = [case for case in CASES if case.name in arguments.cases.split(",")]
+    try:
+        for case in chosen:
+            peer(case)  # before anything is timed
+    except PeerMissingError as error:
+        sys.exit(f"{error} Or leave that case out: --cases cifar20,cifar110")
     machine = {**environment(device), **limits(device)}
     print(f"{machine['processor']}, {machine['threads']} threads, {machine['device']}, torch {machine['torch']}")
     print(
@@ -152,10 +171,8 @@ def main() -> None:
     )
     print(f"{'case':<10} {'batch':>5} {'plain':>9} {'skipline':>9}  ratio (quartiles)     wanted")
     results = []
-    for case in CASES:
-        if case.name not in arguments.cases.split(","):
-            continue
-        result = measure(case, rounds=arguments.rounds, device=device)
+    for case in chosen:
+        result = measure(case, rounds=arguments.rounds, device=device, shared_allocator=arguments.shared_allocator)
         results.append(result)
         print(
             f"{result.case:<10} {result.batch_size:>5} {result.plain:>9.1f} {result.skipline:>9.1f}  "
@@ -170,6 +187,14 @@ def main() -> None:
 def _endless(task: Task) -> Iterator[Batch]:
     for epoch in itertools.count():
         yield from batches(task, epoch, 0)
+
+
+def _glibc_default() -> None:
+    """The thresholds that glibc's rule ends with when blocks of 32 MiB and more have been freed (mallopt(3))."""
+    if platform.libc_ver()[0] == "glibc":
+        library = ctypes.CDLL(None)
+        library.mallopt(-3, 32 * 2**20)  # M_MMAP_THRESHOLD
+        library.mallopt(-1, 64 * 2**20)  # M_TRIM_THRESHOLD
 
 
 def _seconds(run: Callable[[], object], device: torch.device) -> float:

@@ -10,13 +10,13 @@ import pytest
 import torch
 
 
-def test_two_threads_here_and_in_every_process_that_a_test_starts() -> None:
+def test_one_thread_here_and_in_every_process_that_a_test_starts() -> None:
     code = "import torch; print(torch.get_num_threads())"
     printed = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
     ).stdout
-    assert torch.get_num_threads() == 2
-    assert printed.strip() == "2"
+    assert torch.get_num_threads() == 1
+    assert printed.strip() == "1"
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1", "example.invalid"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -25,6 +26,24 @@ def dead_links(page: str, folder: Path) -> list[str]:
     return sorted(file for file in files if file and not (folder / file).exists())
 
 
+def words_of_code(page: str) -> list[str]:
+    """The words in code of the second column of a page's tables: `` | symbol | `word`, `word` | meaning | ``."""
+    columns = re.findall(r"^\|[^|]*\|([^|]*)\|", page, re.MULTILINE)
+    return [word for column in columns for word in re.findall(r"`(\w+)`", column)]
+
+
+def unknown_words(page: str, sources: str) -> list[str]:
+    """Words of the second column that `sources` use nowhere as a name: a variable, an argument, an attribute."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(sources)):
+        match node:
+            case ast.Name(id=name) | ast.arg(arg=name) | ast.Attribute(attr=name):
+                names.add(name)
+            case _:
+                pass
+    return [word for word in words_of_code(page) if word not in names]
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_links_lead_somewhere(name: str) -> None:
     page = ROOT / name
@@ -42,10 +61,22 @@ def test_python_runs(name: str, tmp_path: Path) -> None:
     assert done.returncode == 0, f"{code}\n{done.stderr}"
 
 
+def test_notation_is_that_of_the_code() -> None:
+    sources = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "src").rglob("*.py"))
+    page = (ROOT / "docs" / "notation.md").read_text(encoding="utf-8")
+    assert words_of_code(page), "the page joins symbols to words"
+    assert unknown_words(page, sources) == []
+
+
 def test_dead_links_are_seen(tmp_path: Path) -> None:
     (tmp_path / "here.md").touch()
     page = '[a](here.md) [b](here.md#x) [c](gone.md) [d](https://example.org/gone.md) [e](#x) <img src="gone.png">'
     assert dead_links(page, tmp_path) == ["gone.md", "gone.png"]
+
+
+def test_words_that_are_not_in_the_code_are_seen() -> None:
+    page = "| symbol | in code | meaning |\n| --- | --- | --- |\n| ε | `eps`, `epsilon` | `gone` |\n| χ | – | x |\n"
+    assert unknown_words(page, "'eps'\ndef norm(epsilon): ...  # eps") == ["eps"]
 
 
 def test_blocks_are_found() -> None:

@@ -134,6 +134,33 @@ def test_the_forward_pass_runs_in_the_given_context_and_keeps_no_graph() -> None
     assert seen == [(True, False)]
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_a_gpu_counts_what_the_cpu_counts() -> None:
+    cuda = torch.device("cuda")
+    generator = torch.Generator().manual_seed(0)
+    net = nn.Sequential(nn.Flatten(), nn.Linear(12, 7))
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.copy_(torch.randn(parameter.shape, generator=generator))
+    pixels = torch.randint(0, 256, (50, 3, 2, 2), dtype=torch.uint8, generator=generator)
+    images = ImageSet(pixels, torch.randint(0, 7, (50,), generator=generator))
+
+    def measure_on(device: torch.device) -> Evaluation:
+        return evaluate(
+            net.to(device),
+            images.to(device),
+            preprocess=Preprocess((128.0,) * 3, (64.0,) * 3),
+            num_classes=7,
+            batch_size=16,
+            autocast=nullcontext(),
+        )
+
+    here, there = measure_on(torch.device("cpu")), measure_on(cuda)
+    assert there.loss == pytest.approx(here.loss, rel=1e-3)  # TF32 may be on
+    assert there.class_images == here.class_images
+    assert there.error == pytest.approx(here.error, abs=1 / 50)  # one near tie
+
+
 @pytest.mark.parametrize(
     ("mistakes", "num_images", "low", "high"),
     [  # Newcombe 1998, Statistics in Medicine 17, table I: 81/263, 15/148, 0/20 and 1/29 by Wilson's score method

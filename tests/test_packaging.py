@@ -155,7 +155,8 @@ def test_make_test_brings_what_the_tests_need(machine: Machine) -> None:
     assert machine.make("test", "ARGS=tests/spec -x").returncode == 0
     _, install, tests = machine.asked()
     assert install.endswith("--editable .[dev]")
-    assert tests == "-m pytest tests/spec -x"
+    assert tests.startswith("-m pytest ")
+    assert tests.endswith(" tests/spec -x")  # behind the options that the Makefile sets, so that these win
     assert machine.make("demo").returncode == 0
     assert machine.asked() == ["-m skipline demo"]
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import prod
+from typing import assert_never
 
 from skipline.spec import BlockPlan, Network, Step, unfold
 from skipline.spec.check import require_count
 from skipline.spec.layers import (
     Activate,
+    ActivationKind,
     Conv,
     Dropout,
     GlobalAverage,
@@ -18,14 +20,12 @@ from skipline.spec.layers import (
     Normalise,
     PadChannels,
     Pool,
+    Scale,
     Subsample,
 )
 
 Shape = tuple[int, ...]
 """(C, H, W) of a feature map, (C) of a vector."""
-
-_KEPT_AS_INPUT = ("leaky_relu", "elu", "gelu", "silu")  # PyTorch's derivatives of these read the input,
-_KEPT_AS_OUTPUT = ("relu", "tanh")  # and of these the output (tools/autograd/derivatives.yaml); the identity's neither
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +61,10 @@ def cost(network: Network, *, image_size: int) -> Cost:
 
     `training_macs` is 3 × `macs` less the first convolution's: the backward pass has two products for each one of the
     forward pass, but the images need no gradient. What is kept follows PyTorch's derivatives: a convolution, a norm,
-    a linear layer and a pool keep their input; a ReLU and a tanh their output, the other activations their input; an
-    addition, a mean, a padding and a constant factor nothing; a dropout its mask; a gate its weights and what they
-    multiply. A tensor that two of them keep is one tensor; a norm's vectors of statistics are not counted. Raises
-    `SpecError` for an image without pixels.
+    a linear layer, a pool and a subsampling keep their input; a ReLU and a tanh their output, the other activations
+    their input; an addition, a mean over all pixels, a padding and a constant factor nothing; a dropout its mask; a
+    gate its weights and what they multiply. A tensor that two of them keep is one tensor; a norm's vectors of
+    statistics are not counted. Raises `SpecError` for an image without pixels.
     """
     require_count("cost", "image_size", image_size)
     plan = unfold(network)
@@ -128,14 +128,16 @@ class _Fold:
         else:
             y = _Signal(step.name, _shape_behind(layer, x.shape))
         match layer:
-            case Conv() | Normalise() | Linear() | Pool():
+            case Conv() | Normalise() | Linear() | Pool() | Subsample():  # `nn` subsamples by a mean over one pixel
                 self._keep(x)
-            case Activate(activation) if activation.kind in _KEPT_AS_INPUT:
-                self._keep(x)
-            case Activate(activation) if activation.kind in _KEPT_AS_OUTPUT:
-                self._keep(y)
+            case Activate(activation):
+                self._keep(*_kept_by(activation.kind, x, y))
             case Dropout():
                 self._keep(_Signal(f"{step.name}.mask", y.shape))
+            case GlobalAverage() | PadChannels() | Scale():
+                pass  # their derivatives read shapes and constants only
+            case _:
+                assert_never(layer)
         if isinstance(layer, Pool) and layer.kind == "max":
             self.index_elements += prod(y.shape)
         self.steps.append(StepCost(step.name, y.shape, _parameters(layer), _macs(layer, y.shape)))
@@ -144,6 +146,19 @@ class _Fold:
     def _keep(self, *signals: _Signal) -> None:
         for signal in signals:
             self.kept[signal.name] = prod(signal.shape)
+
+
+def _kept_by(kind: ActivationKind, x: _Signal, y: _Signal) -> tuple[_Signal, ...]:
+    """What PyTorch's derivative of φ reads, of input `x` and output `y`: tools/autograd/derivatives.yaml."""
+    match kind:
+        case "leaky_relu" | "elu" | "gelu" | "silu":
+            return (x,)
+        case "relu" | "tanh":
+            return (y,)
+        case "identity":
+            return ()
+        case _:
+            assert_never(kind)
 
 
 def _shape_behind(layer: Layer, shape: Shape) -> Shape:
@@ -158,8 +173,10 @@ def _shape_behind(layer: Layer, shape: Shape) -> Shape:
             return shape[:1]
         case Linear():
             return (layer.out_features,)
-        case _:
+        case Normalise() | Activate() | Scale() | Dropout():
             return shape
+        case _:
+            assert_never(layer)
 
 
 def _shrunk(shape: Shape, stride: int) -> tuple[int, ...]:
@@ -175,8 +192,10 @@ def _parameters(layer: Layer) -> int:
             return 2 * layer.channels
         case Linear():
             return (layer.in_features + 1) * layer.out_features
-        case _:
+        case Activate() | Pool() | GlobalAverage() | Subsample() | PadChannels() | Scale() | Dropout():
             return 0
+        case _:
+            assert_never(layer)
 
 
 def _macs(layer: Layer, shape: Shape) -> int:
@@ -185,8 +204,10 @@ def _macs(layer: Layer, shape: Shape) -> int:
             return _weights(layer) * prod(shape[1:])
         case Linear():
             return layer.in_features * layer.out_features
+        case Normalise() | Activate() | Pool() | GlobalAverage() | Subsample() | PadChannels() | Scale() | Dropout():
+            return 0  # not counted: see `Cost`
         case _:
-            return 0
+            assert_never(layer)
 
 
 def _weights(conv: Conv) -> int:

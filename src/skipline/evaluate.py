@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from skipline.data import DataError, ImageSet, Preprocess, normalise
+from skipline.data import DataError, ImageSet, Normaliser, Preprocess, normaliser
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +51,19 @@ def evaluate(
     """Loss and errors of `net`, in evaluation mode, over `images`; its modules' modes are as before afterwards.
 
     The net and the images are on one device. The forward pass runs inside `autocast`; the loss is taken in fp32 and
-    summed in fp64. One transfer from the device at the end. Raises `DataError` where a label is no class, or the net
-    has another number of outputs.
+    summed in fp64. Nothing waits for the device but the one transfer from it at the end. Raises `DataError` where a
+    label is no class, or the net has another number of outputs.
     """
-    highest = int(images.labels.max())
-    if highest >= num_classes:
-        raise DataError(f"the images have label {highest}, but there are {num_classes} classes (0..{num_classes - 1}).")
+    if images.highest_label >= num_classes:
+        raise DataError(
+            f"the images have label {images.highest_label}, but there are {num_classes} classes (0..{num_classes - 1})."
+        )
+    to_input = normaliser(preprocess, images.images.device)
     training = [module for module in net.modules() if module.training]
     net.eval()
     try:
         with autocast:
-            counts = _count(net, images, preprocess, num_classes, batch_size)
+            counts = _count(net, images, to_input, num_classes, batch_size)
     finally:
         for module in training:
             module.training = True
@@ -77,14 +79,14 @@ def evaluate(
     )
 
 
-def _count(net: nn.Module, images: ImageSet, preprocess: Preprocess, num_classes: int, batch_size: int) -> Tensor:
+def _count(net: nn.Module, images: ImageSet, to_input: Normaliser, num_classes: int, batch_size: int) -> Tensor:
     """float64 (2 + 2 K,): the sum of losses, the top-5 mistakes, then images and mistakes of every class."""
     device = images.images.device
     sums = torch.zeros(2, dtype=torch.float64, device=device)
     by_class = torch.zeros(2, num_classes, dtype=torch.float64, device=device)
     for start in range(0, len(images), batch_size):
         labels = images.labels[start : start + batch_size]
-        logits = net(normalise(images.images[start : start + batch_size], preprocess)).float()
+        logits = net(to_input(images.images[start : start + batch_size])).float()
         if logits.shape != (len(labels), num_classes):
             raise DataError(
                 f"the net gives outputs of shape {tuple(logits.shape)} for {len(labels)} images of {num_classes} "

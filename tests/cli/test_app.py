@@ -6,10 +6,12 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
 from skipline.cli.exits import EXITS, exit_code, tell
 from skipline.files import StorageError
 from skipline.spec import SpecError
+from skipline.zoo import describe
 
 from .conftest import Command
 
@@ -65,6 +67,7 @@ def test_exit_codes_follow_the_class() -> None:
     assert exit_code(Narrower("x")) == 2
     assert exit_code(StorageError("x")) == 3
     assert exit_code(MemoryError()) == 6
+    assert exit_code(torch.OutOfMemoryError("CUDA out of memory.")) == 6
     assert exit_code(RuntimeError("x")) is None
 
 
@@ -74,26 +77,42 @@ def test_a_known_failure_is_one_line(capsys: pytest.CaptureFixture[str]) -> None
 
 
 def test_debug_adds_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
-    try:
-        raise SpecError("depths are 6n+2.")
-    except SpecError as error:
-        assert tell(error, debug=True) == 2
+    with pytest.raises(SpecError) as raised:
+        describe("cifar_resnet21")
+    assert tell(raised.value, debug=True) == 2
     err = capsys.readouterr().err
     assert "Traceback" in err
-    assert err.endswith("error: depths are 6n+2.\n")
+    assert err.endswith("depths are 6n+2; the nearest are 20 and 26.\n")
 
 
 def test_an_internal_error_says_so_and_keeps_its_traceback(capsys: pytest.CaptureFixture[str]) -> None:
-    try:
-        raise KeyError("lost")
-    except KeyError as error:
-        assert tell(error, debug=False) == 1
+    with pytest.raises(KeyError) as raised:
+        {}["lost"]
+    assert tell(raised.value, debug=False) == 1
     err = capsys.readouterr().err
     assert "Traceback" in err
     assert "internal error: KeyError: 'lost'" in err
     assert "fault in skipline" in err
 
 
-def test_out_of_memory_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
-    assert tell(MemoryError(), debug=False) == 6
-    assert "smaller --batch-size" in capsys.readouterr().err
+def too_much_for_the_cpu() -> BaseException:
+    """PyTorch's own error: 2^60 bytes are more than any machine has."""
+    with pytest.raises(RuntimeError, match="DefaultCPUAllocator") as raised:
+        torch.empty(2**60, dtype=torch.uint8)
+    return raised.value
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (MemoryError(), "error: there is not enough memory. Use a"),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), "Tried to allocate 2 GiB. Use a"),
+        (too_much_for_the_cpu(), "you tried to allocate 1152921504606846976 bytes"),
+    ],
+)
+def test_out_of_memory_says_what_to_do(error: BaseException, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert tell(error, debug=False) == 6
+    err = capsys.readouterr().err
+    assert said in err
+    assert err.endswith("Use a smaller --batch-size, or more --accumulate.\n")
+    assert "fault in skipline" not in err

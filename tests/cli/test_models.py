@@ -41,6 +41,7 @@ def test_one_model_is_described(skipline: Command) -> None:
         (["models", "resnet5O"], "there is no model 'resnet5O'"),
         (["models", "cifar_resnet21"], "the nearest are 20 and 26"),
         (["models", "resnet50", "--image-size", "-3"], "--image-size"),
+        (["models", "--image-size", "64"], "--image-size 64 is for one model, and this is a list."),
     ],
 )
 def test_unknown_models_are_answered(skipline: Command, arguments: list[str], words: str) -> None:

@@ -31,12 +31,27 @@ def test_the_same_kind_keeps_its_table() -> None:
     assert overlaid(base, {"schedule": "step"}) == base
 
 
+def test_a_table_laid_on_a_kind_keeps_it() -> None:
+    """`--optimiser adamw --lr 0.001`, in two layers."""
+    assert overlaid({"optimiser": "adamw"}, {"optimiser": {"learning_rate": 0.001}}) == {
+        "optimiser": {"kind": "adamw", "learning_rate": 0.001}
+    }
+    other = {"optimiser": {"kind": "sgd", "momentum": 0.5}}
+    assert overlaid({"optimiser": "adamw"}, other) == other
+
+
+@pytest.mark.parametrize("names", [("optimiser", "optimiser.beta1"), ("optimiser.beta1", "optimiser")])
+def test_a_kind_and_its_settings_make_one_table_in_any_order(names: tuple[str, ...]) -> None:
+    values = {"optimiser": "adamw", "optimiser.beta1": 0.8}
+    assert nested({name: values[name] for name in names}) == {"optimiser": {"kind": "adamw", "beta1": 0.8}}
+
+
 def test_dots_make_tables() -> None:
     assert nested({"a.b": 1, "a.c.d": 2, "e": 3}) == {"a": {"b": 1, "c": {"d": 2}}, "e": 3}
 
 
 def test_a_value_cannot_be_a_table_too() -> None:
-    with pytest.raises(UsageError, match=r"--set a\.b: 'a' is set to a value and cannot hold 'b' as well"):
+    with pytest.raises(UsageError, match=r"a\.b is set, but 'a' is set to the value 1 and cannot hold it"):
         nested({"a": 1, "a.b": 2})
 
 
@@ -46,7 +61,7 @@ def test_the_environment_is_read_by_name() -> None:
 
 
 def test_an_unknown_variable_is_refused() -> None:
-    with pytest.raises(UsageError, match="sets SKIPLINE_EPOCH, .* Did you mean SKIPLINE_EPOCHS"):
+    with pytest.raises(UsageError, match=r"sets SKIPLINE_EPOCH, .* Did you mean SKIPLINE_EPOCHS"):
         from_environment({"SKIPLINE_EPOCH": "3"}, ["epochs", "seed"])
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from .conftest import Command
 
-QUICK = ("train", "digits", "--model", "digits_resnet8", "--epochs", "2", "--precision", "fp32")
+QUICK = ("train", "digits", "--model", "digits_resnet8", "--epochs", "2", "--precision", "fp32", "--device", "cpu")
 
 
 def test_a_run_leaves_a_whole_folder(skipline: Command, tmp_path: Path) -> None:
@@ -49,6 +49,7 @@ def test_a_run_leaves_a_whole_folder(skipline: Command, tmp_path: Path) -> None:
 def test_json_is_all_that_stdout_holds(skipline: Command) -> None:
     ended = skipline(*QUICK, "--json")
     result = json.loads(ended.out)
+    assert (result["format"], result["version"]) == ("skipline.outcome", 1)
     assert 0 <= result["test_error"] < 0.5
     assert result["step"] == 24  # two epochs of ⌈1437 / 128⌉ steps
     assert Path(result["report"]).is_file()
@@ -58,7 +59,7 @@ def test_evaluate_agrees_with_the_run(skipline: Command) -> None:
     trained = json.loads(skipline(*QUICK, "--json").out)
     measured = json.loads(skipline("evaluate", "runs/last", "digits", "--json").out)
     assert measured["num_images"] == 360
-    assert measured["error"] == trained["test_error"], "the run was in fp32, as evaluate is"
+    assert measured["error"] == trained["test_error"], "evaluated in the format it was trained in"
     assert sum(row["mistakes"] for row in measured["classes"]) == round(measured["error"] * 360)
     low, high = measured["error_interval_95"]
     assert low < measured["error"] < high
@@ -88,6 +89,23 @@ def test_flags_lie_over_the_environment_over_the_file(
 
 
 @pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--optimiser", "adamw", "--lr", "0.001"], ("adamw", 0.001)),
+        (["--set", "optimiser=adamw", "--lr", "0.002"], ("adamw", 0.002)),
+        (["--lr", "0.003"], ("sgd", 0.003)),
+    ],
+)
+def test_a_kind_and_its_rate_are_one_optimiser(
+    skipline: Command, arguments: list[str], expected: tuple[str, float]
+) -> None:
+    plan = json.loads(skipline("train", "digits", "--dry-run", "--json", *arguments).out)
+    assert (plan["format"], plan["version"]) == ("skipline.plan", 1)
+    optimiser = plan["recipe"]["optimiser"]
+    assert (optimiser["kind"], optimiser["learning_rate"]) == expected
+
+
+@pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
         (["train"], 2, "there is nothing to train on"),
@@ -106,6 +124,7 @@ def test_flags_lie_over_the_environment_over_the_file(
         (["train", "digits", "--model", "resnet18"], 2, "needs images of at least 64×64 pixels; these have 8×8"),
         (["resume", "runs/none"], 2, "is no run folder"),
         (["evaluate", "runs/none", "digits"], 2, "is no run folder"),
+        (["evaluate", "none.safetensors", "digits", "--best"], 2, "none.safetensors is one model. Leave it out."),
         (["evaluate", "none.safetensors", "digits"], 3, "none.safetensors does not exist"),
     ],
 )

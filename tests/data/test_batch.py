@@ -12,18 +12,20 @@ from skipline.data import (
     Batch,
     ImageSet,
     Preprocess,
-    batch_indices,
     cutout,
     draw_batch,
     epoch_batches,
     flip,
     mixup,
     normalise,
+    normaliser,
     pad_crop,
 )
 from skipline.seeds import split_seed
 
+CPU = torch.device("cpu")
 PREPROCESS = Preprocess((100.0, 120.0), (50.0, 60.0))
+NORMALISER = normaliser(PREPROCESS, CPU)
 ALL = Augment(pad=2, flip=True, cutout=3, mixup=0.4)
 
 
@@ -44,7 +46,7 @@ def _epoch(
         seed=seed,
         epoch=epoch,
         num_classes=5,
-        preprocess=PREPROCESS,
+        normaliser=NORMALISER,
         augment=augment,
     )
 
@@ -55,7 +57,7 @@ def test_a_plain_batch_is_the_samples_normalised_with_one_hot_targets() -> None:
         image_set,
         indices,
         num_classes=6,
-        preprocess=PREPROCESS,
+        normaliser=NORMALISER,
         augment=Augment(),
         generator=torch.Generator().manual_seed(0),
     )
@@ -72,7 +74,7 @@ def test_what_is_off_draws_nothing() -> None:
         _image_set(),
         torch.tensor([1]),
         num_classes=5,
-        preprocess=PREPROCESS,
+        normaliser=NORMALISER,
         augment=Augment(),
         generator=generator,
     )
@@ -85,7 +87,7 @@ def test_augmentations_come_after_normalising_and_in_the_order_of_their_names() 
         image_set,
         indices,
         num_classes=5,
-        preprocess=PREPROCESS,
+        normaliser=NORMALISER,
         augment=ALL,
         generator=torch.Generator().manual_seed(3),
     )
@@ -103,7 +105,7 @@ def test_padding_is_of_the_mean_colour() -> None:
         image_set,
         torch.arange(60),
         num_classes=1,
-        preprocess=PREPROCESS,
+        normaliser=NORMALISER,
         augment=Augment(pad=2),
         generator=torch.Generator().manual_seed(0),
     )
@@ -120,17 +122,18 @@ def test_an_epoch_goes_on_where_it_stopped_with_the_same_bits(stopped_after: int
 
 
 def test_batch_k_is_made_of_its_indices_and_its_stream() -> None:
+    """By hand for batch 3 of 4 images: a permutation from the stream (order, epoch), flips from (augment, epoch, 3)."""
     image_set = _image_set()
-    indices = batch_indices(23, batch_size=4, seed=4, epoch=2, keep_short=True)[3]
-    expected = draw_batch(
-        image_set,
-        indices,
-        num_classes=5,
-        preprocess=PREPROCESS,
-        augment=ALL,
-        generator=torch.Generator().manual_seed(split_seed(4, "augment", 2, 3)),
-    )
-    assert torch.equal(next(_epoch(first_batch=3)).images, expected.images)
+    order = torch.randperm(23, generator=torch.Generator().manual_seed(split_seed(4, "order", 2)))
+    draws = torch.rand(4, generator=torch.Generator().manual_seed(split_seed(4, "augment", 2, 3)))
+    batch = next(_epoch(first_batch=3, augment=Augment(flip=True)))
+    assert set((draws < 0.5).tolist()) == {True, False}  # with these seeds some are mirrored and some are not
+    for place, (sample, draw) in enumerate(zip(order[12:16].tolist(), draws.tolist(), strict=True)):
+        raw = image_set.images[sample].float()
+        image = (raw - torch.tensor([100.0, 120.0]).view(2, 1, 1)) / torch.tensor([50.0, 60.0]).view(2, 1, 1)
+        expected = image.flip(2) if draw < 0.5 else image
+        torch.testing.assert_close(batch.images[place], expected)
+        assert batch.targets[place].argmax() == image_set.labels[sample]
 
 
 def test_seed_and_epoch_change_order_and_draws() -> None:
@@ -152,7 +155,7 @@ def test_the_set_and_the_global_generator_stay_as_they_were() -> None:
         image_set,
         torch.arange(23),
         num_classes=5,
-        preprocess=PREPROCESS,
+        normaliser=NORMALISER,
         augment=ALL,
         generator=torch.Generator().manual_seed(0),
     )
@@ -164,3 +167,23 @@ def test_the_set_and_the_global_generator_stay_as_they_were() -> None:
 def test_a_start_outside_of_the_epoch_is_refused(first_batch: int) -> None:
     with pytest.raises(ValueError, match=rf"first_batch must be 0\.\.6, the batches of an epoch; got {first_batch}\."):
         next(_epoch(first_batch=first_batch))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_a_gpu_sees_the_batches_that_the_cpu_sees() -> None:
+    cuda = torch.device("cuda")
+    there = epoch_batches(
+        _image_set().to(cuda),
+        first_batch=0,
+        batch_size=4,
+        keep_short=True,
+        seed=4,
+        epoch=2,
+        num_classes=5,
+        normaliser=normaliser(PREPROCESS, cuda),
+        augment=ALL,
+    )
+    for one, two in zip(_epoch(first_batch=0), there, strict=True):
+        assert two.images.device.type == two.targets.device.type == "cuda"
+        torch.testing.assert_close(one.images, two.images.cpu())  # lerp may be fused into one rounding there
+        torch.testing.assert_close(one.targets, two.targets.cpu())

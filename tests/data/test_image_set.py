@@ -16,6 +16,7 @@ def test_a_set_has_a_length_and_moves_whole() -> None:
     assert len(moved) == 2
     assert torch.equal(moved.images, images)
     assert torch.equal(moved.labels, labels)
+    assert moved.highest_label == 1
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import re
 import pytest
 import torch
 
-from skipline.data import DataError, ImageSet, Preprocess, fit_preprocess, normalise
+from skipline.data import DataError, ImageSet, Preprocess, fit_preprocess, normalise, normaliser
 
 _STORED = {"format": "skipline.preprocess", "version": 1, "mean": [1.0], "std": [2.0]}
 
@@ -48,6 +48,15 @@ def test_normalising_leaves_the_raw_pixels_alone() -> None:
     before = train.images.clone()
     normalise(train.images, Preprocess((9.0, 9.0, 9.0), (2.0, 2.0, 2.0)))
     assert torch.equal(train.images, before)
+
+
+def test_a_normaliser_serves_many_batches_of_its_device() -> None:
+    to_input = normaliser(Preprocess((100.0, 0.0), (50.0, 8.0)), torch.device("cpu"))
+    for value, expected in ((200, [2.0, 25.0]), (0, [-2.0, 0.0])):
+        images = torch.full((3, 2, 4, 4), value, dtype=torch.uint8)
+        assert to_input(images)[1, :, 2, 3].tolist() == expected
+    elsewhere = normaliser(Preprocess((1.0,), (1.0,)), torch.device("meta"))
+    assert {elsewhere.mean.device.type, elsewhere.std.device.type} == {"meta"}
 
 
 def test_a_channel_that_never_changes_is_refused() -> None:

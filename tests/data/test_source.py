@@ -9,11 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from skipline.data import DataError, load, source_names
+from skipline.data import DataError, Treatment, load, place_of, source_names, treatment_of
 from skipline.data.cifar_layout import CifarLayout
 
 WriteIdx = Callable[[Path, int, int, int], Path]
-READ_HERE = "Read are: digits (it is in the package), CIFAR-10 and CIFAR-100 as python or binary batches (a folder, "
+READ_HERE = (
+    "Read are: digits, which come with skipline; cifar10 and cifar100, as python or binary batches (a folder, or one "
+    "of .tar.gz, .tgz, .tar); mnist and fashion-mnist, as four idx files (a folder, each .gz or not), and other sets "
+    "in such files."
+)
 
 
 def _said(source: str, data_dir: Path) -> str:
@@ -23,7 +27,25 @@ def _said(source: str, data_dir: Path) -> str:
 
 
 def test_the_names() -> None:
-    assert source_names() == ("cifar10", "cifar100", "digits", "fashion-mnist", "mnist")
+    assert source_names() == ("digits", "cifar10", "cifar100", "mnist", "fashion-mnist")
+
+
+def test_every_set_is_treated_by_its_name_and_others_with_care() -> None:
+    """A 2 in a mirror is no 2, and 4 pixels of 8 are half of a digit."""
+    assert {name: treatment_of(name) for name in (*source_names(), "idx")} == {
+        "digits": Treatment(model="digits_resnet20", pad=0, flips=False),
+        "cifar10": Treatment(model="cifar_resnet20", pad=4, flips=True),
+        "cifar100": Treatment(model="cifar_resnet20", pad=4, flips=True),
+        "mnist": Treatment(model="cifar_resnet20", pad=4, flips=False),
+        "fashion-mnist": Treatment(model="cifar_resnet20", pad=4, flips=False),
+        "idx": Treatment(model="cifar_resnet20", pad=4, flips=False),
+    }
+
+
+def test_where_data_lie_is_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert place_of("cifar10", Path("data")) == tmp_path / "data"
+    assert place_of("./cifar10", Path("data")) == tmp_path / "cifar10"
 
 
 def test_digits_need_no_folder(tmp_path: Path) -> None:
@@ -37,13 +59,13 @@ def test_digits_need_no_folder(tmp_path: Path) -> None:
 def test_an_unknown_name_is_answered_with_the_nearest_and_the_list(tmp_path: Path, source: str, close: str) -> None:
     said = _said(source, tmp_path)
     assert said.startswith(f"Unknown source '{source}': neither a known name nor a path that exists. ")
-    assert f" Did you mean '{close}'? Names: cifar10, cifar100, digits, fashion-mnist, mnist. {READ_HERE}" in said
+    assert f" Did you mean '{close}'? Names: digits, cifar10, cifar100, mnist, fashion-mnist. {READ_HERE}" in said
 
 
 def test_nothing_is_guessed_for_a_name_that_is_like_none(tmp_path: Path) -> None:
     said = _said("/no/such/folder", tmp_path)
     assert said.startswith(
-        "Unknown source '/no/such/folder': neither a known name nor a path that exists. Names: cifar"
+        "Unknown source '/no/such/folder': neither a known name nor a path that exists. Names: digits"
     )
 
 

@@ -75,18 +75,18 @@ REFUSED = {
     "zero_gamma, pre": (
         "zero_gamma",
         network_with("pre", Norm(), RELU),
-        "mine: zero_gamma sets γ = 0 in the norm behind a branch's last convolution; stage1 has order 'pre', whose "
-        "branch ends in a convolution. Use zero_branch, which then sets that convolution's weights to 0.",
+        "mine: zero_gamma sets γ = 0 in the norm behind a branch's last convolution; stage1.block1 ends its "
+        "branch in a convolution. Use zero_branch, which then sets that convolution's weights to 0.",
     ),
     "zero_gamma, norm after the addition": (
         "zero_gamma",
         network_with("norm_after_add", Norm(), RELU),
-        "stage1 has order 'norm_after_add', whose branch ends in a convolution. Use zero_branch",
+        "stage1.block1 ends its branch in a convolution. Use zero_branch",
     ),
     "zero_gamma, no norm": (
         "zero_gamma",
         network_with("post", Norm("none"), RELU),
-        "stage1 has no norm. Use zero_branch, which then sets that convolution's weights to 0.",
+        "stage1.block1 has no norm. Use zero_branch, which then sets that convolution's weights to 0.",
     ),
     "zero_branch, plain": (
         "zero_branch",
@@ -113,6 +113,14 @@ def test_a_network_that_could_not_learn_is_refused(case: str) -> None:
     wrapper, network, message = REFUSED[case]
     with pytest.raises(InitError, match=re.escape(message)):
         build(network, scheme=scheme_named(f"{wrapper}(he_fan_out_normal)"))
+
+
+def test_what_a_wrapped_scheme_refuses_stays_refused() -> None:
+    """zero_branch alone could start this network; what it wraps could not."""
+    network = network_with("pre", Norm(), RELU)
+    build(network, scheme=scheme_named("zero_branch(orthogonal)"))
+    with pytest.raises(InitError, match="mine: zero_gamma sets γ = 0"):
+        build(network, scheme=scheme_named("zero_branch(zero_gamma(orthogonal))"))
 
 
 @pytest.mark.parametrize("activation", [Activation("tanh"), Activation("leaky_relu", 0.1), Activation("gelu")], ids=str)

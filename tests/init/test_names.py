@@ -16,6 +16,7 @@ from skipline.init import SCHEMES, InitError, scheme_named, scheme_names
         (" orthogonal ", "orthogonal"),
         ("scaled_identity(0.5)", "scaled_identity(0.5)"),
         ("scaled_identity( 1e-1 )", "scaled_identity(0.1)"),
+        ("scaled_identity(0.123456789)", "scaled_identity(0.123456789)"),
         ("zero_gamma(he_fan_out_normal)", "zero_gamma(he_fan_out_normal)"),
         ("zero_branch(scaled_identity(1.5))", "zero_branch(scaled_identity(1.5))"),
     ],

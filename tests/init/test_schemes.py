@@ -183,7 +183,7 @@ def test_the_signal_of_a_plain_relu_net_has_the_predicted_slope(name: str) -> No
 
 def test_every_row_says_what_it_is_and_is_named_once() -> None:
     names = [scheme.name for scheme in SCHEMES]
-    assert set(names) == {"scaled_identity(1)", *FORWARD}
+    assert set(names) == {"scaled_identity(1.0)", *FORWARD}
     assert len(names) == len(set(names))
     assert all(scheme.equation and scheme.source for scheme in SCHEMES)
 

@@ -85,6 +85,17 @@ def test_bf16_stays_bf16() -> None:
     assert model.get_submodule(LAYERS[0])(ones(2, 8, 4, 4).bfloat16()).dtype == torch.bfloat16
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_gpu_drops_what_the_cpu_drops(dtype: torch.dtype) -> None:
+    model = net()
+    seed_dropout(model, 1)
+    dropout = model.get_submodule(LAYERS[0])
+    x = ones(4, 8, 6, 6).to(dtype)
+    for image in (x, x.contiguous(memory_format=torch.channels_last)):
+        assert torch.equal(dropout(image.cuda()).cpu(), dropout(image))
+
+
 def test_without_a_seed_a_training_pass_says_what_to_call() -> None:
     with pytest.raises(RuntimeError, match=r"no seed\. Call seed_dropout\(net, seed\) before each training step"):
         net()(ones(2, 3, 8, 8))

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from skipline.report import depth_report, run_report, write_page
+from skipline.report import depth_report, run_report
 
 playwright = pytest.importorskip(
     "playwright.sync_api", reason="playwright is not installed: pip install playwright", exc_type=ImportError
@@ -54,7 +54,7 @@ def path(
     diverged_study["claims"][0]["sentence"] += " <img src=https://example.invalid/x onerror=document.title='ran'>"
     diverged_study["source"] = "/data/" + "x" * 200  # a word longer than a phone is wide
     html = run_report(run_folder({"DONE": ""})) if request.param == "run" else depth_report(diverged_study)
-    write_page(tmp_path / "report.html", html)
+    (tmp_path / "report.html").write_text(html, encoding="utf-8")
     return tmp_path / "report.html"
 
 

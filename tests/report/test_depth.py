@@ -86,6 +86,14 @@ def test_the_linear_nets_stand_beside_their_law(study: dict[str, Any], read: Cal
     assert [len(panel.find("circle", "point")) for panel in panels] == [100, 100]
     assert f"after 50 layers the theory says 8.88{SPACE}×{SPACE}10<sup>−16</sup>" in page
     assert f"after 50 layers the theory says 6.38{SPACE}×{SPACE}10<sup>8</sup>" in page
+    assert f"multiplied by α<sup>ℓ−1</sup> = 1.78{SPACE}×{SPACE}10<sup>−15</sup>." in page  # 2^−49
+    assert "In 32-bit floats the signal is exactly zero from layer 150 on." in page  # 2^−149 is the least there is
+    assert "In 32-bit floats the signal is exactly infinite from layer 219 on." in page  # 1.5^219 > 2^128 > 1.5^218
+
+
+def test_a_linear_net_that_stays_in_range_is_said_to_end_nowhere(study: dict[str, Any]) -> None:
+    study["linear"][0]["alpha"] = 1.0
+    assert depth_report(study).count("In 32-bit floats") == 1
 
 
 def test_what_underflowed_is_in_the_table_alone(study: dict[str, Any], read: Callable[[str], Any]) -> None:

@@ -1,8 +1,7 @@
-"""The document: it loads nothing, runs nothing, and is written whole or not at all."""
+"""The document: it loads nothing and runs nothing."""
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -10,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from skipline.files import StorageError
-from skipline.report import depth_report, run_report, write_page
+from skipline.report import depth_report, run_report
 
 # What makes a browser fetch something, by element; a page of ours has none of it but the empty icon.
 LOADING = {"src", "href", "srcset", "data", "poster", "action", "formaction", "background", "xlink:href", "ping"}
@@ -108,27 +106,3 @@ def test_headings_and_tables(page: str, read: Callable[[str], Any]) -> None:
 
 def test_a_page_is_the_same_each_time(study: dict[str, Any]) -> None:
     assert depth_report(study) == depth_report(study)
-
-
-def test_a_page_is_written_whole(tmp_path: Path) -> None:
-    path = tmp_path / "report.html"
-    write_page(path, "first")
-    write_page(path, "second αˡ")
-    assert path.read_text(encoding="utf-8") == "second αˡ"
-    assert [file.name for file in tmp_path.iterdir()] == ["report.html"]
-
-
-def test_a_page_that_cannot_be_written_leaves_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "report.html"
-    write_page(path, "old")
-
-    def full(descriptor: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(StorageError, match=r"cannot write .*report\.html: .*full"):
-        write_page(path, "new")
-    assert path.read_text(encoding="utf-8") == "old"
-    assert [file.name for file in tmp_path.iterdir()] == ["report.html"]
-    with pytest.raises(StorageError, match=r"cannot write .*nowhere.report\.html"):
-        write_page(tmp_path / "nowhere" / "report.html", "new")

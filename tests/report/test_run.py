@@ -51,9 +51,27 @@ def test_a_run_that_failed(run_folder: Callable[..., Path], read: Callable[[str]
     root = read(run_report(run_folder({"FAILED.json": json.dumps(FAILURE)})))
     assert headings(root)[0] == "This run failed"
     said = root.find("section")[0].words
-    assert "in step 9 the loss was no longer finite" in said
-    assert "at stage1.block1.sum" in said
+    assert "It diverged after 9 steps: the first value that is not finite is at stage1.block1.sum." in said
+    assert "What may help: a lower learning rate, a warm-up, or branches that start at zero." in said
     assert root.find("h1")[0].text.endswith("after 3 epochs, then it failed")
+
+
+@pytest.mark.parametrize(
+    ("shortcut", "remedy"), [("pad", "or branches that start at zero."), ("none", "or a warm-up.")]
+)
+def test_a_plain_net_is_not_told_to_start_its_branches_at_zero(
+    run_folder: Callable[..., Path], read: Callable[[str], Any], shortcut: str, remedy: str
+) -> None:
+    network = {"name": "mine", "stages": [{"block": {"shortcut": {"type": shortcut}}}]}
+    recipe = {"format": "skipline.recipe", "version": 1, "source": "digits", "network": network}
+    folder = run_folder({"resolved.json": json.dumps(recipe), "FAILED.json": json.dumps(FAILURE)})
+    assert read(run_report(folder)).find("section")[0].words.endswith(remedy)
+
+
+def test_another_failure_is_told_as_it_is(run_folder: Callable[..., Path], read: Callable[[str], Any]) -> None:
+    failure = FAILURE | {"reason": "stalled", "step": 1}
+    said = read(run_report(run_folder({"FAILED.json": json.dumps(failure)}))).find("section")[0].words
+    assert said.endswith("Stalled, after 1 step, at stage1.block1.sum.")
 
 
 def test_a_run_that_failed_and_was_finished_later(run_folder: Callable[..., Path], read: Callable[[str], Any]) -> None:

@@ -47,6 +47,22 @@ def test_a_spoilt_parameter_is_named(name: str) -> None:
     assert first_nonfinite_site(model, images()) == name
 
 
+@pytest.mark.parametrize("name", ["stem.norm1.running_var", "stage2.block2.branch.norm1.running_mean"])
+@pytest.mark.parametrize("is_training", [True, False])
+def test_a_spoilt_statistic_is_named(name: str, is_training: bool) -> None:
+    """In training mode it does not reach the output, but it would be saved."""
+    model = net().train(is_training)
+    model.get_buffer(name)[-1] = float("inf")
+    assert first_nonfinite_site(model, images()) == name
+
+
+def test_a_statistic_that_only_this_pass_would_spoil_is_not_named() -> None:
+    """A variance of about 1e50 is beyond fp32; the norm divides by it, and the net's own statistic stays 1."""
+    model = net().train()
+    model.get_parameter("stem.conv1.weight").detach().mul_(1e25)
+    assert first_nonfinite_site(model, images()) is None
+
+
 def test_of_two_spoilt_parameters_the_one_that_the_signal_meets_first() -> None:
     model = net()
     for name in ("stage1.block1.branch.conv1.weight", "stage2.block1.branch.conv1.weight"):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
+from torch import Tensor
 
 from skipline.init import build, scaled_identity, scheme_named
 from skipline.nn import ResidualNet
-from skipline.signal import site_norms
+from skipline.signal import Norms, norms_at
 from skipline.spec import Activation, Block, Branch, Head, Network, Norm, NoShortcut, PadShortcut, Stage, Stem, unfold
 from skipline.spec.block import Shortcut
 
@@ -19,6 +22,11 @@ def linear_net(shortcut: Shortcut, alpha: float) -> ResidualNet:
     return build(network, scheme=scaled_identity(alpha))
 
 
+def site_norms(net: ResidualNet, images: Tensor, *, objective: Callable[[Tensor], Tensor]) -> dict[str, Norms]:
+    """The norms at every site, and of the images."""
+    return norms_at(net, images, names=unfold(net.network).sites, objective=objective)
+
+
 def test_a_plain_linear_net_has_powers_of_alpha() -> None:
     """Signal α, α³, α⁵, α⁷ behind stem and blocks; gradient of the logit the powers that are still to come."""
     norms = site_norms(linear_net(NoShortcut(), 0.5), torch.ones(1, 1, 4, 4), objective=torch.sum)
@@ -26,6 +34,8 @@ def test_a_plain_linear_net_has_powers_of_alpha() -> None:
     # sixteen equal pixels have four times the norm of one, and the mean over them gives each 1/16 of the gradient
     assert [norms[out].signal for out in outs] == pytest.approx([4 * 0.5**power for power in (1, 3, 5, 7)])
     assert [norms[out].gradient for out in outs] == pytest.approx([0.25 * 0.5**power for power in (7, 5, 3, 1)])
+    assert norms["images"].signal == pytest.approx(4.0)
+    assert norms["images"].gradient == pytest.approx(0.25 * 0.5**8)
     assert norms["head"].signal == pytest.approx(0.5**8)
     assert norms["head"].gradient == pytest.approx(1.0)
 
@@ -57,8 +67,23 @@ def test_every_site_is_there_in_order_and_the_net_is_left_as_it_was(mode: str) -
     before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
     images = torch.empty(4, 3, 8, 8).normal_(generator=torch.Generator().manual_seed(1))
     norms = site_norms(net, images, objective=lambda logits: logits.square().sum())
-    assert tuple(norms) == unfold(network).sites
+    assert tuple(norms) == ("images", *unfold(network).sites)
     assert all(norm.signal > 0 and norm.gradient > 0 for norm in norms.values())
     assert all(torch.equal(tensor, before[name]) for name, tensor in net.state_dict().items())
     assert all(parameter.grad is None for parameter in net.parameters())
     assert not images.requires_grad
+
+
+def test_the_order_is_that_of_the_names_and_a_step_is_a_place_too() -> None:
+    net = linear_net(NoShortcut(), 0.5)
+    names = ["head", "stage1.block1.branch.conv1", "stem"]
+    norms = norms_at(net, torch.ones(1, 1, 4, 4), names=names, objective=torch.sum)
+    assert list(norms) == ["images", *names]
+    assert norms["stage1.block1.branch.conv1"].signal == pytest.approx(4 * 0.5**2)
+
+
+def test_an_unknown_place_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"the network has no place 'stage1\.block1\.sum'\."):
+        norms_at(
+            linear_net(NoShortcut(), 0.5), torch.ones(1, 1, 4, 4), names=["stage1.block1.sum"], objective=torch.sum
+        )

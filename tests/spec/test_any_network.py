@@ -61,7 +61,7 @@ BRANCHES = st.one_of(
     ),
 )
 NORMS = st.one_of(
-    st.builds(Norm, kind=st.sampled_from(("batch", "layer", "none")), epsilon=st.floats(0, 1)),
+    st.builds(Norm, kind=st.sampled_from(("batch", "layer", "none")), epsilon=st.floats(1e-12, 1)),
     st.builds(Norm, kind=st.just("group"), groups=st.sampled_from((1, 2, 4))),
 )
 ACTIVATIONS = st.one_of(

@@ -24,7 +24,7 @@ MESSAGES: list[tuple[Callable[[], object], str]] = [
     ),
     (
         lambda: Norm(epsilon=-1.0),
-        "Norm.epsilon is -1.0; it must lie in [0, 1]. The nearest valid value is 0.",
+        "Norm.epsilon is -1.0; it must lie in [1e-12, 1]. The nearest valid value is 1e-12.",
     ),
     (
         lambda: Activation(kind="rellu"),  # type: ignore[arg-type]

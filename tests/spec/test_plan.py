@@ -251,3 +251,14 @@ def test_steps_and_sites_are_named_by_their_place() -> None:
     )
     assert [step.name for step in plan.steps()][:3] == ["stem.conv1", "stem.norm1", "stem.act1"]
     assert [step.name for step in plan.steps()][-1] == "head.linear"
+
+
+@pytest.mark.parametrize(
+    ("order", "ends"),
+    [("post", True), ("pre", False), ("norm_after_add", False), ("act_before_add", True), ("act_only_pre", True)],
+)
+def test_which_branches_end_in_a_norm(order: Order, ends: bool) -> None:
+    """arXiv 1603.05027, figure 4; without a norm none does."""
+    block = Block(order=order)
+    assert {plan.norm_ends_branch for plan in unfold(network(block)).blocks} == {ends}
+    assert {plan.norm_ends_branch for plan in unfold(network(block, norm=Norm("none"))).blocks} == {False}

@@ -47,16 +47,18 @@ def test_the_lectures_experiment_bears_all_three_out(results: MakeResults) -> No
 @pytest.mark.parametrize(
     ("errors", "verdict"),
     [
-        ({8: [0.05], 20: [0.02], 56: [0.5]}, "holds"),
-        ({8: [0.05], 20: [0.02], 56: [0.02]}, "does not hold"),
-        ({8: [0.05], 20: [0.02], 56: [0.029]}, "does not hold"),  # less than a point above the best
+        ({8: [0.05, 0.05], 20: [0.02, 0.02], 56: [0.5, 0.5]}, "holds"),
+        ({8: [0.05, 0.05], 20: [0.02, 0.02], 56: [0.02, 0.02]}, "does not hold"),
+        ({8: [0.05, 0.05], 20: [0.02, 0.02], 56: [0.029, 0.029]}, "does not hold"),  # less than a point above the best
         ({8: [0.05, 0.0], 56: [0.04, 0.06]}, "undecided"),  # 2.5 points, and the seeds differ by 5 and 2
         ({8: [0.0, 0.01], 56: [0.05, 0.04]}, "holds"),  # 4 points, and the seeds differ by 1 and 1
         ({8: [0.0, 0.02], 56: [0.03, 0.05]}, "undecided"),  # 3 points, less than 2 and 2 together
-        ({8: [0.7], 56: [0.8]}, "undecided"),  # nothing was learnt at all
-        ({8: [0.0], 56: [None]}, "undecided"),
-        ({8: [None], 56: [0.5]}, "undecided"),
-        ({8: [0.0, 0.0], 56: [0.5, None]}, "holds"),
+        ({8: [0.7, 0.7], 56: [0.8, 0.8]}, "undecided"),  # nothing was learnt at all
+        ({8: [0.0, 0.0], 56: [None, None]}, "undecided"),
+        ({8: [None, None], 56: [0.5, 0.5]}, "undecided"),
+        ({8: [0.0, 0.0, 0.0], 56: [0.5, 0.5, None]}, "holds"),
+        ({8: [0.0, 0.0], 56: [0.5, None]}, "undecided"),  # one seed is left
+        ({8: [0.0], 56: [0.5]}, "undecided"),
     ],
 )
 def test_plain_rises(results: MakeResults, errors: dict[int, list[float | None]], verdict: str) -> None:
@@ -66,15 +68,19 @@ def test_plain_rises(results: MakeResults, errors: dict[int, list[float | None]]
 @pytest.mark.parametrize(
     ("errors", "verdict"),
     [
-        ({8: [0.02], 56: [0.0]}, "holds"),
-        ({8: [0.0], 20: [0.5], 56: [0.01]}, "holds"),  # a point more is allowed; what is between is not judged
-        ({8: [0.0], 56: [0.02]}, "does not hold"),
+        ({8: [0.02, 0.02], 56: [0.0, 0.0]}, "holds"),
+        ({8: [0.0, 0.0], 20: [0.0, 0.0], 56: [0.01, 0.01]}, "holds"),  # a point more is allowed
+        ({8: [0.0, 0.0], 20: [0.5, 0.5], 56: [0.01, 0.01]}, "does not hold"),  # the worst of the deeper ones
+        ({8: [0.0, 0.0], 20: [0.0, None], 56: [0.01, 0.01]}, "does not hold"),
+        ({8: [0.0], 56: [0.0]}, "undecided"),  # one seed has no spread
+        ({8: [0.0, 0.0], 56: [0.3]}, "undecided"),
+        ({8: [0.0, 0.0], 56: [0.02, 0.02]}, "does not hold"),
         ({8: [0.0, 0.0], 56: [0.0, 0.1]}, "undecided"),  # 5 points, and the seeds differ by 10
         ({8: [0.0, 0.01], 56: [0.1, 0.12]}, "does not hold"),
-        ({8: [0.7], 56: [0.8]}, "undecided"),
-        ({8: [0.7], 56: [0.0]}, "holds"),
+        ({8: [0.7, 0.7], 56: [0.8, 0.8]}, "undecided"),
+        ({8: [0.7, 0.7], 56: [0.0, 0.0]}, "holds"),
         ({8: [0.0, 0.0], 56: [0.0, None]}, "does not hold"),
-        ({8: [None], 56: [0.0]}, "undecided"),
+        ({8: [None, None], 56: [0.0, 0.0]}, "undecided"),
     ],
 )
 def test_residual_stays(results: MakeResults, errors: dict[int, list[float | None]], verdict: str) -> None:
@@ -82,14 +88,14 @@ def test_residual_stays(results: MakeResults, errors: dict[int, list[float | Non
 
 
 def test_over_fitting_is_told_from_it(results: MakeResults) -> None:
-    shallow, deep = results("plain", {8: [0.0]}, gap=0.02), results("plain", {56: [0.0]}, gap=0.4)
+    shallow, deep = results("plain", {8: [0.0, 0.0]}, gap=0.02), results("plain", {56: [0.0, 0.0]}, gap=0.4)
     found = claim([*shallow, *deep], "training_error")
     assert found.verdict == "does not hold"
     assert found.sentence == (
         "Over-fitting has a part in it: from 8 to 56 layers, the error of plain networks changes by +0.00 points on "
         "the images they learn from and +38.00 points on new ones."
     )
-    both = [*shallow, *results("plain", {56: [0.1]}, gap=0.4)]
+    both = [*shallow, *results("plain", {56: [0.1, 0.1]}, gap=0.4)]
     assert claim(both, "training_error").verdict == "does not hold", "the gap grew by 38 points, the error by 10"
 
 
@@ -104,7 +110,7 @@ def test_a_residual_network_that_is_as_bad_leaves_it_open(results: MakeResults) 
 
 
 def test_no_rise_is_neither(results: MakeResults) -> None:
-    found = claim(results("plain", {8: [0.0], 56: [0.0]}), "training_error")
+    found = claim(results("plain", {8: [0.0, 0.0], 56: [0.0, 0.0]}), "training_error")
     assert (found.verdict, found.sentence) == (
         "undecided",
         "Over-fitting or not: the deeper plain networks are no worse.",
@@ -127,7 +133,7 @@ def test_what_diverged_is_counted_in_the_sentence(results: MakeResults) -> None:
 
 
 def test_too_short_a_training_says_what_to_do(results: MakeResults) -> None:
-    sentence = claim(results("residual", {8: [0.7], 56: [0.8]}), "residual_stays").sentence
+    sentence = claim(results("residual", {8: [0.7, 0.7], 56: [0.8, 0.8]}), "residual_stays").sentence
     assert sentence == (
         "Residual networks: even the network of 8 layers is wrong on 70.00 % of its training images; "
         "train longer (--epochs)."
@@ -135,24 +141,26 @@ def test_too_short_a_training_says_what_to_do(results: MakeResults) -> None:
 
 
 def test_only_what_was_trained_is_judged(results: MakeResults) -> None:
-    assert [c.name for c in judge(results("residual", {8: [0.0], 20: [0.0]}), num_classes=10)] == ["residual_stays"]
-    assert [c.name for c in judge(results("plain", {8: [0.0], 20: [0.0]}), num_classes=10)] == [
+    assert [c.name for c in judge(results("residual", {8: [0.0, 0.0], 20: [0.0, 0.0]}), num_classes=10)] == [
+        "residual_stays"
+    ]
+    assert [c.name for c in judge(results("plain", {8: [0.0, 0.0], 20: [0.0, 0.0]}), num_classes=10)] == [
         "plain_rises",
         "training_error",
     ]
 
 
 def test_the_summary_is_true_of_other_outcomes_too(results: MakeResults) -> None:
-    seen = results("residual", {8: [0.0], 56: [0.2]})
+    seen = results("residual", {8: [0.0, 0.0], 56: [0.2, 0.2]})
     assert summary(seen, judge(seen, num_classes=10)) == (
         "From 8 to 56 layers the training error went from 0.00 % to 20.00 % in residual networks."
     )
-    mixed = [*seen, *results("plain", {8: [0.0], 20: [0.01], 56: [None]})]
+    mixed = [*seen, *results("plain", {8: [0.0, 0.0], 20: [0.01, 0.01], 56: [None, None]})]
     assert summary(mixed, judge(mixed, num_classes=10)) == (
         "The training error went from 0.00 % to 1.00 % in plain networks (8 to 20 layers), "
         "from 0.00 % to 20.00 % in residual networks (8 to 56 layers)."
     )
-    lost = results("plain", {8: [0.0], 56: [None]})
+    lost = results("plain", {8: [0.0, 0.0], 56: [None, None]})
     assert summary(lost, judge(lost, num_classes=10)) == "Too few trainings came to an end to compare depths."
 
 

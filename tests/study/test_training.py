@@ -34,7 +34,7 @@ def cell() -> Cell:
 
 def begun(cell: Cell, root: Path) -> RunFolder:
     """A run of `cell` that was stopped in its second epoch."""
-    run = start(cell.recipe, DIGITS, root=root, device=CPU, config="")
+    run = start(cell.recipe, DIGITS, root=root, device=CPU, config="", data_dir=Path())
     steps = iter(range(100))
     with pytest.raises(Interrupted):
         train(
@@ -50,8 +50,12 @@ def test_what_was_begun_goes_on_and_gives_the_same(cell: Cell, tmp_path: Path) -
     found = folder.find(cells_of(DESIGN, DIGITS), fingerprint=DIGITS.fingerprint())
     assert found == {cell: run}
     shown: list[Running] = []
-    going_on = train_cell(cell, DIGITS, run=run, root=folder.runs, device=CPU, config="", show=shown.append)
-    whole = train_cell(cell, DIGITS, run=None, root=tmp_path, device=CPU, config="", show=lambda _: None)
+    going_on = train_cell(
+        cell, DIGITS, run=run, root=folder.runs, data_dir=Path(), device=CPU, config="", show=shown.append
+    )
+    whole = train_cell(
+        cell, DIGITS, run=None, root=tmp_path, data_dir=Path(), device=CPU, config="", show=lambda _: None
+    )
     assert shown[0].fraction > 17 / 36
     assert shown[-1] == replace(shown[-1], epoch=3, num_epochs=3, fraction=1.0)
     assert replace(going_on, seconds=0.0) == replace(whole, seconds=0.0)
@@ -60,11 +64,13 @@ def test_what_was_begun_goes_on_and_gives_the_same(cell: Cell, tmp_path: Path) -
 
 
 def test_a_run_that_ended_before_its_result_was_written_is_only_looked_at(cell: Cell, tmp_path: Path) -> None:
-    done = train_cell(cell, DIGITS, run=None, root=tmp_path, device=CPU, config="", show=lambda _: None)
+    done = train_cell(
+        cell, DIGITS, run=None, root=tmp_path, data_dir=Path(), device=CPU, config="", show=lambda _: None
+    )
     (run,) = (RunFolder(path.parent) for path in tmp_path.glob("*/resolved.json"))
     (run.path / "cell.json").unlink()
     shown: list[Running] = []
-    again = train_cell(cell, DIGITS, run=run, root=tmp_path, device=CPU, config="", show=shown.append)
+    again = train_cell(cell, DIGITS, run=run, root=tmp_path, data_dir=Path(), device=CPU, config="", show=shown.append)
     assert (shown, replace(again, seconds=0.0)) == ([], replace(done, seconds=0.0))
 
 
@@ -91,6 +97,8 @@ def test_a_broken_result_says_what_to_do(tmp_path: Path, text: str, message: str
 
 def test_final_errors_are_not_the_running_ones(cell: Cell, tmp_path: Path) -> None:
     """The running error of an epoch counts mistakes of nets that were still learning; the final one does not."""
-    result = train_cell(cell, DIGITS, run=None, root=tmp_path, device=CPU, config="", show=lambda _: None)
+    result = train_cell(
+        cell, DIGITS, run=None, root=tmp_path, data_dir=Path(), device=CPU, config="", show=lambda _: None
+    )
     assert result.train_error < result.curve[-1].train_error
     assert math.isfinite(result.train_loss)

@@ -12,10 +12,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from skipline.data import Batch
 from skipline.train import AdamW, Recipe, RunError
 from skipline.train.checkpoint import restore_checkpoint, save_checkpoint
-from skipline.train.learner import make_learner
+from skipline.train.learner import Learner, make_learner
 from skipline.train.progress import Progress, progress_from_json
+from skipline.train.step import training_step
 from skipline.weights import read_tensors, write_tensors
 
 CPU = torch.device("cpu")
@@ -23,12 +25,21 @@ CPU = torch.device("cpu")
 Change = Callable[[dict[str, Any], dict[str, Tensor]], object]
 
 
+def stepped(recipe: Recipe) -> Learner:
+    """A learner behind one step, so that its optimiser has a state."""
+    learner = make_learner(recipe, CPU)
+    generator = torch.Generator().manual_seed(0)
+    batch = Batch(torch.randn(4, 1, 8, 8, generator=generator), torch.eye(4))
+    training_step(learner, batch, recipe, step=0, dtype=torch.float32)
+    return learner
+
+
 @pytest.fixture
 def checkpoint(tmp_path: Path, recipe: Recipe) -> Path:
     """One of a recipe with an average."""
     recipe = replace(recipe, ema_decay=0.9)
     path = tmp_path / "checkpoint.safetensors"
-    save_checkpoint(path, make_learner(recipe, CPU), Progress(step=5), recipe)
+    save_checkpoint(path, stepped(recipe), Progress(step=5), recipe)
     return path
 
 
@@ -45,7 +56,7 @@ def test_progress_comes_back_to_the_bit(tmp_path: Path, recipe: Recipe) -> None:
         seconds=12.5,
     )
     path = tmp_path / "checkpoint.safetensors"
-    save_checkpoint(path, make_learner(recipe, CPU), progress, recipe)
+    save_checkpoint(path, stepped(recipe), progress, recipe)
     assert restore_checkpoint(path, make_learner(recipe, CPU), recipe) == progress
 
 
@@ -75,11 +86,31 @@ def test_the_numbers_at_the_start_come_back(tmp_path: Path, recipe: Recipe) -> N
         ),
         (
             lambda _, tensors: tensors.pop("net/head.linear.bias"),
-            "does not fit its recipe's network: missing net/head.linear.bias. Train again with `skipline train`.",
+            "does not fit its recipe: missing net/head.linear.bias. Train again with `skipline train`.",
         ),
         (
             lambda _, tensors: tensors.update({"average/head.linear.bias": torch.zeros(5)}),
-            "does not fit its recipe's network: average/head.linear.bias has shape (5,), expected (4,).",
+            "does not fit its recipe: average/head.linear.bias has shape (5,), expected (4,).",
+        ),
+        (
+            lambda _, tensors: tensors.pop("optimiser/head.linear.bias/momentum_buffer"),
+            "does not fit its recipe: missing optimiser/head.linear.bias/momentum_buffer.",
+        ),
+        (
+            lambda _, tensors: tensors.update({"optimiser/head.bilinear.bias/momentum_buffer": torch.zeros(4)}),
+            "does not fit its recipe: unexpected optimiser/head.bilinear.bias/momentum_buffer.",
+        ),
+        (
+            lambda _, tensors: tensors.update({"optimiser/head.linear.bias/momentum_buffer": torch.zeros(3)}),
+            "does not fit its recipe: optimiser/head.linear.bias/momentum_buffer has shape (3,), expected (4,).",
+        ),
+        (
+            lambda _, tensors: tensors.update({"optimiser/head.linear.bias/momentum_buffer": torch.zeros(4).double()}),
+            "does not fit its recipe: optimiser/head.linear.bias/momentum_buffer is float64, expected float32.",
+        ),
+        (
+            lambda header, _: header["progress"].update(step=0),
+            "does not fit its recipe: unexpected optimiser/head.linear.bias/momentum_buffer; unexpected optimiser/",
         ),
     ],
 )

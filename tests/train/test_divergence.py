@@ -33,8 +33,12 @@ from skipline.zoo import describe
 
 CPU = torch.device("cpu")
 ADVICE = (
-    "Train again with a lower learning rate (--lr), a warm-up (--warm-up until_error) or branches that start at zero "
-    "(--init 'zero_branch(he_fan_out_normal)')."
+    "Train again with a lower learning rate (--lr 0.005), a warm-up (--warm-up until_error), a bound on the gradient "
+    "(--clip 1) or branches that start at zero (--init 'zero_branch(he_fan_out_normal)')."
+)
+PLAIN_ADVICE = (
+    "Train again with a lower learning rate (--lr 1e+29), a warm-up (--warm-up until_error) or a bound on the gradient "
+    "(--clip 1)."
 )
 
 Trainer = Callable[..., Outcome]
@@ -76,7 +80,7 @@ def test_a_huge_learning_rate_diverges_on_the_digits(new_run: Callable[[], RunFo
     assert 1 <= step <= 3
     assert re.fullmatch(r"(stem|stage[1-3]\.block1\.(branch|out)|head)(\.\w+)*", site)
     assert str(raised.value) == (
-        f"the run diverged after {step} steps: the first value that is not finite is at {site}. {ADVICE}"
+        f"the run diverged after {step} steps: the first value that is not finite is at {site}. {PLAIN_ADVICE}"
     )
     expected = {"format": "skipline.failure", "version": 1, "reason": "diverged", "step": step, "site": site}
     assert failure_of(run) == expected
@@ -146,14 +150,58 @@ def test_weights_that_are_not_finite_do_not_replace_the_last_good_checkpoint(
     assert run.read_metrics() == []
 
 
+def test_a_running_variance_that_is_not_finite_is_not_saved(
+    recipe: Recipe, new_run: Callable[[], RunFolder], train_small: Trainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Weights of 1e25 give a variance of 1e50, which is not in fp32; the norm divides by it, and all losses are finite.
+
+    In eval mode the net would know nothing.
+    """
+
+    def with_large_weights(recipe: Recipe, device: torch.device) -> Learner:
+        learner = make_learner(recipe, device)
+        with torch.no_grad():
+            learner.net.get_parameter("stem.conv1.weight").mul_(1e25)
+        return learner
+
+    monkeypatch.setattr(training_loop, "make_learner", with_large_weights)
+    run = new_run()
+    with pytest.raises(
+        Diverged, match=r"after 3 steps: the first value that is not finite is at stem\.norm1\.running_var"
+    ):
+        train_small(recipe, run)
+    assert failure_of(run)["site"] == "stem.norm1.running_var"
+    assert not run.checkpoint.exists()
+    assert not run.best_model.exists()
+
+
+def test_an_average_that_is_not_finite_is_not_saved(
+    recipe: Recipe, new_run: Callable[[], RunFolder], train_small: Trainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though the net that it follows is finite."""
+
+    def with_a_spoilt_average(recipe: Recipe, device: torch.device) -> Learner:
+        learner = make_learner(recipe, device)
+        assert learner.average is not None
+        with torch.no_grad():
+            learner.average.net.get_parameter("head.linear.bias")[0] = float("nan")
+        return learner
+
+    monkeypatch.setattr(training_loop, "make_learner", with_a_spoilt_average)
+    run = new_run()
+    with pytest.raises(Diverged, match=r"after 3 steps: .* is at head\.linear\.bias of the average\."):
+        train_small(replace(recipe, ema_decay=0.9), run)
+    assert not run.checkpoint.exists()
+
+
 def test_a_run_that_diverged_is_not_taken_up_again(recipe: Recipe, tmp_path: Path) -> None:
     """The same bits would diverge again; who wants to see it is told how."""
     network = describe("digits_plain8", num_classes=10, in_channels=1)
     recipe = replace(recipe, network=network, source="digits", optimiser=Sgd(learning_rate=1e30), schedule=Constant())
-    run = start(recipe, load("digits", data_dir=tmp_path), root=tmp_path, device=CPU, config="")
+    run = start(recipe, load("digits", data_dir=tmp_path), root=tmp_path, device=CPU, config="", data_dir=Path())
 
     def go_on() -> None:
-        resume(run, data_dir=tmp_path, device=CPU, show=lambda _: None, should_stop=lambda: False)
+        resume(run, data=tmp_path, device=CPU, show=lambda _: None, should_stop=lambda: False)
 
     with pytest.raises(Diverged) as first:
         go_on()

@@ -12,7 +12,7 @@ import torch
 
 from skipline.files import dump_json
 from skipline.train import environment
-from skipline.train.environment import revision
+from skipline.train.environment import differences, revision
 
 CPU = torch.device("cpu")
 
@@ -29,6 +29,7 @@ def test_it_names_versions_machine_and_settings() -> None:
     assert found["processor"]
     assert re.fullmatch(r"[0-9a-f]{12}", found["revision"])
     assert isinstance(found["bf16"], bool)
+    assert found["deterministic"] is False
 
 
 def test_the_revision_is_that_of_the_sources_wherever_they_lie(tmp_path: Path) -> None:
@@ -44,3 +45,14 @@ def test_the_revision_is_that_of_the_sources_wherever_they_lie(tmp_path: Path) -
     moved = revision_of("moved", {"a.py": "x = 1", "c.py": ""})
     assert first == again
     assert len({first, changed, moved}) == 3
+
+
+def test_what_decides_the_bits_is_told_from_what_does_not() -> None:
+    here = {**environment(CPU), "dtype": "float32"}
+    assert differences(here, {**here, "python": "3.99", "revision": "0", "platform": "another"}) == {}
+    assert differences(here, {**here, "threads": here["threads"] + 1}) == {"threads": here["threads"]}
+    assert differences(here, {**here, "dtype": "bfloat16"}) == {"dtype": "float32"}
+    card = {**here, "device": "cuda:0 (NVIDIA H200)"}
+    assert differences(card, {**card, "device": "cuda:3 (NVIDIA H200)", "threads": 99, "processor": "another"}) == {}
+    assert differences(card, {**card, "device": "cuda:0 (NVIDIA L4)"}) == {"device": "cuda:0 (NVIDIA H200)"}
+    assert differences(card, here) == {"device": "cuda:0 (NVIDIA H200)"}

@@ -15,6 +15,7 @@ from skipline.spec import Network
 from skipline.train import AdamW, RecipeError, Sgd
 from skipline.train.optimiser import (
     OptimiserSettings,
+    expected_tensors,
     make_optimiser,
     optimiser_tensors,
     parameter_groups,
@@ -159,6 +160,20 @@ def test_the_state_comes_back_whatever_its_memory_layout(
     step(other, other_optimiser, 2)
     for name, tensor in net.state_dict().items():
         assert torch.equal(tensor, other.state_dict()[name]), name
+
+
+@pytest.mark.parametrize("settings", [Sgd(), Sgd(momentum=0.0, nesterov=False), AdamW()])
+def test_the_expected_state_is_that_behind_a_step(settings: OptimiserSettings, network: Network) -> None:
+    net = build(network)
+    optimiser = make_optimiser(net, settings, halted=torch.zeros(()))
+    assert optimiser_tensors(net, optimiser) == {}
+    for parameter in net.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    optimiser.step()
+    found, expected = optimiser_tensors(net, optimiser), expected_tensors(net, settings)
+    assert {name: (tensor.shape, tensor.dtype) for name, tensor in found.items()} == {
+        name: (tensor.shape, tensor.dtype) for name, tensor in expected.items()
+    }
 
 
 @pytest.mark.parametrize(

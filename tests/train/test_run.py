@@ -19,13 +19,16 @@ from skipline.train import (
     RecipeError,
     RunError,
     RunFolder,
+    Setup,
     environment,
     open_run,
     recipe_from_json,
     resume,
+    setup_of,
     start,
     train,
 )
+from skipline.train.precision import has_bf16
 from skipline.zoo import describe
 
 CPU = torch.device("cpu")
@@ -50,15 +53,20 @@ def short(recipe: Recipe) -> Recipe:
 
 @pytest.fixture
 def take_up(tmp_path: Path) -> Callable[[RunFolder], Outcome]:
-    return lambda run: resume(run, data_dir=tmp_path, device=CPU, show=lambda _: None, should_stop=never)
+    return lambda run: resume(run, data=tmp_path, device=CPU, show=lambda _: None, should_stop=never)
 
 
 def test_a_run_starts_with_all_that_can_be_said_of_it(short: Recipe, digits: Dataset, tmp_path: Path) -> None:
-    run = start(short, digits, root=tmp_path, device=CPU, config=CONFIG)
+    run = start(short, digits, root=tmp_path, device=CPU, config=CONFIG, data_dir=tmp_path / "data")
     assert re.fullmatch(r"\d{8}T\d{6}Z-digits-digits_resnet8-[0-9a-f]{4}", run.name)
     assert (run.path / "config.toml").read_text(encoding="utf-8") == CONFIG
     assert recipe_from_json(run.read("resolved.json")) == short
-    assert run.read("environment.json") == {**environment(CPU), "seed": 0}
+    assert run.read("environment.json") == {
+        **environment(CPU),
+        "dtype": "bfloat16" if has_bf16(CPU) else "float32",
+        "seed": 0,
+        "data": str(tmp_path / "data"),
+    }
     assert run.read("classes.json")["classes"] == list("0123456789")
     assert run.read("preprocess.json") == fit_preprocess(digits.train).to_json()
     split = run.read("split.json")
@@ -75,7 +83,9 @@ def test_a_run_is_taken_up_from_its_folder_alone(
     short: Recipe, digits: Dataset, tmp_path: Path, take_up: Callable[[RunFolder], Outcome]
 ) -> None:
     """Stopped after a step and resumed, or never trained at all: the same bytes."""
-    whole, stopped, fresh = (start(short, digits, root=tmp_path, device=CPU, config="") for _ in range(3))
+    whole, stopped, fresh = (
+        start(short, digits, root=tmp_path, device=CPU, config="", data_dir=Path()) for _ in range(3)
+    )
     train(short, digits, folder=whole, device=CPU, show=lambda _: None, should_stop=never)
     with pytest.raises(Interrupted):
         train(short, digits, folder=stopped, device=CPU, show=lambda _: None, should_stop=lambda: True)
@@ -87,7 +97,7 @@ def test_a_run_is_taken_up_from_its_folder_alone(
 def test_a_run_that_is_done_is_not_taken_up(
     short: Recipe, digits: Dataset, tmp_path: Path, take_up: Callable[[RunFolder], Outcome]
 ) -> None:
-    run = start(short, digits, root=tmp_path, device=CPU, config="")
+    run = start(short, digits, root=tmp_path, device=CPU, config="", data_dir=Path())
     take_up(run)
     message = f"{run.path} is done already. Evaluate it with: skipline evaluate {run.path} SOURCE"
     with pytest.raises(RunError, match=re.escape(message)):
@@ -101,10 +111,10 @@ def test_other_data_are_refused(
     images = digits.train.images.clone()
     images[700, 0, 3, 3] += 1
     changed = replace(digits, train=ImageSet(images, digits.train.labels))
-    run = start(short, changed, root=tmp_path, device=CPU, config="")
+    run = start(short, changed, root=tmp_path, device=CPU, config="", data_dir=Path())
     message = (
         f"{run.path} was trained on other data: its fingerprint is {changed.fingerprint()[:12]}, that of digits is now "
-        f"{digits.fingerprint()[:12]}. Pass --data with the folder that held them, or train again."
+        f"{digits.fingerprint()[:12]}. Pass --data with the place that holds them, or train again."
     )
     with pytest.raises(RunError, match=re.escape(message)):
         take_up(run)
@@ -113,8 +123,92 @@ def test_other_data_are_refused(
 def test_data_that_are_gone_are_said(
     short: Recipe, digits: Dataset, tmp_path: Path, take_up: Callable[[RunFolder], Outcome]
 ) -> None:
-    run = start(replace(short, source="cifar10"), digits, root=tmp_path, device=CPU, config="")
-    with pytest.raises(DataError, match=re.escape(f"cifar10 is not in {tmp_path}")):
+    run = start(replace(short, source="cifar10"), digits, root=tmp_path, device=CPU, config="", data_dir=Path())
+    with pytest.raises(DataError, match=re.escape(f"cifar10 is not in {tmp_path}")) as raised:
+        take_up(run)
+    assert str(raised.value).endswith(f" If they have moved: skipline resume {run.path} --data PATH")
+
+
+def test_a_run_knows_how_it_was_set_up(
+    short: Recipe, digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where its data lie too, however its source was spelt."""
+    monkeypatch.chdir(tmp_path)
+    precision = "bf16" if has_bf16(CPU) else "fp32"
+    named = start(short, digits, root=tmp_path, device=CPU, config="", data_dir=Path("sets"))
+    by_path = start(replace(short, source="mine/set"), digits, root=tmp_path, device=CPU, config="", data_dir=Path())
+    assert setup_of(named) == Setup("cpu", torch.get_num_threads(), False, precision, tmp_path / "sets")
+    assert setup_of(by_path).data == tmp_path / "mine" / "set"
+    card = {**named.read("environment.json"), "device": "cuda:1 (NVIDIA H200)", "dtype": "float32"}
+    named.write("environment.json", card)
+    assert (setup_of(named).device, setup_of(named).precision) == ("cuda:1", "fp32")
+    del card["data"]
+    named.write("environment.json", card)
+    message = f"{named.path / 'environment.json'} has no device, threads, deterministic, dtype and data of the right"
+    with pytest.raises(RunError, match=re.escape(message)):
+        setup_of(named)
+
+
+def write_idx(folder: Path) -> None:
+    """Twelve images of 8×8 pixels to train on and five to test on, of three classes."""
+    folder.mkdir()
+    for part, num in (("train", 12), ("t10k", 5)):
+        count = num.to_bytes(4, "big")
+        size = (8).to_bytes(4, "big")
+        pixels = bytes(7 * i % 256 for i in range(64 * num))
+        (folder / f"{part}-images-idx3-ubyte").write_bytes(bytes((0, 0, 8, 3)) + count + size + size + pixels)
+        (folder / f"{part}-labels-idx1-ubyte").write_bytes(
+            bytes((0, 0, 8, 1)) + count + bytes(i % 3 for i in range(num))
+        )
+
+
+def test_data_on_a_path_may_have_moved(short: Recipe, tmp_path: Path) -> None:
+    write_idx(tmp_path / "here")
+    source = str(tmp_path / "here")
+    dataset = load(source, data_dir=Path())
+    network = describe("digits_resnet8", num_classes=dataset.num_classes, in_channels=1)
+    run = start(
+        replace(short, network=network, source=source), dataset, root=tmp_path, device=CPU, config="", data_dir=Path()
+    )
+    (tmp_path / "here").rename(tmp_path / "there")
+    with pytest.raises(DataError, match="If they have moved: skipline resume"):
+        resume(run, data=setup_of(run).data, device=CPU, show=lambda _: None, should_stop=never)
+    resume(run, data=tmp_path / "there", device=CPU, show=lambda _: None, should_stop=never)
+    assert setup_of(run).data == tmp_path / "there"
+
+
+def test_other_surroundings_are_refused_and_may_be_taken(short: Recipe, digits: Dataset, tmp_path: Path) -> None:
+    """Another processor sums otherwise; where the run goes on there, its folder says so."""
+    run = start(short, digits, root=tmp_path, device=CPU, config="", data_dir=Path())
+    here = run.read("environment.json")
+    run.write("environment.json", {**here, "torch": "2.9.0", "processor": "an older one", "python": "3.9"})
+
+    def go_on(anyway: bool) -> Outcome:
+        return resume(run, data=tmp_path, device=CPU, anyway=anyway, show=lambda _: None, should_stop=never)
+
+    message = (
+        f"{run.path} would no longer come to the same bits. It was begun with torch '2.9.0' "
+        f"(now {torch.__version__!r}), processor 'an older one' (now {here['processor']!r}). "
+        "Go on with it there, or take other bits here: "
+        f"skipline resume {run.path} --anyway"
+    )
+    with pytest.raises(RunError, match=re.escape(message)):
+        go_on(anyway=False)
+    assert go_on(anyway=True).step == 3
+    recorded = run.read("environment.json")
+    assert recorded["torch"] == torch.__version__
+    assert recorded["earlier"] == [{"torch": "2.9.0", "processor": "an older one"}]
+
+
+@pytest.mark.parametrize("name", ["classes.json", "preprocess.json"])
+def test_what_was_written_of_the_data_counts(
+    name: str, short: Recipe, digits: Dataset, tmp_path: Path, take_up: Callable[[RunFolder], Outcome]
+) -> None:
+    run = start(short, digits, root=tmp_path, device=CPU, config="", data_dir=Path())
+    document = run.read(name)
+    field = "classes" if name == "classes.json" else "mean"
+    run.write(name, {**document, field: [*document[field][::-1], 1]})
+    with pytest.raises(RunError, match=re.escape(f"{run.path / name} is not what the run's data give.")):
         take_up(run)
 
 
@@ -122,7 +216,7 @@ def test_a_recipe_that_was_edited_is_read_again(
     short: Recipe, digits: Dataset, tmp_path: Path, take_up: Callable[[RunFolder], Outcome]
 ) -> None:
     """With a mistake it is refused; with another seed it no longer fits its checkpoint."""
-    run = start(short, digits, root=tmp_path, device=CPU, config="")
+    run = start(short, digits, root=tmp_path, device=CPU, config="", data_dir=Path())
     with pytest.raises(Interrupted):
         train(short, digits, folder=run, device=CPU, show=lambda _: None, should_stop=lambda: True)
     document = run.read("resolved.json")
@@ -140,7 +234,7 @@ def test_a_recipe_that_was_edited_is_read_again(
 def test_a_folder_that_is_not_whole_is_said(
     name: str, short: Recipe, digits: Dataset, tmp_path: Path, take_up: Callable[[RunFolder], Outcome]
 ) -> None:
-    run = start(short, digits, root=tmp_path, device=CPU, config="")
+    run = start(short, digits, root=tmp_path, device=CPU, config="", data_dir=Path())
     (run.path / name).unlink()
     with pytest.raises(RunError, match=re.escape(f"{run.path} is no whole run: it has no {name}.")):
         take_up(run)

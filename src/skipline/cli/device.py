@@ -12,8 +12,11 @@ if TYPE_CHECKING:
     import torch
 
 
-def device_of(name: str) -> torch.device:
-    """The device called `auto` (CUDA where there is one), `cpu`, `cuda` or `cuda:N`; raises `UsageError` for others."""
+def device_of(name: str, *, said_by: str = "--device") -> torch.device:
+    """The device called `auto` (CUDA where there is one), `cpu`, `cuda` or `cuda:N`.
+
+    Raises `UsageError` for others and where there is none such, in which `said_by` is what named it.
+    """
     import torch
 
     if name == "auto":
@@ -22,11 +25,15 @@ def device_of(name: str) -> torch.device:
         return torch.device("cpu")
     kind, _, index = name.partition(":")
     if kind != "cuda" or (index and not index.isdigit()):
-        raise UsageError(f"--device is {name!r}; expected auto, cpu, cuda or cuda:N.")
+        raise UsageError(f"{said_by} is {name!r}; expected auto, cpu, cuda or cuda:N.")
     if not torch.cuda.is_available():
-        raise UsageError(f"--device is {name!r}, but this torch ({torch.__version__}) sees no CUDA device. Use cpu.")
+        raise UsageError(
+            f"{said_by} is {name!r}, but this torch ({torch.__version__}) sees no CUDA device. Use --device cpu."
+        )
     if int(index or 0) >= torch.cuda.device_count():
-        raise UsageError(f"--device is {name!r}, but there are {torch.cuda.device_count()} CUDA devices, from cuda:0.")
+        raise UsageError(
+            f"{said_by} is {name!r}, but there are {torch.cuda.device_count()} CUDA devices, from --device cuda:0."
+        )
     return torch.device(name)
 
 

@@ -22,11 +22,14 @@ def evaluate(
     data: options.Data = None,
     part: Annotated[str, typer.Option(help="test or train.", rich_help_panel="Data")] = "test",
     best: Annotated[bool, typer.Option("--best", help="The run's model of lowest test error, not its last.")] = False,
-    precision: options.Precision = "fp32",
+    precision: options.Precision = "",
     device: options.Device = "auto",
     json_: options.Json = False,
 ) -> None:
-    """Measure the error of a trained model on a data set: overall, with its 95 % interval, and for every class."""
+    """Measure the error of a trained model on a data set: overall, with its 95 % interval, and for every class.
+
+    It computes in the run's own number format, and in fp32 for a model.safetensors, unless --precision says otherwise.
+    """
     from skipline.cli.device import default_data_dir, device_of
     from skipline.cli.exits import UsageError
     from skipline.data import DataError, load
@@ -52,23 +55,35 @@ def evaluate(
         preprocess=model.preprocess,
         num_classes=dataset.num_classes,
         batch_size=_BATCH,
-        autocast=autocast(chosen, compute_dtype(_precision(precision), chosen)),
+        autocast=autocast(chosen, compute_dtype(_precision(precision, run), chosen)),
     )
     _print(result, path, dataset.name, part, dataset.class_names, as_json=json_)
 
 
-def _precision(name: str) -> Literal["auto", "fp32", "bf16"]:
+def _precision(name: str, run: Path) -> Literal["auto", "fp32", "bf16"]:
     from skipline.cli.exits import UsageError
+    from skipline.train import open_run, setup_of
 
+    if not name:
+        return "fp32" if _is_model_file(run) else setup_of(open_run(run)).precision
     if name == "fp32" or name == "bf16" or name == "auto":
         return name
     raise UsageError(f"--precision is {name!r}; expected auto, fp32 or bf16.")
 
 
+def _is_model_file(run: Path) -> bool:
+    return run.suffix == ".safetensors"
+
+
 def _model_file(run: Path, *, best: bool) -> Path:
+    from skipline.cli.exits import UsageError
     from skipline.train import RunError, open_run
 
-    if run.suffix == ".safetensors":
+    if _is_model_file(run):
+        if best:
+            raise UsageError(
+                f"--best chooses between the models of a run folder, and {run} is one model. Leave it out."
+            )
         return run
     folder = open_run(run)
     path = folder.best_model if best else folder.model

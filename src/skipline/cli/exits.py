@@ -1,7 +1,7 @@
 """Exit codes, and how a failure is told: one sentence on stderr, no traceback unless it is asked for.
 
-0 ok · 1 internal · 2 usage · 3 data or storage · 4 a gate failed · 5 an extra is missing · 6 out of memory ·
-7 diverged · 130 interrupted, with a checkpoint written.
+0 ok · 1 internal · 2 usage · 3 data or storage · 6 out of memory · 7 diverged · 130 interrupted, with a checkpoint
+written. Kept free: 4 for a gate that failed, 5 for an extra that is missing.
 """
 
 from __future__ import annotations
@@ -9,26 +9,23 @@ from __future__ import annotations
 import sys
 import traceback
 
+_OUT_OF_MEMORY = 6
 EXITS: dict[str, int] = {
-    "skipline.study.error.CellError": 1,
     "skipline.study.error.CellError": 1,
     "skipline.spec.check.SpecError": 2,
     "skipline.init.error.InitError": 2,
     "skipline.train.refuse.RecipeError": 2,
     "skipline.train.run_folder.RunError": 2,
     "skipline.study.error.StudyError": 2,
-    "skipline.study.error.StudyError": 2,
     "skipline.cli.exits.UsageError": 2,
     "skipline.data.error.DataError": 3,
     "skipline.files.StorageError": 3,
     "skipline.weights.error.WeightsError": 3,
     "skipline.report.error.ReportError": 3,
-    "skipline.cli.exits.MissingExtra": 5,
-    "builtins.MemoryError": 6,
-    "torch.OutOfMemoryError": 6,
+    "builtins.MemoryError": _OUT_OF_MEMORY,
+    "torch.OutOfMemoryError": _OUT_OF_MEMORY,
     "skipline.train.outcome.Diverged": 7,
     "skipline.train.outcome.Interrupted": 130,
-    "skipline.cli.depth_study.StudyInterrupted": 130,
     "skipline.cli.depth_study.StudyInterrupted": 130,
 }
 """By full name, so that looking one up imports nothing: most verbs never load torch."""
@@ -38,16 +35,17 @@ class UsageError(ValueError):
     """A command that cannot be meant; the message says what to type instead."""
 
 
-class MissingExtra(ImportError):
-    """An optional tool that is not installed; the message is the command that installs it."""
-
-
 def exit_code(error: BaseException) -> int | None:
     """The exit code of an error that people can do something about, by its class or one it derives from; else None."""
     for kind in type(error).__mro__:
         code = EXITS.get(f"{kind.__module__}.{kind.__qualname__}")
         if code is not None:
             return code
+    if isinstance(error, RuntimeError):  # PyTorch's: it is loaded already
+        from skipline.train.outcome import is_out_of_memory
+
+        if is_out_of_memory(error):
+            return _OUT_OF_MEMORY
     return None
 
 
@@ -63,6 +61,9 @@ def tell(error: BaseException, *, debug: bool) -> int:
             file=sys.stderr,
         )
         return 1
-    message = str(error) or "there is not enough memory. Use a smaller --batch-size, or more --accumulate."
+    message = str(error)
+    if code == _OUT_OF_MEMORY:
+        message = f"there is not enough memory. {message}".strip()
+        message += f"{'' if message.endswith('.') else '.'} Use a smaller --batch-size, or more --accumulate."
     print(f"{'' if code == 130 else 'error: '}{message}", file=sys.stderr)
     return code

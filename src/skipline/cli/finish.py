@@ -15,6 +15,8 @@ def finish(folder: RunFolder, outcome: Outcome, *, as_json: bool) -> None:
         print(
             dump_json(
                 {
+                    "format": "skipline.outcome",
+                    "version": 1,
                     "run": str(folder.path),
                     "step": outcome.step,
                     "train_loss": outcome.train_loss,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
-import sys
 from types import FrameType, TracebackType
 from typing import Any
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)  # Ctrl-C; and what `kill` and job systems send
+_STDERR = 2  # its file descriptor, on every system
 
 
 class StopRequest:
@@ -36,4 +37,5 @@ class StopRequest:
         if self._asked:
             raise KeyboardInterrupt
         self._asked = True
-        print("\nstopping after this step; once more to end at once, without a checkpoint", file=sys.stderr)
+        # Past Python's buffer: the signal may have come while that was written, and it cannot be entered twice.
+        os.write(_STDERR, b"\nstopping after this step; once more to end at once, without a checkpoint\n")

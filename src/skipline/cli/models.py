@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from skipline.cli import options
+from skipline.cli.exits import UsageError
 
 if TYPE_CHECKING:
     from skipline.spec import Network
@@ -33,6 +34,11 @@ def models(
     listed = [row for row in rows() if name in row.name or name in row.family]
     is_listing = not name or (listed and not any(row.has(name) for row in rows()))
     if is_listing:
+        if image_size is not None:
+            raise UsageError(
+                f"--image-size {image_size} is for one model, and this is a list. Name it, e.g. "
+                f"skipline models resnet50 --image-size {image_size}"
+            )
         documents = [_row_document(row) for row in listed]
         if json_:
             print(dump_json({"format": "skipline.models", "version": 1, "models": documents}), end="")

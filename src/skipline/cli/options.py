@@ -7,6 +7,17 @@ from typing import Annotated, Any
 
 import typer
 
+from skipline.cli.names import (
+    DEFAULT_PRESET,
+    OPTIMISERS,
+    PRECISIONS,
+    PRESETS,
+    SCHEDULES,
+    SOURCES,
+    WARM_UPS,
+    either,
+)
+
 _DATA, _RECIPE, _RUN = "Data", "Recipe", "Run"
 
 
@@ -14,7 +25,7 @@ def _option(text: str, panel: str, *names: str) -> Any:
     return typer.Option(*names, help=text, rich_help_panel=panel, show_default=False)
 
 
-SOURCE_HELP = "digits (comes with skipline), cifar10, cifar100, mnist, fashion-mnist, or a path."
+SOURCE_HELP = f"{', '.join(SOURCES)}, or a path. The digits come with skipline."
 Source = Annotated[str, typer.Argument(help=SOURCE_HELP)]
 OptionalSource = Annotated[str, typer.Argument(help=SOURCE_HELP, show_default=False)]
 Run = Annotated[Path, typer.Argument(help="A run folder, or runs/last for the newest.", show_default=False)]
@@ -26,21 +37,21 @@ Flip = Annotated[bool | None, _option("Mirror half of the images.", _DATA, "--fl
 Cutout = Annotated[int | None, _option("Side of the square that is cut out, in pixels.", _DATA)]
 Mixup = Annotated[float | None, _option("α of mixup; 0: none.", _DATA)]
 
-Preset = Annotated[str, _option("quick, he2015 or lecture. Default: quick.", _RECIPE)]
+Preset = Annotated[str, _option(f"{either(PRESETS)}. Default: {DEFAULT_PRESET}.", _RECIPE)]
 Config = Annotated[Path | None, _option("Settings in a TOML file.", _RECIPE)]
 Epochs = Annotated[int | None, _option("Passes over the training images.", _RECIPE)]
 BatchSize = Annotated[int | None, _option("Images in a step of the optimiser.", _RECIPE)]
 Accumulate = Annotated[int | None, _option("Parts that a batch is computed in, to save memory.", _RECIPE)]
 Lr = Annotated[float | None, _option("Learning rate at the schedule's top.", _RECIPE)]
-Optimiser = Annotated[str, _option("sgd or adamw.", _RECIPE)]
+Optimiser = Annotated[str, _option(f"{either(OPTIMISERS)}.", _RECIPE)]
 WeightDecay = Annotated[float | None, _option("λ of the optimiser.", _RECIPE)]
-Schedule = Annotated[str, _option("constant, step, cosine or one_cycle.", _RECIPE)]
-WarmUp = Annotated[str, _option("none, linear or until_error.", _RECIPE)]
+Schedule = Annotated[str, _option(f"{either(SCHEDULES)}.", _RECIPE)]
+WarmUp = Annotated[str, _option(f"{either(WARM_UPS)}.", _RECIPE)]
 Init = Annotated[str, _option("Initialiser, e.g. he_fan_in_normal, 'zero_gamma(he_fan_out_normal)'.", _RECIPE)]
 LabelSmoothing = Annotated[float | None, _option("ε, from 0 (none) to 1.", _RECIPE)]
 Ema = Annotated[float | None, _option("Decay of the averaged weights; 0: none.", _RECIPE)]
 Clip = Annotated[float | None, _option("Longest gradient norm; inf: any.", _RECIPE)]
-Precision = Annotated[str, _option("auto, fp32 or bf16.", _RECIPE)]
+Precision = Annotated[str, _option(f"{either(PRECISIONS)}.", _RECIPE)]
 Seed = Annotated[int | None, _option("Seed of every random stream. Default: 0.", _RECIPE)]
 Set = Annotated[
     list[str] | None, _option("Any other setting, e.g. optimiser.momentum=0.8; repeatable.", _RECIPE, "--set")

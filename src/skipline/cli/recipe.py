@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from skipline.cli.device import default_data_dir
 from skipline.cli.exits import UsageError
-from skipline.cli.model import DEFAULT_MODELS, FALLBACK_MODEL, network_of
+from skipline.cli.names import DEFAULT_PRESET
+from skipline.cli.network import network_of
 from skipline.cli.settings import from_assignments, from_environment, from_toml, nested, overlaid
-from skipline.data import Dataset, load
+from skipline.data import Dataset, load, treatment_of
 from skipline.spec import Network
 from skipline.train import PRESETS, Recipe, recipe_from_settings, recipe_to_json
 from skipline.zoo import check_image_size
@@ -29,12 +29,10 @@ def read_settings(
     text, settings = ("", {}) if config is None else from_toml(config)
     settings = overlaid(settings, from_environment(os.environ, known))
     settings = overlaid(settings, from_assignments(assignments))
-    kinds = {name: value for name, value in flags.items() if value is not None and "." not in name}
-    rest = nested({name: value for name, value in flags.items() if value is not None and "." in name})
-    return overlaid(overlaid(settings, kinds), rest), text
+    return overlaid(settings, nested({name: value for name, value in flags.items() if value is not None})), text
 
 
-def recipe_and_data(settings: Mapping[str, Any], *, data: Path | None) -> tuple[Recipe, Dataset]:
+def recipe_and_data(settings: Mapping[str, Any], *, data_dir: Path) -> tuple[Recipe, Dataset]:
     """The recipe that `settings` mean, laid over their preset, and its data.
 
     Raises `UsageError`, `SpecError`, `RecipeError`, `InitError` or `DataError` in the words of what is wrong.
@@ -44,20 +42,23 @@ def recipe_and_data(settings: Mapping[str, Any], *, data: Path | None) -> tuple[
         raise UsageError(
             "there is nothing to train on. Name a data set or a path: `skipline train digits` needs no files."
         )
-    dataset = load(source, data_dir=data or default_data_dir())
-    model = settings.get("model") or DEFAULT_MODELS.get(source, FALLBACK_MODEL)
+    dataset = load(source, data_dir=data_dir)
+    model = settings.get("model") or treatment_of(dataset.name).model
     network = network_of(model, num_classes=dataset.num_classes, in_channels=dataset.in_channels)
     check_image_size(network, dataset.image_size)
-    preset = settings.get("preset") or "quick"
+    preset = settings.get("preset") or DEFAULT_PRESET
     if preset not in PRESETS:
         raise UsageError(f"--preset is {preset!r}; expected one of {', '.join(PRESETS)}.")
     rest = {name: value for name, value in settings.items() if name not in _OUTSIDE_RECIPE}
-    return over_preset(preset, network, source, rest), dataset
+    return over_preset(preset, network, dataset.name, {**rest, "source": source}), dataset
 
 
-def over_preset(preset: str, network: Network, source: str, settings: Mapping[str, Any]) -> Recipe:
-    """The recipe of the preset with `settings` laid over it; raises `RecipeError` for one that cannot be."""
-    base = recipe_to_json(PRESETS[preset](network, source))
+def over_preset(preset: str, network: Network, data: str, settings: Mapping[str, Any]) -> Recipe:
+    """The recipe of the preset for the data set called `data`, with `settings` laid over it.
+
+    Its source is `data`, unless `settings` name another spelling. Raises `RecipeError` for one that cannot be.
+    """
+    base = recipe_to_json(PRESETS[preset](network, data))
     for name in ("format", "version", "network"):
         del base[name]
     return recipe_from_settings(overlaid(base, settings), network=network)

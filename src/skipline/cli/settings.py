@@ -18,32 +18,40 @@ NOT_SETTINGS = {"SKIPLINE_DATA", "SKIPLINE_DEBUG", "SKIPLINE_TEST_DATA"}
 def overlaid(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """`over` laid on `base`: tables merge, all else is replaced; a table of another `kind` replaces the whole table.
 
-    A text laid on a table is its new kind: `schedule = "cosine"` on `{kind = "step", factor = 0.1}`.
+    A text laid on a table is its new kind: `schedule = "cosine"` on `{kind = "step", factor = 0.1}`. A table laid on a
+    text keeps that as its kind: `{learning_rate = 0.001}` on `optimiser = "adamw"`.
     """
     merged = dict(base)
     for name, value in over.items():
         old = merged.get(name)
         if isinstance(old, Mapping) and isinstance(value, str):
             value = {"kind": value}
-        both = isinstance(old, Mapping) and isinstance(value, Mapping)
-        if both and value.get("kind", old.get("kind")) == old.get("kind"):
-            merged[name] = overlaid(old, value)
-        else:
-            merged[name] = value
+        if isinstance(old, str) and isinstance(value, Mapping):
+            value = {"kind": old, **value}
+        merged[name] = value
+        if isinstance(old, Mapping) and isinstance(value, Mapping):
+            kind = old.get("kind")
+            merged[name] = overlaid(old, value) if value.get("kind", kind) == kind else value
     return merged
 
 
 def nested(dotted: Mapping[str, Any]) -> dict[str, Any]:
-    """`{"optimiser.momentum": 0.8}` as `{"optimiser": {"momentum": 0.8}}`."""
+    """`{"optimiser": "sgd", "optimiser.momentum": 0.8}` as `{"optimiser": {"kind": "sgd", "momentum": 0.8}}`.
+
+    In any order. Raises `UsageError` where a value that is no text has settings below it.
+    """
     tree: dict[str, Any] = {}
-    for name, value in dotted.items():
+    for name in sorted(dotted, key=lambda name: name.count(".")):
         *path, last = name.split(".")
-        table = tree
+        table: dict[str, Any] = tree
         for part in path:
-            table = table.setdefault(part, {})
-            if not isinstance(table, dict):
-                raise UsageError(f"--set {name}: {part!r} is set to a value and cannot hold {last!r} as well.")
-        table[last] = value
+            below = table.setdefault(part, {})
+            if isinstance(below, str):
+                below = table[part] = {"kind": below}
+            if not isinstance(below, dict):
+                raise UsageError(f"{name} is set, but {part!r} is set to the value {below!r} and cannot hold it.")
+            table = below
+        table[last] = dotted[name]
     return tree
 
 

@@ -68,9 +68,9 @@ def depth(
     }
     settings, _ = read_settings(flags, assignments=set_ or [], config=config)
     chosen_source = settings.pop("source", "digits")
-    recipe = _recipe(settings.pop("preset", "lecture"), settings)
     data_dir = data or default_data_dir()
     dataset = load(chosen_source, data_dir=data_dir)
+    recipe = _recipe(settings.pop("preset", "lecture"), settings, data_name=dataset.name)
     run_depth_study(
         DepthDesign(
             source=chosen_source,
@@ -90,7 +90,7 @@ def depth(
     )
 
 
-def _recipe(preset: str, settings: Mapping[str, Any]) -> Callable[[Network, str], Recipe]:
+def _recipe(preset: str, settings: Mapping[str, Any], *, data_name: str) -> Callable[[Network, str], Recipe]:
     """Each network's recipe: the preset with the settings laid over it."""
     from skipline.cli.recipe import over_preset
     from skipline.train import PRESETS
@@ -102,7 +102,7 @@ def _recipe(preset: str, settings: Mapping[str, Any]) -> Callable[[Network, str]
     _one_of("--preset", preset, tuple(PRESETS))
 
     def recipe(network: Network, source: str) -> Recipe:
-        return over_preset(preset, network, source, settings)
+        return over_preset(preset, network, data_name, {**settings, "source": source})
 
     return recipe
 

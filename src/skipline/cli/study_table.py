@@ -11,7 +11,7 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from skipline.cli.progress import duration
+from skipline.cli.run_table import duration
 from skipline.cost import cost
 from skipline.study import Cell, Result, Running, Unit
 

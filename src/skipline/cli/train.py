@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 from skipline.cli import options
 
 if TYPE_CHECKING:
+    import torch
+
     from skipline.data import Dataset
-    from skipline.train import Recipe
+    from skipline.train import Recipe, RunFolder
 
 
 def train(
@@ -49,7 +51,9 @@ def train(
 
     Settings are read in layers, each over the one before: preset, --config, SKIPLINE_… in the environment, flags.
     """
+    from skipline.cli.device import be_deterministic, default_data_dir, device_of
     from skipline.cli.recipe import read_settings, recipe_and_data
+    from skipline.train import start
 
     flags = {
         "source": source or None,
@@ -75,50 +79,57 @@ def train(
         "augment.mixup": mixup,
     }
     settings, text = read_settings(flags, assignments=set_ or [], config=config)
-    recipe, dataset = recipe_and_data(settings, data=data)
-    if dry_run:
-        _show_plan(recipe, dataset, device, as_json=json_)
-    else:
-        command = shlex.join(["skipline", *sys.argv[1:]]).replace("\n", " ")
-        _run(recipe, dataset, out, device, deterministic, f"# {command}\n{text}", as_json=json_)
-
-
-def _run(
-    recipe: Recipe, dataset: Dataset, out: Path, device: str, deterministic: bool, config: str, *, as_json: bool
-) -> None:
-    from skipline.cli.device import be_deterministic, device_of
-    from skipline.cli.finish import finish
-    from skipline.cli.interrupt import StopRequest
-    from skipline.cli.progress import RunTable
-    from skipline.train import start
-    from skipline.train import train as run_training
-
+    data_dir = data or default_data_dir()
+    recipe, dataset = recipe_and_data(settings, data_dir=data_dir)
     chosen = device_of(device)
+    if dry_run:
+        _show_plan(recipe, dataset, chosen, as_json=json_)
+        return
     if deterministic:
         be_deterministic()
-    folder = start(recipe, dataset, root=out, device=chosen, config=config)
-    with StopRequest() as stop, RunTable(recipe, dataset.name, folder.path) as table:
-        outcome = run_training(recipe, dataset, folder=folder, device=chosen, show=table.show, should_stop=stop)
+    command = shlex.join(["skipline", *sys.argv[1:]]).replace("\n", " ")
+    config_text = f"# {command}\n{text}"
+    folder = start(recipe, dataset, root=out, device=chosen, config=config_text, data_dir=data_dir)
+    _run(recipe, dataset, folder, chosen, as_json=json_)
+
+
+def _run(recipe: Recipe, dataset: Dataset, folder: RunFolder, device: torch.device, *, as_json: bool) -> None:
+    from rich.console import Console
+
+    from skipline.cli.finish import finish
+    from skipline.cli.interrupt import StopRequest
+    from skipline.cli.run_table import RunTable
+    from skipline.train import train as run_training
+    from skipline.train.allocator import keep_freed_memory
+
+    keep_freed_memory()
+    table = RunTable(recipe, dataset.name, folder.path, console=Console(stderr=True))
+    with StopRequest() as stop, table:
+        outcome = run_training(recipe, dataset, folder=folder, device=device, show=table.show, should_stop=stop)
     finish(folder, outcome, as_json=as_json)
 
 
-def _show_plan(recipe: Recipe, dataset: Dataset, device: str, *, as_json: bool) -> None:
-    from skipline.cli.device import device_of
+def _show_plan(recipe: Recipe, dataset: Dataset, device: torch.device, *, as_json: bool) -> None:
     from skipline.cost import cost
     from skipline.files import dump_json
     from skipline.train import recipe_to_json
 
-    chosen = device_of(device)
     counted = cost(recipe.network, image_size=dataset.image_size)
     if as_json:
-        counts = {"parameters": counted.parameters, "macs": counted.macs}
-        print(dump_json({"device": str(chosen), "recipe": recipe_to_json(recipe), "cost": counts}), end="")
+        plan = {
+            "format": "skipline.plan",
+            "version": 1,
+            "device": str(device),
+            "recipe": recipe_to_json(recipe),
+            "cost": {"parameters": counted.parameters, "macs": counted.macs},
+        }
+        print(dump_json(plan), end="")
         return
     steps = -(-len(dataset.train) // recipe.batch_size) * recipe.epochs
     kept = counted.activation_elements * 4 * recipe.batch_size / recipe.accumulate / 2**20
     print(
         f"{recipe.network.name}: {counted.parameters:,} parameters, {counted.macs / 1e6:,.1f} M multiply-adds an image"
     )
-    print(f"{dataset.name}: {len(dataset.train):,} training and {len(dataset.test):,} test images on {chosen}")
+    print(f"{dataset.name}: {len(dataset.train):,} training and {len(dataset.test):,} test images on {device}")
     print(f"{recipe.epochs} epochs, {steps:,} steps of {recipe.batch_size} images; about {kept:,.0f} MiB kept in fp32")
     print("nothing was trained (--dry-run); --json prints every setting")

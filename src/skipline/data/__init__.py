@@ -8,8 +8,8 @@ from skipline.data.dataset import Dataset
 from skipline.data.error import DataError
 from skipline.data.image_set import ImageSet
 from skipline.data.order import batch_indices, epoch_order
-from skipline.data.preprocess import Preprocess, fit_preprocess, normalise
-from skipline.data.source import load, source_names
+from skipline.data.preprocess import Normaliser, Preprocess, fit_preprocess, normalise, normaliser
+from skipline.data.source import Treatment, load, place_of, source_names, treatment_of
 
 __all__ = [
     "Augment",
@@ -17,7 +17,9 @@ __all__ = [
     "DataError",
     "Dataset",
     "ImageSet",
+    "Normaliser",
     "Preprocess",
+    "Treatment",
     "batch_indices",
     "cutout",
     "draw_batch",
@@ -28,6 +30,9 @@ __all__ = [
     "load",
     "mixup",
     "normalise",
+    "normaliser",
     "pad_crop",
+    "place_of",
     "source_names",
+    "treatment_of",
 ]

@@ -1,8 +1,9 @@
 """Augmentation: random changes of training images, as pure batched functions of (images, generator).
 
-The generator is a CPU one and every draw is made on the CPU, so that a run draws the same on any device. Images are
-(N, C, H, W) and each has draws of its own. New pixels are 0: after ``normalise`` that is the mean colour, which is what
-He et al. 2015 (arXiv 1512.03385, section 4.2) pad with, for they subtract the mean first; on raw uint8 it is black.
+The generator is a CPU one and every draw is made on the CPU and then sent, so that a run draws the same on any device.
+Images are (N, C, H, W) and each has draws of its own. New pixels are 0: once normalised that is the mean colour, which
+is what He et al. 2015 (arXiv 1512.03385, section 4.2) pad with, for they subtract the mean first; on raw uint8 it is
+black.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from skipline.data.transfer import send
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ def pad_crop(images: Tensor, pad: int, *, generator: torch.Generator) -> Tensor:
     """
     _check_pixels("pad", pad)
     num_images, _, height, width = images.shape
-    offsets = torch.randint(0, 2 * pad + 1, (2, num_images), generator=generator).to(images.device)
+    offsets = send(torch.randint(0, 2 * pad + 1, (2, num_images), generator=generator), images.device)
     # A view of all windows, (N, C, 2 pad + 1, 2 pad + 1, H, W), one of which is copied for each image.
     windows = functional.pad(images, (pad, pad, pad, pad)).unfold(2, height, 1).unfold(3, width, 1)
     return windows[torch.arange(num_images, device=images.device), :, offsets[0], offsets[1]]
@@ -52,7 +55,7 @@ def pad_crop(images: Tensor, pad: int, *, generator: torch.Generator) -> Tensor:
 
 def flip(images: Tensor, generator: torch.Generator) -> Tensor:
     """Each image mirrored left to right with probability 1/2. Any dtype."""
-    mirrored = (torch.rand(len(images), generator=generator) < 0.5).to(images.device)
+    mirrored = send(torch.rand(len(images), generator=generator) < 0.5, images.device)
     return torch.where(mirrored[:, None, None, None], images.flip(3), images)
 
 
@@ -65,8 +68,8 @@ def cutout(images: Tensor, size: int, *, generator: torch.Generator) -> Tensor:
     """
     _check_pixels("cutout", size)
     num_images, _, height, width = images.shape
-    rows = _span(height, size, num_images, generator).to(images.device)
-    columns = _span(width, size, num_images, generator).to(images.device)
+    rows = send(_span(height, size, num_images, generator), images.device)
+    columns = send(_span(width, size, num_images, generator), images.device)
     return images.masked_fill(rows[:, None, :, None] & columns[:, None, None, :], 0)
 
 
@@ -78,8 +81,8 @@ def mixup(images: Tensor, targets: Tensor, *, alpha: float, generator: torch.Gen
     targets float (N, K) whose rows sum to 1; so do those returned. Raises ValueError for alpha <= 0.
     """
     _check_alpha(alpha)
-    partners = torch.randperm(len(images), generator=generator).to(images.device)
-    shares = _symmetric_beta(alpha, len(images), generator).to(images)
+    partners = send(torch.randperm(len(images), generator=generator), images.device)
+    shares = send(_symmetric_beta(alpha, len(images), generator).to(images.dtype), images.device)
     mixed_images = torch.lerp(images[partners], images, shares[:, None, None, None])
     mixed_targets = torch.lerp(targets[partners], targets, shares.to(targets)[:, None])
     return mixed_images, mixed_targets

@@ -12,7 +12,7 @@ from torch.nn import functional
 from skipline.data.augment import Augment, cutout, flip, mixup, pad_crop
 from skipline.data.image_set import ImageSet
 from skipline.data.order import batch_indices
-from skipline.data.preprocess import Preprocess, normalise
+from skipline.data.preprocess import Normaliser
 from skipline.seeds import split_seed
 
 
@@ -33,16 +33,17 @@ def draw_batch(
     indices: Tensor,
     *,
     num_classes: int,
-    preprocess: Preprocess,
+    normaliser: Normaliser,
     augment: Augment,
     generator: torch.Generator,
 ) -> Batch:
     """The samples ``indices`` (int64 (N,)) of the set: normalised, then padded and cropped, flipped, cut out, mixed.
 
-    What ``augment`` leaves off draws nothing from ``generator``, a CPU one.
+    ``indices`` and ``normaliser`` are on the set's device, and nothing here waits for it. What ``augment`` leaves off
+    draws nothing from ``generator``, a CPU one.
     """
-    indices = indices.to(image_set.images.device)
-    images = normalise(image_set.images[indices], preprocess)
+    images = normaliser(image_set.images[indices])
+    # With num_classes given, one_hot reads nothing back from a CUDA device.
     targets = functional.one_hot(image_set.labels[indices], num_classes).to(torch.float32)
     if augment.pad:
         images = pad_crop(images, augment.pad, generator=generator)
@@ -64,7 +65,7 @@ def epoch_batches(
     seed: int,
     epoch: int,
     num_classes: int,
-    preprocess: Preprocess,
+    normaliser: Normaliser,
     augment: Augment,
 ) -> Iterator[Batch]:
     """The batches ``first_batch``, ``first_batch + 1``, ... of an epoch.
@@ -73,7 +74,14 @@ def epoch_batches(
     bits whether or not those before it were drawn: a run that stopped after k batches goes on with first_batch = k.
     Raises ValueError for a first_batch that is negative or beyond the epoch's end (its end itself gives no batch).
     """
-    batches = batch_indices(len(image_set), batch_size=batch_size, seed=seed, epoch=epoch, keep_short=keep_short)
+    batches = batch_indices(
+        len(image_set),
+        batch_size=batch_size,
+        seed=seed,
+        epoch=epoch,
+        keep_short=keep_short,
+        device=image_set.images.device,
+    )
     if not 0 <= first_batch <= len(batches):
         raise ValueError(f"first_batch must be 0..{len(batches)}, the batches of an epoch; got {first_batch}.")
     for index in range(first_batch, len(batches)):
@@ -82,7 +90,7 @@ def epoch_batches(
             image_set,
             batches[index],
             num_classes=num_classes,
-            preprocess=preprocess,
+            normaliser=normaliser,
             augment=augment,
             generator=generator,
         )

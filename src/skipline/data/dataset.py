@@ -33,11 +33,10 @@ class Dataset:
         if twice:
             raise DataError(f"{self.name}: class name {twice[0]!r} is there more than once; names must differ.")
         for part, image_set in (("training", self.train), ("test", self.test)):
-            highest = int(image_set.labels.max())
-            if highest >= self.num_classes:
+            if image_set.highest_label >= self.num_classes:
                 raise DataError(
-                    f"{self.name}: the {part} part has label {highest}, but there are {self.num_classes} class names "
-                    f"(labels 0..{self.num_classes - 1})."
+                    f"{self.name}: the {part} part has label {image_set.highest_label}, but there are "
+                    f"{self.num_classes} class names (labels 0..{self.num_classes - 1})."
                 )
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -15,11 +15,13 @@ class ImageSet:
     """Images and their classes, in the order of the files they came from.
 
     ``images``: uint8 (N, C, H, W). ``labels``: int64 (N,), each at least 0. Both on one device. N, C, H, W >= 1.
-    Raises DataError where that does not hold.
+    ``highest_label`` is read here, once, so that nobody else waits for the device to know it. Raises DataError where
+    that does not hold.
     """
 
     images: Tensor
     labels: Tensor
+    highest_label: int = field(init=False)
 
     def __post_init__(self) -> None:
         images, labels = self.images, self.labels
@@ -34,9 +36,10 @@ class ImageSet:
             raise DataError(f"{len(images)} images but {len(labels)} labels; each image needs one label.")
         if labels.device != images.device:
             raise DataError(f"images are on {images.device} and labels on {labels.device}; put both on one device.")
-        lowest = int(labels.min())
+        lowest, highest = torch.stack(torch.aminmax(labels)).tolist()  # waits for the device
         if lowest < 0:
             raise DataError(f"labels must be class numbers from 0; the lowest is {lowest}.")
+        object.__setattr__(self, "highest_label", highest)
 
     def __len__(self) -> int:
         return len(self.images)

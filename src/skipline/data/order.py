@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from skipline.data.transfer import send
 from skipline.seeds import split_seed
 
 
@@ -16,8 +17,10 @@ def epoch_order(num_samples: int, *, seed: int, epoch: int) -> Tensor:
     return torch.randperm(num_samples, generator=generator)
 
 
-def batch_indices(num_samples: int, *, batch_size: int, seed: int, epoch: int, keep_short: bool) -> tuple[Tensor, ...]:
-    """The epoch's order cut into batches: int64 (batch_size,) each, on the CPU.
+def batch_indices(
+    num_samples: int, *, batch_size: int, seed: int, epoch: int, keep_short: bool, device: torch.device
+) -> tuple[Tensor, ...]:
+    """The epoch's order cut into batches: int64 (batch_size,) each, on ``device``, to which it is sent once and whole.
 
     What is left over at the end is the last, shorter batch, or is dropped where ``keep_short`` is false (other samples
     each epoch). Raises ValueError where that would leave no batch.
@@ -25,7 +28,7 @@ def batch_indices(num_samples: int, *, batch_size: int, seed: int, epoch: int, k
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1; got {batch_size}.")
     order = epoch_order(num_samples, seed=seed, epoch=epoch)
-    batches = order.split(batch_size)
+    batches = send(order, device).split(batch_size)
     if keep_short or len(batches[-1]) == batch_size:
         return batches
     if len(batches) == 1:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from skipline.data.error import DataError
 from skipline.data.image_set import ImageSet
+from skipline.data.transfer import send
 
 _FORMAT = "skipline.preprocess"
 _VERSION = 1
@@ -78,20 +79,38 @@ def fit_preprocess(train: ImageSet) -> Preprocess:
     return Preprocess(tuple(means), tuple(stds))
 
 
-def normalise(images: Tensor, preprocess: Preprocess) -> Tensor:
-    """(images - mean) / std by channel: uint8 (N, C, H, W) -> float32 (N, C, H, W) on the same device.
+@dataclass(frozen=True, eq=False)
+class Normaliser:
+    """A ``Preprocess`` on one device, made once for many batches: ``mean`` and ``std`` are float32 (1, C, 1, 1)."""
 
-    Raises DataError where the number of channels differs from that of ``preprocess``.
-    """
-    num_channels = len(preprocess.mean)
-    if images.ndim != 4 or images.shape[1] != num_channels:
-        raise DataError(
-            f"images of shape {tuple(images.shape)} do not fit a preprocess of {num_channels} channel(s): "
-            f"expected (N, {num_channels}, H, W)."
-        )
-    mean = torch.tensor(preprocess.mean, dtype=torch.float32, device=images.device).view(1, -1, 1, 1)
-    std = torch.tensor(preprocess.std, dtype=torch.float32, device=images.device).view(1, -1, 1, 1)
-    return (images - mean).div_(std)
+    mean: Tensor
+    std: Tensor
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """(images - mean) / std by channel: uint8 (N, C, H, W) -> float32 (N, C, H, W), all on one device.
+
+        Raises DataError where the number of channels differs from that of the ``Preprocess``.
+        """
+        num_channels = self.mean.shape[1]
+        if images.ndim != 4 or images.shape[1] != num_channels:
+            raise DataError(
+                f"images of shape {tuple(images.shape)} do not fit a preprocess of {num_channels} channel(s): "
+                f"expected (N, {num_channels}, H, W)."
+            )
+        return (images - self.mean).div_(self.std)
+
+
+def normaliser(preprocess: Preprocess, device: torch.device) -> Normaliser:
+    """What applies ``preprocess`` to images on ``device``."""
+    return Normaliser(
+        mean=send(torch.tensor(preprocess.mean, dtype=torch.float32).view(1, -1, 1, 1), device),
+        std=send(torch.tensor(preprocess.std, dtype=torch.float32).view(1, -1, 1, 1), device),
+    )
+
+
+def normalise(images: Tensor, preprocess: Preprocess) -> Tensor:
+    """``images``, uint8 (N, C, H, W), as ``normaliser(preprocess, images.device)`` makes them; for a single batch."""
+    return normaliser(preprocess, images.device)(images)
 
 
 def _floats(values: object, name: str) -> tuple[float, ...]:

@@ -15,11 +15,20 @@ from skipline.data.digits import load_digits
 from skipline.data.error import DataError
 from skipline.data.mnist import IDX_SETS, IdxSet, find_idx, read_idx_folder, read_idx_set
 
-_READ_HERE = (
-    "Read are: digits (it is in the package), CIFAR-10 and CIFAR-100 as python or binary batches (a folder, .tar, "
-    ".tar.gz or .tgz), and MNIST, Fashion-MNIST and other sets in the same four idx files (a folder, each .gz or not)."
-)
 _IMAGE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".heic", ".avif"))
+
+
+@dataclass(frozen=True)
+class Treatment:
+    """What suits a data set's images where nobody says otherwise.
+
+    ``model``: a network's name in the zoo. ``pad``: pixels of padding before a random crop. ``flips``: whether an image
+    means the same mirrored; a digit and the print on a shirt do not.
+    """
+
+    model: str
+    pad: int
+    flips: bool
 
 
 @dataclass(frozen=True)
@@ -31,18 +40,36 @@ class _Found:
 
 
 @dataclass(frozen=True)
-class _Row:
-    """A named data set: what finds it in a folder (the best form first), where that looks below it, and its home."""
+class Source:
+    """A row of the table of data sets: everything that depends on which one it is.
+
+    ``form`` is what it is read from, in words. ``find`` finds it by name in a folder, the best form first, and
+    ``recognise`` what a folder of an unknown kind holds; ``places`` is where both look below the folder, ``homepage``
+    where there is more of it.
+    """
 
     name: str
+    form: str
     find: Callable[[Path], tuple[_Found, ...]]
+    recognise: Callable[[Path], tuple[_Found, ...]]
     places: tuple[str, ...]
     homepage: str
+    treatment: Treatment
 
 
 def source_names() -> tuple[str, ...]:
-    """The names that ``load`` knows, sorted."""
-    return tuple(sorted(("digits", *(row.name for row in (*_CIFAR_ROWS, *_IDX_ROWS)))))
+    """The names that ``load`` knows, in the table's order."""
+    return tuple(row.name for row in SOURCES)
+
+
+def treatment_of(name: str) -> Treatment:
+    """What suits the data set called ``name``, which is ``Dataset.name`` and not the path that it was read from."""
+    return next((row.treatment for row in SOURCES if row.name == name), _UNKNOWN)
+
+
+def place_of(source: str, data_dir: Path) -> Path:
+    """Where the data of ``source`` lie, as an absolute path: ``data_dir`` for a name, and for a path that path."""
+    return (data_dir if source in source_names() else Path(source)).absolute()
 
 
 def load(source: str, *, data_dir: Path) -> Dataset:
@@ -60,9 +87,7 @@ def load(source: str, *, data_dir: Path) -> Dataset:
 
 
 def _load(source: str, data_dir: Path) -> Dataset:
-    if source == "digits":
-        return load_digits()
-    for row in (*_CIFAR_ROWS, *_IDX_ROWS):
+    for row in SOURCES:
         if row.name == source:
             return _load_named(row, data_dir)
     path = Path(source)
@@ -71,16 +96,16 @@ def _load(source: str, data_dir: Path) -> Dataset:
     if path.is_file():
         if path.name.endswith(ARCHIVE_SUFFIXES):
             return read_cifar_archive(path)
-        raise DataError(f"{path}: expected a folder or a tar archive, found a file of another kind. {_READ_HERE}")
+        raise DataError(f"{path}: expected a folder or a tar archive, found a file of another kind. {_read_here()}")
     close = difflib.get_close_matches(source.lower(), source_names(), n=1)
     hint = f" Did you mean {close[0]!r}?" if close else ""
     raise DataError(
         f"Unknown source {source!r}: neither a known name nor a path that exists.{hint} "
-        f"Names: {', '.join(source_names())}. {_READ_HERE}"
+        f"Names: {', '.join(source_names())}. {_read_here()}"
     )
 
 
-def _load_named(row: _Row, data_dir: Path) -> Dataset:
+def _load_named(row: Source, data_dir: Path) -> Dataset:
     found = row.find(data_dir)
     if found:
         return found[0].read()
@@ -92,13 +117,11 @@ def _load_named(row: _Row, data_dir: Path) -> Dataset:
 
 
 def _load_folder(folder: Path) -> Dataset:
-    candidates = [found[0] for row in _CIFAR_ROWS if (found := row.find(folder))]
-    idx_places = find_idx(folder, tuple(place for row in _IDX_ROWS for place in row.places))
-    candidates += [_Found(place, partial(read_idx_folder, place)) for place in dict.fromkeys(idx_places)]
+    candidates = {found.place: found for row in SOURCES for found in row.recognise(folder)}
     if len(candidates) == 1:
-        return candidates[0].read()
+        return next(iter(candidates.values())).read()
     if candidates:
-        places = ", ".join(str(found.place) for found in candidates)
+        places = ", ".join(map(str, candidates))
         raise DataError(
             f"{folder} holds several data sets: {places}. Give the path of one of them, or a name and --data {folder}."
         )
@@ -106,9 +129,9 @@ def _load_folder(folder: Path) -> Dataset:
     if class_folder:
         raise DataError(
             f"{folder} is a folder of image class folders (for example {class_folder}/), which are not read yet. "
-            f"{_READ_HERE}"
+            f"{_read_here()}"
         )
-    raise DataError(f"{folder}: found no data set in it. {_READ_HERE}")
+    raise DataError(f"{folder}: found no data set in it. {_read_here()}")
 
 
 def _class_folder(folder: Path) -> str:
@@ -120,8 +143,27 @@ def _class_folder(folder: Path) -> str:
     return ""
 
 
+def _read_here() -> str:
+    forms = dict.fromkeys(row.form for row in SOURCES)
+    sets = {form: " and ".join(row.name for row in SOURCES if row.form == form) for form in forms}
+    return f"Read are: {'; '.join(f'{names}, {form}' for form, names in sets.items())}."
+
+
+def _in_package(data_dir: Path) -> tuple[_Found, ...]:
+    return (_Found(data_dir, load_digits),)
+
+
+def _nothing(folder: Path) -> tuple[_Found, ...]:
+    del folder
+    return ()
+
+
 def _find_cifar(dataset: str, folder: Path) -> tuple[_Found, ...]:
     return tuple(_Found(place, partial(read_cifar, place, layout)) for layout, place in find_cifar(folder, dataset))
+
+
+def _recognise_cifar(dataset: str, folder: Path) -> tuple[_Found, ...]:
+    return _find_cifar(dataset, folder)[:1]
 
 
 def _find_idx_set(idx_set: IdxSet, folder: Path) -> tuple[_Found, ...]:
@@ -129,16 +171,47 @@ def _find_idx_set(idx_set: IdxSet, folder: Path) -> tuple[_Found, ...]:
     return tuple(_Found(place, partial(read_idx_set, place, idx_set)) for place in places)
 
 
-_CIFAR_ROWS = tuple(
-    _Row(
+def _recognise_idx_set(idx_set: IdxSet, folder: Path) -> tuple[_Found, ...]:
+    """Any set in such files where this one is looked for: its content says which it is."""
+    return tuple(_Found(place, partial(read_idx_folder, place)) for place in find_idx(folder, idx_set.places))
+
+
+def _cifar(dataset: str) -> Source:
+    return Source(
         name=dataset,
+        form=f"as python or binary batches (a folder, or one of {', '.join(ARCHIVE_SUFFIXES)})",
         find=partial(_find_cifar, dataset),
+        recognise=partial(_recognise_cifar, dataset),
         places=tuple(place for layout in CIFAR_LAYOUTS if layout.dataset == dataset for place in layout.places),
         homepage="https://www.cs.toronto.edu/~kriz/cifar.html",
+        treatment=Treatment(model="cifar_resnet20", pad=4, flips=True),
     )
-    for dataset in ("cifar10", "cifar100")
-)
-_IDX_ROWS = tuple(
-    _Row(name=idx_set.dataset, find=partial(_find_idx_set, idx_set), places=idx_set.places, homepage=idx_set.homepage)
-    for idx_set in IDX_SETS
+
+
+def _idx(idx_set: IdxSet) -> Source:
+    return Source(
+        name=idx_set.dataset,
+        form="as four idx files (a folder, each .gz or not), and other sets in such files",
+        find=partial(_find_idx_set, idx_set),
+        recognise=partial(_recognise_idx_set, idx_set),
+        places=idx_set.places,
+        homepage=idx_set.homepage,
+        treatment=_UNKNOWN,
+    )
+
+
+# Four pixels are He et al. 2015, section 4.2, for images of 32×32. The digits of 8×8 are too small to be moved about.
+_UNKNOWN = Treatment(model="cifar_resnet20", pad=4, flips=False)
+SOURCES: tuple[Source, ...] = (
+    Source(
+        name="digits",
+        form="which come with skipline",
+        find=_in_package,
+        recognise=_nothing,
+        places=(),
+        homepage="https://archive.ics.uci.edu/dataset/80/optical+recognition+of+handwritten+digits",
+        treatment=Treatment(model="digits_resnet20", pad=0, flips=False),
+    ),
+    *map(_cifar, ("cifar10", "cifar100")),
+    *map(_idx, IDX_SETS),
 )

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, assert_never
 
 import torch
 from torch import nn
 
-from skipline.init.scheme import Place, Scheme
+from skipline.init.scheme import Scheme, Slot
 from skipline.init.schemes import HE_FAN_OUT_NORMAL
 from skipline.nn import ResidualNet, assemble
 from skipline.seeds import split_seed
 from skipline.spec import Network, unfold
-from skipline.spec.layers import Conv, Layer, Linear, Normalise
+from skipline.spec.layers import (
+    Activate,
+    Conv,
+    Dropout,
+    GlobalAverage,
+    Layer,
+    Linear,
+    Normalise,
+    PadChannels,
+    Pool,
+    Scale,
+    Subsample,
+)
 
 
 def build(network: Network, *, seed: int = 0, scheme: Scheme = HE_FAN_OUT_NORMAL) -> ResidualNet:
@@ -33,16 +45,18 @@ def initialise(net: ResidualNet, *, scheme: Scheme, seed: int) -> None:
     neither on the other layers nor on the device. Raises `InitError` where `scheme` cannot start the network.
     """
     scheme.requires(net.network)
-    for step in unfold(net.network).steps():
+    plan = unfold(net.network)
+    before_norm = {step.name for block in plan.blocks if block.norm_ends_branch for step in block.branch}
+    for step in plan.steps():
         kind = _kind(step.layer)
         if kind is None:
             continue
         generator = torch.Generator().manual_seed(split_seed(seed, "init", step.name))
-        place = Place(step, net.network)
+        slot = Slot(step, net.network, norm_ends_branch=step.name in before_norm)
         module = net.get_submodule(step.name)
         for name, parameter in module.named_parameters():
             start = torch.empty(parameter.shape, dtype=torch.float32, device="cpu")
-            scheme.rule(step.role, f"{kind}.{name}")(start, place, generator)
+            scheme.rule(step.role, f"{kind}.{name}")(start, slot, generator)
             with torch.no_grad():
                 parameter.copy_(start)
         _reset_statistics(module)
@@ -56,8 +70,10 @@ def _kind(layer: Layer) -> Literal["conv", "norm", "linear"] | None:
             return "norm"
         case Linear():
             return "linear"
-        case _:
+        case Activate() | Pool() | GlobalAverage() | Subsample() | PadChannels() | Scale() | Dropout():
             return None
+        case _:
+            assert_never(layer)
 
 
 def _reset_statistics(module: nn.Module) -> None:

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from typing import assert_never
+
 from skipline.init.error import InitError
-from skipline.init.scheme import norm_ends_branch
-from skipline.spec import Activation, Block, Network
+from skipline.init.scheme import Requirement
+from skipline.spec import Activation, Block, Network, unfold
 
 
 def anything(_network: Network) -> None:
     """Every network will do."""
+
+
+def each_of(*requirements: Requirement) -> Requirement:
+    """What all of `requirements` ask for; the first that refuses a network speaks."""
+
+    def require(network: Network) -> None:
+        for requirement in requirements:
+            requirement(network)
+
+    return require
 
 
 def zero_branch_learns(network: Network) -> None:
@@ -30,14 +42,13 @@ def zero_branch_learns(network: Network) -> None:
 def zero_gamma_learns(network: Network) -> None:
     """Refuse a network in which some branch does not end in a norm, besides what `zero_branch_learns` refuses."""
     zero_branch_learns(network)
-    for name, block in _blocks(network):
-        if norm_ends_branch(network, block):
+    for block in unfold(network).blocks:
+        if block.norm_ends_branch:
             continue
-        no_norm = network.norm.kind == "none"
-        reason = "has no norm" if no_norm else f"has order {block.order!r}, whose branch ends in a convolution"
+        reason = "has no norm" if network.norm.kind == "none" else "ends its branch in a convolution"
         raise InitError(
-            f"{network.name}: zero_gamma sets γ = 0 in the norm behind a branch's last convolution; {name} {reason}. "
-            "Use zero_branch, which then sets that convolution's weights to 0."
+            f"{network.name}: zero_gamma sets γ = 0 in the norm behind a branch's last convolution; {block.name} "
+            f"{reason}. Use zero_branch, which then sets that convolution's weights to 0."
         )
 
 
@@ -47,4 +58,12 @@ def _blocks(network: Network) -> list[tuple[str, Block]]:
 
 def _is_flat_at_zero(activation: Activation) -> bool:
     """Whether PyTorch's derivative at 0 is 0: ReLU's is, and a leaky ReLU's with slope 0."""
-    return activation.kind == "relu" or (activation.kind == "leaky_relu" and activation.slope == 0.0)
+    match activation.kind:
+        case "relu":
+            return True
+        case "leaky_relu":
+            return activation.slope == 0.0
+        case "elu" | "gelu" | "silu" | "tanh" | "identity":
+            return False
+        case _:
+            assert_never(activation.kind)

@@ -1,4 +1,4 @@
-"""The rules that schemes are made of: each fills one tensor from its place."""
+"""The rules that schemes are made of: each fills one tensor from its slot."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from torch import Generator, Tensor
 
 from skipline.init import draws
 from skipline.init.fans import centre_taps, matrices
-from skipline.init.scheme import Place, Rule
+from skipline.init.scheme import Rule, Slot
 
-Variance = Callable[[Place], float]
+Variance = Callable[[Slot], float]
 
 
 def normal(variance: Variance) -> Rule:
     """Independent N(0, variance)."""
 
-    def fill(tensor: Tensor, place: Place, generator: Generator) -> None:
-        draws.normal(tensor, math.sqrt(variance(place)), generator)
+    def fill(tensor: Tensor, slot: Slot, generator: Generator) -> None:
+        draws.normal(tensor, math.sqrt(variance(slot)), generator)
 
     return fill
 
@@ -26,8 +26,8 @@ def normal(variance: Variance) -> Rule:
 def uniform(variance: Variance) -> Rule:
     """Independent and uniform around 0 with this variance."""
 
-    def fill(tensor: Tensor, place: Place, generator: Generator) -> None:
-        draws.uniform(tensor, math.sqrt(variance(place)), generator)
+    def fill(tensor: Tensor, slot: Slot, generator: Generator) -> None:
+        draws.uniform(tensor, math.sqrt(variance(slot)), generator)
 
     return fill
 
@@ -35,7 +35,7 @@ def uniform(variance: Variance) -> Rule:
 def constant(value: float) -> Rule:
     """Every number is `value`."""
 
-    def fill(tensor: Tensor, _place: Place, _generator: Generator) -> None:
+    def fill(tensor: Tensor, _slot: Slot, _generator: Generator) -> None:
         tensor.fill_(value)
 
     return fill
@@ -44,24 +44,24 @@ def constant(value: float) -> Rule:
 def identity(alpha: float) -> Rule:
     """αI at the centre tap, in each group."""
 
-    def fill(tensor: Tensor, place: Place, _generator: Generator) -> None:
+    def fill(tensor: Tensor, slot: Slot, _generator: Generator) -> None:
         tensor.zero_()
-        draws.identity(centre_taps(tensor, place.layer), alpha)
+        draws.identity(centre_taps(tensor, slot.layer), alpha)
 
     return fill
 
 
-def orthogonal(tensor: Tensor, place: Place, generator: Generator) -> None:
+def orthogonal(tensor: Tensor, slot: Slot, generator: Generator) -> None:
     """The activation's gain times a random orthogonal matrix, in each group."""
-    draws.orthogonal(matrices(tensor, place.layer), place.gain, generator)
+    draws.orthogonal(matrices(tensor, slot.layer), slot.gain, generator)
 
 
 def zero_unless_norm_follows(rule: Rule) -> Rule:
     """0 for a convolution that ends its branch; `rule` for one with a norm behind it, which can be zero instead."""
 
-    def fill(tensor: Tensor, place: Place, generator: Generator) -> None:
-        if place.norm_ends_branch:
-            rule(tensor, place, generator)
+    def fill(tensor: Tensor, slot: Slot, generator: Generator) -> None:
+        if slot.norm_ends_branch:
+            rule(tensor, slot, generator)
         else:
             tensor.zero_()
 

@@ -9,16 +9,20 @@ from torch import Generator, Tensor
 
 from skipline.init.fans import Fans, fans
 from skipline.init.gain import gain
-from skipline.spec import Block, Network, Step
+from skipline.spec import Network, Step
 from skipline.spec.layers import Conv, Linear
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a tensor stands: all that a rule may know about it."""
+class Slot:
+    """Where a tensor stands: all that a rule may know about it.
+
+    `norm_ends_branch` says whether it stands in a branch whose last convolution has a norm behind it.
+    """
 
     step: Step
     network: Network
+    norm_ends_branch: bool
 
     @property
     def layer(self) -> Conv | Linear:
@@ -36,35 +40,27 @@ class Place:
         """The gain of the network's activation."""
         return gain(self.network.activation)
 
-    @property
-    def norm_ends_branch(self) -> bool:
-        """Whether the branches of this stage end in a norm; for steps inside a stage only."""
-        number = int(self.step.name.split(".", 1)[0].removeprefix("stage"))
-        return norm_ends_branch(self.network, self.network.stages[number - 1].block)
 
-
-Rule = Callable[[Tensor, Place, Generator], None]
+Rule = Callable[[Tensor, Slot, Generator], None]
 """Fills a CPU fp32 tensor."""
+
+Requirement = Callable[[Network], None]
+"""Raises `InitError` for a network that a scheme cannot start."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scheme:
     """`rules` has an entry for each of `conv.weight`, `conv.bias`, `norm.weight`, `norm.bias`, `linear.weight` and
-    `linear.bias`; one with a role of the plan in front (`branch_end.norm.weight`) goes before it. `requires` raises
-    `InitError` for a network that the scheme cannot start.
+    `linear.bias`; one with a role of the plan in front (`branch_end.norm.weight`) goes before it. `requires` refuses
+    the networks that the scheme cannot start.
     """
 
     name: str
     equation: str
     source: str
     rules: Mapping[str, Rule]
-    requires: Callable[[Network], None]
+    requires: Requirement
 
     def rule(self, role: str, tensor: str) -> Rule:
         """The rule for a tensor (`conv.weight`) of a step with this role."""
         return self.rules.get(f"{role}.{tensor}", self.rules[tensor])
-
-
-def norm_ends_branch(network: Network, block: Block) -> bool:
-    """Whether a norm stands behind the last convolution of this block's branch."""
-    return network.norm.kind != "none" and block.order not in ("pre", "norm_after_add")

@@ -8,29 +8,30 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from skipline.init.require import anything, zero_branch_learns, zero_gamma_learns
+from skipline.init.require import anything, each_of, zero_branch_learns, zero_gamma_learns
 from skipline.init.rules import constant, identity, normal, orthogonal, uniform, zero_unless_norm_follows
-from skipline.init.scheme import Place, Rule, Scheme
+from skipline.init.scheme import Rule, Scheme, Slot
 
 
-def _lecun(place: Place) -> float:
-    return 1 / place.fans.fan_in
+def _lecun(slot: Slot) -> float:
+    return 1 / slot.fans.fan_in
 
 
-def _glorot(place: Place) -> float:
-    return 2 / (place.fans.fan_in + place.fans.fan_out)
+def _glorot(slot: Slot) -> float:
+    # No gain, as in the paper, which takes φ′(0) = 1. Others multiply by g² (PyTorch's `gain` argument): for ReLU by 2.
+    return 2 / (slot.fans.fan_in + slot.fans.fan_out)
 
 
-def _he_fan_in(place: Place) -> float:
-    return place.gain**2 / place.fans.fan_in
+def _he_fan_in(slot: Slot) -> float:
+    return slot.gain**2 / slot.fans.fan_in
 
 
-def _he_fan_out(place: Place) -> float:
-    return place.gain**2 / place.fans.fan_out
+def _he_fan_out(slot: Slot) -> float:
+    return slot.gain**2 / slot.fans.fan_out
 
 
-def _torch(place: Place) -> float:
-    return 1 / (3 * place.fans.fan_in)  # the variance of U(−1/√fan_in, 1/√fan_in)
+def _pytorch(slot: Slot) -> float:
+    return 1 / (3 * slot.fans.fan_in)  # the variance of U(−1/√fan_in, 1/√fan_in)
 
 
 def _row(name: str, equation: str, source: str, conv_weight: Rule) -> Scheme:
@@ -39,8 +40,8 @@ def _row(name: str, equation: str, source: str, conv_weight: Rule) -> Scheme:
         "conv.bias": constant(0.0),
         "norm.weight": constant(1.0),
         "norm.bias": constant(0.0),
-        "linear.weight": uniform(_torch),
-        "linear.bias": uniform(_torch),
+        "linear.weight": uniform(_pytorch),
+        "linear.bias": uniform(_pytorch),
     }
     return Scheme(name, equation, source, rules, anything)
 
@@ -50,13 +51,13 @@ def scaled_identity(alpha: float) -> Scheme:
 
     A linear net of l layers then multiplies its signal by α^l, and dL/dW by α^(l−1).
     """
-    base = _row(f"scaled_identity({alpha:g})", "W = αI", "the linear net Y = W_l … W_1 X", identity(alpha))
+    base = _row(f"scaled_identity({float(alpha)!r})", "W = αI", "the linear net Y = W_l … W_1 X", identity(alpha))
     return replace(base, rules={**base.rules, "linear.weight": identity(alpha), "linear.bias": constant(0.0)})
 
 
 def _torch_default() -> Scheme:
-    base = _row("torch_default", "W, b ~ U(±1/√fan_in)", "torch.nn.Conv2d; pytorch#15314", uniform(_torch))
-    return replace(base, rules={**base.rules, "conv.bias": uniform(_torch)})
+    base = _row("torch_default", "W, b ~ U(±1/√fan_in)", "torch.nn.Conv2d; pytorch#15314", uniform(_pytorch))
+    return replace(base, rules={**base.rules, "conv.bias": uniform(_pytorch)})
 
 
 def zero_gamma(scheme: Scheme) -> Scheme:
@@ -71,7 +72,7 @@ def zero_gamma(scheme: Scheme) -> Scheme:
         equation=f"{scheme.equation}; γ = 0 at each branch's end",
         source=f"{scheme.source}; arXiv 1706.02677, section 5.1",
         rules={**scheme.rules, "branch_end.norm.weight": constant(0.0)},
-        requires=zero_gamma_learns,
+        requires=each_of(scheme.requires, zero_gamma_learns),
     )
 
 
@@ -92,7 +93,7 @@ def zero_branch(scheme: Scheme) -> Scheme:
             "branch_end.norm.weight": constant(0.0),
             "branch_end.conv.weight": zero_unless_norm_follows(scheme.rule("branch_end", "conv.weight")),
         },
-        requires=zero_branch_learns,
+        requires=each_of(scheme.requires, zero_branch_learns),
     )
 
 

@@ -38,5 +38,7 @@ class SeededDropout(nn.Module):
 @torch.compiler.disable()  # the seed changes every step; traced as a constant it would compile the graph anew
 def _mask(x: Tensor, rate: float, seed: int) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
-    kept = torch.empty(x.shape, dtype=torch.float32, device="cpu").bernoulli_(1 - rate, generator=generator)
-    return kept.div_(1 - rate).to(x)
+    on_cuda = x.device.type == "cuda"  # a copy from pinned memory takes its turn in the queue: nothing waits
+    kept = torch.empty(x.shape, dtype=torch.float32, device="cpu", pin_memory=on_cuda)
+    kept.bernoulli_(1 - rate, generator=generator).div_(1 - rate)
+    return kept.to(x.device, non_blocking=on_cuda).to(x.dtype)  # to both at once would go through ordinary memory

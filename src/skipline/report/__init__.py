@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from skipline.report.depth import depth_report
 from skipline.report.error import ReportError
-from skipline.report.page import write_page
 from skipline.report.run import run_report
 
-__all__ = ["ReportError", "depth_report", "run_report", "write_page"]
+__all__ = ["ReportError", "depth_report", "run_report"]

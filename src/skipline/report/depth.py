@@ -9,12 +9,12 @@ from typing import Any
 from skipline.report.block_sketch import block_sketches
 from skipline.report.depth_curves import curve_panels
 from skipline.report.depth_error import MARKERS, TEST, TRAINING, error_panels, final_spread, spread_text
-from skipline.report.depth_signal import factor, look_of, num_hidden, sentence, signal_panels
-from skipline.report.depth_study import Cell, Claim, DepthStudy, Unit, Verdict, parse_depth_study
+from skipline.report.depth_signal import factor, limit_sentence, look_of, num_hidden, sentence, signal_panels
 from skipline.report.number import MISSING, count, counted, duration, percent
 from skipline.report.page import Key, document, figure, header, paragraph, section
 from skipline.report.settings import settings_table
 from skipline.report.spread import spread
+from skipline.report.study_record import CellRecord, ClaimRecord, DepthStudy, UnitName, Verdict, parse_depth_study
 from skipline.report.table import Table, write_table
 from skipline.report.text import escape, html_text
 
@@ -69,7 +69,7 @@ def _claims(study: DepthStudy) -> Iterator[str]:
         yield section("The claims, and what was seen", f'<ul class="claims">\n{items}\n</ul>', name="claims")
 
 
-def _claim(claim: Claim) -> str:
+def _claim(claim: ClaimRecord) -> str:
     verdict = claim.verdict or ("holds" if claim.holds else "does not hold")
     look, sign = _VERDICTS[verdict]
     return (
@@ -157,7 +157,7 @@ def _signals(study: DepthStudy, *, figure_number: int) -> Iterator[str]:
     hidden = num_hidden(study.linear)
     if hidden:
         caption += f" {counted(hidden, 'value', 'values')} that are zero or infinite have no place on this scale."
-    found = "".join(f"<li>{html_text(sentence(net))}</li>" for net in study.linear)
+    found = "".join(f"<li>{html_text(f'{sentence(net)} {limit_sentence(net)}')}</li>" for net in study.linear)
     label = f"Figure {figure_number}."
     drawn = figure(signal_panels(study.linear), name="signal", label=label, caption=caption, keys=keys)
     yield section("Why depth is hard", paragraph(text), f'<ul class="prose">{found}</ul>', drawn, name="signal-section")
@@ -174,7 +174,7 @@ def _results(study: DepthStudy) -> str:
     return section("Results", write_table(table, look="results"), *_lost(study), name="results")
 
 
-def _result(study: DepthStudy, *, unit: Unit, depth: int) -> tuple[str, ...]:
+def _result(study: DepthStudy, *, unit: UnitName, depth: int) -> tuple[str, ...]:
     cells = study.at(unit=unit, depth=depth)
     lost = sum(cell.status == "diverged" for cell in cells)
     sizes = sorted({cell.parameters for cell in cells})
@@ -196,7 +196,7 @@ def _lost(study: DepthStudy) -> Iterator[str]:
         yield f'<p class="prose">Trainings whose loss left the finite numbers:</p>\n<ul class="prose">{items}</ul>'
 
 
-def _lost_sentence(cell: Cell) -> str:
+def _lost_sentence(cell: CellRecord) -> str:
     epochs = [point.epoch for point in cell.curve if math.isfinite(point.train_loss)]
     after = f" after epoch {epochs[-1]}" if epochs else " in the first epoch"
     name = f"{cell.unit}, {count(cell.depth)} layers, seed {cell.seed}: diverged{after}"

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from skipline.report.axis import Axis, linear_axis
 from skipline.report.chart import Band, Chart, Dots, Line, Mark
 from skipline.report.depth_error import MARKERS
-from skipline.report.depth_study import Cell, CurvePoint, DepthStudy, Unit
 from skipline.report.number import count, percent
 from skipline.report.page import Panel
 from skipline.report.spread import Spread, spread
+from skipline.report.study_record import CellRecord, CurvePoint, DepthStudy, UnitName
 from skipline.report.table import Table, thinned
 
 # A page of numbers; more rows say nothing that the chart does not, and the study's file has them all.
@@ -58,14 +58,14 @@ def _panel(study: DepthStudy, *, depth: int, x: Axis, y: Axis) -> Panel:
     return Panel(chart=chart, data=_table(study, depth=depth))
 
 
-def _by_epoch(cells: tuple[Cell, ...], pick: _Pick) -> dict[int, Spread]:
+def _by_epoch(cells: tuple[CellRecord, ...], pick: _Pick) -> dict[int, Spread]:
     epochs = sorted({point.epoch for cell in cells for point in cell.curve})
     return {
         epoch: spread(pick(point) for cell in cells for point in cell.curve if point.epoch == epoch) for epoch in epochs
     }
 
 
-def _finished_marks(unit: Unit, *, train: dict[int, Spread], test: dict[int, Spread]) -> Iterator[Mark]:
+def _finished_marks(unit: UnitName, *, train: dict[int, Spread], test: dict[int, Spread]) -> Iterator[Mark]:
     if not train:
         return
     yield Band(points=tuple((epoch, 100 * s.low, 100 * s.high) for epoch, s in train.items()), look=unit)
@@ -80,7 +80,7 @@ def _finished_marks(unit: Unit, *, train: dict[int, Spread], test: dict[int, Spr
     )
 
 
-def _diverged_marks(cell: Cell) -> Iterator[Mark]:
+def _diverged_marks(cell: CellRecord) -> Iterator[Mark]:
     """The curve of a seed that diverged, as far as it goes, and a cross where it ends."""
     points = tuple((point.epoch, 100 * point.train_error) for point in cell.curve)
     yield Line(points=points, look=cell.unit, stroke="dashed")
@@ -89,7 +89,7 @@ def _diverged_marks(cell: Cell) -> Iterator[Mark]:
     yield Dots(points=tuple(finite), names=(name,) * len(finite), look=cell.unit, marker="cross")
 
 
-def _sentence(unit: Unit, *, train: dict[int, Spread], num_lost: int) -> str:
+def _sentence(unit: UnitName, *, train: dict[int, Spread], num_lost: int) -> str:
     lost = f" {num_lost} of its seeds diverged." if num_lost else ""
     if not train:
         return f"{unit.capitalize()}: no finished seed.{lost}"

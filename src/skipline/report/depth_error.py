@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from skipline.report.axis import Axis, axis_at, linear_axis
 from skipline.report.chart import Band, Chart, Dots, Lane, Line, Mark, Marker, Rule
-from skipline.report.depth_study import Cell, DepthStudy, Unit
 from skipline.report.number import MISSING, SPACE, count, percent
 from skipline.report.page import Panel
 from skipline.report.spread import Spread, spread
+from skipline.report.study_record import CellRecord, DepthStudy, UnitName
 from skipline.report.table import Table
 
-MARKERS: dict[Unit, Marker] = {"plain": "square", "residual": "circle"}
+MARKERS: dict[UnitName, Marker] = {"plain": "square", "residual": "circle"}
 # From this ratio of the deepest net to the shallowest, a linear axis presses the shallow ones together (looked at).
 _LOG_DEPTH_RATIO = 8
 
@@ -24,7 +24,7 @@ class FinalError:
 
     name: str
     images: str
-    of: Callable[[Cell], float]
+    of: Callable[[CellRecord], float]
 
 
 TRAINING = FinalError(name="training error", images="training", of=lambda cell: cell.train_error)
@@ -40,7 +40,7 @@ def error_panels(study: DepthStudy) -> tuple[Panel, ...]:
     )
 
 
-def final_spread(study: DepthStudy, part: FinalError, *, unit: Unit, depth: int) -> Spread:
+def final_spread(study: DepthStudy, part: FinalError, *, unit: UnitName, depth: int) -> Spread:
     """The final error of one unit's seeds at one depth, as fractions; seeds that diverged are left out."""
     return spread(part.of(cell) for cell in study.at(unit=unit, depth=depth) if cell.status == "done")
 
@@ -88,13 +88,13 @@ def _panel(study: DepthStudy, part: FinalError, *, y: Axis) -> Panel:
     return Panel(chart=chart, data=_table(study, part))
 
 
-def _lines(study: DepthStudy, part: FinalError, *, unit: Unit) -> Iterator[Mark]:
+def _lines(study: DepthStudy, part: FinalError, *, unit: UnitName) -> Iterator[Mark]:
     spreads = [(depth, final_spread(study, part, unit=unit, depth=depth)) for depth in study.depths]
     yield Band(points=tuple((d, 100 * s.low, 100 * s.high) for d, s in spreads), look=unit)
     yield Line(points=tuple((d, 100 * s.mean) for d, s in spreads), look=unit, label=unit)
 
 
-def _dots(study: DepthStudy, unit: Unit, *, status: str, value: Callable[[Cell], float]) -> Dots:
+def _dots(study: DepthStudy, unit: UnitName, *, status: str, value: Callable[[CellRecord], float]) -> Dots:
     cells = [cell for depth in study.depths for cell in study.at(unit=unit, depth=depth) if cell.status == status]
     return Dots(
         points=tuple((cell.depth, value(cell)) for cell in cells),
@@ -104,7 +104,7 @@ def _dots(study: DepthStudy, unit: Unit, *, status: str, value: Callable[[Cell],
     )
 
 
-def _name(cell: Cell) -> str:
+def _name(cell: CellRecord) -> str:
     errors = f"training error {percent(cell.train_error)}, test error {percent(cell.test_error)}"
     result = "diverged" if cell.status == "diverged" else errors
     return f"{cell.unit}, depth {count(cell.depth)}, seed {cell.seed}: {result}"

@@ -7,15 +7,18 @@ from collections.abc import Callable, Iterator, Sequence
 
 from skipline.report.axis import linear_axis, log_axis
 from skipline.report.chart import Chart, Dots, Line, Mark
-from skipline.report.depth_study import Linear
 from skipline.report.number import count, number
 from skipline.report.page import Panel
+from skipline.report.study_record import LinearRecord
 from skipline.report.table import Table
+from skipline.theory import linear
 
-_Pick = Callable[[Linear], Sequence[float]]
+DEEPEST = 1000  # layers up to which the end of 32-bit floats is looked for: guessed, twenty times the lecture's net
+
+_Pick = Callable[[LinearRecord], Sequence[float]]
 
 
-def signal_panels(nets: Sequence[Linear]) -> tuple[Panel, Panel]:
+def signal_panels(nets: Sequence[LinearRecord]) -> tuple[Panel, Panel]:
     """Measured output and gradient norms (points) of ``nets`` against depth, the predicted law (lines) beside them.
 
     A value that is not above 0 or not finite has no place on a log scale: it stands in the table alone.
@@ -28,7 +31,7 @@ def signal_panels(nets: Sequence[Linear]) -> tuple[Panel, Panel]:
     )
 
 
-def factor(net: Linear) -> str:
+def factor(net: LinearRecord) -> str:
     """Say the factor α of one net as it is written in formulas: ``0.5``."""
     return f"{net.alpha:g}"
 
@@ -38,12 +41,12 @@ def look_of(alpha: float) -> str:
     return "vanish" if alpha < 1 else "explode"
 
 
-def num_hidden(nets: Sequence[Linear]) -> int:
+def num_hidden(nets: Sequence[LinearRecord]) -> int:
     """How many measured values have no place on a log scale."""
     return sum(not _drawable(value) for net in nets for values in (net.forward, net.gradient) for value in values)
 
 
-def sentence(net: Linear) -> str:
+def sentence(net: LinearRecord) -> str:
     """Say how far the signal of one net came at its greatest depth, predicted and measured."""
     depth, predicted, forward, gradient = max(zip(net.depth, net.predicted, net.forward, net.gradient, strict=True))
     return (
@@ -52,11 +55,23 @@ def sentence(net: Linear) -> str:
     )
 
 
+def limit_sentence(net: LinearRecord) -> str:
+    """Say what the theory adds at the greatest depth: the weights' gradients, and where 32-bit floats end."""
+    depth = max(net.depth)
+    weights = number(abs(linear.gradient(net.alpha, depth)))
+    said = f"The gradient of each weight passes the other layers only: it is multiplied by αˡ⁻¹ = {weights}."
+    end = linear.range_end(net.alpha, "float32", deepest=DEEPEST)
+    if end is None:
+        return said
+    what = "zero" if net.alpha < 1 else "infinite"
+    return f"{said} In 32-bit floats the signal is exactly {what} from layer {count(end)} on."
+
+
 def _drawable(value: float) -> bool:
     return math.isfinite(value) and value > 0
 
 
-def _panel(nets: Sequence[Linear], *, title: str, axis: str, pick: _Pick) -> Panel:
+def _panel(nets: Sequence[LinearRecord], *, title: str, axis: str, pick: _Pick) -> Panel:
     x = linear_axis([d for net in nets for d in net.depth], title="depth ℓ (layers)", whole=True, round_ends=False)
     y = log_axis([value for net in nets for values in (pick(net), net.predicted) for value in values], title=axis)
     chart = Chart(
@@ -70,7 +85,7 @@ def _panel(nets: Sequence[Linear], *, title: str, axis: str, pick: _Pick) -> Pan
     return Panel(chart=chart, data=_table(nets, title=title, pick=pick))
 
 
-def _marks(net: Linear, measured: Sequence[float]) -> Iterator[Mark]:
+def _marks(net: LinearRecord, measured: Sequence[float]) -> Iterator[Mark]:
     look, alpha = look_of(net.alpha), factor(net)
     predicted = tuple((d, v if _drawable(v) else math.nan) for d, v in zip(net.depth, net.predicted, strict=True))
     yield Line(points=predicted, look=look, stroke="broad", label=f"α = {alpha}")
@@ -79,7 +94,7 @@ def _marks(net: Linear, measured: Sequence[float]) -> Iterator[Mark]:
     yield Dots(points=tuple(kept), names=names, look=look, marker="point")
 
 
-def _table(nets: Sequence[Linear], *, title: str, pick: _Pick) -> Table:
+def _table(nets: Sequence[LinearRecord], *, title: str, pick: _Pick) -> Table:
     columns = [dict(zip(net.depth, zip(pick(net), net.predicted, strict=True), strict=True)) for net in nets]
     depths = sorted({depth for column in columns for depth in column})
     rows = []

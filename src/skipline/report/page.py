@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from pathlib import Path
 
-from skipline.files import write_whole
 from skipline.report.chart import Chart, Marker, Stroke
 from skipline.report.drawing import draw, swatch
 from skipline.report.table import Table, write_table
@@ -107,11 +105,3 @@ def figure(panels: Sequence[Panel], *, name: str, label: str, caption: str, keys
         f'<figure id="{name}">\n{key_list}<div class="panels">\n{drawn}\n</div>\n'
         f"<figcaption><b>{escape(label)}</b> {html_text(caption)}</figcaption>\n</figure>"
     )
-
-
-def write_page(path: Path, html: str) -> None:
-    """Write a page to ``path`` so that at any moment the file is the old one or the new one, whole.
-
-    Raises StorageError where the folder is missing, full or not writable; the old file is then untouched.
-    """
-    write_whole(path, html)

@@ -9,8 +9,8 @@ from pathlib import Path
 from skipline.report.number import count, counted, duration, percent
 from skipline.report.page import Key, document, figure, header, paragraph, section
 from skipline.report.run_charts import num_not_finite, run_panels
-from skipline.report.run_folder import Evaluation, Failure, RunFolder, read_run
-from skipline.report.settings import network_name, settings_table
+from skipline.report.run_record import EvaluationRecord, FailureRecord, RunRecord, read_run
+from skipline.report.settings import is_plain, network_name, settings_table
 from skipline.report.table import Table, write_table
 
 _STATES = {"done": "finished", "failed": "failed", "open": "not finished"}
@@ -34,13 +34,13 @@ def run_report(run: Path) -> str:
     return document(title=f"Run {folder.name}", body=body, made_by=f"Written by skipline {version}".strip() + ".")
 
 
-def _named(folder: RunFolder) -> str:
+def _named(folder: RunRecord) -> str:
     """The model and the data by the names the run has for them; the folder's name where it has none."""
     network, source = network_name(folder.resolved), folder.resolved.get("source")
     return f"{network} on {source}" if network and isinstance(source, str) else folder.name
 
 
-def _headline(folder: RunFolder) -> str:
+def _headline(folder: RunRecord) -> str:
     end = {"done": "", "failed": ", then it failed", "open": ", not finished"}[folder.state]
     if not folder.evaluations:
         return f"{_named(folder)}: no evaluation{end}"
@@ -49,7 +49,7 @@ def _headline(folder: RunFolder) -> str:
     return f"{_named(folder)}: {error} test error after {counted(last.epoch, 'epoch', 'epochs')}{end}"
 
 
-def _facts(folder: RunFolder) -> Iterator[str]:
+def _facts(folder: RunRecord) -> Iterator[str]:
     yield f"run: {folder.name}"
     yield _STATES[folder.state]
     if folder.evaluations:
@@ -60,7 +60,7 @@ def _facts(folder: RunFolder) -> Iterator[str]:
         yield f"lowest test error {percent(best.test_error)}, epoch {count(best.epoch)}"
 
 
-def _state(folder: RunFolder, *, run: Path) -> Iterator[str]:
+def _state(folder: RunRecord, *, run: Path) -> Iterator[str]:
     """Say that a run failed, and why, or that it has not ended; nothing of a run that finished."""
     if folder.state == "open":
         text = (
@@ -69,20 +69,21 @@ def _state(folder: RunFolder, *, run: Path) -> Iterator[str]:
         )
         yield section("This run has not finished", paragraph(text), name="state")
     if folder.state == "failed":
-        yield section("This run failed", *(paragraph(_reason(failure)) for failure in folder.failures), name="state")
+        reasons = (paragraph(_reason(failure, folder)) for failure in folder.failures)
+        yield section("This run failed", *reasons, name="state")
 
 
-def _reason(failure: Failure) -> str:
-    if failure.reason == "diverged":
-        return (
-            f"It diverged: in step {count(failure.step)} the loss was no longer finite, and the first value in the "
-            f"network that was not is at {failure.site}. A lower learning rate, a warm-up, or branches that start at "
-            "zero may help."
-        )
-    return f"{failure.reason.capitalize()}, in step {count(failure.step)}, at {failure.site}."
+def _reason(failure: FailureRecord, folder: RunRecord) -> str:
+    after = f"after {counted(failure.step, 'step', 'steps')}"
+    if failure.reason != "diverged":
+        return f"{failure.reason.capitalize()}, {after}, at {failure.site}."
+    remedies = "a lower learning rate, a warm-up, or branches that start at zero"
+    if is_plain(folder.resolved):  # with its branch at zero nothing would pass
+        remedies = "a lower learning rate or a warm-up"
+    return f"It diverged {after}: the first value that is not finite is at {failure.site}. What may help: {remedies}."
 
 
-def _course(folder: RunFolder) -> Iterator[str]:
+def _course(folder: RunRecord) -> Iterator[str]:
     notes = []
     if folder.cut_short:
         notes.append(
@@ -109,7 +110,7 @@ def _course(folder: RunFolder) -> Iterator[str]:
     yield section("How it went", *map(paragraph, notes), drawn, name="course")
 
 
-def _last(folder: RunFolder) -> Iterator[str]:
+def _last(folder: RunRecord) -> Iterator[str]:
     """The last evaluation and the one of the lowest test error, as a table."""
     finite = [e for e in folder.evaluations if math.isfinite(e.test_error)]
     if not finite:
@@ -124,11 +125,11 @@ def _last(folder: RunFolder) -> Iterator[str]:
     yield section("Results", write_table(table, look="results"), name="results")
 
 
-def _row(name: str, e: Evaluation) -> tuple[str, ...]:
+def _row(name: str, e: EvaluationRecord) -> tuple[str, ...]:
     return name, count(e.epoch), percent(e.train_error), percent(e.test_error), duration(e.seconds)
 
 
-def _making(folder: RunFolder) -> str:
+def _making(folder: RunRecord) -> str:
     return section(
         "How this was made",
         '<div class="settings">',

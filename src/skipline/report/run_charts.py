@@ -10,7 +10,7 @@ from skipline.report.axis import Axis, linear_axis, log_axis
 from skipline.report.chart import Chart, Dots, Line, Mark, Stroke
 from skipline.report.number import count, number, percent
 from skipline.report.page import Panel
-from skipline.report.run_folder import Evaluation
+from skipline.report.run_record import EvaluationRecord
 from skipline.report.table import Table, thinned
 
 # A page of numbers; more rows say nothing that the chart does not, and metrics.jsonl has them all.
@@ -24,8 +24,8 @@ class Series:
     """One quantity of an evaluation, in the unit of its chart, and how it is drawn and said."""
 
     name: str
-    of: Callable[[Evaluation], float]
-    say: Callable[[Evaluation], str]
+    of: Callable[[EvaluationRecord], float]
+    say: Callable[[EvaluationRecord], str]
     look: str
     stroke: Stroke = "solid"
 
@@ -49,7 +49,7 @@ _RATE = Series(name="", of=lambda e: e.learning_rate, say=lambda e: number(e.lea
 _SPEED = Series(name="", of=lambda e: e.images_per_second, say=lambda e: number(e.images_per_second), look="neutral")
 
 
-def run_panels(evaluations: Sequence[Evaluation]) -> tuple[Panel, ...]:
+def run_panels(evaluations: Sequence[EvaluationRecord]) -> tuple[Panel, ...]:
     """Four panels over the same epochs: error, loss (training and test), learning rate and images per second."""
     return (
         _panel(evaluations, _ERRORS, title="Error", axis="error (%)"),
@@ -59,12 +59,12 @@ def run_panels(evaluations: Sequence[Evaluation]) -> tuple[Panel, ...]:
     )
 
 
-def num_not_finite(evaluations: Sequence[Evaluation]) -> int:
+def num_not_finite(evaluations: Sequence[EvaluationRecord]) -> int:
     """In how many evaluations an error or a loss was not a finite number."""
     return sum(not all(math.isfinite(series.of(e)) for series in (*_ERRORS, *_LOSSES)) for e in evaluations)
 
 
-def _places(evaluations: Sequence[Evaluation]) -> tuple[str, tuple[int, ...]]:
+def _places(evaluations: Sequence[EvaluationRecord]) -> tuple[str, tuple[int, ...]]:
     """Where each evaluation stands: by epoch, or by step where an epoch has several."""
     epochs = tuple(e.epoch for e in evaluations)
     return ("epoch", epochs) if len(set(epochs)) == len(epochs) else ("step", tuple(e.step for e in evaluations))
@@ -77,7 +77,7 @@ def _value_axis(values: Sequence[float], *, title: str) -> Axis:
     return linear_axis(finite, title=title)
 
 
-def _panel(evaluations: Sequence[Evaluation], all_series: Sequence[Series], *, title: str, axis: str) -> Panel:
+def _panel(evaluations: Sequence[EvaluationRecord], all_series: Sequence[Series], *, title: str, axis: str) -> Panel:
     unit, places = _places(evaluations)
     marks: list[Mark] = []
     for series in all_series:
@@ -95,7 +95,7 @@ def _panel(evaluations: Sequence[Evaluation], all_series: Sequence[Series], *, t
     return Panel(chart=chart, data=_table(evaluations, all_series, title=title))
 
 
-def _sentence(evaluations: Sequence[Evaluation], series: Series, *, title: str, unit: str) -> str:
+def _sentence(evaluations: Sequence[EvaluationRecord], series: Series, *, title: str, unit: str) -> str:
     _, places = _places(evaluations)
     name = f"{series.name} {title.lower()}".strip().capitalize()
     return (
@@ -104,7 +104,7 @@ def _sentence(evaluations: Sequence[Evaluation], series: Series, *, title: str, 
     )
 
 
-def _table(evaluations: Sequence[Evaluation], all_series: Sequence[Series], *, title: str) -> Table:
+def _table(evaluations: Sequence[EvaluationRecord], all_series: Sequence[Series], *, title: str) -> Table:
     unit, places = _places(evaluations)
     rows = ((count(place), *(s.say(e) for s in all_series)) for place, e in zip(places, evaluations, strict=True))
     heads = (s.name or title.lower() for s in all_series)

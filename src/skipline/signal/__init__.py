@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from skipline.signal.nonfinite import first_nonfinite_site
-from skipline.signal.norms import SiteNorms, site_norms
+from skipline.signal.norms import Norms, norms_at
 from skipline.signal.taps import tapped
 
-__all__ = ["SiteNorms", "first_nonfinite_site", "site_norms", "tapped"]
+__all__ = ["Norms", "first_nonfinite_site", "norms_at", "tapped"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from skipline.spec.check import SpecError, require_choice, require_count, require_kind, require_real
 
@@ -11,9 +11,12 @@ BranchKind = Literal["basic", "bottleneck"]
 StrideAt = Literal["first", "middle"]
 Order = Literal["post", "pre", "norm_after_add", "act_before_add", "act_only_pre"]
 Gate = Literal["none", "shortcut", "exclusive"]
-BRANCH_KINDS: tuple[BranchKind, ...] = ("basic", "bottleneck")
-ORDERS: tuple[Order, ...] = ("post", "pre", "norm_after_add", "act_before_add", "act_only_pre")
-GATES: tuple[Gate, ...] = ("none", "shortcut", "exclusive")
+Pad = Literal["end", "both"]
+Projected = Literal["change", "always"]
+Subsampling = Literal["stride", "average"]
+BRANCH_KINDS: tuple[BranchKind, ...] = get_args(BranchKind)
+ORDERS: tuple[Order, ...] = get_args(Order)
+GATES: tuple[Gate, ...] = get_args(Gate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ class Branch:
     def __post_init__(self) -> None:
         require_choice("Branch", "kind", self.kind, BRANCH_KINDS)
         require_count("Branch", "groups", self.groups)
-        require_choice("Branch", "stride_at", self.stride_at, ("first", "middle"))
+        require_choice("Branch", "stride_at", self.stride_at, get_args(StrideAt))
         require_real("Branch", "dropout", self.dropout, low=0.0, high=0.99)
         if self.kind == "basic" and self.stride_at == "middle":
             raise SpecError(
@@ -57,12 +60,12 @@ class PadShortcut:
     an `average` (tensorpack).
     """
 
-    pad: Literal["end", "both"] = "both"
-    subsample: Literal["stride", "average"] = "stride"
+    pad: Pad = "both"
+    subsample: Subsampling = "stride"
 
     def __post_init__(self) -> None:
-        require_choice("PadShortcut", "pad", self.pad, ("end", "both"))
-        require_choice("PadShortcut", "subsample", self.subsample, ("stride", "average"))
+        require_choice("PadShortcut", "pad", self.pad, get_args(Pad))
+        require_choice("PadShortcut", "subsample", self.subsample, get_args(Subsampling))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +77,16 @@ class ProjectionShortcut:
     projection reads the activated input and has no norm (arXiv 1603.05027 and its published code).
     """
 
-    when: Literal["change", "always"] = "change"
-    subsample: Literal["stride", "average"] = "stride"
+    when: Projected = "change"
+    subsample: Subsampling = "stride"
 
     def __post_init__(self) -> None:
-        require_choice("ProjectionShortcut", "when", self.when, ("change", "always"))
-        require_choice("ProjectionShortcut", "subsample", self.subsample, ("stride", "average"))
+        require_choice("ProjectionShortcut", "when", self.when, get_args(Projected))
+        require_choice("ProjectionShortcut", "subsample", self.subsample, get_args(Subsampling))
 
 
 Shortcut = NoShortcut | PadShortcut | ProjectionShortcut
-SHORTCUTS: tuple[type, ...] = (NoShortcut, PadShortcut, ProjectionShortcut)
+SHORTCUTS: tuple[type, ...] = get_args(Shortcut)
 
 
 @dataclass(frozen=True, slots=True)

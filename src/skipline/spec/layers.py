@@ -6,14 +6,15 @@ Shapes are (C, H, W) for one image. A layer here is a value, not a module: it ho
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from skipline.spec.check import SpecError, require_choice, require_count, require_divides, require_real
 
 NormKind = Literal["batch", "group", "layer", "none"]
 ActivationKind = Literal["relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "identity"]
-NORM_KINDS: tuple[NormKind, ...] = ("batch", "group", "layer", "none")
-ACTIVATION_KINDS: tuple[ActivationKind, ...] = ("relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "identity")
+NORM_KINDS: tuple[NormKind, ...] = get_args(NormKind)
+ACTIVATION_KINDS: tuple[ActivationKind, ...] = get_args(ActivationKind)
+_LEAST_EPSILON = 1e-12  # guessed: above 0, which would divide by 0 where a channel is constant
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Norm:
     def __post_init__(self) -> None:
         require_choice("Norm", "kind", self.kind, NORM_KINDS)
         require_count("Norm", "groups", self.groups)
-        require_real("Norm", "epsilon", self.epsilon, low=0.0, high=1.0)
+        require_real("Norm", "epsilon", self.epsilon, low=_LEAST_EPSILON, high=1.0)
         if self.kind != "group" and self.groups != 1:
             raise SpecError(
                 f"Norm.groups is {self.groups} with kind {self.kind!r}; only kind 'group' has groups. "

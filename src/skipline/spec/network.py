@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from math import prod
-from typing import Literal
+from typing import Literal, get_args
 
 from skipline.spec.block import Block, PadShortcut
 from skipline.spec.check import (
@@ -19,6 +19,7 @@ from skipline.spec.check import (
 )
 from skipline.spec.layers import Activation, Norm
 
+StemPool = Literal["none", "max"]
 MOST_BLOCKS = 100_000  # guessed: 200,000 layers, twenty times the deepest of a paper (arXiv 1806.05393)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")  # a run folder is called by it, so it can be no path
 
@@ -34,7 +35,7 @@ class Stem:
     channels: tuple[int, ...]
     kernel: int = 3
     stride: int = 1
-    pool: Literal["none", "max"] = "none"
+    pool: StemPool = "none"
 
     def __post_init__(self) -> None:
         require_kind("Stem", "channels", self.channels, (tuple,))
@@ -49,7 +50,7 @@ class Stem:
                 f"The nearest valid ones are {self.kernel - 1} and {self.kernel + 1}."
             )
         require_count("Stem", "stride", self.stride)
-        require_choice("Stem", "pool", self.pool, ("none", "max"))
+        require_choice("Stem", "pool", self.pool, get_args(StemPool))
 
     @property
     def total_stride(self) -> int:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from skipline.spec.block import Gate
-from skipline.spec.layers import Layer
+from skipline.spec.layers import Layer, Normalise
 
 Role = Literal["stem", "entry", "branch", "branch_end", "shortcut", "gate", "out", "head"]
 """Where a layer stands. `branch_end`: a branch's last convolution, and the norm behind it if there is one."""
@@ -56,6 +56,11 @@ class BlockPlan:
         if self.gate_step is not None:
             yield self.gate_step
         yield from self.out
+
+    @property
+    def norm_ends_branch(self) -> bool:
+        """Whether a norm stands behind the branch's last convolution, before branch and shortcut meet."""
+        return any(step.role == "branch_end" and isinstance(step.layer, Normalise) for step in self.branch)
 
     @property
     def sites(self) -> tuple[str, ...]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import accumulate
 from operator import mul
-from typing import Literal
+from typing import Literal, get_args
 
 from skipline.spec.check import SpecError
 from skipline.spec.network import Network
 
+OutputStride = Literal[8, 16, 32]
 
-def with_output_stride(network: Network, output_stride: Literal[8, 16, 32]) -> Network:
+
+def with_output_stride(network: Network, output_stride: OutputStride) -> Network:
     """`network` with a last feature map `output_stride` times smaller than the image, for either kind of branch.
 
     Stages that would shrink it further have stride 1 instead, and their 3×3 convolutions are dilated by what was left
@@ -20,9 +22,11 @@ def with_output_stride(network: Network, output_stride: Literal[8, 16, 32]) -> N
     stage of the network ends at `output_stride`.
     """
     reached = list(accumulate((stage.stride for stage in network.stages), mul, initial=network.stem.total_stride))
-    if output_stride not in (8, 16, 32) or output_stride not in reached:
-        possible = sorted({8, 16, 32} & set(reached))
-        choice = f"it can be {' or '.join(map(str, possible))}" if possible else "it can be none of 8, 16, 32"
+    strides: tuple[OutputStride, ...] = get_args(OutputStride)
+    if output_stride not in strides or output_stride not in reached:
+        possible = [stride for stride in strides if stride in reached]
+        none = f"it can be none of {', '.join(map(str, strides))}"
+        choice = f"it can be {' or '.join(map(str, possible))}" if possible else none
         raise SpecError(f"{network.name}: there is no output stride {output_stride}; {choice}.")
     dilation = 1
     stages = []

@@ -3,7 +3,8 @@
 The lecture says: deeper is worse for plain networks, not for residual ones, and it is the *training* error that rises,
 so it is no over-fitting. A claim needs a difference that counts (`LEAST_DIFFERENCE`) and that the seeds cannot explain:
 larger than the two spreads together, so that the best seed on the worse side is still worse than the worst seed on the
-better side. What is large enough but within the spread is undecided, as is a study in which nothing was learnt.
+better side. What is large enough but within the spread is undecided, and so is what one seed says, whose spread nobody
+knows, and a study in which nothing was learnt.
 """
 
 from __future__ import annotations
@@ -114,6 +115,10 @@ def plain_rises(plain: Sequence[Group], *, guessing: float) -> Claim:
         return Claim(name, "undecided", f"Plain networks: {_nothing_learnt(best)}")
     rise = deepest.train_error - best.train_error
     numbers = f"training error {_at(best)}, {_at(deepest)} ({_seeds(best, deepest)})"
+    if not _have_spread(best, deepest):
+        return Claim(
+            name, "undecided", f"One seed does not decide whether plain networks get worse with depth: {numbers}."
+        )
     if rise <= LEAST_DIFFERENCE:
         return Claim(name, "does not hold", f"Plain networks do not get worse with depth: {numbers}.")
     if not _is_beyond_seeds(rise, best, deepest):
@@ -122,20 +127,26 @@ def plain_rises(plain: Sequence[Group], *, guessing: float) -> Claim:
 
 
 def residual_stays(residual: Sequence[Group], *, guessing: float) -> Claim:
-    """Whether the deepest residual networks have no higher training error than the shallowest."""
-    shallowest, deepest = residual[0], residual[-1]
+    """Whether no deeper residual networks, at any depth, have a higher training error than the shallowest."""
+    shallowest, *deeper = residual
     name = "residual_stays"
-    if deepest.num_diverged:
-        return Claim(name, "does not hold", f"Residual networks: {_diverged([deepest])}.")
+    if any(group.num_diverged for group in deeper):
+        return Claim(name, "does not hold", f"Residual networks: {_diverged(deeper)}.")
     if not shallowest.train_errors:
         return Claim(name, "undecided", f"Residual networks: {_diverged([shallowest])}: there is nothing to compare.")
-    if min(shallowest.train_error, deepest.train_error) > LEARNT * guessing:
+    worst = max(deeper, key=lambda group: (group.train_error, group.depth))
+    if min(shallowest.train_error, worst.train_error) > LEARNT * guessing:
         return Claim(name, "undecided", f"Residual networks: {_nothing_learnt(shallowest)}")
-    rise = deepest.train_error - shallowest.train_error
-    numbers = f"training error {_at(shallowest)}, {_at(deepest)} ({_seeds(shallowest, deepest)})"
+    rise = worst.train_error - shallowest.train_error
+    between = "" if worst is deeper[-1] else f", the worst of the deeper ones, {_at(deeper[-1])}"
+    numbers = f"training error {_at(shallowest)}, {_at(worst)}{between} ({_seeds(shallowest, worst)})"
+    if not _have_spread(shallowest, worst):
+        return Claim(
+            name, "undecided", f"One seed does not decide whether residual networks get worse with depth: {numbers}."
+        )
     if rise <= LEAST_DIFFERENCE:
         return Claim(name, "holds", f"Residual networks do not get worse with depth: {numbers}.")
-    if not _is_beyond_seeds(rise, shallowest, deepest):
+    if not _is_beyond_seeds(rise, shallowest, worst):
         return Claim(
             name,
             "undecided",
@@ -158,6 +169,8 @@ def training_error(plain: Sequence[Group], residual: Sequence[Group], *, guessin
         return Claim(name, "undecided", "Over-fitting or not: these plain networks cannot say.")
     rise = deepest.train_error - best.train_error
     test_rise = deepest.test_error - best.test_error
+    if not _have_spread(best, deepest):
+        return Claim(name, "undecided", "Over-fitting or not: one seed does not decide it.")
     if max(rise, test_rise) <= LEAST_DIFFERENCE:
         return Claim(name, "undecided", "Over-fitting or not: the deeper plain networks are no worse.")
     if rise <= LEAST_DIFFERENCE or test_rise - rise >= rise:
@@ -204,6 +217,10 @@ def summary(results: Sequence[Result], claims: Sequence[Claim]) -> str:
 
 def _is_beyond_seeds(difference: float, one: Group, other: Group) -> bool:
     return difference > LEAST_DIFFERENCE and difference > one.spread + other.spread
+
+
+def _have_spread(*groups: Group) -> bool:
+    return min(len(group.train_errors) for group in groups) > 1
 
 
 def _best(groups: Sequence[Group]) -> Group | None:

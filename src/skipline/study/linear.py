@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
-from torch.linalg import vector_norm
 
 from skipline.init import build, scaled_identity
 from skipline.seeds import split_seed
-from skipline.signal import tapped
+from skipline.signal import norms_at
 from skipline.spec import Activation, Block, Head, Network, Norm, NoShortcut, Stage, Stem, unfold
 from skipline.spec.layers import Conv, Linear
 from skipline.theory import linear
@@ -53,22 +50,14 @@ def measure_linear(alpha: float, *, depth: int) -> LinearSignal:
     network = linear_network(depth)
     net = build(network, scheme=scaled_identity(alpha))
     generator = torch.Generator().manual_seed(split_seed(0, "study", "linear"))
-    images = torch.randn(_NUM_IMAGES, _WIDTH, 1, 1, generator=generator).requires_grad_(True)
-    outputs: list[Tensor] = []
-
-    def read(_name: str, output: Tensor) -> None:
-        outputs.append(output)
-
-    with tapped(net, _weighted_layers(network), read):
-        logits = net(images)
-    gradients = torch.autograd.grad(logits.sum(), [images, *outputs])
-    signals, errors = _norms([images, *outputs]), _norms(gradients)
+    images = torch.randn(_NUM_IMAGES, _WIDTH, 1, 1, generator=generator)
+    norms = list(norms_at(net, images, names=_weighted_layers(network), objective=torch.sum).values())
     depths = tuple(range(1, depth + 1))
     return LinearSignal(
         alpha=alpha,
         depth=depths,
-        forward=tuple(signals[layer] / signals[0] for layer in depths),
-        gradient=tuple(errors[0] / errors[layer] for layer in depths),
+        forward=tuple(norms[layer].signal / norms[0].signal for layer in depths),
+        gradient=tuple(norms[0].gradient / norms[layer].gradient for layer in depths),
         predicted=tuple(linear.signal(alpha, layer) for layer in depths),
     )
 
@@ -89,7 +78,3 @@ def linear_network(depth: int) -> Network:
 
 def _weighted_layers(network: Network) -> list[str]:
     return [step.name for step in unfold(network).steps() if isinstance(step.layer, Conv | Linear)]
-
-
-def _norms(tensors: Sequence[Tensor]) -> list[float]:
-    return [vector_norm(tensor.detach(), dtype=torch.float64).item() for tensor in tensors]

@@ -37,6 +37,7 @@ def train_cell(
     *,
     run: RunFolder | None,
     root: Path,
+    data_dir: Path,
     device: torch.device,
     config: str,
     show: Callable[[Running], None],
@@ -45,7 +46,7 @@ def train_cell(
 
     A loss that is not finite is a result too. Raises `StorageError` where the folder cannot be written.
     """
-    folder = run or start(cell.recipe, dataset, root=root, device=device, config=config)
+    folder = run or start(cell.recipe, dataset, root=root, device=device, config=config, data_dir=data_dir)
 
     def show_snapshot(now: Snapshot) -> None:
         show(Running(now.epoch, now.num_epochs, now.step / now.num_steps, now.train_error, now.test_error))

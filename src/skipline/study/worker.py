@@ -20,6 +20,8 @@ from skipline.study.error import CellError
 from skipline.study.result import Result
 from skipline.study.training import Running, train_cell
 from skipline.train import RecipeError, RunError, RunFolder
+from skipline.train.allocator import keep_freed_memory
+from skipline.train.outcome import is_out_of_memory
 
 _TELLING = (DataError, RecipeError, RunError, StorageError)  # made from one sentence, which says what to do
 
@@ -50,11 +52,11 @@ def work(connection: Connection, errand: Errand) -> None:
     An exception is sent as it is, with the cell's name in front, and ends the worker. It ends, too, when its parent
     does, however that came about.
     """
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # Ctrl-C goes to all processes of a terminal; the parent ends its workers
+    # Ctrl-C goes to all processes of a terminal; the parent ends its workers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     _end_with_parent()
     torch.set_num_threads(errand.threads)
+    keep_freed_memory()
     dataset = None
     try:
         while (order := connection.recv()) is not None:
@@ -65,6 +67,7 @@ def work(connection: Connection, errand: Errand) -> None:
                     dataset,
                     run=order.run,
                     root=errand.root,
+                    data_dir=errand.data_dir,
                     device=torch.device(errand.device),
                     config=errand.config,
                     show=connection.send,
@@ -84,17 +87,12 @@ def told(error: Exception, cell: Cell) -> Exception:
     message = f"{cell.title}: {error}"
     if isinstance(error, _TELLING):
         carried: Exception = type(error)(message)
-    elif _is_out_of_memory(error):
+    elif is_out_of_memory(error):
         carried = MemoryError(f"{message}. Train fewer networks at a time: --jobs 1.")
     else:
         carried = CellError(f"{cell.title}: {type(error).__name__}: {error}")
     carried.add_note("".join(traceback.format_exception(error)))
     return carried
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    # PyTorch's allocator on the CPU has no exception of its own.
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
 
 
 def _end_with_parent() -> None:

@@ -1,7 +1,7 @@
 """Training: a recipe, the visible loop, the run folder."""
 
 from skipline.train.codec import recipe_from_json, recipe_from_settings, recipe_to_json
-from skipline.train.environment import environment
+from skipline.train.environment import Setup, environment, setup_of
 from skipline.train.loop import train
 from skipline.train.optimiser import AdamW, Sgd
 from skipline.train.outcome import Diverged, Interrupted, Outcome, Snapshot
@@ -27,6 +27,7 @@ __all__ = [
     "RecipeError",
     "RunError",
     "RunFolder",
+    "Setup",
     "Sgd",
     "Snapshot",
     "Step",
@@ -38,6 +39,7 @@ __all__ = [
     "recipe_from_settings",
     "recipe_to_json",
     "resume",
+    "setup_of",
     "start",
     "train",
 ]

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from skipline.train.codec import recipe_from_json, recipe_to_json
 from skipline.train.learner import Learner
-from skipline.train.optimiser import optimiser_tensors, restore_optimiser
+from skipline.train.optimiser import expected_tensors, optimiser_tensors, restore_optimiser
 from skipline.train.progress import Progress, progress_from_json
 from skipline.train.recipe import Recipe
 from skipline.train.run_folder import RunError
@@ -27,13 +27,15 @@ def save_checkpoint(path: Path, learner: Learner, progress: Progress, recipe: Re
         "progress": progress.to_json(),
         "recipe": recipe_to_json(recipe),
     }
-    write_tensors(path, {**_net_tensors(learner), **_optimiser_tensors(learner)}, header)
+    of_optimiser = _of_optimiser(optimiser_tensors(learner.net, learner.optimiser))
+    write_tensors(path, {**_net_tensors(learner), **of_optimiser}, header)
 
 
 def restore_checkpoint(path: Path, learner: Learner, recipe: Recipe) -> Progress:
     """Bring `learner` to the state in `path` and return how far it had come.
 
-    Raises `RunError` where the file cannot be read or is of another recipe than `recipe`; `learner` is then unchanged.
+    Raises `RunError` where the file cannot be read, is of another recipe than `recipe`, or a tensor of the net, the
+    average or the optimiser is missing, unknown or of another shape or dtype; `learner` is then unchanged.
     """
     try:
         header, tensors = read_tensors(path)
@@ -52,9 +54,12 @@ def restore_checkpoint(path: Path, learner: Learner, recipe: Recipe) -> Progress
             f"{path} is of another recipe than the one to go on with. Was resolved.json changed? "
             "Train again with `skipline train`."
         )
-    wrong = misfits(_part(tensors, ("net/", "average/")), _net_tensors(learner))
+    expected = _net_tensors(learner)
+    if progress.step > 0:  # before its first step an optimiser has no state
+        expected |= _of_optimiser(expected_tensors(learner.net, recipe.optimiser))
+    wrong = misfits(tensors, expected)
     if wrong:
-        raise RunError(f"{path} does not fit its recipe's network: {wrong}. Train again with `skipline train`.")
+        raise RunError(f"{path} does not fit its recipe: {wrong}. Train again with `skipline train`.")
     learner.net.load_state_dict(_within(tensors, "net/"))
     if learner.average is not None:
         learner.average.net.load_state_dict(_within(tensors, "average/"))
@@ -69,13 +74,8 @@ def _net_tensors(learner: Learner) -> dict[str, Tensor]:
     return tensors
 
 
-def _optimiser_tensors(learner: Learner) -> dict[str, Tensor]:
-    tensors = optimiser_tensors(learner.net, learner.optimiser)
+def _of_optimiser(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {f"optimiser/{name}": tensor for name, tensor in tensors.items()}
-
-
-def _part(tensors: Mapping[str, Tensor], prefixes: tuple[str, ...]) -> dict[str, Tensor]:
-    return {name: tensor for name, tensor in tensors.items() if name.startswith(prefixes)}
 
 
 def _within(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

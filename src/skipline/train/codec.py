@@ -86,9 +86,8 @@ def _encode(name: str, value: Any) -> Any:
     if not dataclasses.is_dataclass(value) or isinstance(value, type):
         return value
     kinds = [kind for kind, record in KINDS.get(name, {}).items() if type(value) is record]
-    entries = {
-        name: list(entry) if isinstance(entry, tuple) else entry for name, entry in dataclasses.asdict(value).items()
-    }
+    fields = dataclasses.asdict(value)
+    entries = {field: list(entry) if isinstance(entry, tuple) else entry for field, entry in fields.items()}
     return {"kind": kinds[0], **entries} if kinds else entries
 
 

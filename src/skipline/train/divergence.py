@@ -21,13 +21,15 @@ def check_loss(task: Task, learner: Learner, *, first_step: int) -> None:
         _give_up(task, learner, first_step + int(learner.num_finite_steps.item()))
 
 
-def check_weights(task: Task, learner: Learner, *, step: int) -> None:
-    """Raise `Diverged`, and write `FAILED.json`, if a weight is not finite after `step` steps.
+def check_nets(task: Task, learner: Learner, *, step: int) -> None:
+    """Raise `Diverged`, and write `FAILED.json`, if a weight, a running statistic or an average is not finite.
 
-    A finite loss can have a gradient that is not. Called before anything is saved; reads from the device.
+    A finite loss can have a gradient or a variance that is not: it is small where a norm divides by what overflows.
+    Called after `step` steps, before anything is saved; reads from the device.
     """
-    is_finite = torch.stack([parameter.isfinite().all() for parameter in learner.net.parameters()])
-    if not is_finite.all().item():
+    nets = [learner.net] if learner.average is None else [learner.net, learner.average.net]
+    tensors = [tensor for net in nets for tensor in (*net.parameters(), *net.buffers())]
+    if not torch.stack([tensor.isfinite().all() for tensor in tensors]).all().item():
         _give_up(task, learner, step)
 
 
@@ -36,11 +38,14 @@ def _give_up(task: Task, learner: Learner, step: int) -> None:
     site = _find_site(task, learner, step) or "the loss"
     failure = {"format": "skipline.failure", "version": 1, "reason": "diverged", "step": step, "site": site}
     task.folder.write("FAILED.json", failure)
-    raise Diverged(step=step, site=site, checkpoint=task.folder.checkpoint)
+    raise Diverged(step=step, site=site, checkpoint=task.folder.checkpoint, recipe=task.recipe)
 
 
 def _find_site(task: Task, learner: Learner, step: int) -> str | None:
-    """The first site, in the order of the forward pass, that is not finite for the batch of step number `step`."""
+    """The first site, in the order of the forward pass, that is not finite for the batch of step number `step`.
+
+    Where the net has none, a tensor of its average that is not finite. Reads from the device, once, after a failure.
+    """
     epoch, index = divmod(step, task.steps_per_epoch)
     batch = next(batches(task, epoch, index))
     for images, _ in batch_parts(learner.net, batch, task.recipe, step=step):
@@ -48,4 +53,5 @@ def _find_site(task: Task, learner: Learner, step: int) -> str | None:
             site = first_nonfinite_site(learner.net, images)
         if site:
             return site
-    return None
+    averages = {} if learner.average is None else learner.average.net.state_dict()
+    return next((f"{name} of the average" for name, tensor in averages.items() if not tensor.isfinite().all()), None)

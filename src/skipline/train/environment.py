@@ -5,12 +5,69 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import platform
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from skipline.train.precision import has_bf16
+from skipline.train.precision import Precision, compute_dtype, has_bf16
+from skipline.train.run_folder import RunError, RunFolder
+
+_DECISIVE = ("skipline", "torch", "device", "dtype", "deterministic")
+"""What decides the bits of a run beside its recipe and data, by its name in `environment.json`."""
+_DECISIVE_ON_CPU = ("processor", "threads")
+"""What decides them too where the CPU computes: which instructions there are, and how a sum is shared out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """How a run was set up, beside its recipe; `device` as torch names it, `data` as `data.place_of` gives it."""
+
+    device: str
+    threads: int
+    is_deterministic: bool
+    precision: Precision
+    data: Path
+
+
+def setup_of(folder: RunFolder) -> Setup:
+    """How the run in `folder` was set up when it was begun; raises `RunError` where that is not recorded."""
+    recorded = folder.read("environment.json")
+    match recorded:
+        case {
+            "device": str(device),
+            "threads": int(threads),
+            "deterministic": bool(is_deterministic),
+            "dtype": "float32" | "bfloat16" as dtype,
+            "data": str(data),
+        }:
+            precision: Precision = "fp32" if dtype == "float32" else "bf16"
+            return Setup(device.partition(" ")[0], threads, is_deterministic, precision, Path(data))
+    raise RunError(
+        f"{folder.path / 'environment.json'} has no device, threads, deterministic, dtype and data of the right kind: "
+        "an older skipline wrote it, or it was changed. Train again with `skipline train`."
+    )
+
+
+def run_environment(device: torch.device, *, precision: Precision, seed: int, data: Path) -> dict[str, Any]:
+    """`environment`, and what only a run has: its number format, its seed, and where its data lie."""
+    dtype = str(compute_dtype(precision, device)).removeprefix("torch.")
+    return {**environment(device), "dtype": dtype, "seed": seed, "data": str(data)}
+
+
+def differences(recorded: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+    """What of `recorded` is otherwise `now`, so that the same run would come to other bits."""
+    on_cpu = "cpu" in (recorded.get("device"), now.get("device"))
+    names = _DECISIVE + _DECISIVE_ON_CPU * on_cpu
+    return {name: recorded.get(name) for name in names if _model(recorded.get(name)) != _model(now.get(name))}
+
+
+def _model(value: object) -> object:
+    """A CUDA device without its number: two of one model compute the same bits."""
+    return re.sub(r"^cuda:\d+ ", "cuda ", value) if isinstance(value, str) else value
 
 
 def environment(device: torch.device) -> dict[str, Any]:
@@ -26,6 +83,7 @@ def environment(device: torch.device) -> dict[str, Any]:
         "processor": processor_name(),
         "device": device_name(device),
         "threads": torch.get_num_threads(),
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
         "bf16": has_bf16(device),
     }
 

@@ -14,6 +14,8 @@ from skipline.train.run_folder import RunError, RunFolder
 if sys.platform != "win32":
     import fcntl
 
+_LONGEST_NUMBER = 20  # digits of a 64-bit process number
+
 
 @contextmanager
 def locked(folder: RunFolder) -> Iterator[None]:
@@ -41,7 +43,7 @@ def _take(file: int, folder: RunFolder) -> None:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        holder = os.pread(file, 20, 0).decode("ascii", "replace").strip() or "unknown"
+        holder = os.pread(file, _LONGEST_NUMBER, 0).decode("ascii", "replace").strip() or "unknown"
         raise RunError(
             f"{folder.path} is being trained by another process (number {holder}). Wait until it has ended, or stop it "
             f"there with Ctrl-C; then: skipline resume {folder.path}"

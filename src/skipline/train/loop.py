@@ -13,7 +13,7 @@ from skipline.evaluate import Evaluation, evaluate
 from skipline.files import StorageError, read_number, remove_partials
 from skipline.train.checkpoint import restore_checkpoint, save_checkpoint
 from skipline.train.clock import Clock
-from skipline.train.divergence import check_loss, check_weights
+from skipline.train.divergence import check_loss, check_nets
 from skipline.train.learner import Learner, make_learner
 from skipline.train.lock import locked
 from skipline.train.model_card import model_card
@@ -44,7 +44,7 @@ def train(
     """Train as `recipe` says, in `folder`, from its newest checkpoint if it has one; the result is in the folder.
 
     `show` is called a few times a second and after every epoch; `should_stop` after each step, and where it says so a
-    checkpoint is written and `Interrupted` raised. Raises `Diverged` where a loss or a weight is not finite,
+    checkpoint is written and `Interrupted` raised. Raises `Diverged` where a loss or the net is not finite,
     `StorageError` where the folder cannot be written (its newest checkpoint is then intact), `RunError` where another
     process trains this run or its checkpoint does not fit, `RecipeError` or `SpecError` where recipe, data and device
     do not fit.
@@ -84,7 +84,7 @@ def _train(task: Task, show: Callable[[Snapshot], None], should_stop: Callable[[
             if saves or task.device.type == "cpu" or progress.step % CHECK_STEPS == 0:
                 check_loss(task, learner, first_step=first_step)
             if saves:
-                check_weights(task, learner, step=progress.step)
+                check_nets(task, learner, step=progress.step)
             if ends_epoch:
                 _end_epoch(task, learner, progress, tally, clock, rate)
             if ends_epoch or clock.due_show():

@@ -114,8 +114,26 @@ def optimiser_tensors(net: nn.Module, optimiser: torch.optim.Optimizer) -> dict[
     }
 
 
+def expected_tensors(net: nn.Module, settings: OptimiserSettings) -> dict[str, Tensor]:
+    """Tensors of the names, shapes and dtypes that `optimiser_tensors` reads once a step was made; values mean nothing.
+
+    They are PyTorch's: a momentum buffer; or Adam's averages of g and g² and, for each parameter, the count of steps.
+    """
+    match settings:
+        case Sgd(momentum=0):
+            own = ()
+        case Sgd():
+            own = ("momentum_buffer",)
+        case AdamW():
+            own = ("exp_avg", "exp_avg_sq")
+    tensors = {f"{name}/{key}": parameter.detach() for name, parameter in net.named_parameters() for key in own}
+    if isinstance(settings, AdamW):
+        tensors |= {f"{name}/step": torch.zeros((), dtype=torch.float32) for name, _ in net.named_parameters()}
+    return tensors
+
+
 def restore_optimiser(net: nn.Module, optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Give `optimiser` the state that `optimiser_tensors` read.
+    """Give `optimiser` the state that `optimiser_tensors` read; its names and shapes are those of `expected_tensors`.
 
     Each tensor takes its parameter's memory layout: the fused kernels walk both in memory order.
     """

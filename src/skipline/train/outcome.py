@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+import math
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
+
+import torch
+
+from skipline.init import InitError, scheme_named
+from skipline.train.recipe import Recipe
+from skipline.train.schedule import NoWarmUp
+
+_SLOWER = 10  # what the papers divide a rate by
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +48,13 @@ class Outcome:
 class Diverged(ArithmeticError):
     """The run left the finite numbers after `step` steps; `site` is the first place in the network where they end."""
 
-    def __init__(self, *, step: int, site: str, checkpoint: Path) -> None:
+    def __init__(self, *, step: int, site: str, checkpoint: Path, recipe: Recipe) -> None:
         self.step = step
         self.site = site
         kept = f" The last good checkpoint is kept: {checkpoint}." if checkpoint.exists() else ""
         super().__init__(
             f"the run diverged after {step} steps: the first value that is not finite is at {site}.{kept} "
-            "Train again with a lower learning rate (--lr), a warm-up (--warm-up until_error) or branches that start "
-            "at zero (--init 'zero_branch(he_fan_out_normal)')."
+            f"Train again with {stabler(recipe)}."
         )
 
 
@@ -54,4 +63,37 @@ class Interrupted(Exception):
 
     def __init__(self, *, step: int, run: Path) -> None:
         self.step = step
-        super().__init__(f"stopped after step {step}; a checkpoint is written. Go on with: skipline resume {run}")
+        super().__init__(
+            f"stopped after step {step}; a checkpoint is written. Go on with: skipline resume {shlex.quote(str(run))}"
+        )
+
+
+def stabler(recipe: Recipe) -> str:
+    """What of `recipe` could be changed so that it diverges less easily, as flags: only what it does not have yet."""
+    remedies = [f"a lower learning rate (--lr {recipe.optimiser.learning_rate / _SLOWER:g})"]
+    if isinstance(recipe.warm_up, NoWarmUp):
+        remedies.append("a warm-up (--warm-up until_error)")
+    if math.isinf(recipe.clip_norm):
+        remedies.append("a bound on the gradient (--clip 1)")
+    scheme = f"zero_branch({recipe.init})"
+    if not recipe.init.startswith("zero_") and _can_start(scheme, recipe):
+        remedies.append(f"branches that start at zero (--init '{scheme}')")
+    return f"{', '.join(remedies[:-1])} or {remedies[-1]}" if len(remedies) > 1 else remedies[0]
+
+
+def _can_start(scheme: str, recipe: Recipe) -> bool:
+    try:
+        scheme_named(scheme).requires(recipe.network)
+    except InitError:
+        return False
+    return True
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether `error` says that no memory was left, on any device.
+
+    PyTorch's allocator on the CPU has no exception of its own: it raises a RuntimeError that names it.
+    """
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
+        isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
+    )

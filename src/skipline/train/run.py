@@ -8,28 +8,33 @@ from typing import Any
 
 import torch
 
-from skipline.data import Dataset, fit_preprocess, load
+from skipline.data import DataError, Dataset, fit_preprocess, load, place_of, source_names
 from skipline.train.codec import recipe_from_json, recipe_to_json
-from skipline.train.environment import environment
+from skipline.train.environment import differences, run_environment
+from skipline.train.lock import locked
 from skipline.train.loop import train
 from skipline.train.outcome import Outcome, Snapshot
 from skipline.train.recipe import Recipe
 from skipline.train.run_folder import RunError, RunFolder, create_run
 
 
-def start(recipe: Recipe, dataset: Dataset, *, root: Path, device: torch.device, config: str) -> RunFolder:
-    """A new run folder under `root` with everything but weights in it; `config` is the settings' text as given.
+def start(
+    recipe: Recipe, dataset: Dataset, *, root: Path, device: torch.device, config: str, data_dir: Path
+) -> RunFolder:
+    """A new run folder under `root` with everything but weights in it.
 
-    Raises `StorageError` where `root` cannot be written.
+    `config` is the settings' text as given, and `data_dir` the folder that a named `recipe.source` was loaded from;
+    `resume` looks for it there. Raises `StorageError` where `root` cannot be written.
     """
+    place = place_of(recipe.source, data_dir)
     return create_run(
         root,
         f"{dataset.name}-{recipe.network.name}",
         {
             "config.toml": config,
             "resolved.json": recipe_to_json(recipe),
-            "environment.json": {**environment(device), "seed": recipe.seed},
-            "classes.json": {"format": "skipline.classes", "version": 1, "classes": list(dataset.class_names)},
+            "environment.json": run_environment(device, precision=recipe.precision, seed=recipe.seed, data=place),
+            "classes.json": _classes(dataset),
             "split.json": _split(dataset),
             "preprocess.json": fit_preprocess(dataset.train).to_json(),
         },
@@ -39,16 +44,40 @@ def start(recipe: Recipe, dataset: Dataset, *, root: Path, device: torch.device,
 def resume(
     folder: RunFolder,
     *,
-    data_dir: Path,
+    data: Path,
     device: torch.device,
+    anyway: bool = False,
     show: Callable[[Snapshot], None],
     should_stop: Callable[[], bool],
 ) -> Outcome:
     """Go on with the run in `folder` from its newest checkpoint, to the same bits as if it had never stopped.
 
-    Raises `RunError` where the run is done or has diverged, or its data are no longer the same, `DataError` where they
-    cannot be read, and what `train` raises.
+    `data` is where they lie now: the folder with the named data set, or the path that the run is on (`setup_of` says
+    where they were). With `anyway` the run goes on where the bits will be others, e.g. on another processor, and
+    `environment.json` says from then on where it is, and under `earlier` where it was. Raises `RunError` where the run
+    is done or has diverged, its data are no longer the same or, without `anyway`, its surroundings; `DataError` where
+    the data cannot be read, and what `train` raises.
     """
+    _require_open(folder)
+    recipe = recipe_from_json(folder.read("resolved.json"))
+    recorded = folder.read("environment.json")
+    now = run_environment(device, precision=recipe.precision, seed=recipe.seed, data=data.absolute())
+    changed = differences(recorded, now)
+    if changed and not anyway:
+        were = ", ".join(f"{name} {was!r} (now {now[name]!r})" for name, was in changed.items())
+        raise RunError(
+            f"{folder.path} would no longer come to the same bits. It was begun with {were}. Go on with it there, or "
+            f"take other bits here: skipline resume {folder.path} --anyway"
+        )
+    dataset = _load_again(folder, recipe, data)
+    if changed or recorded.get("data") != now["data"]:
+        earlier = [*recorded.get("earlier", []), *([changed] if changed else [])]
+        with locked(folder):
+            folder.write("environment.json", {**now, "earlier": earlier} if earlier else now)
+    return train(recipe, dataset, folder=folder, device=device, show=show, should_stop=should_stop)
+
+
+def _require_open(folder: RunFolder) -> None:
     if folder.is_done:
         raise RunError(f"{folder.path} is done already. Evaluate it with: skipline evaluate {folder.path} SOURCE")
     if folder.has_failed:
@@ -58,16 +87,33 @@ def resume(
             "checkpoint it would do so again. Train again with other settings, e.g. a lower learning rate "
             "(skipline train --lr). To see it happen again, remove its FAILED.json first."
         )
-    recipe = recipe_from_json(folder.read("resolved.json"))
-    dataset = load(recipe.source, data_dir=data_dir)
+
+
+def _load_again(folder: RunFolder, recipe: Recipe, data: Path) -> Dataset:
+    """The data of the run, the same as when it was begun: images, split, classes and preprocessing."""
+    source = recipe.source if recipe.source in source_names() else str(data)
+    try:
+        dataset = load(source, data_dir=data)
+    except DataError as error:
+        raise DataError(f"{error} If they have moved: skipline resume {folder.path} --data PATH") from error
     expected, found = folder.read("split.json"), _split(dataset)
     if expected != found:
         raise RunError(
             f"{folder.path} was trained on other data: its fingerprint is {str(expected.get('sha256'))[:12]}, that of "
-            f"{recipe.source} is now {str(found['sha256'])[:12]}. Pass --data with the folder that held them, or train "
-            "again."
+            f"{source} is now {str(found['sha256'])[:12]}. Pass --data with the place that holds them, or train again."
         )
-    return train(recipe, dataset, folder=folder, device=device, show=show, should_stop=should_stop)
+    written = {"classes.json": _classes(dataset), "preprocess.json": fit_preprocess(dataset.train).to_json()}
+    for name, document in written.items():
+        if folder.read(name) != document:
+            raise RunError(
+                f"{folder.path / name} is not what the run's data give. It was changed, or written by another "
+                "skipline: put it back, or train again with `skipline train`."
+            )
+    return dataset
+
+
+def _classes(dataset: Dataset) -> dict[str, Any]:
+    return {"format": "skipline.classes", "version": 1, "classes": list(dataset.class_names)}
 
 
 def _split(dataset: Dataset) -> dict[str, Any]:

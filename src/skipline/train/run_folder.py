@@ -24,6 +24,7 @@ from skipline.files import (
 )
 
 LAST = "last"
+_LONGEST_NAME = 60  # letters of a run's name, guessed: with time and number it stays far below what file systems hold
 
 
 class RunError(ValueError):
@@ -32,7 +33,12 @@ class RunError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
-    """A run at `path`. Its files: see `docs/architecture.md`, "The run folder"."""
+    """A run at `path`.
+
+    `start` puts there `config.toml` as given, `resolved.json` (the whole recipe), `environment.json`, `classes.json`,
+    `split.json` (what the data were) and `preprocess.json`; training adds `metrics.jsonl`, the checkpoints, the model,
+    `MODEL_CARD.md`, and `DONE` or `FAILED.json` at the end.
+    """
 
     path: Path
 
@@ -113,8 +119,8 @@ class RunFolder:
             line = None
         if not isinstance(line, dict) or not isinstance(line.get("step"), int):
             raise RunError(
-                f"{self.metrics}, line {number}, is no evaluation: {text[:60]!r}. If the file was edited, put it back; "
-                "without it (remove it) the run goes on, but its record starts there."
+                f"{self.metrics}, line {number}, is no evaluation: {text[:60]!r}. Put the line back as it was, or "
+                "train again with `skipline train`."
             )
         return line
 
@@ -125,7 +131,7 @@ def create_run(root: Path, name: str, files: Mapping[str, Mapping[str, Any] | st
     `root/last` then names it. Raises `StorageError` where `root` cannot be written.
     """
     moment = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
-    safe = "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in name)[:60]
+    safe = "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in name)[:_LONGEST_NAME]
     final = root / f"{moment}-{safe}-{secrets.token_hex(2)}"
     partial = root / f".{final.name}{PARTIAL_SUFFIX}"
     try:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
-from skipline.data import Batch, Dataset, ImageSet, Preprocess, epoch_batches, fit_preprocess
+from skipline.data import Batch, Dataset, ImageSet, Normaliser, Preprocess, epoch_batches, fit_preprocess, normaliser
 from skipline.train.precision import compute_dtype
 from skipline.train.recipe import Recipe
 from skipline.train.refuse import RecipeError
@@ -18,13 +18,14 @@ from skipline.zoo import check_image_size
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One run's fixed things; tensors are on `device`."""
+    """One run's fixed things; tensors are on `device`. `normaliser` is `preprocess` there."""
 
     recipe: Recipe
     train: ImageSet
     test: ImageSet
     class_names: tuple[str, ...]
     preprocess: Preprocess
+    normaliser: Normaliser
     folder: RunFolder
     device: torch.device
     dtype: torch.dtype
@@ -56,12 +57,14 @@ def make_task(recipe: Recipe, dataset: Dataset, folder: RunFolder, device: torch
     # The last feature map is then 2×2 or larger, and batch norm can take its mean over a part of one image.
     check_image_size(network, min(dataset.train.images.shape[2:]))
     train_set = dataset.train.to(device)
+    preprocess = fit_preprocess(train_set)
     return Task(
         recipe=recipe,
         train=train_set,
         test=dataset.test.to(device),
         class_names=dataset.class_names,
-        preprocess=fit_preprocess(train_set),
+        preprocess=preprocess,
+        normaliser=normaliser(preprocess, device),
         folder=folder,
         device=device,
         dtype=compute_dtype(recipe.precision, device),
@@ -79,6 +82,6 @@ def batches(task: Task, epoch: int, first_batch: int) -> Iterator[Batch]:
         seed=recipe.seed,
         epoch=epoch,
         num_classes=len(task.class_names),
-        preprocess=task.preprocess,
+        normaliser=task.normaliser,
         augment=recipe.augment,
     )

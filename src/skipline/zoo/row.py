@@ -18,7 +18,8 @@ class Row:
 
     `name` is a name (`resnet50`), or a pattern with the open numbers in braces (`cifar_resnet{6n+2}`); `example` is a
     name that the row answers to. `source` is the paper, or the program where there is no paper. `num_classes` is the
-    number in the source and `image_size` the side of its images in pixels. `make(name, *numbers, num_classes=…, in_channels=…)` describes the network.
+    number in the source and `image_size` the side of its images in pixels. `make(name, *numbers, num_classes=…,
+    in_channels=…)` describes the network.
     """
 
     name: str

@@ -24,7 +24,7 @@ FORMATS = {
 State = Literal["done", "failed", "open"]
 
 
-class Evaluation(Record):
+class EvaluationRecord(Record):
     """One line of ``metrics.jsonl``; errors are fractions, ``seconds`` counts from the start of the run."""
 
     step: Annotated[StrictInt, Field(ge=0)]
@@ -38,8 +38,8 @@ class Evaluation(Record):
     seconds: Real
 
 
-class Failure(Record):
-    """``FAILED.json``: why the run failed, in which step, and the first place in the network that went wrong."""
+class FailureRecord(Record):
+    """``FAILED.json``: why the run failed, after how many steps, and the first place in the network that went wrong."""
 
     reason: StrictStr
     step: Annotated[StrictInt, Field(ge=0)]
@@ -47,7 +47,7 @@ class Failure(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunFolder:
+class RunRecord:
     """What a run folder holds.
 
     ``state`` is ``open`` where the run has neither ended nor failed: it is going on, or was killed. ``failures`` holds
@@ -58,13 +58,13 @@ class RunFolder:
     name: str
     resolved: Mapping[str, Any]
     environment: Mapping[str, Any]
-    evaluations: tuple[Evaluation, ...]
+    evaluations: tuple[EvaluationRecord, ...]
     cut_short: bool
     state: State
-    failures: tuple[Failure, ...]
+    failures: tuple[FailureRecord, ...]
 
 
-def read_run(path: Path) -> RunFolder:
+def read_run(path: Path) -> RunRecord:
     """Read the run folder ``path``; a run without evaluations, still going or failed, is read with what there is.
 
     Raises ReportError that names the file, for a folder that is no run and for a file that is broken or of another
@@ -77,14 +77,14 @@ def read_run(path: Path) -> RunFolder:
     evaluations, cut_short = _read_metrics(path / "metrics.jsonl")
     failure = path / "FAILED.json"
     state: State = "done" if (path / "DONE").exists() else "failed" if failure.is_file() else "open"
-    return RunFolder(
+    return RunRecord(
         name=path.resolve().name,
         resolved=_read(path / "resolved.json"),
         environment=_read(path / "environment.json"),
         evaluations=evaluations,
         cut_short=cut_short,
         state=state,
-        failures=(parse(Failure, _read(failure), where=str(failure)),) if state == "failed" else (),
+        failures=(parse(FailureRecord, _read(failure), where=str(failure)),) if state == "failed" else (),
     )
 
 
@@ -94,7 +94,7 @@ def _read(path: Path) -> Mapping[str, Any]:
     return value
 
 
-def _read_metrics(path: Path) -> tuple[tuple[Evaluation, ...], bool]:
+def _read_metrics(path: Path) -> tuple[tuple[EvaluationRecord, ...], bool]:
     """Read the evaluations and whether the last line was cut short: a run may be killed, or be writing, just there."""
     if not path.exists():
         return (), False
@@ -104,7 +104,7 @@ def _read_metrics(path: Path) -> tuple[tuple[Evaluation, ...], bool]:
         raise ReportError(f"{path}: cannot be read: {error.strerror}") from error
     *whole, rest = text.split("\n")
     evaluations = tuple(
-        parse(Evaluation, parse_object(line, where=f"{path}, line {number}"), where=f"{path}, line {number}")
+        parse(EvaluationRecord, parse_object(line, where=f"{path}, line {number}"), where=f"{path}, line {number}")
         for number, line in enumerate(whole, start=1)
         if line.strip()
     )

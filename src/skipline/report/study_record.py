@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, StrictBool, StrictInt, StrictStr, model_validator
 
@@ -14,9 +14,9 @@ from skipline.report.record import Real, Record, check_format, parse
 FORMAT = "skipline.study.depth"
 VERSION = 1
 
-Unit = Literal["plain", "residual"]
+UnitName = Literal["plain", "residual"]
 Verdict = Literal["holds", "does not hold", "undecided"]
-UNITS: tuple[Unit, ...] = ("plain", "residual")
+UNIT_NAMES: tuple[UnitName, ...] = get_args(UnitName)
 Positive = Annotated[StrictInt, Field(ge=1)]
 NonNegative = Annotated[StrictInt, Field(ge=0)]
 
@@ -30,13 +30,13 @@ class CurvePoint(Record):
     test_error: Real
 
 
-class Cell(Record):
+class CellRecord(Record):
     """One training: a unit, a depth and a seed; ``train_error`` and ``test_error`` are final, on the whole sets.
 
     A cell that diverged may lack the final values: they are NaN then.
     """
 
-    unit: Unit
+    unit: UnitName
     depth: Positive
     seed: StrictInt
     model: StrictStr
@@ -58,7 +58,7 @@ class Cell(Record):
         return self
 
 
-class Linear(Record):
+class LinearRecord(Record):
     """A linear net with W = alpha · I: output norm and gradient norm over the input's, measured, and ``alpha ** l``."""
 
     alpha: Real
@@ -77,7 +77,7 @@ class Linear(Record):
         return self
 
 
-class Claim(Record):
+class ClaimRecord(Record):
     """One of the lecture's claims, and whether this study bears it out.
 
     ``verdict``, where the file has it, tells a claim that does not hold from one that this study cannot decide.
@@ -106,9 +106,9 @@ class DepthStudy(Record):
     environment: Mapping[str, Any]
     seconds: Real
     command: StrictStr
-    cells: tuple[Cell, ...] = Field(min_length=1)
-    linear: tuple[Linear, ...]
-    claims: tuple[Claim, ...]
+    cells: tuple[CellRecord, ...] = Field(min_length=1)
+    linear: tuple[LinearRecord, ...]
+    claims: tuple[ClaimRecord, ...]
     sentence: StrictStr
 
     @model_validator(mode="after")
@@ -125,11 +125,11 @@ class DepthStudy(Record):
         return tuple(sorted({cell.depth for cell in self.cells}))
 
     @property
-    def units(self) -> tuple[Unit, ...]:
+    def units(self) -> tuple[UnitName, ...]:
         """The units that were trained, plain before residual."""
-        return tuple(unit for unit in UNITS if any(cell.unit == unit for cell in self.cells))
+        return tuple(unit for unit in UNIT_NAMES if any(cell.unit == unit for cell in self.cells))
 
-    def at(self, *, unit: Unit, depth: int) -> tuple[Cell, ...]:
+    def at(self, *, unit: UnitName, depth: int) -> tuple[CellRecord, ...]:
         """The trainings of one unit at one depth, in the order of their seeds."""
         cells = (cell for cell in self.cells if cell.unit == unit and cell.depth == depth)
         return tuple(sorted(cells, key=lambda cell: cell.seed))

@@ -21,8 +21,8 @@ MOST_ROWS = 12  # epochs on the screen, so that the table fits a terminal of 24 
 class RunTable:
     """Shows snapshots as they come; use it as a context."""
 
-    def __init__(self, recipe: Recipe, data_name: str, run: Path) -> None:
-        self._console = Console(stderr=True)
+    def __init__(self, recipe: Recipe, data_name: str, run: Path, *, console: Console) -> None:
+        self._console = console
         network = recipe.network
         parameters = cost(network, image_size=max(32, network.stride)).parameters
         self._console.print(
@@ -32,7 +32,7 @@ class RunTable:
         )
         self._ended: list[Snapshot] = []
         self._live = Live(console=self._console, refresh_per_second=8, transient=False)
-        self._is_terminal = self._console.is_terminal
+        self._is_terminal = console.is_terminal and not console.is_dumb_terminal
 
     def __enter__(self) -> RunTable:
         if self._is_terminal:

@@ -9,10 +9,6 @@ from skipline.cli.exits import UsageError
 from skipline.spec import Network, loads
 from skipline.zoo import describe
 
-DEFAULT_MODELS = {"digits": "digits_resnet20"}
-"""The model for a source that says none; all others take `FALLBACK_MODEL`."""
-FALLBACK_MODEL = "cifar_resnet20"
-
 
 def network_of(model: str, *, num_classes: int, in_channels: int) -> Network:
     """The network that `model` names, or that the JSON file at the path `model` describes, for these images.

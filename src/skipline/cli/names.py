@@ -1,0 +1,17 @@
+"""The names that the help pages list, without importing what bears them: a test holds them equal to the tables."""
+
+from __future__ import annotations
+
+SOURCES = ("digits", "cifar10", "cifar100", "mnist", "fashion-mnist")
+PRESETS = ("quick", "he2015", "lecture")
+OPTIMISERS = ("sgd", "adamw")
+SCHEDULES = ("constant", "step", "cosine", "one_cycle")
+WARM_UPS = ("none", "linear", "until_error")
+PRECISIONS = ("auto", "fp32", "bf16")
+
+DEFAULT_PRESET = "quick"
+
+
+def either(names: tuple[str, ...]) -> str:
+    """`a, b or c`."""
+    return f"{', '.join(names[:-1])} or {names[-1]}"

@@ -1,0 +1,85 @@
+"""The live table of a run: what stands in it, and what is printed where it cannot be live."""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from skipline.cli.run_table import RunTable, duration
+from skipline.train import Recipe, Snapshot
+from skipline.zoo import describe
+
+NETWORK = describe("digits_resnet20", num_classes=10, in_channels=1)
+
+
+def snapshot(step: int, *, test_error: float = 0.25, num_epochs: int = 20) -> Snapshot:
+    """After `step` steps of ten an epoch."""
+    return Snapshot(
+        step=step,
+        num_steps=10 * num_epochs,
+        epoch=math.ceil(step / 10),
+        num_epochs=num_epochs,
+        learning_rate=0.1,
+        train_loss=0.51234,
+        train_error=0.125,
+        test_error=test_error,
+        images_per_second=1234.0,
+        seconds=61.0,
+        seconds_left=185.0,
+    )
+
+
+def drawn(snapshots: list[Snapshot], *, is_terminal: bool) -> list[str]:
+    """The head line, and the lines that stay: all that was drawn after the cursor last went up."""
+    file = io.StringIO()
+    console = Console(
+        file=file, width=80, height=24, force_terminal=is_terminal, color_system=None, legacy_windows=False
+    )
+    recipe = Recipe(network=NETWORK, source="digits", epochs=20)
+    with RunTable(recipe, "digits", Path("runs/a"), console=console) as table:
+        for each in snapshots:
+            table.show(each)
+    head, _, body = file.getvalue().partition("\n")
+    frame = re.sub(r"\x1b\[[?0-9]*[a-zA-Z]", "", body.rsplit("\x1b[1A", 1)[-1]).replace("\r", "").strip("\n")
+    return [head, *(line.rstrip() for line in frame.split("\n"))]
+
+
+def test_a_row_for_each_epoch_and_one_for_now() -> None:
+    head, titles, first, now, bar = drawn([snapshot(10), snapshot(14, test_error=math.nan)], is_terminal=True)
+    assert head == "digits_resnet20 · 67,906 parameters · digits · 20 epochs · runs/a"
+    assert titles.split() == ["epoch", "loss", "training", "error", "test", "error", "images/s"]
+    assert first.split() == ["1/20", "0.5123", "12.50%", "25.00%", "1,234"]
+    assert now.split() == ["2/20", "0.5123", "12.50%", "—", "1,234"]
+    assert "step 14 of 200 1:01 · 3:05 left" in bar
+
+
+def test_a_long_run_fits_a_terminal() -> None:
+    lines = drawn([snapshot(10 * epoch) for epoch in range(1, 21)], is_terminal=True)
+    assert len(lines) < 24
+    assert max(map(len, lines)) < 80
+    assert [line.split()[0] for line in lines[2:-1]] == ["…", *(f"{epoch}/20" for epoch in range(9, 21))]
+    assert lines[-1].endswith("step 200 of 200 1:01 · done")
+
+
+def test_elsewhere_it_is_a_line_for_every_epoch() -> None:
+    _, *lines = drawn([snapshot(5), snapshot(10), snapshot(15)], is_terminal=False)
+    assert lines == [
+        "epoch 1/20  loss 0.5123  training error 12.50%  test error 25.00%  1,234 images/s  3:05 left",
+    ]
+
+
+def test_a_dumb_terminal_is_no_place_for_a_live_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    assert drawn([snapshot(10)], is_terminal=True)[1].startswith("epoch 1/20")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(8.4, "8 s"), (59.6, "1:00"), (185, "3:05"), (7499, "2:04:59"), (math.inf, "—")]
+)
+def test_durations_are_short(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
