@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import sys
 from typing import Annotated, NoReturn
@@ -31,7 +30,9 @@ app.command("doctor")(doctor.doctor)
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        print(f"skipline {importlib.metadata.version('skipline')}")
+        from importlib import metadata
+
+        print(f"skipline {metadata.version('skipline')}")
         raise typer.Exit
 
 
