@@ -116,3 +116,11 @@ def test_out_of_memory_says_what_to_do(error: BaseException, said: str, capsys: 
     assert said in err
     assert err.endswith("Use a smaller --batch-size, or more --accumulate.\n")
     assert "fault in skipline" not in err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell's pipe")
+def test_a_reader_that_leaves_is_no_failure() -> None:
+    command = f"set -o pipefail; {sys.executable} -m skipline models | head -1"
+    ended = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert ended.returncode in (0, 141), ended.stderr  # 0: all was written before the reader left
+    assert ended.stderr == ""

@@ -44,26 +44,27 @@ def drawn(snapshots: list[Snapshot], *, is_terminal: bool) -> list[str]:
     with RunTable(recipe, "digits", Path("runs/a"), console=console) as table:
         for each in snapshots:
             table.show(each)
-    head, _, body = file.getvalue().partition("\n")
+    head, folder, body = file.getvalue().split("\n", 2)
+    assert folder.strip() == "folder runs/a"
     frame = re.sub(r"\x1b\[[?0-9]*[a-zA-Z]", "", body.rsplit("\x1b[1A", 1)[-1]).replace("\r", "").strip("\n")
     return [head, *(line.rstrip() for line in frame.split("\n"))]
 
 
 def test_a_row_for_each_epoch_and_one_for_now() -> None:
     head, titles, first, now, bar = drawn([snapshot(10), snapshot(14, test_error=math.nan)], is_terminal=True)
-    assert head == "digits_resnet20 · 67,906 parameters · digits · 20 epochs · runs/a"
+    assert head == "digits_resnet20 · 67,906 parameters · digits · 20 epochs"
     assert titles.split() == ["epoch", "loss", "training", "error", "test", "error", "images/s"]
     assert first.split() == ["1/20", "0.5123", "12.50%", "25.00%", "1,234"]
     assert now.split() == ["2/20", "0.5123", "12.50%", "—", "1,234"]
-    assert "step 14 of 200 1:01 · 3:05 left" in bar
+    assert "step 14 of 200 · 1:01 · 3:05 left" in bar
 
 
 def test_a_long_run_fits_a_terminal() -> None:
     lines = drawn([snapshot(10 * epoch) for epoch in range(1, 21)], is_terminal=True)
     assert len(lines) < 24
     assert max(map(len, lines)) < 80
-    assert [line.split()[0] for line in lines[2:-1]] == ["…", *(f"{epoch}/20" for epoch in range(9, 21))]
-    assert lines[-1].endswith("step 200 of 200 1:01 · done")
+    assert [line.split()[0] for line in lines[2:-1]] == ["+8", *(f"{epoch}/20" for epoch in range(9, 21))]
+    assert lines[-1].endswith("step 200 of 200 · 1:01 · done")
 
 
 def test_elsewhere_it_is_a_line_for_every_epoch() -> None:

@@ -114,6 +114,7 @@ def test_a_kind_and_its_rate_are_one_optimiser(
         (["train", "digits", "--model", "cifar_resnet21"], 2, "6n+2; the nearest are 20 and 26"),
         (["train", "digits", "--model", "net.json"], 2, "net.json: the file cannot be read"),
         (["train", "digits", "--epochs", "0"], 2, "epochs is 0; expected a whole number of at least 1"),
+        (["train", "digits", "--set", "optimiser.lr=0.1"], 2, "Did you mean 'optimiser.learning_rate'"),
         (["train", "digits", "--lr", "-1"], 2, "optimiser.learning_rate is -1"),
         (["train", "digits", "--optimiser", "adam"], 2, "Did you mean 'adamw'"),
         (["train", "digits", "--schedule", "cosin"], 2, "Did you mean 'cosine'"),

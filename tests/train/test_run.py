@@ -16,7 +16,6 @@ from skipline.train import (
     Interrupted,
     Outcome,
     Recipe,
-    RecipeError,
     RunError,
     RunFolder,
     Setup,
@@ -212,6 +211,16 @@ def test_what_was_written_of_the_data_counts(
         take_up(run)
 
 
+def test_a_run_without_its_checkpoint_has_nothing_to_go_on_from(
+    short: Recipe, digits: Dataset, tmp_path: Path, take_up: Callable[[RunFolder], Outcome]
+) -> None:
+    run = start(short, digits, root=tmp_path, device=CPU, config="", data_dir=Path())
+    for step in (6, 12):
+        run.append_metrics({"step": step})
+    with pytest.raises(RunError, match=r"has no checkpoint .* so there is nothing to go on from\. Train again with"):
+        take_up(run)
+
+
 def test_a_recipe_that_was_edited_is_read_again(
     short: Recipe, digits: Dataset, tmp_path: Path, take_up: Callable[[RunFolder], Outcome]
 ) -> None:
@@ -221,7 +230,9 @@ def test_a_recipe_that_was_edited_is_read_again(
         train(short, digits, folder=run, device=CPU, show=lambda _: None, should_stop=lambda: True)
     document = run.read("resolved.json")
     run.write("resolved.json", {**document, "epocs": 3})
-    with pytest.raises(RecipeError, match=r"there is no setting 'epocs'\. Did you mean 'epochs'\?"):
+    with pytest.raises(
+        RunError, match=r"resolved\.json is no recipe any more: there is no setting .epocs.\."
+    ):
         take_up(run)
     run.write("resolved.json", {**document, "seed": 3})
     with pytest.raises(

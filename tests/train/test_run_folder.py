@@ -120,9 +120,9 @@ def test_metrics_are_appended_read_and_rewound(new_run: Callable[[], RunFolder])
     for line in lines:
         run.append_metrics(line)
     assert run.read_metrics() == lines
-    run.rewind_metrics(6)
+    run.rewind_metrics(6, num_epochs=2)
     assert run.read_metrics() == lines[:2]
-    run.rewind_metrics(0)
+    run.rewind_metrics(0, num_epochs=0)
     assert run.metrics.read_bytes() == b""
 
 
@@ -130,9 +130,25 @@ def test_a_torn_last_line_is_dropped_and_written_over(new_run: Callable[[], RunF
     run = new_run()
     run.metrics.write_bytes(b'{"step": 3}\n{"step": 6, "lo')
     assert run.read_metrics() == [{"step": 3}]
-    run.rewind_metrics(3)
+    run.rewind_metrics(3, num_epochs=1)
     run.append_metrics({"step": 6})
     assert run.metrics.read_bytes() == b'{"step": 3}\n{"step": 6}\n'
+
+
+def test_evaluations_that_are_gone_are_missed(new_run: Callable[[], RunFolder]) -> None:
+    run = new_run()
+    run.append_metrics({"step": 3})
+    with pytest.raises(RunError, match="holds 1 evaluations up to step 6, where 2 epochs have ended"):
+        run.rewind_metrics(6, num_epochs=2)
+    assert run.read_metrics() == [{"step": 3}], "nothing is written over"
+
+
+def test_a_study_is_told_from_a_run(tmp_path: Path) -> None:
+    (tmp_path / "study" / "runs").mkdir(parents=True)
+    with pytest.raises(
+        RunError, match=r"is a study, not a run\. Go on with it by the command that began it and --resume"
+    ):
+        open_run(tmp_path / "study")
 
 
 @pytest.mark.parametrize("line", [b"{", b"[3]", b'{"step": "3"}', b"\xff"])

@@ -11,6 +11,8 @@ import typer
 from skipline.cli import demo, doctor, evaluate, models, resume, study, train
 from skipline.cli.exits import tell
 
+CLOSED_PIPE = 141  # 128 + SIGPIPE, as for every program that `head` stops
+
 app = typer.Typer(
     name="skipline",
     help="Residual networks of any depth: describe one, train it, and see why it trains.",
@@ -52,6 +54,11 @@ def main() -> NoReturn:
     """Run the command line and end the process with its exit code."""
     try:
         app(prog_name="skipline")
+    except SystemExit as end:
+        # typer ends with 1 where nobody reads on (`skipline models | head`); 141 is what a shell calls that.
+        if isinstance(end.__context__, BrokenPipeError):
+            sys.exit(CLOSED_PIPE)
+        raise
     except Exception as error:  # the one place where every failure becomes a sentence and a code
         sys.stdout.flush()
         sys.exit(tell(error, debug=os.environ.get("SKIPLINE_DEBUG") == "1"))

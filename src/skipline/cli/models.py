@@ -100,6 +100,7 @@ def _print_list(documents: list[dict[str, Any]]) -> None:
     console = Console()
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("model", no_wrap=True)
+    table.add_column("depth", justify="right", no_wrap=True)
     table.add_column("parameters", justify="right", no_wrap=True)
     table.add_column("MACs", justify="right", no_wrap=True)
     has_summary = console.width >= _WIDE
@@ -110,12 +111,12 @@ def _print_list(documents: list[dict[str, Any]]) -> None:
         if document["family"] != family:
             family = document["family"]
             table.add_row(f"\n{family}", style="bold")
-        cells = [document["name"], _short(document["parameters"]), _short(document["macs"])]
+        cells = [document["name"], str(document["depth"]), _short(document["parameters"]), _short(document["macs"])]
         table.add_row(*cells, *([document["summary"]] if has_summary else []))
     console.print(table, markup=False, highlight=False)
     console.print(
-        "\n{…} stands for any depth that fits; the counts are those of an example, for an image of its kind.\n"
-        "Describe one with: skipline models resnet50",
+        "\n{…} stands for any number that fits; depth and counts are those of an example.\n"
+        "Fewer rows: skipline models cifar. One network: skipline models resnet50",
         markup=False,
         highlight=False,
     )

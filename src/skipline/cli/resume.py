@@ -41,12 +41,12 @@ def resume(
     from skipline.cli.finish import finish
     from skipline.cli.interrupt import StopRequest
     from skipline.cli.run_table import RunTable
-    from skipline.train import open_run, recipe_from_json, setup_of
+    from skipline.train import open_run, read_recipe, setup_of
     from skipline.train import resume as resume_training
     from skipline.train.allocator import keep_freed_memory
 
     folder = open_run(run)
-    recipe = recipe_from_json(folder.read("resolved.json"))
+    recipe = read_recipe(folder)
     setup = setup_of(folder)
     chosen = device_of(device) if device else device_of(setup.device, said_by="the run's device")
     if setup.is_deterministic:

@@ -26,10 +26,11 @@ class RunTable:
         network = recipe.network
         parameters = cost(network, image_size=max(32, network.stride)).parameters
         self._console.print(
-            f"[bold]{network.name}[/] · {parameters:,} parameters · {data_name} · {recipe.epochs} epochs · {run}",
+            f"[bold]{network.name}[/] · {parameters:,} parameters · {data_name} · {recipe.epochs:,} epochs",
             highlight=False,
             soft_wrap=True,
         )
+        self._console.print(f"folder {run}", style="dim", highlight=False, markup=False, soft_wrap=True)
         self._ended: list[Snapshot] = []
         self._live = Live(console=self._console, refresh_per_second=8, transient=False)
         self._is_terminal = console.is_terminal and not console.is_dumb_terminal
@@ -61,7 +62,7 @@ class RunTable:
             table.add_column(title, justify="right", no_wrap=True)
         hidden = len(self._ended) - MOST_ROWS
         if hidden > 0:
-            table.add_row(Text(f"… {hidden}", style="dim"))
+            table.add_row(Text(f"+{hidden}", style="dim"), Text("earlier", style="dim"))
         for ended in self._ended[-MOST_ROWS:]:
             table.add_row(*_cells(ended))
         is_running = not self._ended or self._ended[-1].step != now.step
@@ -71,7 +72,7 @@ class RunTable:
         left = "done" if now.step == now.num_steps else f"{duration(now.seconds_left)} left"
         bar.add_row(
             ProgressBar(total=now.num_steps, completed=now.step, width=40),
-            f"step {now.step:,} of {now.num_steps:,}",
+            f"step {now.step:,} of {now.num_steps:,} ·",
             Text(f"{duration(now.seconds)} · {left}", style="dim"),
         )
         return Group(table, bar)

@@ -131,5 +131,7 @@ def _show_plan(recipe: Recipe, dataset: Dataset, device: torch.device, *, as_jso
         f"{recipe.network.name}: {counted.parameters:,} parameters, {counted.macs / 1e6:,.1f} M multiply-adds an image"
     )
     print(f"{dataset.name}: {len(dataset.train):,} training and {len(dataset.test):,} test images on {device}")
-    print(f"{recipe.epochs} epochs, {steps:,} steps of {recipe.batch_size} images; about {kept:,.0f} MiB kept in fp32")
+    print(
+        f"{recipe.epochs:,} epochs, {steps:,} steps of {recipe.batch_size} images; about {kept:,.0f} MiB kept in fp32"
+    )
     print("nothing was trained (--dry-run); --json prints every setting")

@@ -66,7 +66,20 @@ def _seed_words(study: DepthStudy) -> str:
 def _claims(study: DepthStudy) -> Iterator[str]:
     if study.claims:
         items = "\n".join(map(_claim, study.claims))
-        yield section("The claims, and what was seen", f'<ul class="claims">\n{items}\n</ul>', name="claims")
+        content = f'<ul class="claims">\n{items}\n</ul>{_start_note(study)}'
+        yield section("The claims, and what was seen", content, name="claims")
+
+
+def _start_note(study: DepthStudy) -> str:
+    """A sentence where the units do not start alike, which a reader of the claims has to know."""
+    init = study.recipe.get("init")
+    if not isinstance(init, Mapping) or len(set(map(str, init.values()))) < 2:
+        return ""
+    starts = ", ".join(f"{unit} networks from {scheme}" for unit, scheme in init.items())
+    return (
+        f"<p>The units do not start alike: {html_text(starts)}. A residual block can start as the identity, f = 0; a "
+        "plain one cannot, for then nothing would pass.</p>"
+    )
 
 
 def _claim(claim: ClaimRecord) -> str:

@@ -8,7 +8,7 @@ from skipline.train.outcome import Diverged, Interrupted, Outcome, Snapshot
 from skipline.train.presets import PRESETS
 from skipline.train.recipe import Recipe
 from skipline.train.refuse import RecipeError
-from skipline.train.run import resume, start
+from skipline.train.run import read_recipe, resume, start
 from skipline.train.run_folder import RunError, RunFolder, create_run, open_run
 from skipline.train.schedule import Constant, Cosine, LinearWarmUp, NoWarmUp, OneCycle, Step, UntilError
 
@@ -35,6 +35,7 @@ __all__ = [
     "create_run",
     "environment",
     "open_run",
+    "read_recipe",
     "recipe_from_json",
     "recipe_from_settings",
     "recipe_to_json",

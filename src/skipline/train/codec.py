@@ -116,12 +116,25 @@ def _decode_record(record: type, name: str, value: object) -> object:
         raise RecipeError(f"{name}: {error}") from error
 
 
+_OTHER_NAMES = {
+    "lr": "learning_rate",
+    "wd": "weight_decay",
+    "optimizer": "optimiser",
+    "scheduler": "schedule",
+    "warmup": "warm_up",
+    "ema": "ema_decay",
+    "clip": "clip_norm",
+}
+"""What others call a setting, for the "did you mean"."""
+
+
 def _require_known(name: object, known: Iterable[str], prefix: str) -> None:
     allowed = [f"{prefix}{each}" for each in known]
     full = f"{prefix}{name}"
     if full not in allowed:
         there_are = f" There are: {', '.join(allowed)}." if allowed else " It has none."
-        raise RecipeError(f"there is no setting {full!r}.{did_you_mean(full, allowed) or there_are}")
+        meant = f"{prefix}{_OTHER_NAMES.get(str(name), name)}"
+        raise RecipeError(f"there is no setting {full!r}.{did_you_mean(meant, allowed) or there_are}")
 
 
 def _convert(kind: Any, name: str, value: object) -> Any:

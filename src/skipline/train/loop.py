@@ -64,7 +64,7 @@ def _train(task: Task, show: Callable[[Snapshot], None], should_stop: Callable[[
     remove_partials(folder.path)
     learner = make_learner(recipe, task.device)
     progress = restore_checkpoint(folder.checkpoint, learner, recipe) if folder.checkpoint.exists() else Progress()
-    folder.rewind_metrics(progress.step)
+    folder.rewind_metrics(progress.step, num_epochs=progress.step // task.steps_per_epoch)
     first_step = progress.step
     tally = Tally(progress, task.device)
     clock = Clock(seconds_before=progress.seconds, first_step=first_step, checkpoint_seconds=recipe.checkpoint_seconds)

@@ -9,12 +9,15 @@ from typing import Any
 import torch
 
 from skipline.data import DataError, Dataset, fit_preprocess, load, place_of, source_names
+from skipline.init import InitError
+from skipline.spec import SpecError
 from skipline.train.codec import recipe_from_json, recipe_to_json
 from skipline.train.environment import differences, run_environment
 from skipline.train.lock import locked
 from skipline.train.loop import train
 from skipline.train.outcome import Outcome, Snapshot
 from skipline.train.recipe import Recipe
+from skipline.train.refuse import RecipeError
 from skipline.train.run_folder import RunError, RunFolder, create_run
 
 
@@ -59,7 +62,7 @@ def resume(
     the data cannot be read, and what `train` raises.
     """
     _require_open(folder)
-    recipe = recipe_from_json(folder.read("resolved.json"))
+    recipe = read_recipe(folder)
     recorded = folder.read("environment.json")
     now = run_environment(device, precision=recipe.precision, seed=recipe.seed, data=data.absolute())
     changed = differences(recorded, now)
@@ -77,6 +80,17 @@ def resume(
     return train(recipe, dataset, folder=folder, device=device, show=show, should_stop=should_stop)
 
 
+def read_recipe(folder: RunFolder) -> Recipe:
+    """The recipe of the run in `folder`; raises `RunError` that names its file where that is no longer a recipe."""
+    try:
+        return recipe_from_json(folder.read("resolved.json"))
+    except (RecipeError, SpecError, InitError) as error:
+        raise RunError(
+            f"{folder.path / 'resolved.json'} is no recipe any more: {error} Put it back as it was, or train again "
+            "with `skipline train`."
+        ) from error
+
+
 def _require_open(folder: RunFolder) -> None:
     if folder.is_done:
         raise RunError(f"{folder.path} is done already. Evaluate it with: skipline evaluate {folder.path} SOURCE")
@@ -86,6 +100,12 @@ def _require_open(folder: RunFolder) -> None:
             f"{folder.path} diverged after {failure.get('step')} steps at {failure.get('site')}, and from its "
             "checkpoint it would do so again. Train again with other settings, e.g. a lower learning rate "
             "(skipline train --lr). To see it happen again, remove its FAILED.json first."
+        )
+    # One evaluation is there before the first checkpoint; a run killed between the two begins again.
+    if len(folder.read_metrics()) > 1 and not folder.checkpoint.exists():
+        raise RunError(
+            f"{folder.path} has no checkpoint ({folder.checkpoint} is not there), so there is nothing to go on from. "
+            f"Train again with `skipline train`; what is left of it is in {folder.path / 'checkpoints'}."
         )
 
 

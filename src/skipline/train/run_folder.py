@@ -107,9 +107,17 @@ class RunFolder:
         *whole, _torn = self.metrics.read_bytes().split(b"\n")
         return [self._evaluation(text, number) for number, text in enumerate(whole, start=1)]
 
-    def rewind_metrics(self, step: int) -> None:
-        """Drop the evaluations after `step`: a resumed run makes them again."""
+    def rewind_metrics(self, step: int, *, num_epochs: int) -> None:
+        """Drop the evaluations after `step`: a resumed run makes them again.
+
+        Raises `RunError` unless one is left for each of the `num_epochs` epochs that end by then.
+        """
         kept = [line for line in self.read_metrics() if line["step"] <= step]
+        if len(kept) != num_epochs:
+            raise RunError(
+                f"{self.metrics} holds {len(kept)} evaluations up to step {step}, where {num_epochs} epochs have "
+                "ended: it was changed or removed. Put it back, or train again with `skipline train`."
+            )
         write_whole(self.metrics, "".join(dump_json_line(line) + "\n" for line in kept))
 
     def _evaluation(self, text: bytes, number: int) -> dict[str, Any]:
@@ -164,6 +172,11 @@ def open_run(path: Path) -> RunFolder:
         path = path.parent / _read_last(path)
     if not path.is_dir():
         raise RunError(f"{path} is no run folder: there is no such folder.{_runs_beside(path)}")
+    if (path / "runs").is_dir() and not (path / "resolved.json").is_file():
+        raise RunError(
+            f"{path} is a study, not a run. Go on with it by the command that began it and --resume {path}; its runs "
+            f"are in {path / 'runs'}."
+        )
     if not (path / "resolved.json").is_file():
         raise RunError(f"{path} is no run folder: it has no resolved.json.{_runs_beside(path / 'resolved.json')}")
     return RunFolder(path)
