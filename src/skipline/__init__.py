@@ -58,7 +58,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first used, so that describing a network never loads torch."""
     if name == "__version__":
-        from importlib import metadata  # a third of the import's time, and seldom wanted
+        from importlib import metadata  # slow to import, and seldom wanted
 
         return metadata.version("skipline")
     if name not in _HOME:

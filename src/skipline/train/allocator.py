@@ -2,7 +2,7 @@
 
 A step allocates and frees the same few hundred megabytes each time. glibc returns what lies free at the top of its heap
 to the kernel, and maps large blocks afresh; the next step then pays a page fault for every 4 KiB. Measured for
-`cifar_resnet20` at batch 128 on two cores: 2.4 × fewer page faults, 1.1 to 1.2 × the speed (docs/results.md).
+`cifar_resnet20` at batch 128 on two cores: fewer than half the page faults, and a quicker step (docs/results.md).
 """
 
 from __future__ import annotations
