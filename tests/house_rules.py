@@ -21,7 +21,7 @@ PACKAGE = ROOT / "src" / "skipline"
 ROWS = (
     ("files", "seeds", "spec"),
     ("cost", "theory", "zoo"),
-    ("data", "nn"),
+    ("data", "kernels", "nn"),
     ("init", "signal"),
     ("grow", "weights"),
     ("evaluate", "export"),

@@ -56,6 +56,8 @@ def test_doctor_tells_the_machine(skipline: Command) -> None:
     assert facts["threads"] >= 1
     assert isinstance(facts["bf16"], bool)
     assert set(facts["extras"]) == {"interop"}
+    assert facts["kernels"]["name"] in ("fused", "plain")
     text = skipline("doctor").out
+    assert f"kernels    {facts['kernels']['name']}: {facts['kernels']['reason']}" in text
     assert "processor" in text
     assert "bf16" in text

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
 from rich.console import Console
 
 from skipline.cli.run_table import RunTable, duration
@@ -41,7 +42,7 @@ def drawn(snapshots: list[Snapshot], *, is_terminal: bool) -> list[str]:
         file=file, width=80, height=24, force_terminal=is_terminal, color_system=None, legacy_windows=False
     )
     recipe = Recipe(network=NETWORK, source="digits", epochs=20)
-    with RunTable(recipe, "digits", Path("runs/a"), console=console) as table:
+    with RunTable(recipe, "digits", Path("runs/a"), device=torch.device("cpu"), console=console) as table:
         for each in snapshots:
             table.show(each)
     head, folder, body = file.getvalue().split("\n", 2)
@@ -84,3 +85,12 @@ def test_a_dumb_terminal_is_no_place_for_a_live_table(monkeypatch: pytest.Monkey
 )
 def test_durations_are_short(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+def test_a_machine_without_a_compiler_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CC", "no-such-compiler")
+    stream = io.StringIO()
+    console = Console(file=stream, width=200)
+    recipe = Recipe(network=NETWORK, source="digits")
+    RunTable(recipe, "digits", Path("runs/a"), device=torch.device("cpu"), console=console)
+    assert "slower than it could be: there is no C compiler: no-such-compiler was not found." in stream.getvalue()

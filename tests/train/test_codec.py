@@ -82,6 +82,7 @@ RECIPE = st.builds(
     augment=AUGMENT,
     precision=st.sampled_from(["auto", "fp32", "bf16"]),
     memory_layout=st.sampled_from(["channels_last", "contiguous"]),
+    kernels=st.sampled_from(["auto", "fused", "plain"]),
     checkpoint_seconds=st.floats(0, allow_infinity=True),
 )
 

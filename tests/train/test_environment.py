@@ -42,16 +42,18 @@ def test_the_revision_is_that_of_the_sources_wherever_they_lie(tmp_path: Path) -
     first = revision_of("first", {"a.py": "x = 1", "b/c.py": "", "notes.txt": "1"})
     again = revision_of("again", {"a.py": "x = 1", "b/c.py": "", "notes.txt": "2"})
     changed = revision_of("changed", {"a.py": "x = 2", "b/c.py": ""})
+    compiled = revision_of("compiled", {"a.py": "x = 1", "b/c.py": "", "d.c": ""})
     moved = revision_of("moved", {"a.py": "x = 1", "c.py": ""})
     assert first == again
-    assert len({first, changed, moved}) == 3
+    assert len({first, changed, compiled, moved}) == 4
 
 
 def test_what_decides_the_bits_is_told_from_what_does_not() -> None:
-    here = {**environment(CPU), "dtype": "float32"}
+    here = {**environment(CPU), "dtype": "float32", "kernels": "fused"}
     assert differences(here, {**here, "python": "3.99", "revision": "0", "platform": "another"}) == {}
     assert differences(here, {**here, "threads": here["threads"] + 1}) == {"threads": here["threads"]}
     assert differences(here, {**here, "dtype": "bfloat16"}) == {"dtype": "float32"}
+    assert differences(here, {**here, "kernels": "plain"}) == {"kernels": "fused"}
     card = {**here, "device": "cuda:0 (NVIDIA H200)"}
     assert differences(card, {**card, "device": "cuda:3 (NVIDIA H200)", "threads": 99, "processor": "another"}) == {}
     assert differences(card, {**card, "device": "cuda:0 (NVIDIA L4)"}) == {"device": "cuda:0 (NVIDIA H200)"}

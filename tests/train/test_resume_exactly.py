@@ -40,6 +40,7 @@ FEATURES: dict[str, dict[str, Any]] = {
     "steps": {"schedule": Step(milestones=(0.3, 0.6), factor=0.1)},
     "parts, and no layout": {"accumulate": 3, "memory_layout": "contiguous"},
     "clipping and smoothing": {"clip_norm": 0.1, "label_smoothing": 0.1},
+    "PyTorch's own kernels": {"kernels": "plain"},
     "fp32": {"precision": "fp32"},
     "bf16": {"precision": "bf16"},
 }

@@ -27,6 +27,7 @@ from skipline.train import (
     start,
     train,
 )
+from skipline.train.kernels import choose_kernels
 from skipline.train.precision import has_bf16
 from skipline.zoo import describe
 
@@ -63,6 +64,7 @@ def test_a_run_starts_with_all_that_can_be_said_of_it(short: Recipe, digits: Dat
     assert run.read("environment.json") == {
         **environment(CPU),
         "dtype": "bfloat16" if has_bf16(CPU) else "float32",
+        "kernels": choose_kernels("auto", CPU, "channels_last").name,
         "seed": 0,
         "data": str(tmp_path / "data"),
     }

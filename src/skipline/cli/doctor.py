@@ -13,12 +13,15 @@ EXTRAS: dict[str, tuple[str, ...]] = {
 
 
 def doctor(device: options.Device = "auto", json_: options.Json = False) -> None:
-    """Show versions, device, threads, bfloat16, the data folder and the optional extras."""
+    """Show versions, device, threads, bfloat16, the compiled kernels, the data folder and the optional extras."""
     from skipline.cli.device import default_data_dir, device_of
     from skipline.files import dump_json
     from skipline.train import environment
+    from skipline.train.kernels import choose_kernels
 
-    facts: dict[str, Any] = environment(device_of(device))
+    chosen = device_of(device)
+    kernels = choose_kernels("auto", chosen, "channels_last")
+    facts: dict[str, Any] = {**environment(chosen), "kernels": {"name": kernels.name, "reason": kernels.reason}}
     folder = default_data_dir()
     facts["data"] = {"folder": str(folder), "exists": folder.is_dir()}
     facts["extras"] = {extra: {name: _version(name) for name in names} for extra, names in EXTRAS.items()}
@@ -30,6 +33,7 @@ def doctor(device: options.Device = "auto", json_: options.Json = False) -> None
     print(
         f"{'bf16':<10} {'in hardware: --precision auto uses it' if facts['bf16'] else 'no: --precision auto is fp32'}"
     )
+    print(f"{'kernels':<10} {kernels.name}: {kernels.reason}")
     print(
         f"{'data':<10} {folder}{'' if folder.is_dir() else ' (not there; --data DIR or $SKIPLINE_DATA names another)'}"
     )

@@ -54,7 +54,7 @@ def resume(
     if not anyway:  # on another machine, its own number
         torch.set_num_threads(setup.threads)
     keep_freed_memory()
-    table = RunTable(recipe, recipe.source, folder.path, console=Console(stderr=True))
+    table = RunTable(recipe, recipe.source, folder.path, device=chosen, console=Console(stderr=True))
     with StopRequest() as stop, table:
         outcome = resume_training(
             folder, data=data or setup.data, device=chosen, anyway=anyway, show=table.show, should_stop=stop

@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 from types import TracebackType
 
+import torch
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
@@ -14,6 +15,7 @@ from rich.text import Text
 
 from skipline.cost import cost
 from skipline.train import Recipe, Snapshot
+from skipline.train.kernels import choose_kernels
 
 MOST_ROWS = 12  # epochs on the screen, so that the table fits a terminal of 24 lines
 
@@ -21,7 +23,7 @@ MOST_ROWS = 12  # epochs on the screen, so that the table fits a terminal of 24 
 class RunTable:
     """Shows snapshots as they come; use it as a context."""
 
-    def __init__(self, recipe: Recipe, data_name: str, run: Path, *, console: Console) -> None:
+    def __init__(self, recipe: Recipe, data_name: str, run: Path, *, device: torch.device, console: Console) -> None:
         self._console = console
         network = recipe.network
         parameters = cost(network, image_size=max(32, network.stride)).parameters
@@ -31,6 +33,9 @@ class RunTable:
             soft_wrap=True,
         )
         self._console.print(f"folder {run}", style="dim", highlight=False, markup=False, soft_wrap=True)
+        kernels = choose_kernels(recipe.kernels, device, recipe.memory_layout)
+        if kernels.compiled is None and recipe.kernels == "auto" and device.type == "cpu":
+            self._console.print(f"slower than it could be: {kernels.reason}", style="dim", markup=False, soft_wrap=True)
         self._ended: list[Snapshot] = []
         self._live = Live(console=self._console, refresh_per_second=8, transient=False)
         self._is_terminal = console.is_terminal and not console.is_dumb_terminal

@@ -103,7 +103,7 @@ def _run(recipe: Recipe, dataset: Dataset, folder: RunFolder, device: torch.devi
     from skipline.train.allocator import keep_freed_memory
 
     keep_freed_memory()
-    table = RunTable(recipe, dataset.name, folder.path, console=Console(stderr=True))
+    table = RunTable(recipe, dataset.name, folder.path, device=device, console=Console(stderr=True))
     with StopRequest() as stop, table:
         outcome = run_training(recipe, dataset, folder=folder, device=device, show=table.show, should_stop=stop)
     finish(folder, outcome, as_json=as_json)

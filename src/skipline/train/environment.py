@@ -13,13 +13,16 @@ from typing import Any
 
 import torch
 
+from skipline.train.kernels import choose_kernels
 from skipline.train.precision import Precision, compute_dtype, has_bf16
+from skipline.train.recipe import Recipe
 from skipline.train.run_folder import RunError, RunFolder
 
-_DECISIVE = ("skipline", "torch", "device", "dtype", "deterministic")
+_DECISIVE = ("skipline", "torch", "device", "dtype", "kernels", "deterministic")
 """What decides the bits of a run beside its recipe and data, by its name in `environment.json`."""
 _DECISIVE_ON_CPU = ("processor", "threads")
 """What decides them too where the CPU computes: which instructions there are, and how a sum is shared out."""
+_SOURCES = (".py", ".c", ".h")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +55,15 @@ def setup_of(folder: RunFolder) -> Setup:
     )
 
 
-def run_environment(device: torch.device, *, precision: Precision, seed: int, data: Path) -> dict[str, Any]:
-    """`environment`, and what only a run has: its number format, its seed, and where its data lie."""
-    dtype = str(compute_dtype(precision, device)).removeprefix("torch.")
-    return {**environment(device), "dtype": dtype, "seed": seed, "data": str(data)}
+def run_environment(recipe: Recipe, device: torch.device, *, data: Path) -> dict[str, Any]:
+    """`environment`, and what only a run has: its number format, its kernels, its seed, and where its data lie."""
+    return {
+        **environment(device),
+        "dtype": str(compute_dtype(recipe.precision, device)).removeprefix("torch."),
+        "kernels": choose_kernels(recipe.kernels, device, recipe.memory_layout).name,
+        "seed": recipe.seed,
+        "data": str(data),
+    }
 
 
 def differences(recorded: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
@@ -91,7 +99,7 @@ def environment(device: torch.device) -> dict[str, Any]:
 def revision(package: Path) -> str:
     """The first 12 hex digits of the SHA-256 over a package's sources: the same for equal code, wherever it lies."""
     digest = hashlib.sha256()
-    for path in sorted(package.rglob("*.py")):
+    for path in sorted(path for path in package.rglob("*") if path.suffix in _SOURCES):
         digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:12]
 

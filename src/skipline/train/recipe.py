@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from skipline.data import Augment
 from skipline.init import scheme_named
 from skipline.spec import Network
+from skipline.train.kernels import KERNEL_CHOICES, KernelChoice
 from skipline.train.layout import LAYOUTS, MemoryLayout
 from skipline.train.optimiser import AdamW, OptimiserSettings, Sgd
 from skipline.train.precision import PRECISIONS, Precision
@@ -28,7 +29,8 @@ class Recipe:
     - `ema_decay` d: evaluated and saved is the moving average of the weights in which a step counts d times as much as
       the next one; 0 takes the weights themselves.
     - `precision`: `bf16` is autocast; `auto` takes it where the hardware has it. `memory_layout`: of images and
-      convolution weights.
+      convolution weights. `kernels`: `fused` computes norm, addition and rectifier in one compiled operation; `auto`
+      takes it where it runs.
     - `checkpoint_seconds`: the longest time between two checkpoints; one is also written after every epoch.
 
     Raises `RecipeError`, or `InitError` where `init` is no scheme or cannot start `network`.
@@ -50,6 +52,7 @@ class Recipe:
     augment: Augment = field(default_factory=Augment)
     precision: Precision = "auto"
     memory_layout: MemoryLayout = "channels_last"
+    kernels: KernelChoice = "auto"
     checkpoint_seconds: float = 60.0  # guessed: what a person is willing to lose
 
     def __post_init__(self) -> None:
@@ -76,5 +79,6 @@ class Recipe:
         require_real("ema_decay", self.ema_decay, "[0, 1)")
         require_choice("precision", self.precision, PRECISIONS)
         require_choice("memory_layout", self.memory_layout, LAYOUTS)
+        require_choice("kernels", self.kernels, KERNEL_CHOICES)
         require_real("checkpoint_seconds", self.checkpoint_seconds, "[0, inf]")
         scheme_named(self.init).requires(self.network)

@@ -36,7 +36,7 @@ def start(
         {
             "config.toml": config,
             "resolved.json": recipe_to_json(recipe),
-            "environment.json": run_environment(device, precision=recipe.precision, seed=recipe.seed, data=place),
+            "environment.json": run_environment(recipe, device, data=place),
             "classes.json": _classes(dataset),
             "split.json": _split(dataset),
             "preprocess.json": fit_preprocess(dataset.train).to_json(),
@@ -64,7 +64,7 @@ def resume(
     _require_open(folder)
     recipe = read_recipe(folder)
     recorded = folder.read("environment.json")
-    now = run_environment(device, precision=recipe.precision, seed=recipe.seed, data=data.absolute())
+    now = run_environment(recipe, device, data=data.absolute())
     changed = differences(recorded, now)
     if changed and not anyway:
         were = ", ".join(f"{name} {was!r} (now {now[name]!r})" for name, was in changed.items())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -18,12 +18,14 @@ from skipline.train.precision import autocast
 from skipline.train.recipe import Recipe
 
 
-def forward_loss(net: nn.Module, images: Tensor, targets: Tensor, *, label_smoothing: float) -> tuple[Tensor, Tensor]:
+def forward_loss(
+    forward: Callable[[Tensor], Tensor], images: Tensor, targets: Tensor, *, label_smoothing: float
+) -> tuple[Tensor, Tensor]:
     """The mean cross-entropy, and the number of images whose largest logit is not the largest target's: both scalars.
 
     images (N, C, H, W), targets (N, K) with rows that sum to 1. The loss is taken in fp32 whatever autocast does.
     """
-    logits = net(images).float()
+    logits = forward(images).float()
     loss = functional.cross_entropy(logits, targets, label_smoothing=label_smoothing)
     mistakes = (logits.detach().argmax(dim=1) != targets.argmax(dim=1)).sum()
     return loss, mistakes
@@ -43,7 +45,7 @@ def training_step(
     losses, mistakes = [], []
     for images, targets in batch_parts(net, batch, recipe, step=step):
         with autocast(images.device, dtype):
-            loss, wrong = forward_loss(net, images, targets, label_smoothing=recipe.label_smoothing)
+            loss, wrong = forward_loss(learner.forward, images, targets, label_smoothing=recipe.label_smoothing)
         share = loss * (len(images) / len(batch.images))
         share.backward()
         losses.append(share.detach())

@@ -1,0 +1,164 @@
+"""The fused batch norm against PyTorch's own operations in float64."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import batch_norm, leaky_relu
+
+from skipline.kernels import Kernels, norm_rectify
+
+SHAPES = {
+    "a narrow net": (6, 16, 9, 9),
+    "channels that no vector divides": (5, 7, 5, 3),
+    "more channels than a period": (3, 300, 2, 2),
+    "less than a vector": (2, 1, 1, 1),
+    "many chunks": (16, 8, 48, 48),
+}
+PRECISION = {torch.float32: 2e-6, torch.bfloat16: 2**-8}  # of a result that is rounded once, relative to the largest
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Inputs in float64 that the number format can hold, and the gradients that arrive under y's two names."""
+
+    x: Tensor
+    addend: Tensor | None
+    weight: Tensor
+    bias: Tensor
+    gradients: tuple[Tensor, Tensor]
+    slope: float
+
+
+def draw(shape: tuple[int, ...], dtype: torch.dtype, *, adds: bool, slope: float, mean: float = 0.5) -> Case:
+    generator = torch.Generator().manual_seed(3)
+
+    def held(tensor: Tensor) -> Tensor:
+        return tensor.to(dtype).double()
+
+    tensors = [held(torch.randn(shape, generator=generator)) for _ in range(4)]
+    weight, bias = (torch.rand(shape[1], generator=generator) + 0.5 for _ in range(2))
+    x = held(tensors[0] + mean)
+    return Case(x, tensors[1] if adds else None, weight, bias - 1, (tensors[2], tensors[3]), slope)
+
+
+def expected(case: Case) -> dict[str, Tensor]:
+    leaves = [case.x.clone(), case.weight.double(), case.bias.double()]
+    leaves += [] if case.addend is None else [case.addend.clone()]
+    x, weight, bias, *addend = [leaf.requires_grad_() for leaf in leaves]
+    running = (torch.zeros(x.shape[1]).double(), torch.ones(x.shape[1]).double())
+    z = batch_norm(x, *running, weight, bias, training=True, momentum=0.1, eps=1e-5)
+    y = leaky_relu(z + addend[0] if addend else z, case.slope)
+    y.backward(case.gradients[0] + case.gradients[1])
+    found = {"y": y.detach(), "running mean": running[0], "running variance": running[1]}
+    names = ("x", "weight", "bias", "addend")[: len(leaves)]
+    return {**found, **{f"gradient of {name}": leaf.grad for name, leaf in zip(names, leaves, strict=True)}}  # pyright: ignore[reportReturnType]
+
+
+def measured(case: Case, dtype: torch.dtype, kernels: Kernels) -> dict[str, Tensor]:
+    def ready(tensor: Tensor) -> Tensor:
+        return tensor.to(dtype).contiguous(memory_format=torch.channels_last)
+
+    norm = nn.BatchNorm2d(case.x.shape[1])
+    with torch.no_grad():
+        norm.weight.copy_(case.weight)
+        norm.bias.copy_(case.bias)
+    x = ready(case.x).requires_grad_()
+    addend = None if case.addend is None else ready(case.addend).requires_grad_()
+    y, again = norm_rectify(kernels, norm, x, slope=case.slope, addend=addend)
+    assert y.dtype == dtype
+    assert torch.equal(y, again)
+    torch.autograd.backward([y, again], [ready(gradient) for gradient in case.gradients])
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    found = {"y": y.detach(), "running mean": norm.running_mean, "running variance": norm.running_var}
+    leaves = {"x": x, "weight": norm.weight, "bias": norm.bias, **({} if addend is None else {"addend": addend})}
+    for name, leaf in leaves.items():
+        assert leaf.grad is not None
+        found[f"gradient of {name}"] = leaf.grad
+    return found
+
+
+def distance(found: Tensor, wanted: Tensor) -> float:
+    return ((found.double() - wanted).abs().max() / wanted.abs().max().clamp(min=1e-30)).item()
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.2, 1.0])
+@pytest.mark.parametrize("adds", [False, True])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["fp32", "bf16"])
+@pytest.mark.parametrize("shape", [shape for name, shape in SHAPES.items() if name != "less than a vector"])
+def test_it_is_norm_addition_and_rectifier(
+    shape: tuple[int, ...], dtype: torch.dtype, adds: bool, slope: float, kernels: Kernels
+) -> None:
+    case = draw(shape, dtype, adds=adds, slope=slope)
+    wanted, found = expected(case), measured(case, dtype, kernels)
+    assert wanted.keys() == found.keys()
+    for name, tensor in wanted.items():
+        # Sums over N·H·W are in fp32 and fp64 whatever the format, but of gradients that bf16 has rounded.
+        within = 4 * PRECISION[dtype] if name.startswith("gradient") or name == "y" else 1e-5
+        assert distance(found[name], tensor) < within, name
+
+
+def test_two_numbers_are_a_batch(kernels: Kernels) -> None:
+    """(x − μ) / σ of two numbers is −1 and 1, less what ε takes; the unbiased variance of 1 and 3 is 2."""
+    norm = nn.BatchNorm2d(1)
+    y, _ = norm_rectify(kernels, norm, torch.tensor([1.0, 3.0]).reshape(2, 1, 1, 1), slope=1.0)
+    assert y.flatten().tolist() == pytest.approx([-1.0, 1.0], abs=1e-5)
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    assert norm.running_mean.item() == pytest.approx(0.2)
+    assert norm.running_var.item() == pytest.approx(0.9 + 0.1 * 2)
+
+
+def test_a_mean_far_from_zero_costs_no_digits(kernels: Kernels) -> None:
+    """With μ = 1000 σ a plain sum of squares in fp32 has no digit of σ² left."""
+    case = draw((8, 6, 16, 16), torch.float32, adds=False, slope=1.0, mean=1000.0)
+    wanted, found = expected(case), measured(case, torch.float32, kernels)
+    assert distance(found["running variance"], wanted["running variance"]) < 1e-6
+    assert distance(found["y"], wanted["y"]) < 1e-4  # x itself has an ulp of 6e-5 there
+
+
+@pytest.mark.parametrize("adds", [False, True])
+def test_the_bits_do_not_depend_on_the_threads(adds: bool, kernels: Kernels) -> None:
+    case = draw(SHAPES["many chunks"], torch.float32, adds=adds, slope=0.0)
+    before = torch.get_num_threads()
+    try:
+        results = []
+        for threads in (1, 2, 5):
+            torch.set_num_threads(threads)
+            results.append(measured(case, torch.float32, kernels))
+    finally:
+        torch.set_num_threads(before)
+    for name, tensor in results[0].items():
+        assert torch.equal(results[1][name], tensor), name
+        assert torch.equal(results[2][name], tensor), name
+
+
+def test_other_memory_orders_are_taken_too(kernels: Kernels) -> None:
+    x = torch.randn(4, 6, 5, 5, generator=torch.Generator().manual_seed(0))
+    y, _ = norm_rectify(kernels, nn.BatchNorm2d(6), x, slope=0.0)
+    ready = x.contiguous(memory_format=torch.channels_last)
+    assert torch.equal(y, norm_rectify(kernels, nn.BatchNorm2d(6), ready, slope=0.0)[0])
+
+
+def test_one_name_alone_may_be_used(kernels: Kernels) -> None:
+    x = torch.randn(4, 6, 5, 5, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    gradients = []
+    for use in (0, 1):
+        y = norm_rectify(kernels, nn.BatchNorm2d(6), x, slope=0.0, addend=x)[use]
+        gradients.append(torch.autograd.grad(y.square().sum(), x)[0])
+    assert torch.equal(*gradients)
+
+
+def test_what_is_not_finite_stays_so(kernels: Kernels) -> None:
+    """The addend is NaN, ∞ and −∞ in places where the norm gives 0: the rectifier lets NaN and ∞ pass."""
+    addend = torch.tensor([float("nan"), float("inf"), -float("inf"), 1.0]).reshape(4, 1, 1, 1)
+    norm = nn.BatchNorm2d(1)
+    y, _ = norm_rectify(kernels, norm, torch.ones(4, 1, 1, 1), slope=0.0, addend=addend)
+    assert y.isnan().flatten().tolist() == [True, False, False, False]
+    assert y.flatten()[1:].tolist() == [float("inf"), 0.0, 1.0]
+    y, _ = norm_rectify(kernels, norm, torch.tensor([1.0, float("nan")]).reshape(2, 1, 1, 1), slope=0.0)
+    assert y.isnan().all()

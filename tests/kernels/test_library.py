@@ -1,0 +1,88 @@
+"""The compiled kernels: made once, kept, and what is said where they cannot be had."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from skipline.kernels import KernelError, Kernels, load_kernels
+
+
+def counting_compiler(folder: Path) -> tuple[Path, Path]:
+    """A compiler that writes a line to the second path for each file that it makes."""
+    script, log = folder / "cc", folder / "log"
+    real = shutil.which("cc")
+    if real is None:
+        pytest.skip("there is no C compiler (cc)")
+    script.write_text(f'#!/bin/sh\ncase "$*" in *-o*) echo made >> {log};; esac\nexec {real} "$@"\n', encoding="utf-8")
+    script.chmod(0o755)
+    return script, log
+
+
+def test_they_are_compiled_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiler, log = counting_compiler(tmp_path)
+    monkeypatch.setenv("CC", str(compiler))
+    first = load_kernels(tmp_path / "cache")
+    again = load_kernels(tmp_path / "cache")
+    assert first.path == again.path
+    assert first.path.parent == tmp_path / "cache"
+    assert log.read_text(encoding="utf-8") == "made\n"
+
+
+def test_another_compiler_is_another_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiler, _ = counting_compiler(tmp_path)
+    paths = set()
+    for flags in ("", " -DANOTHER"):
+        monkeypatch.setenv("CC", f"{compiler}{flags}")
+        paths.add(load_kernels(tmp_path / "cache").path)
+    assert len(paths) == 2
+
+
+def test_no_compiler_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CC", "no-such-compiler")
+    message = "there is no C compiler: no-such-compiler was not found. Install gcc, or name another one in $CC."
+    with pytest.raises(KernelError, match=re.escape(message)):
+        load_kernels(tmp_path)
+
+
+def test_a_compiler_that_refuses_is_quoted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = tmp_path / "cc"
+    refuses = 'case "$*" in *--version) echo 1;; *) echo "x.c:1: error: no such flag" >&2; exit 1;; esac'
+    script.write_text(f"#!/bin/sh\n{refuses}\n", encoding="utf-8")
+    script.chmod(0o755)
+    monkeypatch.setenv("CC", str(script))
+    with pytest.raises(KernelError, match=r"refuses the kernels: x\.c:1: error: no such flag\. gcc compiles them"):
+        load_kernels(tmp_path / "cache")
+    assert not list(tmp_path.glob("cache/*"))
+
+
+def test_a_broken_file_is_named(tmp_path: Path, kernels: Kernels) -> None:
+    broken = tmp_path / kernels.path.name
+    broken.write_bytes(b"not a library")
+    with pytest.raises(KernelError, match=re.escape(f"{broken} cannot be loaded")):
+        load_kernels(tmp_path)
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    if shutil.which("cc") is None:
+        pytest.skip("there is no C compiler (cc)")
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(KernelError, match=r"cannot be kept in .*file.*Set XDG_CACHE_HOME"):
+        load_kernels(tmp_path / "file" / "cache")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc/self/maps is Linux's")
+def test_they_share_their_threads_with_torch(kernels: Kernels) -> None:
+    """A second OpenMP runtime would be a second pool of threads on the same cores."""
+    code = (
+        "import re, torch\nfrom skipline.kernels import load_kernels\nload_kernels()\n"
+        "maps = open('/proc/self/maps').read()\n"
+        "print(len(set(re.findall(r'/\\S*lib(?:gomp|iomp|omp)\\S*', maps))))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "1"

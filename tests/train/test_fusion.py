@@ -1,0 +1,142 @@
+"""The fused forward pass is the net's own, whatever the net is made of."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from skipline.init import build
+from skipline.kernels import Kernels, load_kernels
+from skipline.nn import ResidualNet
+from skipline.spec import Network
+from skipline.spec.block import Order
+from skipline.spec.layers import Activation, Norm
+from skipline.train import fusion
+from skipline.train.fusion import fused
+from skipline.zoo import describe
+
+NETWORKS = {
+    "basic, option A": describe("cifar_resnet8", num_classes=10),
+    "basic, option B": describe("cifar_resnet8_b", num_classes=10),
+    "plain": describe("cifar_plain8", num_classes=10),
+    "pre-activation": describe("cifar_preresnet11", num_classes=10),
+}
+
+
+def with_activation(network: Network, activation: Activation) -> Network:
+    return replace(network, activation=activation)
+
+
+def with_order(network: Network, order: Order) -> Network:
+    blocks = (replace(stage, block=replace(stage.block, order=order)) for stage in network.stages)
+    return replace(network, stages=tuple(blocks))
+
+
+def with_short_stages(network: Network) -> Network:
+    """Its first two stages with one block each: rounding grows with depth, which is not what is tested here."""
+    return replace(network, stages=tuple(replace(stage, num_blocks=1) for stage in network.stages[:2]))
+
+
+VARIANTS = {
+    **NETWORKS,
+    "bottleneck, deep stem, option D": with_short_stages(describe("resnet50d", num_classes=5)),
+    "norm after the addition": with_order(NETWORKS["basic, option A"], "norm_after_add"),
+    "activation before the addition": with_order(NETWORKS["basic, option A"], "act_before_add"),
+    "leaky": with_activation(NETWORKS["basic, option B"], Activation("leaky_relu", 0.1)),
+    "no rectifier": with_activation(NETWORKS["basic, option B"], Activation("identity")),
+    "gelu": with_activation(NETWORKS["basic, option A"], Activation("gelu")),
+    "group norm": replace(NETWORKS["basic, option A"], norm=Norm("group", groups=4)),
+}
+
+
+@pytest.fixture(scope="session")
+def kernels() -> Kernels:
+    """`load_kernels()`."""
+    if shutil.which("cc") is None:
+        pytest.skip("there is no C compiler (cc)")
+    return load_kernels()
+
+
+def two_nets(network: Network) -> tuple[ResidualNet, ResidualNet]:
+    first, second = (build(network, seed=1).to(memory_format=torch.channels_last).train() for _ in range(2))  # pyright: ignore[reportCallIssue]
+    return first, second
+
+
+def images_for(network: Network) -> Tensor:
+    size = 64 if network.stride > 8 else 16
+    images = torch.randn(6, 3, size, size, generator=torch.Generator().manual_seed(2))
+    return images.contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_it_is_the_same_function_with_the_same_gradients(name: str, kernels: Kernels) -> None:
+    network = VARIANTS[name]
+    own, other = two_nets(network)
+    images = images_for(network)
+    for forward in (own, fused(other, kernels)):
+        logits = forward(images)
+        logits.square().sum().backward()
+    with torch.no_grad():
+        torch.testing.assert_close(fused(other, kernels)(images), own(images), rtol=1e-3, atol=1e-3)
+    largest = max(p.grad.abs().max().item() for p in own.parameters() if p.grad is not None)
+    for (path, mine), theirs in zip(other.named_parameters(), own.parameters(), strict=True):
+        assert mine.grad is not None
+        torch.testing.assert_close(mine.grad, theirs.grad, rtol=1e-3, atol=1e-4 * largest, msg=path)
+    for (path, mine), theirs in zip(other.named_buffers(), own.buffers(), strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-5, msg=path)
+
+
+def counted(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    calls: Counter[str] = Counter()
+    real = fusion.norm_rectify
+
+    def counting(*arguments: object, addend: Tensor | None = None, **settings: object) -> object:
+        calls["with an addend" if addend is not None else "alone"] += 1
+        return real(*arguments, addend=addend, **settings)  # pyright: ignore[reportArgumentType, reportCallIssue]
+
+    monkeypatch.setattr(fusion, "norm_rectify", counting)
+    return calls
+
+
+@pytest.mark.parametrize(
+    ("name", "alone", "with_addend"),
+    [
+        ("basic, option A", 1 + 3, 3),  # the stem's and each block's first; each block's second with the addition
+        ("basic, option B", 1 + 3 + 2, 3),  # and the norms of two projections
+        ("plain", 1 + 6, 0),
+        ("pre-activation", 1 + 9, 0),  # three a block and the head's; its additions stand before the next norm
+        ("gelu", 4 + 3, 0),  # norms without a rectifier behind them
+        ("group norm", 0, 0),
+    ],
+)
+def test_every_batch_norm_is_fused(
+    name: str, alone: int, with_addend: int, kernels: Kernels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = counted(monkeypatch)
+    network = VARIANTS[name]
+    fused(two_nets(network)[0], kernels)(images_for(network))
+    assert (calls["alone"], calls["with an addend"]) == (alone, with_addend)
+
+
+def test_a_frozen_norm_keeps_its_statistics(kernels: Kernels) -> None:
+    network = NETWORKS["basic, option B"]
+    own, other = two_nets(network)
+    for net in (own, other):
+        for norm in net.modules():
+            if isinstance(norm, nn.BatchNorm2d):
+                norm.eval()
+    before = {name: buffer.clone() for name, buffer in other.named_buffers()}
+    images = images_for(network)
+    assert torch.equal(fused(other, kernels)(images), own(images))
+    assert all(torch.equal(buffer, before[name]) for name, buffer in other.named_buffers())
+
+
+def test_a_batch_of_one_number_a_channel_is_refused_as_ever(kernels: Kernels) -> None:
+    net = build(NETWORKS["basic, option A"], seed=0).train()
+    with pytest.raises(ValueError, match="Expected more than 1 value per channel when training"):
+        fused(net, kernels)(torch.zeros(1, 3, 1, 1))
