@@ -2,6 +2,18 @@
 
 from __future__ import annotations
 
+from skipline.nn.freeze import freeze, unfreeze
+from skipline.nn.input import adapted_filters, with_in_channels
 from skipline.nn.net import ResidualNet, assemble, seed_dropout
+from skipline.nn.place import place_of
 
-__all__ = ["ResidualNet", "assemble", "seed_dropout"]
+__all__ = [
+    "ResidualNet",
+    "adapted_filters",
+    "assemble",
+    "freeze",
+    "place_of",
+    "seed_dropout",
+    "unfreeze",
+    "with_in_channels",
+]
