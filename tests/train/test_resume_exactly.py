@@ -33,6 +33,7 @@ FEATURES: dict[str, dict[str, Any]] = {
     "SGD without momentum": {"optimiser": Sgd(learning_rate=0.05, momentum=0.0, nesterov=False)},
     "AdamW": {"optimiser": AdamW(learning_rate=0.01)},
     "weight decay on everything": {"optimiser": Sgd(learning_rate=0.05, weight_decay=0.1, decay_on="all")},
+    "a rate for each stage": {"optimiser": Sgd(learning_rate=0.05, layer_decay=0.5)},
     "average of the weights": {"ema_decay": 0.7},
     "crops, mirrors, holes and mixtures": {"augment": Augment(pad=1, flip=True, cutout=3, mixup=0.3)},
     "warm-up until an error": {"warm_up": UntilError(error=0.93, factor=0.1), "schedule": Constant()},
