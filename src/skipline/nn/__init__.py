@@ -5,7 +5,7 @@ from __future__ import annotations
 from skipline.nn.freeze import freeze, unfreeze
 from skipline.nn.input import adapted_filters, with_in_channels
 from skipline.nn.net import ResidualNet, assemble, seed_dropout
-from skipline.nn.place import place_of
+from skipline.nn.place import place_of, places_of
 
 __all__ = [
     "ResidualNet",
@@ -13,6 +13,7 @@ __all__ = [
     "assemble",
     "freeze",
     "place_of",
+    "places_of",
     "seed_dropout",
     "unfreeze",
     "with_in_channels",

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from torch import Tensor
 
-from skipline.nn import ResidualNet, place_of
+from skipline.nn import ResidualNet, places_of
 from skipline.signal.taps import tapped
 
 
@@ -24,7 +24,7 @@ def features(net: ResidualNet, images: Tensor, sites: Iterable[str | int]) -> di
     `sites`. Raises `ValueError` for a place that the network has not, and `RuntimeError` for one that this pass did not
     reach (a branch that stochastic depth skipped).
     """
-    names = list(dict.fromkeys(place_of(net, site) for site in sites))
+    names = list(dict.fromkeys(places_of(net, sites)))
     passed: dict[str, Tensor] = {}
 
     def read(name: str, output: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from torch import Tensor, nn
 
-from skipline.nn import ResidualNet, place_of
+from skipline.nn import ResidualNet, places_of
 
 Reader = Callable[[str, Tensor], Tensor | None]
 """Called with a place's name and its output; a tensor that it returns takes the output's place."""
@@ -20,7 +20,7 @@ def tapped(net: ResidualNet, names: Iterable[str], read: Reader) -> Iterator[Non
     The sites of `unfold(net.network).sites` and the names of its steps are such paths. The taps come off when the
     block ends, also by an exception. Raises `ValueError` for a path that is not in `net`.
     """
-    wanted = [(name, net.get_submodule(place_of(net, name))) for name in names]  # all, before the first is tapped
+    wanted = [(name, net.get_submodule(name)) for name in places_of(net, names)]
     handles = [module.register_forward_hook(_hook(name, read)) for name, module in wanted]
     try:
         yield
