@@ -3,7 +3,11 @@
 Prints seconds of both and their ratio, medians over rounds with quartiles: for the output of every block, for every
 site, and for one block in the first tenth of the net, behind which the pass ends. Run nothing else beside it.
 
-    python benchmarks/feature_taps.py [--model cifar_resnet1202] [--rounds 9] [--json FILE]
+Both have the memory allocator settings that `skipline train` sets for its process: taps hold what a plain pass would
+free, and with glibc's own settings each block that was held is fetched anew from the system in the next pass. With
+--default-allocator they have those.
+
+    python benchmarks/feature_taps.py [--model cifar_resnet1202] [--rounds 9] [--default-allocator] [--json FILE]
 """
 
 from __future__ import annotations
@@ -23,6 +27,7 @@ from skipline import build, describe, features
 from skipline.nn import ResidualNet
 from skipline.spec import unfold
 from skipline.train import environment
+from skipline.train.allocator import keep_freed_memory
 
 MOST = 1.2  # wanted: taps at every block of the deepest named net cost no more than this times a plain pass
 
@@ -66,10 +71,10 @@ def cases(net: ResidualNet) -> list[Case]:
 
 
 def measure(net: ResidualNet, case: Case, images: Tensor, *, rounds: int) -> Result:
-    """Time both passes in turn, `rounds` times after one warm-up each."""
+    """Time both passes in turn, `rounds` times after two warm-ups each."""
     with torch.set_grad_enabled(case.with_gradients):
         passes: tuple[Callable[[], object], ...] = (lambda: net(images), lambda: features(net, images, case.places))
-        for run in passes:
+        for run in (*passes, *passes):
             run()
         times = [[_seconds(run, images.device) for run in passes] for _ in range(rounds)]
     plain, taps = zip(*times, strict=True)
@@ -94,8 +99,11 @@ def main() -> None:
     parser.add_argument("--model", default="cifar_resnet1202")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--default-allocator", action="store_true")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
+    if not arguments.default_allocator:
+        keep_freed_memory()
     device = torch.device(arguments.device)
     net = build(describe(arguments.model)).to(device).eval()
     machine = environment(device)
