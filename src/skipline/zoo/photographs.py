@@ -40,6 +40,19 @@ _STEMS: dict[ImageNetStem, tuple[tuple[int, ...], Option, str, str]] = {
 }
 
 
+def _in_both(name: str) -> tuple[str, ...]:
+    return f"timm:{name}", f"torchvision:{name}"
+
+
+_PEERS: dict[int, tuple[str, ...]] = {
+    **{
+        depth: (*_in_both(f"resnet{depth}"), f"transformers:microsoft/resnet-{depth}")
+        for depth in (18, 34, 50, 101, 152)
+    },
+    200: ("timm:resnet200",),
+}
+
+
 def rows() -> tuple[Row, ...]:
     """Every row of this kind."""
     return (
@@ -59,7 +72,8 @@ def _resnet(depth: int) -> Row:
     branch = _branch(depth)
     where = "" if branch.kind == "basic" else ", stride on the 3×3 (v1.5: torchvision, timm)"
     source = _IDENTITY if depth == 200 else _DEEP
-    return _row(f"resnet{depth}", depth, "ResNet", source, f"projections (option B){where}", branch=branch)
+    summary = f"projections (option B){where}"
+    return _row(f"resnet{depth}", depth, "ResNet", source, summary, branch=branch, peers=_PEERS[depth])
 
 
 def _resnet_v1(depth: int) -> Row:
@@ -85,6 +99,7 @@ def _with_stem(depth: int, stem: ImageNetStem) -> Row:
         branch=_branch(depth),
         option=option,
         stem=stem,
+        peers=(f"timm:resnet{depth}{stem}",),
     )
 
 
@@ -97,6 +112,7 @@ def _resnext(depth: int, groups: int, width: int) -> Row:
         f"the 3×3 has {groups} groups, of {width} channels in the first stage",
         branch=Branch("bottleneck", groups=groups, stride_at="middle"),
         inner_widths=tuple(groups * width * stage // 64 for stage in IMAGENET_WIDTHS),
+        peers=_in_both(f"resnext{depth}_{groups}x{width}d"),
     )
 
 
@@ -109,6 +125,7 @@ def _wide(depth: int) -> Row:
         "the 3×3 is twice as wide",
         branch=_branch(depth),
         inner_widths=tuple(2 * width for width in IMAGENET_WIDTHS),
+        peers=_in_both(f"wide_resnet{depth}_2"),
     )
 
 
@@ -119,7 +136,10 @@ def _plain(depth: int) -> Row:
 def _preact(depth: int) -> Row:
     summary = "norm and activation before each convolution"
     branch = _branch(depth)
-    return _row(f"preresnet{depth}", depth, "pre-activation", _IDENTITY, summary, branch=branch, unit="preact")
+    peers = (f"timm:resnetv2_{depth}",) if depth in (50, 101, 152) else ()
+    return _row(
+        f"preresnet{depth}", depth, "pre-activation", _IDENTITY, summary, branch=branch, unit="preact", peers=peers
+    )
 
 
 def _branch(depth: int) -> Branch:
@@ -138,6 +158,7 @@ def _row(
     option: Option = "b",
     stem: ImageNetStem = "standard",
     inner_widths: tuple[int, ...] = IMAGENET_WIDTHS,
+    peers: tuple[str, ...] = (),
 ) -> Row:
     make = partial(
         imagenet,
@@ -148,4 +169,4 @@ def _row(
         stem=stem,
         inner_widths=inner_widths,
     )
-    return Row(name, name, family, source, f"{branch.kind} blocks: {summary}", 1000, 224, make)
+    return Row(name, name, family, source, f"{branch.kind} blocks: {summary}", 1000, 224, make, peers)
