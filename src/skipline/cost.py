@@ -162,10 +162,9 @@ def _kept(step: Step, x: _Signal, y: _Signal) -> tuple[_Signal, ...]:
             return (x,)  # `nn` subsamples by a mean over one pixel
         case Activate(activation):
             return _kept_by(activation.kind, x, y)
-        case Blur():  # a mirrored border, then two means
+        case Blur():  # a convolution of the image with a mirrored border
             channels, height, width = x.shape
-            bordered = inside("bordered", channels, height + 2, width + 2)
-            return x, bordered, inside("mean", channels, height + 1, width + 1)
+            return x, inside("bordered", channels, height + 2, width + 2)
         case SqueezeExcite(channels, inner):
             return x, inside("mean", channels), inside("hidden", inner), inside("weights", channels)
         case EfficientAttention(channels):

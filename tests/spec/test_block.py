@@ -77,8 +77,9 @@ MESSAGES: list[tuple[Callable[[], object], str]] = [
     ),
     (
         lambda: Block(shortcut=NoShortcut(), merge=Merge(branch_scale=0.5)),
-        "Block.merge is Merge(branch_scale=0.5, branch_scaling='constant', shortcut_scale=1.0, shortcut_dropout=0.0, gate='none') in a block "
-        "without a shortcut, where nothing meets. Leave it at Merge(), or give the block a shortcut.",
+        "Block.merge is Merge(branch_scale=0.5, branch_scaling='constant', shortcut_scale=1.0, shortcut_dropout=0.0, "
+        "gate='none') in a block without a shortcut, where nothing meets. Leave it at Merge(), or give the block "
+        "a shortcut.",
     ),
 ]
 
