@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import assert_never
 
@@ -92,6 +92,21 @@ def cost(network: Network, *, image_size: int) -> Cost:
         index_elements=fold.index_elements,
         steps=tuple(fold.steps),
     )
+
+
+def totals(network: Network, *, image_size: int) -> tuple[int, int]:
+    """`parameters` and `macs` of `cost(network, image_size=image_size)`, in a time that does not grow with the depth.
+
+    From the second on a stage's blocks are equal, so two blocks of each say everything.
+    """
+    two = tuple(replace(stage, num_blocks=min(stage.num_blocks, 2)) for stage in network.stages)
+    times = {f"stage{n}.block2": stage.num_blocks - 1 for n, stage in enumerate(network.stages, start=1)}
+    parameters, macs = 0, 0
+    for step in cost(replace(network, stages=two), image_size=image_size).steps:
+        count = times.get(".".join(step.name.split(".", 2)[:2]), 1)
+        parameters += count * step.parameters
+        macs += count * step.macs
+    return parameters, macs
 
 
 @dataclass(frozen=True, slots=True)
