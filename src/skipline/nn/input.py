@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from skipline.nn.net import ResidualNet
 from skipline.spec import unfold
+from skipline.spec.layers import Conv
 
 
 def adapted_filters(filters: Tensor, in_channels: int) -> Tensor:
@@ -42,7 +43,8 @@ def with_in_channels(net: ResidualNet, in_channels: int) -> ResidualNet:
     network = dataclasses.replace(net.network, in_channels=in_channels)  # refuses before anything is copied
     own = copy.deepcopy(net)
     own.network = network
-    conv = own.get_submodule(unfold(network).stem[0].name)
+    first = next(step.name for step in unfold(network).stem if isinstance(step.layer, Conv))
+    conv = own.get_submodule(first)
     assert isinstance(conv, nn.Conv2d)
     conv.in_channels = in_channels
     filters = adapted_filters(conv.weight.detach(), in_channels).contiguous(memory_format=_format_of(net))

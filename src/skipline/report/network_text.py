@@ -20,7 +20,7 @@ _NOTES = (
 
 
 def network_text(drawn: Outline, *, width: int) -> str:
-    """The rows of `drawn` as lines of at most `width` characters where that is possible, and a note on how to read them.
+    """The rows of `drawn` as lines of at most `width` characters if that is possible, and a note on how to read them.
 
     Cost is that of the whole row: of all its blocks.
     """

@@ -12,15 +12,22 @@ from skipline.report.number import count
 from skipline.spec import BlockPlan, Network, Step, unfold
 from skipline.spec.layers import (
     Activate,
+    Blur,
     Conv,
+    DropBlock,
+    DropBranch,
     Dropout,
+    EfficientAttention,
     GlobalAverage,
     Layer,
+    LearnedScale,
     Linear,
     Normalise,
     PadChannels,
+    PadPixels,
     Pool,
     Scale,
+    SqueezeExcite,
     Subsample,
 )
 from skipline.theory.receptive_field import receptive_fields
@@ -114,9 +121,10 @@ def count_text(value: int) -> str:
 
 
 def _likeness(block: BlockPlan) -> object:
-    """Equal for blocks that share a row."""
+    """Equal for blocks that share a row; the rate of stochastic depth may differ, as it grows with the depth."""
     stage = block.name.split(".")[0]
-    return stage, block.is_residual, block.shortcut_reads_entry, [(step.role, step.layer) for step in block.steps()]
+    layers = [(step.role, step.layer) for step in block.steps() if step.role != "drop"]
+    return stage, block.is_residual, block.shortcut_reads_entry, block.drop_step is None, layers
 
 
 def _end(
@@ -151,7 +159,7 @@ def _blocks(blocks: tuple[BlockPlan, ...], costs: dict[str, StepCost], fields: d
         kind="residual" if first.is_residual else "plain",
         num_blocks=len(blocks),
         entry=_words(first.entry),
-        layers=_words(first.branch),
+        layers=(*_words(first.branch), *_dropped(first, last)),
         shortcut=_words(first.shortcut),
         gate=() if first.gate_step is None else _words((first.gate_step,)),
         out=_words(first.out),
@@ -164,6 +172,16 @@ def _blocks(blocks: tuple[BlockPlan, ...], costs: dict[str, StepCost], fields: d
 
 def _words(steps: Iterable[Step]) -> Words:
     return tuple(Word(_text(step.layer), isinstance(step.layer, Normalise | Activate)) for step in steps)
+
+
+def _dropped(first: BlockPlan, last: BlockPlan) -> Words:
+    """Stochastic depth, with its least and its greatest rate."""
+    rates = [
+        f"{b.drop_step.layer.rate:.2g}"
+        for b in (first, last)
+        if b.drop_step and isinstance(b.drop_step.layer, DropBranch)
+    ]
+    return (Word(f"left out {'–'.join(dict.fromkeys(rates))}", is_around=False),) if rates else ()
 
 
 def _text(layer: Layer) -> str:
@@ -185,6 +203,20 @@ def _text(layer: Layer) -> str:
             return f"pad {before + after}"
         case Scale(factor):
             return f"scale {factor:g}"
+        case LearnedScale():
+            return "learned scale"
+        case Blur(stride):
+            return f"blur{_strided(stride, 1)}"
+        case PadPixels():
+            return "border"
+        case SqueezeExcite(inner_channels=inner):
+            return f"squeeze-excite {inner}"
+        case EfficientAttention(kernel=kernel):
+            return f"channel attention {kernel}"
+        case DropBlock(rate):
+            return f"drop-block {rate:g}"
+        case DropBranch(rate):
+            return f"left out {rate:.2g}"
         case Dropout(rate):
             return f"dropout {rate:g}"
         case Linear():

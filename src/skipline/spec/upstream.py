@@ -28,7 +28,8 @@ def _in_block(block: BlockPlan, place: str) -> tuple[Step, ...]:
     if place == block.name:
         return tuple(block.steps())
     gate = () if block.gate_step is None else (block.gate_step,)
-    summed = (*block.entry, *block.branch, *block.shortcut, *gate)
+    drop = () if block.drop_step is None else (block.drop_step,)
+    summed = (*block.entry, *block.branch, *block.shortcut, *gate, *drop)
     if block.is_residual and place == f"{block.name}.sum":
         return summed
     entry = block.entry if block.shortcut_reads_entry else ()
@@ -37,6 +38,8 @@ def _in_block(block: BlockPlan, place: str) -> tuple[Step, ...]:
         parts |= {"entry": ((), block.entry), "shortcut": (entry, block.shortcut)}
     if gate:
         parts["gate"] = ((), gate)
+    if drop:
+        parts["drop"] = ((*block.entry, *block.branch), drop)
     part = place.split(".")[2]
     before, steps = parts.get(part, ((), ()))
     return (*before, *_through(steps, f"{block.name}.{part}" if part in parts else "", place))

@@ -10,15 +10,22 @@ from typing import assert_never
 from skipline.spec import BlockPlan, Network, Step, unfold
 from skipline.spec.layers import (
     Activate,
+    Blur,
     Conv,
+    DropBlock,
+    DropBranch,
     Dropout,
+    EfficientAttention,
     GlobalAverage,
     Layer,
+    LearnedScale,
     Linear,
     Normalise,
     PadChannels,
+    PadPixels,
     Pool,
     Scale,
+    SqueezeExcite,
     Subsample,
 )
 
@@ -45,8 +52,8 @@ def receptive_fields(network: Network) -> dict[str, ReceptiveField]:
 
     Behind a convolution or pool of kernel k, dilation d, padding p and stride s: `first' = first − p · stride`,
     `last' = last + ((k − 1) d − p) stride`, `stride' = s · stride`; behind an addition the union of both sides. It is
-    the largest that weights can give: what a trained net uses of it is less (arXiv 1701.04128). Statistics do not
-    count, though a norm over groups or layers takes them from the whole image.
+    the largest that weights can give: what a trained net uses of it is less (arXiv 1701.04128). Means over
+    the whole image do not count: the statistics of a norm over groups or layers, the weights of channel attention.
     """
     plan = unfold(network)
     fold = _Fold()
@@ -74,6 +81,8 @@ class _Fold:
         """The receptive field behind `block`."""
         h = self.run(block.entry, x)
         y = self.found[f"{block.name}.branch"] = self.run(block.branch, h)
+        if block.drop_step is not None:
+            y = self.run((block.drop_step,), y)
         if block.is_residual:
             shortcut = self.run(block.shortcut, h if block.shortcut_reads_entry else x)
             self.found[f"{block.name}.shortcut"] = shortcut
@@ -91,11 +100,17 @@ def _behind(layer: Layer, x: ReceptiveField) -> ReceptiveField:
             return _window(x, (layer.kernel - 1) * layer.dilation, layer.padding, layer.stride)
         case Pool():
             return _window(x, layer.kernel - 1, layer.padding, layer.stride)
+        case Blur(stride):
+            return _window(x, 2, 1, stride)
+        case PadPixels(before):
+            return ReceptiveField(x.stride, x.first - before * x.stride, x.last - before * x.stride)
         case Subsample(stride):
             return _window(x, 0, 0, stride)
         case GlobalAverage():
             return ReceptiveField(x.stride, -math.inf, math.inf)
-        case Normalise() | Activate() | PadChannels() | Scale() | Dropout() | Linear():
+        case Normalise() | SqueezeExcite() | EfficientAttention():
+            return x  # what they take from the whole image is not counted: see `receptive_fields`
+        case Activate() | PadChannels() | Scale() | LearnedScale() | Dropout() | DropBlock() | DropBranch() | Linear():
             return x
         case _:
             assert_never(layer)
