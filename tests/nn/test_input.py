@@ -11,7 +11,9 @@ from torch import Tensor
 
 from skipline.init import build
 from skipline.nn import adapted_filters, with_in_channels
-from skipline.spec import SpecError
+from skipline.signal import features
+from skipline.spec import SpecError, unfold
+from skipline.spec.layers import Conv
 from skipline.zoo import describe
 
 NAMES = ("cifar_resnet20", "resnet50d", "cifar_preresnet164")
@@ -74,12 +76,25 @@ def test_all_else_is_kept_and_nothing_is_shared(in_channels: int) -> None:
         if name != "stem.conv1.weight":
             assert torch.equal(tensor, before[name]), name
     assert all(torch.equal(tensor, before[name]) for name, tensor in net.state_dict().items())
-    assert own.get_submodule("stem.conv1").extra_repr().startswith(f"{in_channels}, 16")
+    assert f"conv1): Conv2d({in_channels}, 16, " in repr(own)
 
 
 def test_it_works_where_nothing_is_allocated() -> None:
     net = build(describe("cifar_resnet20")).to("meta")
     assert with_in_channels(net, 1)(torch.empty(2, 1, 32, 32, device="meta")).shape == (2, 10)
+
+
+def test_standardised_filters_see_a_grey_image_as_one_of_equal_channels_up_to_their_scale() -> None:
+    net = build(describe("bit_r50x1"), seed=3).eval()
+    own = with_in_channels(net, 1)
+    conv = next(step.name for step in unfold(net.network).stem if isinstance(step.layer, Conv))
+    grey = noise(2, 1, 64, 64, seed=1)
+    with torch.no_grad():
+        (expected,) = features(net, grey.expand(-1, 3, -1, -1), [conv]).values()
+        (found,) = features(own, grey, [conv]).values()
+    scaled = [values / values.square().sum((0, 2, 3), keepdim=True).sqrt() for values in (expected, found)]
+    torch.testing.assert_close(scaled[1], scaled[0], rtol=1e-3, atol=1e-4)
+    assert own(grey).shape == (2, net.network.head.num_classes)
 
 
 def test_what_no_image_has_is_refused() -> None:

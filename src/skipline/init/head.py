@@ -33,7 +33,7 @@ def with_head(net: ResidualNet, num_classes: int, *, seed: int = 0, scheme: Sche
     assert isinstance(layer, Linear)
     assert isinstance(old, nn.Linear)
     generator = torch.Generator().manual_seed(split_seed(seed, "init", step.name))
-    slot = Slot(step, network, norm_ends_branch=False)
+    slot = Slot(step, network, norm_ends_branch=False, part=layer)
     new = nn.Linear(layer.in_features, layer.out_features, device="meta", dtype=old.weight.dtype)
     new = new.to_empty(device=old.weight.device).train(old.training)
     for name, parameter in new.named_parameters():

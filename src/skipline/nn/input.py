@@ -8,6 +8,7 @@ import dataclasses
 import torch
 from torch import Tensor, nn
 
+from skipline.nn.layers import module_of
 from skipline.nn.net import ResidualNet
 from skipline.spec import unfold
 from skipline.spec.layers import Conv
@@ -36,19 +37,24 @@ def with_in_channels(net: ResidualNet, in_channels: int) -> ResidualNet:
     """A copy of `net` for images of `in_channels` channels; its first convolution has `adapted_filters`.
 
     Everything else is copied: weights, running statistics, device, dtype, memory format, training or eval mode, what
-    is frozen. `net` stays as it is and shares no tensor with the result. Behind the sum over channels a net with
-    weight-standardised convolutions sees filters of another scale: there the adapted net starts near the old one, not
-    at it. Raises `SpecError` for a number of channels that no image has.
+    is frozen. `net` stays as it is and shares no tensor with the result. Where weights are standardised each filter
+    gives what it gave up to a factor, as its scale does not count. Raises `SpecError` for a number of channels that no
+    image has.
     """
     network = dataclasses.replace(net.network, in_channels=in_channels)  # refuses before anything is copied
     own = copy.deepcopy(net)
     own.network = network
-    first = next(step.name for step in unfold(network).stem if isinstance(step.layer, Conv))
-    conv = own.get_submodule(first)
-    assert isinstance(conv, nn.Conv2d)
-    conv.in_channels = in_channels
-    filters = adapted_filters(conv.weight.detach(), in_channels).contiguous(memory_format=_format_of(net))
-    conv.weight = nn.Parameter(filters, requires_grad=conv.weight.requires_grad)
+    step = next(step for step in unfold(network).stem if isinstance(step.layer, Conv))
+    old = own.get_submodule(step.name)
+    with torch.device("meta"):  # only its settings are wanted
+        new = module_of(step.layer).train(old.training)
+    filters = old.get_parameter("weight")
+    adapted = adapted_filters(filters.detach(), in_channels).contiguous(memory_format=_format_of(net))
+    new.register_parameter("weight", nn.Parameter(adapted, requires_grad=filters.requires_grad))
+    for name, parameter in old.named_parameters():
+        if name != "weight":
+            new.register_parameter(name, parameter)
+    own.set_submodule(step.name, new)
     return own
 
 

@@ -20,7 +20,7 @@ _GAP = 14  # between layers, where an arrow goes
 _SPLIT = 8  # below the place where a shortcut leaves
 _PLUS = 8  # radius of an addition
 _BAND = 38  # height of a stage's first line
-_NAME = 112  # width of the names at the left
+_NAME = 104  # width of the names at the left
 _LANE = 26  # from the boxes to those beside them
 _COLUMN = 112  # of figures
 _BAR = 84
@@ -91,7 +91,7 @@ def draw_network(drawn: Outline) -> str:
             f'height="{height}" role="img" aria-labelledby="title desc">',
             f'<title id="title">{escape(drawn.name)}</title>',
             f'<desc id="desc">{escape(facts)}</desc>',
-            f"<style>\n{stylesheet('colours')}{stylesheet('network')}</style>",
+            f"<style>\n{escape(stylesheet('colours') + stylesheet('network'))}</style>",  # XML: no bare & or <
             f'<rect class="page" width="{width}" height="{height}"/>',
             _text(_MARGIN, 36, drawn.name, look="title"),
             _text(_MARGIN, 58, facts, look="facts"),
@@ -186,12 +186,14 @@ def _beside(x: float, top: float, bottom: float, width: float, boxes: Sequence[W
 
 def _names(pen: _Pen, row: Row, start: float) -> None:
     """The blocks of a row, and a brace that says how many there are."""
-    middle = (start + pen.y) / 2
-    pen.parts.append(_text(_MARGIN, middle + 4, row.name))
-    if row.num_blocks > 1:
-        x = _MARGIN + _NAME - 16
-        pen.parts.append(f'<path class="repeat" d="M{x + 5:g} {start + 6:g}h-5V{pen.y:g}h5"/>')
-        pen.parts.append(_text(x - 6, middle + 4, f"×{row.num_blocks}", look="times", anchor="end"))
+    middle = (start + pen.y + _GAP / 2) / 2 + 4
+    if row.num_blocks == 1:
+        pen.parts.append(_text(_MARGIN, middle, row.name))
+        return
+    x = _MARGIN + _NAME - 16
+    pen.parts.append(_text(_MARGIN, middle - 8, row.name))
+    pen.parts.append(_text(_MARGIN, middle + 9, f"×{row.num_blocks}", look="times"))
+    pen.parts.append(f'<path class="repeat" d="M{x + 5:g} {start + 6:g}h-5V{pen.y:g}h5"/>')
 
 
 def _figures(pen: _Pen, row: Row, y: float) -> None:
