@@ -39,11 +39,15 @@ EXPORTED = (
     "build",
     "cost",
     "describe",
+    "features",
     "fit_preprocess",
+    "freeze",
     "load",
     "load_model",
     "models",
     "open_run",
+    "with_head",
+    "with_in_channels",
 )
 MOST_EXPORTED = 24
 

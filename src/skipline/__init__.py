@@ -9,7 +9,9 @@ from skipline.cost import cost  # at once: its module has the same name and woul
 
 if TYPE_CHECKING:
     from skipline.data import DataError, Dataset, ImageSet, Preprocess, fit_preprocess, load
-    from skipline.init import build
+    from skipline.init import build, with_head
+    from skipline.nn import freeze, with_in_channels
+    from skipline.signal import features
     from skipline.spec import Network, SpecError
     from skipline.train import Recipe, RunFolder, open_run
     from skipline.weights import TrainedModel, load_model
@@ -27,11 +29,15 @@ _HOME = {
     "TrainedModel": "skipline.weights",
     "build": "skipline.init",
     "describe": "skipline.zoo",
+    "features": "skipline.signal",
     "fit_preprocess": "skipline.data",
+    "freeze": "skipline.nn",
     "load": "skipline.data",
     "load_model": "skipline.weights",
     "models": "skipline.zoo",
     "open_run": "skipline.train",
+    "with_head": "skipline.init",
+    "with_in_channels": "skipline.nn",
 }
 
 __all__ = [
@@ -47,11 +53,15 @@ __all__ = [
     "build",
     "cost",
     "describe",
+    "features",
     "fit_preprocess",
+    "freeze",
     "load",
     "load_model",
     "models",
     "open_run",
+    "with_head",
+    "with_in_channels",
 ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -35,9 +36,25 @@ def test_one_model_is_described(skipline: Command) -> None:
     assert document["network"]["format"] == "skipline.network"
 
 
+def test_one_model_is_a_tree_with_shapes_receptive_fields_and_cost(skipline: Command) -> None:
+    out = skipline("models", "resnet50", "--image-size", "224").out
+    (line,) = [line for line in out.splitlines() if line.startswith("stage4")]
+    assert line.split() == ["stage4", "2048×7×7", "427", "14.96", "M", "809.24", "M"]
+    assert "└ block2–6 ×5" in out
+
+
+def test_one_model_can_be_drawn(skipline: Command, tmp_path: Path) -> None:
+    assert skipline("models", "cifar_resnet20", "--svg", "net.svg").code == 0
+    assert (tmp_path / "net.svg").read_text(encoding="utf-8").startswith("<svg ")
+    ended = skipline("models", "cifar_resnet20", "--svg", "nowhere/net.svg")
+    assert ended.code == 3
+    assert "cannot write nowhere/net.svg" in ended.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (["models", "--svg", "net.svg"], "--svg net.svg is for one model, and this is a list."),
         (["models", "resnet5O"], "there is no model 'resnet5O'"),
         (["models", "cifar_resnet21"], "the nearest are 20 and 26"),
         (["models", "resnet50", "--image-size", "-3"], "--image-size"),

@@ -105,9 +105,17 @@ def test_a_kind_and_its_rate_are_one_optimiser(
     assert (optimiser["kind"], optimiser["learning_rate"]) == expected
 
 
+def test_a_rate_for_each_stage_is_a_flag_and_its_floor_a_setting(skipline: Command) -> None:
+    flags = ("--layer-decay", "0.75", "--set", "optimiser.layer_decay_floor=0.05")
+    plan = json.loads(skipline("train", "digits", "--dry-run", "--json", *flags).out)
+    optimiser = plan["recipe"]["optimiser"]
+    assert (optimiser["layer_decay"], optimiser["layer_decay_floor"]) == (0.75, 0.05)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
+        (["train", "digits", "--layer-decay", "2"], 2, "optimiser.layer_decay is 2.0; expected a number in (0, 1]."),
         (["train"], 2, "there is nothing to train on"),
         (["train", "digts"], 3, "Did you mean 'digits'"),
         (["train", "cifar10", "--data", "nowhere"], 3, "nowhere"),

@@ -12,8 +12,10 @@ import pytest
 
 from skipline.spec import (
     Activation,
+    Attention,
     Block,
     Branch,
+    ConvWeights,
     Head,
     Merge,
     Network,
@@ -24,6 +26,7 @@ from skipline.spec import (
     SpecError,
     Stage,
     Stem,
+    StochasticDepth,
     dumps,
     from_json,
     loads,
@@ -31,6 +34,7 @@ from skipline.spec import (
 )
 
 FIXTURE = Path(__file__).parent / "fixtures" / "network_v1.json"
+FIXTURE_2 = FIXTURE.with_name("network_v2.json")
 EVERYTHING = Network(
     name="every-thing_1.0",
     in_channels=1,
@@ -61,6 +65,35 @@ EVERYTHING = Network(
     head=Head(7, dropout=0.5),
     norm=Norm("group", groups=4, epsilon=0.001),
     activation=Activation("leaky_relu", slope=0.2),
+)
+
+EVERY_SWITCH = Network(
+    name="every-switch",
+    in_channels=3,
+    stem=Stem((8, 16), kernel=3, stride=1, pool="max_blur"),
+    stages=(
+        Stage(
+            2,
+            16,
+            8,
+            block=Block(
+                Branch(
+                    antialias="blur",
+                    attention=Attention("squeeze_excite", reduction=4),
+                    drop_block=0.125,
+                    drop_block_size=5,
+                ),
+                PadShortcut(subsample="blur"),
+                Merge(branch_scale=0.0, branch_scaling="learned"),
+                "pre",
+            ),
+        ),
+    ),
+    head=Head(7),
+    norm=Norm("group", groups=4),
+    conv_weights=ConvWeights("standardised", epsilon=1e-8),
+    stochastic_depth=StochasticDepth(0.25, "sample", "uniform"),
+    first_identity="raw",
 )
 
 
@@ -94,6 +127,12 @@ def test_a_file_of_version_1_stays_readable() -> None:
     assert loads(FIXTURE.read_bytes()) == EVERYTHING
 
 
+def test_a_file_of_version_2_stays_readable() -> None:
+    """Nor this one."""
+    assert loads(FIXTURE_2.read_bytes()) == EVERY_SWITCH
+    assert json.loads(dumps(EVERY_SWITCH)) == json.loads(FIXTURE_2.read_bytes())
+
+
 def test_what_is_written_today_holds_all_that_was_in_that_file() -> None:
     def holds(new: Any, old: Any) -> bool:
         if isinstance(old, dict):
@@ -102,7 +141,7 @@ def test_what_is_written_today_holds_all_that_was_in_that_file() -> None:
             return isinstance(new, list) and len(new) == len(old) and all(map(holds, new, old))
         return type(new) is type(old) and new == old
 
-    assert holds(json.loads(dumps(EVERYTHING)), document())
+    assert holds(json.loads(dumps(EVERYTHING)), document(version=2))
     assert dumps(EVERYTHING).endswith("\n}\n")
 
 
@@ -133,11 +172,11 @@ REFUSED: list[tuple[Callable[[], dict[str, Any]], str]] = [
     (lambda: document(format="skipline.recipe"), "the entry 'format' is 'skipline.recipe'; a description says"),
     (lambda: without("format"), "the entry 'format' is None; a description says 'skipline.network'."),
     (
-        lambda: document(version=2),
-        "the entry 'version' is 2; this skipline reads version 1. Update skipline.",
+        lambda: document(version=3),
+        "the entry 'version' is 3; this skipline reads versions 1 to 2. Update skipline.",
     ),
-    (lambda: document(version=True), "the entry 'version' is True; this skipline reads version 1."),
-    (lambda: without("version"), "the entry 'version' is None; this skipline reads version 1."),
+    (lambda: document(version=True), "the entry 'version' is True; this skipline reads versions 1 to 2."),
+    (lambda: without("version"), "the entry 'version' is None; this skipline reads versions 1 to 2."),
     (
         lambda: document(in_chanels=3),
         "network has an entry 'in_chanels', which Network has not. Did you mean 'in_channels'?",
@@ -219,7 +258,10 @@ def test_only_an_object_is_a_description(value: object, words: str) -> None:
         ('{"a": ' + "9" * 5000 + "}", "the description is not JSON: Exceeds the limit"),
         ("[" * 100_000, "the description is nested too deeply to be one of a network."),
         ('{"name": "a", "name": "b"}', "the description has the entry 'name' twice in one object; keep one of them."),
-        ('{"format": "skipline.network", "version": 1.0}', "the entry 'version' is 1.0; this skipline reads version 1"),
+        (
+            '{"format": "skipline.network", "version": 1.0}',
+            "the entry 'version' is 1.0; this skipline reads versions 1 to 2",
+        ),
     ],
 )
 def test_text_that_is_no_description_is_refused(text: str | bytes, message: str) -> None:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from skipline.init import build
+from skipline.nn import freeze
 from skipline.spec import Network
 from skipline.train import AdamW, RecipeError, Sgd
 from skipline.train.optimiser import (
@@ -19,9 +20,11 @@ from skipline.train.optimiser import (
     make_optimiser,
     optimiser_tensors,
     parameter_groups,
+    rate_factors,
     restore_optimiser,
     set_learning_rate,
 )
+from skipline.zoo import describe
 
 GRADIENTS = ([0.3, -1.0], [0.1, 0.4], [-0.2, 0.0])
 START = [1.0, -2.0]
@@ -70,7 +73,7 @@ def test_adamw_is_its_equation() -> None:
 
 def test_weights_decay_and_norms_and_biases_do_not(network: Network) -> None:
     net = build(network)
-    decayed, kept = parameter_groups(net, weight_decay=0.1, decay_on="weights")
+    decayed, kept = parameter_groups(net, Sgd(weight_decay=0.1))
     names = {id(parameter): name for name, parameter in net.named_parameters()}
     assert (decayed["weight_decay"], kept["weight_decay"]) == (0.1, 0.0)
     assert isinstance(decayed["params"], list)
@@ -86,7 +89,7 @@ def test_weights_decay_and_norms_and_biases_do_not(network: Network) -> None:
 
 def test_or_everything_decays(network: Network) -> None:
     net = build(network)
-    (group,) = parameter_groups(net, weight_decay=0.1, decay_on="all")
+    (group,) = parameter_groups(net, Sgd(weight_decay=0.1, decay_on="all"))
     assert group["params"] == list(net.parameters())
 
 
@@ -130,6 +133,64 @@ def test_all_groups_take_a_new_rate(network: Network) -> None:
     optimiser = make_optimiser(build(network), Sgd(), halted=torch.zeros(()))
     set_learning_rate(optimiser, 0.25)
     assert [group["lr"] for group in optimiser.param_groups] == [0.25, 0.25]
+
+
+def test_the_rate_falls_by_stages_down_to_the_floor() -> None:
+    parts = ["stem", "stage1", "stage2", "stage3", "head"]
+    assert rate_factors(parts, decay=0.5, floor=0.2) == {
+        "stem": 0.2,
+        "stage1": 0.25,
+        "stage2": 0.5,
+        "stage3": 1.0,
+        "head": 1.0,
+    }
+    assert set(rate_factors(parts, decay=1.0, floor=0.01).values()) == {1.0}
+    assert rate_factors(parts, decay=1e-3, floor=0.0)["stem"] == pytest.approx(1e-9)
+
+
+@pytest.mark.parametrize("settings", [Sgd(layer_decay=0.75), AdamW(layer_decay=0.75)])
+def test_every_parameter_has_the_rate_of_its_stage_whatever_the_depth(settings: OptimiserSettings) -> None:
+    net = build(describe("cifar_resnet110")).to("meta")
+    optimiser = make_optimiser(net, settings, halted=torch.zeros(()))
+    set_learning_rate(optimiser, 0.8)
+    rates = {id(parameter): group["lr"] for group in optimiser.param_groups for parameter in group["params"]}
+    expected = {"stem": 0.3375, "stage1": 0.45, "stage2": 0.6, "stage3": 0.8, "head": 0.8}
+    for name, parameter in net.named_parameters():
+        assert rates.pop(id(parameter)) == pytest.approx(expected[name.split(".")[0]]), name
+    assert rates == {}
+    assert all(group["fused"] for group in optimiser.param_groups)
+    decays = {
+        id(parameter) for group in optimiser.param_groups if group["weight_decay"] for parameter in group["params"]
+    }
+    assert decays == {id(parameter) for parameter in net.parameters() if parameter.ndim >= 2}
+
+
+def test_a_step_is_as_long_as_the_stage_s_rate_says(network: Network) -> None:
+    """SGD without momentum and decay moves a weight by rate × gradient."""
+    net = build(network)
+    before = {name: parameter.detach().clone() for name, parameter in net.named_parameters()}
+    settings = Sgd(momentum=0.0, nesterov=False, weight_decay=0.0, layer_decay=0.5, layer_decay_floor=0.4)
+    optimiser = make_optimiser(net, settings, halted=torch.zeros(()))
+    set_learning_rate(optimiser, 0.25)
+    for parameter in net.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    optimiser.step()
+    lengths = {"stem": 0.1, "stage1": 0.125, "stage2": 0.25, "head": 0.25}
+    for name, parameter in net.named_parameters():
+        torch.testing.assert_close(before[name] - parameter, torch.full_like(parameter, lengths[name.split(".")[0]]))
+
+
+@pytest.mark.parametrize("settings", [Sgd(), AdamW()])
+def test_what_is_frozen_is_in_no_group_and_has_no_state(settings: OptimiserSettings, network: Network) -> None:
+    net = build(network)
+    freeze(net, "stage1")
+    optimiser = make_optimiser(net, settings, halted=torch.zeros(()))
+    for parameter in net.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    optimiser.step()
+    found = optimiser_tensors(net, optimiser)
+    assert {name.split(".")[0] for name in found} == {"stage2", "head"}
+    assert found.keys() == expected_tensors(net, settings).keys()
 
 
 @pytest.mark.parametrize("settings", [Sgd(), AdamW()])
@@ -192,6 +253,9 @@ def test_the_expected_state_is_that_behind_a_step(settings: OptimiserSettings, n
             lambda: Sgd(decay_on=anything("weight")),
             "optimiser.decay_on is 'weight'; expected one of 'weights', 'all'. Did you mean 'weights'?",
         ),
+        (lambda: Sgd(layer_decay=0.0), "optimiser.layer_decay is 0.0; expected a number in (0, 1]."),
+        (lambda: AdamW(layer_decay=1.5), "optimiser.layer_decay is 1.5; expected a number in (0, 1]."),
+        (lambda: Sgd(layer_decay_floor=-0.1), "optimiser.layer_decay_floor is -0.1; expected a number in [0, 1]."),
         (lambda: AdamW(beta2=1.0), "optimiser.beta2 is 1.0; expected a number in [0, 1)."),
         (lambda: AdamW(learning_rate=float("inf")), "optimiser.learning_rate is inf; expected a number in (0, inf)."),
     ],

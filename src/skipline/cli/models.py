@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -24,9 +25,10 @@ def models(
         int | None,
         typer.Option(min=1, help="Side of the images, in pixels. Default: the source's.", show_default=False),
     ] = None,
+    svg: Annotated[Path | None, typer.Option(help="Also draw the model into this file.", show_default=False)] = None,
     json_: options.Json = False,
 ) -> None:
-    """List the networks that have names, or describe one: its stages, parameters and cost."""
+    """List the networks that have names, or describe one: its layers, shapes, receptive fields and cost."""
     from skipline.files import dump_json
     from skipline.zoo import describe
     from skipline.zoo import models as rows
@@ -39,6 +41,10 @@ def models(
                 f"--image-size {image_size} is for one model, and this is a list. Name it, e.g. "
                 f"skipline models resnet50 --image-size {image_size}"
             )
+        if svg is not None:
+            raise UsageError(
+                f"--svg {svg} is for one model, and this is a list. Name it, e.g. skipline models resnet50"
+            )
         documents = [_row_document(row) for row in listed]
         if json_:
             print(dump_json({"format": "skipline.models", "version": 1, "models": documents}), end="")
@@ -48,6 +54,8 @@ def models(
     network = describe(name)
     row = next(row for row in rows() if row.has(name))
     size = image_size or row.image_size
+    if svg is not None:
+        _draw(network, size, svg)
     if json_:
         print(dump_json(_network_document(network, row, size)), end="")
     else:
@@ -55,11 +63,11 @@ def models(
 
 
 def _row_document(row: Row) -> dict[str, Any]:
-    from skipline.cost import cost
+    from skipline.cost import totals
     from skipline.zoo import describe
 
     network = describe(row.example)
-    counted = cost(network, image_size=row.image_size)
+    parameters, macs = totals(network, image_size=row.image_size)
     return {
         "name": row.name,
         "example": row.example,
@@ -67,8 +75,8 @@ def _row_document(row: Row) -> dict[str, Any]:
         "summary": row.summary,
         "source": row.source,
         "depth": network.depth,
-        "parameters": counted.parameters,
-        "macs": counted.macs,
+        "parameters": parameters,
+        "macs": macs,
         "image_size": row.image_size,
     }
 
@@ -128,9 +136,10 @@ def _short(count: int) -> str:
 
 def _print_network(network: Network, row: Row, size: int) -> None:
     from rich.console import Console
-    from rich.table import Table
 
     from skipline.cost import cost
+    from skipline.report.network_text import network_text
+    from skipline.report.outline import outline
 
     counted = cost(network, image_size=size)
     kept = counted.activation_elements * 4 / 2**20  # fp32
@@ -140,19 +149,13 @@ def _print_network(network: Network, row: Row, size: int) -> None:
     print(f"parameters     {counted.parameters:,}")
     print(f"multiply-adds  {counted.macs / 1e6:,.3f} M an image of {size}×{size}")
     print(f"memory         {kept:,.3g} MiB an image kept for training in fp32\n")
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for title in ("stage", "blocks", "channels", "inside", "stride", "branch", "shortcut", "order"):
-        table.add_column(title)
-    for number, stage in enumerate(network.stages, start=1):
-        block = stage.block
-        table.add_row(
-            f"stage{number}",
-            str(stage.num_blocks),
-            str(stage.channels),
-            str(stage.inner_channels),
-            str(stage.stride),
-            block.branch.kind,
-            type(block.shortcut).__name__.removesuffix("Shortcut").lower(),
-            block.order,
-        )
-    Console().print(table, markup=False)
+    for line in network_text(outline(network, image_size=size), width=Console().width).splitlines():
+        print(line)
+
+
+def _draw(network: Network, size: int, path: Path) -> None:
+    from skipline.files import write_whole
+    from skipline.report.network_drawing import draw_network
+    from skipline.report.outline import outline
+
+    write_whole(path, draw_network(outline(network, image_size=size)))

@@ -45,6 +45,7 @@ Accumulate = Annotated[int | None, _option("Parts that a batch is computed in, t
 Lr = Annotated[float | None, _option("Learning rate at the schedule's top.", _RECIPE)]
 Optimiser = Annotated[str, _option(f"{either(OPTIMISERS)}.", _RECIPE)]
 WeightDecay = Annotated[float | None, _option("λ of the optimiser.", _RECIPE)]
+LayerDecay = Annotated[float | None, _option("Learning rate of a stage over that of the next; 1: equal.", _RECIPE)]
 Schedule = Annotated[str, _option(f"{either(SCHEDULES)}.", _RECIPE)]
 WarmUp = Annotated[str, _option(f"{either(WARM_UPS)}.", _RECIPE)]
 Init = Annotated[str, _option("Initialiser, e.g. he_fan_in_normal, 'zero_gamma(he_fan_out_normal)'.", _RECIPE)]

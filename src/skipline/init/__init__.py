@@ -9,6 +9,7 @@ from __future__ import annotations
 from skipline.init.build import build, initialise
 from skipline.init.error import InitError
 from skipline.init.gain import gain
+from skipline.init.head import with_head
 from skipline.init.names import scheme_named, scheme_names
 from skipline.init.scheme import Scheme
 from skipline.init.schemes import HE_FAN_OUT_NORMAL, SCHEMES, scaled_identity, zero_branch, zero_gamma
@@ -24,6 +25,7 @@ __all__ = [
     "scaled_identity",
     "scheme_named",
     "scheme_names",
+    "with_head",
     "zero_branch",
     "zero_gamma",
 ]

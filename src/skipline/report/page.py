@@ -35,7 +35,7 @@ class Key:
 
 def document(*, title: str, body: Iterable[str], made_by: str) -> str:
     """Put the parts of ``body`` (HTML) together to one document; ``title`` and ``made_by`` are plain text."""
-    style = (files("skipline.report") / "files" / "page.css").read_text(encoding="utf-8")
+    style = stylesheet("colours") + stylesheet("page")
     return "\n".join(
         (
             "<!doctype html>",
@@ -60,6 +60,11 @@ def document(*, title: str, body: Iterable[str], made_by: str) -> str:
             "",
         )
     )
+
+
+def stylesheet(name: str) -> str:
+    """The text of `files/NAME.css`."""
+    return (files("skipline.report") / "files" / f"{name}.css").read_text(encoding="utf-8")
 
 
 def header(*, kind: str, headline: str, facts: Sequence[str]) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from skipline.signal.features import features
 from skipline.signal.nonfinite import first_nonfinite_site
 from skipline.signal.norms import Norms, norms_at
 from skipline.signal.taps import tapped
 
-__all__ = ["Norms", "first_nonfinite_site", "norms_at", "tapped"]
+__all__ = ["Norms", "features", "first_nonfinite_site", "norms_at", "tapped"]

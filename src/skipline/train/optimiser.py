@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +20,8 @@ class Sgd:
     """Stochastic gradient descent: `v ← m v + g + λ w`, `w ← w − η v`; with Nesterov `w ← w − η (g + λ w + m v)`.
 
     `decay_on`: λ acts on the `weights` of convolutions and linear layers only, or on `all` parameters, norms and biases
-    too, as in He et al. 2015.
+    too, as in He et al. 2015. `layer_decay` and its floor lower the rate stage by stage towards the images; see
+    `rate_factors`.
     """
 
     learning_rate: float = 0.1
@@ -28,6 +29,8 @@ class Sgd:
     nesterov: bool = True
     weight_decay: float = 1e-4  # He et al. 2015, section 3.4
     decay_on: DecayOn = "weights"
+    layer_decay: float = 1.0
+    layer_decay_floor: float = 0.01  # guessed: a stage that learns a hundred times slower still learns
 
     def __post_init__(self) -> None:
         require_real("optimiser.learning_rate", self.learning_rate, "(0, inf)")
@@ -35,6 +38,7 @@ class Sgd:
         require_switch("optimiser.nesterov", self.nesterov)
         require_real("optimiser.weight_decay", self.weight_decay, "[0, inf)")
         require_choice("optimiser.decay_on", self.decay_on, _DECAY_ON)
+        _require_layer_decay(self.layer_decay, self.layer_decay_floor)
         if self.nesterov and self.momentum == 0:
             raise RecipeError(
                 "optimiser.nesterov is true with momentum 0, where it does nothing. "
@@ -47,7 +51,7 @@ class AdamW:
     """Adam with decoupled weight decay, `w ← (1 − η λ) w − η m̂ / (√v̂ + 1e-8)` (arXiv 1711.05101).
 
     `m` and `v` are the averages of g and g² over about 1 / (1 − β₁) and 1 / (1 − β₂) steps, `m̂` and `v̂` without their
-    start at zero. `decay_on` as in `Sgd`. The defaults are PyTorch's.
+    start at zero. `decay_on` and `layer_decay` as in `Sgd`. The defaults are PyTorch's.
     """
 
     learning_rate: float = 1e-3
@@ -55,6 +59,8 @@ class AdamW:
     beta2: float = 0.999
     weight_decay: float = 1e-2
     decay_on: DecayOn = "weights"
+    layer_decay: float = 1.0
+    layer_decay_floor: float = 0.01
 
     def __post_init__(self) -> None:
         require_real("optimiser.learning_rate", self.learning_rate, "(0, inf)")
@@ -62,25 +68,48 @@ class AdamW:
         require_real("optimiser.beta2", self.beta2, "[0, 1)")
         require_real("optimiser.weight_decay", self.weight_decay, "[0, inf)")
         require_choice("optimiser.decay_on", self.decay_on, _DECAY_ON)
+        _require_layer_decay(self.layer_decay, self.layer_decay_floor)
 
 
 OptimiserSettings = Sgd | AdamW
 
 
-def parameter_groups(net: nn.Module, *, weight_decay: float, decay_on: DecayOn) -> list[dict[str, object]]:
-    """The parameters that decay and those that do not: with `weights`, only tensors of two or more dimensions decay."""
-    decayed = [p for p in net.parameters() if decay_on == "all" or p.ndim >= 2]
-    kept = [p for p in net.parameters() if decay_on == "weights" and p.ndim < 2]
-    groups = ({"params": decayed, "weight_decay": weight_decay}, {"params": kept, "weight_decay": 0.0})
-    return [group for group in groups if group["params"]]
+def rate_factors(parts: Sequence[str], *, decay: float, floor: float) -> dict[str, float]:
+    """What the learning rate is multiplied by in each part of a net: `max(floor, decay^(S − s))` in stage s of S.
+
+    `parts` are the net's own, in the order they run: the stem (s = 0), S stages, the head, whose factor is 1. By stages
+    and not by blocks, as deep nets have hundreds: 0.75^333 is 2.5e-42, which freezes everything. Source of the idea:
+    a rate for each layer, arXiv 1801.06146, section 3.2.
+    """
+    num_stages = len(parts) - 2
+    return {part: max(floor, decay ** max(0, num_stages - s)) for s, part in enumerate(parts)}
+
+
+def parameter_groups(net: nn.Module, settings: OptimiserSettings) -> list[dict[str, Any]]:
+    """The parameters that learn, grouped by what the optimiser does with them; frozen ones are in no group.
+
+    With `decay_on="weights"` only tensors of two or more dimensions have a `weight_decay`. `rate_factor` is the group's
+    share of the learning rate, that of `rate_factors` for the first word of a parameter's name (`stage2`).
+    """
+    parts = list(dict.fromkeys(name.split(".")[0] for name, _ in net.named_parameters()))
+    factors = rate_factors(parts, decay=settings.layer_decay, floor=settings.layer_decay_floor)
+    groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
+    for name, parameter in net.named_parameters():
+        if parameter.requires_grad:
+            decays = settings.decay_on == "all" or parameter.ndim >= 2
+            groups.setdefault((factors[name.split(".")[0]], decays), []).append(parameter)
+    return [
+        {"params": parameters, "weight_decay": settings.weight_decay if decays else 0.0, "rate_factor": factor}
+        for (factor, decays), parameters in groups.items()
+    ]
 
 
 def make_optimiser(net: nn.Module, settings: OptimiserSettings, *, halted: Tensor) -> torch.optim.Optimizer:
-    """The fused optimiser of `settings` over `net`: one kernel for all parameters, on CPU and on CUDA.
+    """The fused optimiser of `settings` over what learns in `net`: one kernel for a group, on CPU and on CUDA.
 
     While the float scalar `halted`, on the net's device, is 1, a step changes nothing; it costs no transfer.
     """
-    groups = parameter_groups(net, weight_decay=settings.weight_decay, decay_on=settings.decay_on)
+    groups = parameter_groups(net, settings)
     match settings:
         case Sgd():
             optimiser = torch.optim.SGD(
@@ -95,13 +124,14 @@ def make_optimiser(net: nn.Module, settings: OptimiserSettings, *, halted: Tenso
             optimiser = torch.optim.AdamW(groups, lr=settings.learning_rate, betas=betas, fused=True)
     # What torch.amp.GradScaler sets to skip a step: the fused kernels read it where they run.
     optimiser.found_inf = halted  # pyright: ignore[reportAttributeAccessIssue]
+    set_learning_rate(optimiser, settings.learning_rate)
     return optimiser
 
 
 def set_learning_rate(optimiser: torch.optim.Optimizer, learning_rate: float) -> None:
-    """Give every group the rate `learning_rate`."""
+    """Give every group its share of the rate `learning_rate`."""
     for group in optimiser.param_groups:
-        group["lr"] = learning_rate
+        group["lr"] = learning_rate * group["rate_factor"]
 
 
 def optimiser_tensors(net: nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
@@ -126,9 +156,10 @@ def expected_tensors(net: nn.Module, settings: OptimiserSettings) -> dict[str, T
             own = ("momentum_buffer",)
         case AdamW():
             own = ("exp_avg", "exp_avg_sq")
-    tensors = {f"{name}/{key}": parameter.detach() for name, parameter in net.named_parameters() for key in own}
+    learning = {name: parameter.detach() for name, parameter in net.named_parameters() if parameter.requires_grad}
+    tensors = {f"{name}/{key}": parameter for name, parameter in learning.items() for key in own}
     if isinstance(settings, AdamW):
-        tensors |= {f"{name}/step": torch.zeros((), dtype=torch.float32) for name, _ in net.named_parameters()}
+        tensors |= {f"{name}/step": torch.zeros((), dtype=torch.float32) for name in learning}
     return tensors
 
 
@@ -143,3 +174,8 @@ def restore_optimiser(net: nn.Module, optimiser: torch.optim.Optimizer, tensors:
         parameter = parameters[name]
         own = torch.empty_like(parameter if value.shape == parameter.shape else value, device=parameter.device)
         optimiser.state[parameter][key] = own.copy_(value)
+
+
+def _require_layer_decay(layer_decay: float, floor: float) -> None:
+    require_real("optimiser.layer_decay", layer_decay, "(0, 1]")
+    require_real("optimiser.layer_decay_floor", floor, "[0, 1]")

@@ -20,6 +20,9 @@ class Row:
     name that the row answers to. `source` is the paper, or the program where there is no paper. `num_classes` is the
     number in the source and `image_size` the side of its images in pixels. `make(name, *numbers, num_classes=…,
     in_channels=…)` describes the network.
+
+    `peers` are the same network, `example` where the name is open, in other libraries: `timm:` and `torchvision:` with
+    the name that `create_model` and `get_model` take, `transformers:` with the published configuration.
     """
 
     name: str
@@ -30,6 +33,7 @@ class Row:
     num_classes: int
     image_size: int
     make: Callable[..., Network]
+    peers: tuple[str, ...] = ()
 
     def has(self, name: str) -> bool:
         """Whether `name` is a name of this row."""

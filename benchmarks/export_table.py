@@ -1,0 +1,70 @@
+"""Whether every named network is copied, exported and compiled: one line each, at its whole depth.
+
+Modules on the meta device: nothing is computed, only traced. `--compile` also compiles each in eval mode as one graph
+with PyTorch's "eager" backend, on the CPU, at the smallest images that suit it. Exits with 1 where one fails.
+
+    python benchmarks/export_table.py [--names resnet50,cifar_resnet110] [--compile]
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import sys
+import time
+
+import torch
+
+from skipline import build, describe, models
+from skipline.nn import assemble
+
+
+def export(name: str) -> None:
+    """Copy and export the net called `name`, for one image."""
+    network = describe(name)
+    net = copy.deepcopy(assemble(network, device="meta").eval())
+    side = network.smallest_image
+    program = torch.export.export(net, (torch.empty(1, network.in_channels, side, side, device="meta"),))
+    if set(program.state_dict) != set(net.state_dict()):
+        raise ValueError("the program has other tensors than the net")
+
+
+def compiles(name: str) -> None:
+    """Compile the net called `name` as one graph and run it twice."""
+    network = describe(name)
+    net = build(network).eval()
+    side = network.smallest_image
+    images = torch.ones(1, network.in_channels, side, side)
+    torch.compiler.reset()
+    compiled = torch.compile(net, backend="eager", fullgraph=True)
+    with torch.no_grad():
+        expected, found = net(images), compiled(images)
+        with torch.compiler.set_stance("fail_on_recompile"):
+            compiled(images)
+    torch.testing.assert_close(found, expected)
+
+
+def main() -> None:
+    """Parse, try each, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--names", default=",".join(row.example for row in models()))
+    parser.add_argument("--compile", action="store_true")
+    arguments = parser.parse_args()
+    failed = 0
+    for name in arguments.names.split(","):
+        start = time.perf_counter()
+        try:
+            export(name)
+            if arguments.compile:
+                compiles(name)
+            verdict = "ok"
+        except Exception as error:
+            failed += 1
+            verdict = f"{type(error).__name__}: {error}".splitlines()[0]
+        print(f"{name:<48} {time.perf_counter() - start:>6.1f} s  {verdict}", flush=True)
+    print(f"{failed} failed")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,138 @@
+"""What taps cost: `skipline.features` against a plain forward pass of the same net, in one process, in turn.
+
+Prints seconds of both and their ratio, medians over rounds with quartiles: for the output of every block, for every
+site, and for one block in the first tenth of the net, behind which the pass ends. Run nothing else beside it.
+
+Both have the memory allocator settings that `skipline train` sets for its process: taps hold what a plain pass would
+free, and with glibc's own settings each block that was held is fetched anew from the system in the next pass. With
+--default-allocator they have those.
+
+    python benchmarks/feature_taps.py [--model cifar_resnet1202] [--rounds 9] [--default-allocator] [--json FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from skipline import build, describe, features
+from skipline.nn import ResidualNet
+from skipline.spec import unfold
+from skipline.train import environment
+from skipline.train.allocator import keep_freed_memory
+
+MOST = 1.2  # wanted: taps at every block of the deepest named net cost no more than this times a plain pass
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Which places are read of a batch of `batch_size`, with or without a graph for gradients."""
+
+    name: str
+    places: tuple[str | int, ...]
+    batch_size: int
+    with_gradients: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Seconds of both, and the ratio round by round: median, lower and upper quartile."""
+
+    case: str
+    batch_size: int
+    with_gradients: bool
+    num_places: int
+    plain_seconds: float
+    taps_seconds: float
+    ratio: float
+    ratio_low: float
+    ratio_high: float
+
+
+def cases(net: ResidualNet) -> list[Case]:
+    """Every block and every site, at one image and at many, with and without a graph; and one early block."""
+    plan = unfold(net.network)
+    blocks, sites, early = tuple(range(len(plan.blocks))), plan.sites, (len(plan.blocks) // 10,)
+    return [
+        Case("every block", blocks, 1, with_gradients=False),
+        Case("every block", blocks, 32, with_gradients=False),
+        Case("every block", blocks, 32, with_gradients=True),
+        Case("every site", sites, 32, with_gradients=False),
+        Case("one early block", early, 32, with_gradients=False),
+    ]
+
+
+def measure(net: ResidualNet, case: Case, images: Tensor, *, rounds: int) -> Result:
+    """Time both passes in turn, `rounds` times after two warm-ups each."""
+    with torch.set_grad_enabled(case.with_gradients):
+        passes: tuple[Callable[[], object], ...] = (lambda: net(images), lambda: features(net, images, case.places))
+        for run in (*passes, *passes):
+            run()
+        times = [[_seconds(run, images.device) for run in passes] for _ in range(rounds)]
+    plain, taps = zip(*times, strict=True)
+    ratios = sorted(b / a for a, b in times)
+    low, middle, high = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else ratios * 3
+    return Result(
+        case=case.name,
+        batch_size=case.batch_size,
+        with_gradients=case.with_gradients,
+        num_places=len(case.places),
+        plain_seconds=statistics.median(plain),
+        taps_seconds=statistics.median(taps),
+        ratio=middle,
+        ratio_low=low,
+        ratio_high=high,
+    )
+
+
+def main() -> None:
+    """Parse, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="cifar_resnet1202")
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--default-allocator", action="store_true")
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    if not arguments.default_allocator:
+        keep_freed_memory()
+    device = torch.device(arguments.device)
+    net = build(describe(arguments.model)).to(device).eval()
+    machine = environment(device)
+    print(f"{machine['processor']}, {machine['threads']} threads, {machine['device']}, torch {machine['torch']}")
+    print(f"{arguments.model}; wanted: at most {MOST} times a plain pass")
+    print(f"{'case':<16} {'places':>6} {'batch':>5} {'graph':>5} {'plain s':>8} {'taps s':>8}  ratio (quartiles)")
+    results = []
+    for case in cases(net):
+        images = torch.randn(case.batch_size, 3, 32, 32, generator=torch.Generator().manual_seed(0)).to(device)
+        result = measure(net, case, images, rounds=arguments.rounds)
+        results.append(result)
+        print(
+            f"{result.case:<16} {result.num_places:>6} {result.batch_size:>5} "
+            f"{'yes' if result.with_gradients else 'no':>5} {result.plain_seconds:>8.3f} {result.taps_seconds:>8.3f}  "
+            f"{result.ratio:.3f} ({result.ratio_low:.3f} to {result.ratio_high:.3f})",
+            flush=True,
+        )
+    if arguments.json:
+        document = {"machine": machine, "model": arguments.model, "results": [asdict(result) for result in results]}
+        arguments.json.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+
+
+def _seconds(run: Callable[[], object], device: torch.device) -> float:
+    start = time.perf_counter()
+    run()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""Places of a built network: from what a person writes to the path of a module."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+from skipline.nn.net import ResidualNet
+
+
+def place_of(net: ResidualNet, site: str | int) -> str:
+    """The path of the module whose output is the value at `site`.
+
+    `site` is such a path: a site (`stem`, `stage2.block7.sum`, `head`), a step, a stage or a block; or the index of a
+    block in the whole network as Python counts, 0 the first and −1 the last. Raises `ValueError` for another, naming
+    the closest.
+    """
+    return places_of(net, [site])[0]
+
+
+def places_of(net: ResidualNet, sites: Iterable[str | int]) -> list[str]:
+    """`place_of` each of `sites`, in time linear in them and in the depth."""
+    wanted = list(sites)
+    stages = net.stage_names if any(isinstance(site, int) for site in wanted) else ()
+    blocks = [f"{stage}.{name}" for stage in stages for name, _ in net.get_submodule(stage).named_children()]
+    return [_place(net, site, blocks) for site in wanted]
+
+
+def _place(net: ResidualNet, site: str | int, blocks: Sequence[str]) -> str:
+    if isinstance(site, bool) or not isinstance(site, str | int):
+        raise ValueError(f"site is {site!r}; expected a name, e.g. 'stage1', or the index of a block, e.g. -1.")
+    if isinstance(site, int):
+        if -len(blocks) <= site < len(blocks):
+            return blocks[site]
+        nearest = len(blocks) - 1 if site > 0 else -len(blocks)
+        raise ValueError(
+            f"block {site} does not exist: {net.network.name} has {len(blocks)} blocks, 0 to {len(blocks) - 1} or "
+            f"{-len(blocks)} to -1. The nearest is {nearest}."
+        )
+    try:
+        if site:
+            net.get_submodule(site)
+            return site
+    except AttributeError:
+        pass
+    names = [name for name, _ in net.named_modules(remove_duplicate=False) if name]
+    close = difflib.get_close_matches(site, names, n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    raise ValueError(f"the network has no place {site!r}.{hint} unfold(net.network).sites lists them.")
