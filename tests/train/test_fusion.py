@@ -12,8 +12,10 @@ from torch import Tensor, nn
 
 from skipline.init import build
 from skipline.kernels import Kernels, load_kernels
-from skipline.nn import ResidualNet
-from skipline.spec import Network
+from skipline.nn import ResidualNet, fill_missing_gradients, freeze, seed_dropout
+from skipline.nn.dropout import SeededBranchDropout
+from skipline.nn.freeze import FrozenBatchNorm
+from skipline.spec import Attention, Block, Branch, ConvWeights, Merge, Network, StochasticDepth
 from skipline.spec.block import Order
 from skipline.spec.layers import Activation, Norm
 from skipline.train import fusion
@@ -37,6 +39,11 @@ def with_order(network: Network, order: Order) -> Network:
     return replace(network, stages=tuple(blocks))
 
 
+def with_block(network: Network, branch: Branch, merge: Merge | None = None) -> Network:
+    blocks = (Block(branch, stage.block.shortcut, merge or Merge(), stage.block.order) for stage in network.stages)
+    return replace(network, stages=tuple(replace(s, block=b) for s, b in zip(network.stages, blocks, strict=True)))
+
+
 def with_short_stages(network: Network) -> Network:
     """Its first two stages with one block each: rounding grows with depth, which is not what is tested here."""
     return replace(network, stages=tuple(replace(stage, num_blocks=1) for stage in network.stages[:2]))
@@ -51,6 +58,21 @@ VARIANTS = {
     "no rectifier": with_activation(NETWORKS["basic, option B"], Activation("identity")),
     "gelu": with_activation(NETWORKS["basic, option A"], Activation("gelu")),
     "group norm": replace(NETWORKS["basic, option A"], norm=Norm("group", groups=4)),
+    "squeeze-excite": with_block(NETWORKS["basic, option B"], Branch(attention=Attention("squeeze_excite", 4))),
+    "blur and drop-block": with_block(
+        NETWORKS["basic, option B"], Branch(antialias="blur", drop_block=0.2, drop_block_size=3)
+    ),
+    "learned scale": with_block(
+        NETWORKS["basic, option A"], Branch(), Merge(branch_scale=0.5, branch_scaling="learned")
+    ),
+    "gated": with_block(NETWORKS["basic, option A"], Branch(), Merge(gate="exclusive")),
+    "standardised weights": replace(NETWORKS["basic, option B"], conv_weights=ConvWeights("standardised")),
+    "stochastic depth for each sample": replace(
+        NETWORKS["basic, option A"], stochastic_depth=StochasticDepth(0.5, "sample", rule="uniform")
+    ),
+    "stochastic depth for each batch": replace(
+        NETWORKS["basic, option A"], stochastic_depth=StochasticDepth(0.6, "batch", rule="uniform")
+    ),
 }
 
 
@@ -73,22 +95,58 @@ def images_for(network: Network) -> Tensor:
     return images.contiguous(memory_format=torch.channels_last)
 
 
-@pytest.mark.parametrize("name", VARIANTS)
-def test_it_is_the_same_function_with_the_same_gradients(name: str, kernels: Kernels) -> None:
-    network = VARIANTS[name]
-    own, other = two_nets(network)
-    images = images_for(network)
-    for forward in (own, fused(other, kernels)):
-        logits = forward(images)
-        logits.square().sum().backward()
+def assert_same_function(own: ResidualNet, other: ResidualNet, kernels: Kernels) -> None:
+    """Logits, gradients and statistics of a training pass through `own`, and through `other` fused."""
+    images = images_for(own.network)
+    for net, forward in ((own, own), (other, fused(other, kernels))):
+        seed_dropout(net, 7)
+        forward(images).square().sum().backward()
+        fill_missing_gradients(net)
     with torch.no_grad():
         torch.testing.assert_close(fused(other, kernels)(images), own(images), rtol=1e-3, atol=1e-3)
     largest = max(p.grad.abs().max().item() for p in own.parameters() if p.grad is not None)
     for (path, mine), theirs in zip(other.named_parameters(), own.parameters(), strict=True):
-        assert mine.grad is not None
-        torch.testing.assert_close(mine.grad, theirs.grad, rtol=1e-3, atol=1e-4 * largest, msg=path)
+        assert (mine.grad is not None) == (theirs.grad is not None) == mine.requires_grad, path
+        if mine.grad is not None:
+            torch.testing.assert_close(mine.grad, theirs.grad, rtol=1e-3, atol=1e-4 * largest, msg=path)
     for (path, mine), theirs in zip(other.named_buffers(), own.buffers(), strict=True):
         torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-5, msg=path)
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_it_is_the_same_function_with_the_same_gradients(name: str, kernels: Kernels) -> None:
+    assert_same_function(*two_nets(VARIANTS[name]), kernels)
+
+
+@pytest.mark.parametrize("network", [NETWORKS["basic, option B"], VARIANTS["squeeze-excite"]])
+def test_a_frozen_norm_runs_as_itself(network: Network, kernels: Kernels) -> None:
+    own, other = two_nets(network)
+    for net in (own, other):
+        freeze(net, "stage2.block1")
+    frozen = {name for name, module in other.named_modules() if isinstance(module, FrozenBatchNorm)}
+    before = {name: tensor.clone() for name, tensor in other.state_dict().items()}
+    assert_same_function(own, other, kernels)
+    assert "stage2.block1.branch.norm2" in frozen
+    for name, tensor in other.state_dict().items():
+        if name.rsplit(".", 1)[0] in frozen:
+            assert torch.equal(tensor, before[name]), name
+
+
+def test_a_branch_that_is_left_out_is_not_computed(kernels: Kernels) -> None:
+    network = VARIANTS["stochastic depth for each batch"]
+    net, _ = two_nets(network)
+    block = net.get_submodule("stage1.block1")
+    run: list[int] = []
+    block.get_submodule("branch").register_forward_hook(lambda *_: run.append(seed))
+    expected = []
+    for seed in range(12):
+        seed_dropout(net, seed)
+        drop = block.get_submodule("drop")
+        assert isinstance(drop, SeededBranchDropout)
+        expected += [] if drop.leaves_out() else [seed]
+        fused(net, kernels)(images_for(network))
+    assert run == expected
+    assert 0 < len(run) < 12
 
 
 def counted(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
@@ -112,6 +170,11 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         ("pre-activation", 1 + 9, 0),  # three a block and the head's; its additions stand before the next norm
         ("gelu", 4 + 3, 0),  # norms without a rectifier behind them
         ("group norm", 0, 0),
+        ("squeeze-excite", 1 + 3 + 2 + 3, 0),  # behind each block's second norm there is its attention
+        ("learned scale", 1 + 3 + 3, 0),
+        ("gated", 1, 0),  # the stem's; such a block runs as its module
+        ("standardised weights", 1 + 3 + 2, 3),
+        ("stochastic depth for each sample", 1, 0),
     ],
 )
 def test_every_batch_norm_is_fused(
@@ -119,11 +182,13 @@ def test_every_batch_norm_is_fused(
 ) -> None:
     calls = counted(monkeypatch)
     network = VARIANTS[name]
-    fused(two_nets(network)[0], kernels)(images_for(network))
+    net, _ = two_nets(network)
+    seed_dropout(net, 7)
+    fused(net, kernels)(images_for(network))
     assert (calls["alone"], calls["with an addend"]) == (alone, with_addend)
 
 
-def test_a_frozen_norm_keeps_its_statistics(kernels: Kernels) -> None:
+def test_a_norm_in_eval_mode_keeps_its_statistics(kernels: Kernels) -> None:
     network = NETWORKS["basic, option B"]
     own, other = two_nets(network)
     for net in (own, other):

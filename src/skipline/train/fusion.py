@@ -21,8 +21,9 @@ def fused(net: ResidualNet, kernels: Kernels) -> Callable[[Tensor], Tensor]:
     """`net` as a function of images (N, C, H, W), with the same modules, weights and statistics, in fewer sweeps.
 
     `norm → act` and `norm → sum → act` run as one `norm_rectify` each where the norm is a batch norm in training and
-    the activation a rectifier; everything else runs as its module does. Hooks on norms, activations and sums that are
-    taken together do not run: to read a site, call `net` itself.
+    the activation a rectifier; everything else runs as its module does: a block that leaves out its branch at random,
+    a gated one, a frozen norm. Hooks on norms, activations and sums that are taken together do not run: to read a site,
+    call `net` itself. The function holds the modules that `net` has now; after `freeze`, make it anew.
     """
     parts = [_chain(net.stem, kernels)]
     for name in net.stage_names:
@@ -124,7 +125,7 @@ def _is_fusible(layer: nn.Module) -> TypeGuard[nn.BatchNorm2d]:
 
 
 def _can_run(norm: nn.BatchNorm2d, x: Tensor) -> bool:
-    """Frozen statistics are PyTorch's own business, and so is the complaint about a batch of one number a channel."""
+    """A norm in eval mode is PyTorch's own business, and so is the complaint about a batch of one number a channel."""
     return norm.training and x.dtype in (torch.bfloat16, torch.float32) and x.numel() > norm.num_features
 
 
