@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -88,3 +90,12 @@ def test_a_frozen_net_is_one_graph_too() -> None:
     compiled = torch.compile(copy.deepcopy(net), backend="aot_eager", fullgraph=True)
     torch.testing.assert_close(compiled(images(network, 2)), net(images(network, 2)), rtol=1e-4, atol=1e-4)
     torch.compiler.reset()
+
+
+def test_the_compiler_is_imported_only_by_those_who_compile() -> None:
+    """It takes a second, as long as all the rest of a small command."""
+    code = (
+        "import sys, skipline; skipline.build(skipline.describe('cifar_resnet8')); "
+        "sys.exit('torch._dynamo' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=120).returncode == 0

@@ -7,11 +7,18 @@ and a recomputed forward pass makes it again. `seed_dropout` sets the seeds; a t
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import max_pool2d
 
 from skipline.spec.layers import DropMode
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class SeededDropout(nn.Module):
@@ -90,17 +97,33 @@ class SeededBranchDropout(nn.Module):
 SEEDED = (SeededDropout, SeededBlockDropout, SeededBranchDropout)
 
 
+def _outside_of_graphs(draw: Callable[P, T]) -> Callable[P, T]:
+    """`draw`, left out of compiled graphs.
+
+    As `torch.compiler.disable`, which imports the compiler where it is written; that takes a second of everybody's
+    time, and only who compiles needs it.
+    """
+
+    @wraps(draw)
+    def run(*arguments: P.args, **named: P.kwargs) -> T:
+        if torch.compiler.is_compiling():
+            return torch.compiler.disable(draw)(*arguments, **named)
+        return draw(*arguments, **named)
+
+    return run
+
+
 # Outside of compiled graphs, and reading the seed there: it changes every step, and a graph that had read it would be
 # compiled anew.
 
 
-@torch.compiler.disable()
+@_outside_of_graphs
 def _mask(layer: SeededDropout | SeededBranchDropout, x: Tensor, shape: torch.Size) -> Tensor:
     kept = _on_cpu(x, shape).bernoulli_(1 - layer.rate, generator=_generator(layer.seed))
     return _like(x, kept.div_(1 - layer.rate))
 
 
-@torch.compiler.disable()
+@_outside_of_graphs
 def _squares(layer: SeededBlockDropout, x: Tensor) -> Tensor:
     num, _, height, width = x.shape
     high, wide = min(layer.size, height), min(layer.size, width)
@@ -112,7 +135,7 @@ def _squares(layer: SeededBlockDropout, x: Tensor) -> Tensor:
     return _like(x, kept.mul_(kept.numel() / kept.sum().clamp_(min=1.0)))
 
 
-@torch.compiler.disable()
+@_outside_of_graphs
 def _is_dropped(layer: SeededBranchDropout) -> bool:
     kept = torch.empty((), dtype=torch.float32, device="cpu")
     return not bool(kept.bernoulli_(1 - layer.rate, generator=_generator(layer.seed)))
