@@ -42,8 +42,10 @@ EXPORTED = (
     "fit_preprocess",
     "load",
     "load_model",
+    "load_weights",
     "models",
     "open_run",
+    "save_weights",
 )
 MOST_EXPORTED = 24
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from skipline.init import build
     from skipline.spec import Network, SpecError
     from skipline.train import Recipe, RunFolder, open_run
-    from skipline.weights import TrainedModel, load_model
+    from skipline.weights import TrainedModel, load_model, load_weights, save_weights
     from skipline.zoo import describe, models
 
 _HOME = {
@@ -30,8 +30,10 @@ _HOME = {
     "fit_preprocess": "skipline.data",
     "load": "skipline.data",
     "load_model": "skipline.weights",
+    "load_weights": "skipline.weights",
     "models": "skipline.zoo",
     "open_run": "skipline.train",
+    "save_weights": "skipline.weights",
 }
 
 __all__ = [
@@ -50,8 +52,10 @@ __all__ = [
     "fit_preprocess",
     "load",
     "load_model",
+    "load_weights",
     "models",
     "open_run",
+    "save_weights",
 ]
 
 
