@@ -126,8 +126,8 @@ def _preprocess(text: str, source: Source, network: Network, *, is_given: bool) 
 
     if not is_given and text == "unknown":
         raise UsageError(
-            f"{source.origin} does not say how the images were prepared. Give --preprocess: one of "
-            f"{', '.join(preprocess_names())}, or means and deviations of pixels in [0, 1], as MEAN,…/STD,…. {source.note}"
+            f"{source.origin} does not say how the images were prepared. Give --preprocess: "
+            f"{', '.join(preprocess_names())}, or MEAN,…/STD,… of pixels in [0, 1]. {source.note}"
         )
     preprocess = preprocess_of(text)
     if len(preprocess.mean) != network.in_channels:

@@ -17,13 +17,15 @@ def disagreements(network: Network, source: Source) -> list[str]:
 
 def assumptions(network: Network, source: Source) -> list[str]:
     """What `source` leaves open and `network` decides, so that its user can check it."""
+    notes = [source.note] if source.note else []
     is_open = source.convention is not None and source.convention.stride_at == "either"
     if not is_open or not _bottlenecks(network) or network.stages[0].block.order != "post":
-        return []
+        return notes
     where = _WHERE[_bottlenecks(network)[0]]
     return [
+        *notes,
         f"{network.name} shrinks the image in {where}; {source.origin} has both forms, with tensors of the same "
-        "shapes. Compare with the configuration that the weights were trained with."
+        "shapes. Compare with the configuration that the weights were trained with.",
     ]
 
 

@@ -106,11 +106,11 @@ def set_weights(
         num_tensors=len(ready),
         kept=kept,
         adapted=tuple(wanted[name].ours for name in adapted),
-        notes=(*_notes(found, values, own), *assumptions(net.network, known.source), *_note(known.source)),
+        notes=(*_notes(found, values, own), *assumptions(net.network, known.source)),
         warnings=(
             *disagreements(net.network, known.source),
-            *_own_description(found, net.network),
-            *_not_finite(ready),
+            *_other_description(found, net.network),
+            *_broken(ready),
         ),
     )
 
@@ -186,10 +186,6 @@ def _remedy(
     return ""
 
 
-def _note(source: Source) -> list[str]:
-    return [source.note] if source.note else []
-
-
 def _notes(found: ForeignFile, values: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> list[str]:
     notes = []
     if found.beside:
@@ -201,7 +197,7 @@ def _notes(found: ForeignFile, values: Mapping[str, Tensor], own: Mapping[str, T
     return notes
 
 
-def _own_description(found: ForeignFile, network: Network) -> list[str]:
+def _other_description(found: ForeignFile, network: Network) -> list[str]:
     """Our own files say what they were trained as."""
     if "network" not in found.header:
         return []
@@ -214,7 +210,7 @@ def _own_description(found: ForeignFile, network: Network) -> list[str]:
     return [f"the file's own description, of {there.name}, differs from that of {network.name}: outputs will too"]
 
 
-def _not_finite(values: Mapping[str, Tensor]) -> list[str]:
+def _broken(values: Mapping[str, Tensor]) -> list[str]:
     broken = [name for name, tensor in values.items() if not bool(tensor.isfinite().all())]
     return [f"{len(broken)} tensors have values that are not finite: {few(broken)}"] if broken else []
 
