@@ -12,15 +12,22 @@ from skipline.spec.check import require_count
 from skipline.spec.layers import (
     Activate,
     ActivationKind,
+    Blur,
     Conv,
+    DropBlock,
+    DropBranch,
     Dropout,
+    EfficientAttention,
     GlobalAverage,
     Layer,
+    LearnedScale,
     Linear,
     Normalise,
     PadChannels,
+    PadPixels,
     Pool,
     Scale,
+    SqueezeExcite,
     Subsample,
 )
 
@@ -42,10 +49,12 @@ class StepCost:
 class Cost:
     """The cost of one image's pass through a network.
 
-    `macs` are the multiply-adds of the convolutions and the classifier (one MAC is two FLOP); norms, activations,
-    additions and biases are not counted. `activation_elements` is the number of elements of the distinct tensors that
-    PyTorch's autograd keeps for the backward pass of a training step, masks of dropouts among them; times 4 it is
-    bytes in fp32, times 2 in bf16. `index_elements` are the int64 positions that a max-pool keeps besides.
+    `macs` are the multiply-adds of the convolutions, those of channel attention among them, and of the classifier (one
+    MAC is two FLOP); norms, activations, pools, blurs, additions and biases are not counted, nor the standardising of
+    weights, which does not depend on the number of images. `activation_elements` is the number of elements of the
+    distinct tensors that PyTorch's autograd keeps for the backward pass of a training step, masks of dropouts among
+    them; times 4 it is bytes in fp32, times 2 in bf16. `index_elements` are the int64 positions that a max-pool keeps
+    besides.
     """
 
     parameters: int
@@ -63,8 +72,9 @@ def cost(network: Network, *, image_size: int) -> Cost:
     forward pass, but the images need no gradient. What is kept follows PyTorch's derivatives: a convolution, a norm,
     a linear layer, a pool and a subsampling keep their input; a ReLU and a tanh their output, the other activations
     their input; an addition, a mean over all pixels, a padding and a constant factor nothing; a dropout its mask; a
-    gate its weights and what they multiply. A tensor that two of them keep is one tensor; a norm's vectors of
-    statistics are not counted. Raises `SpecError` for an image without pixels.
+    gate its weights and what they multiply, and so does channel attention. A tensor that two of them keep is one
+    tensor; a norm's vectors of statistics and standardised weights are not counted. Of stochastic depth everything is
+    counted, as if no branch were left out. Raises `SpecError` for an image without pixels.
     """
     require_count("cost", "image_size", image_size)
     plan = unfold(network)
@@ -119,6 +129,8 @@ class _Fold:
             self._keep(_Signal(f"{gate.name}.closed", gate.shape), s)
             if block.gate == "exclusive":
                 self._keep(_Signal(f"{gate.name}.open", gate.shape), f)
+        if block.drop_step is not None:
+            self._step(block.drop_step, f)
         return self.run(block.out, _Signal(f"{block.name}.sum", f.shape))
 
     def _step(self, step: Step, x: _Signal) -> _Signal:
@@ -127,17 +139,7 @@ class _Fold:
             y = x  # the same tensor, under the name it has
         else:
             y = _Signal(step.name, _shape_behind(layer, x.shape))
-        match layer:
-            case Conv() | Normalise() | Linear() | Pool() | Subsample():  # `nn` subsamples by a mean over one pixel
-                self._keep(x)
-            case Activate(activation):
-                self._keep(*_kept_by(activation.kind, x, y))
-            case Dropout():
-                self._keep(_Signal(f"{step.name}.mask", y.shape))
-            case GlobalAverage() | PadChannels() | Scale():
-                pass  # their derivatives read shapes and constants only
-            case _:
-                assert_never(layer)
+        self._keep(*_kept(step, x, y))
         if isinstance(layer, Pool) and layer.kind == "max":
             self.index_elements += prod(y.shape)
         self.steps.append(StepCost(step.name, y.shape, _parameters(layer), _macs(layer, y.shape)))
@@ -146,6 +148,38 @@ class _Fold:
     def _keep(self, *signals: _Signal) -> None:
         for signal in signals:
             self.kept[signal.name] = prod(signal.shape)
+
+
+def _kept(step: Step, x: _Signal, y: _Signal) -> tuple[_Signal, ...]:
+    """What the derivative of a step reads, of its input `x`, its output `y` and what it makes on the way."""
+    layer = step.layer
+
+    def inside(name: str, *shape: int) -> _Signal:
+        return _Signal(f"{step.name}.{name}", shape)
+
+    match layer:
+        case Conv() | Normalise() | Linear() | Pool() | Subsample() | LearnedScale():
+            return (x,)  # `nn` subsamples by a mean over one pixel
+        case Activate(activation):
+            return _kept_by(activation.kind, x, y)
+        case Blur():  # a mirrored border, then two means
+            channels, height, width = x.shape
+            bordered = inside("bordered", channels, height + 2, width + 2)
+            return x, bordered, inside("mean", channels, height + 1, width + 1)
+        case SqueezeExcite(channels, inner):
+            return x, inside("mean", channels), inside("hidden", inner), inside("weights", channels)
+        case EfficientAttention(channels):
+            return x, inside("mean", channels), inside("weights", channels)
+        case Dropout():
+            return (inside("mask", *y.shape),)
+        case DropBlock():
+            return (inside("mask", *y.shape[1:]),)
+        case DropBranch(mode=mode):
+            return (inside("mask", 1),) if mode == "sample" else ()
+        case GlobalAverage() | PadChannels() | PadPixels() | Scale():
+            return ()  # their derivatives read shapes and constants only
+        case _:
+            assert_never(layer)
 
 
 def _kept_by(kind: ActivationKind, x: _Signal, y: _Signal) -> tuple[_Signal, ...]:
@@ -165,15 +199,29 @@ def _shape_behind(layer: Layer, shape: Shape) -> Shape:
     match layer:
         case Conv():
             return (layer.out_channels, *_shrunk(shape, layer.stride))
-        case Pool(stride=stride) | Subsample(stride):
+        case Pool():
+            return (shape[0], *(_pooled(layer, side) for side in shape[1:]))
+        case Blur(stride) | Subsample(stride):
             return (shape[0], *_shrunk(shape, stride))
         case PadChannels(before, after):
             return (before + shape[0] + after, *shape[1:])
+        case PadPixels(before, after):
+            return (shape[0], *(before + side + after for side in shape[1:]))
         case GlobalAverage():
             return shape[:1]
         case Linear():
             return (layer.out_features,)
-        case Normalise() | Activate() | Scale() | Dropout():
+        case (
+            Normalise()
+            | Activate()
+            | Scale()
+            | LearnedScale()
+            | SqueezeExcite()
+            | EfficientAttention()
+            | Dropout()
+            | DropBlock()
+            | DropBranch()
+        ):
             return shape
         case _:
             assert_never(layer)
@@ -184,6 +232,12 @@ def _shrunk(shape: Shape, stride: int) -> tuple[int, ...]:
     return tuple(-(-side // stride) for side in shape[1:])
 
 
+def _pooled(pool: Pool, side: int) -> int:
+    """The number of windows along a side; with `ceil` a last one may begin inside the image and end outside."""
+    room = side + 2 * pool.padding - pool.kernel
+    return (-(-room // pool.stride) if pool.ceil else room // pool.stride) + 1
+
+
 def _parameters(layer: Layer) -> int:
     match layer:
         case Conv():
@@ -192,10 +246,14 @@ def _parameters(layer: Layer) -> int:
             return 2 * layer.channels
         case Linear():
             return (layer.in_features + 1) * layer.out_features
-        case Activate() | Pool() | GlobalAverage() | Subsample() | PadChannels() | Scale() | Dropout():
-            return 0
+        case SqueezeExcite():
+            return _parameters(layer.squeeze) + _parameters(layer.excite)
+        case EfficientAttention(kernel=kernel):
+            return kernel
+        case LearnedScale():
+            return 1
         case _:
-            assert_never(layer)
+            return 0  # the other layers have no weights
 
 
 def _macs(layer: Layer, shape: Shape) -> int:
@@ -204,10 +262,12 @@ def _macs(layer: Layer, shape: Shape) -> int:
             return _weights(layer) * prod(shape[1:])
         case Linear():
             return layer.in_features * layer.out_features
-        case Normalise() | Activate() | Pool() | GlobalAverage() | Subsample() | PadChannels() | Scale() | Dropout():
-            return 0  # not counted: see `Cost`
+        case SqueezeExcite():
+            return _weights(layer.squeeze) + _weights(layer.excite)  # of one pixel, the mean
+        case EfficientAttention(channels, kernel):
+            return channels * kernel
         case _:
-            assert_never(layer)
+            return 0  # not counted: see `Cost`
 
 
 def _weights(conv: Conv) -> int:

@@ -31,7 +31,7 @@ MESSAGES: list[tuple[Callable[[], object], str]] = [
     ),
     (
         lambda: PadShortcut(subsample="avg"),  # type: ignore[arg-type]
-        "PadShortcut.subsample is 'avg'; it must be one of 'stride', 'average'. Did you mean 'average'?",
+        "PadShortcut.subsample is 'avg'; it must be one of 'stride', 'average', 'blur'. Did you mean 'average'?",
     ),
     (
         lambda: ProjectionShortcut(when="alway"),  # type: ignore[arg-type]
@@ -39,7 +39,7 @@ MESSAGES: list[tuple[Callable[[], object], str]] = [
     ),
     (
         lambda: ProjectionShortcut(subsample="max"),  # type: ignore[arg-type]
-        "ProjectionShortcut.subsample is 'max'; it must be one of 'stride', 'average'.",
+        "ProjectionShortcut.subsample is 'max'; it must be one of 'stride', 'average', 'blur'.",
     ),
     (
         lambda: Merge(branch_scale=float("nan")),
@@ -77,7 +77,7 @@ MESSAGES: list[tuple[Callable[[], object], str]] = [
     ),
     (
         lambda: Block(shortcut=NoShortcut(), merge=Merge(branch_scale=0.5)),
-        "Block.merge is Merge(branch_scale=0.5, shortcut_scale=1.0, shortcut_dropout=0.0, gate='none') in a block "
+        "Block.merge is Merge(branch_scale=0.5, branch_scaling='constant', shortcut_scale=1.0, shortcut_dropout=0.0, gate='none') in a block "
         "without a shortcut, where nothing meets. Leave it at Merge(), or give the block a shortcut.",
     ),
 ]

@@ -27,7 +27,7 @@ MESSAGES: list[tuple[Callable[[], object], str]] = [
     (lambda: Stem((16,), stride=0), "Stem.stride is 0; it must be at least 1. The nearest valid value is 1."),
     (
         lambda: Stem((16,), pool="avg"),  # type: ignore[arg-type]
-        "Stem.pool is 'avg'; it must be one of 'none', 'max'.",
+        "Stem.pool is 'avg'; it must be one of 'none', 'max', 'max_zeros', 'max_blur', 'average', 'conv'.",
     ),
     (lambda: Stage(0, 16, 16), "Stage.num_blocks is 0; it must be at least 1. The nearest valid value is 1."),
     (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, assert_never
+from typing import Literal
 
 import torch
 from torch import nn
@@ -12,19 +12,7 @@ from skipline.init.schemes import HE_FAN_OUT_NORMAL
 from skipline.nn import ResidualNet, assemble
 from skipline.seeds import split_seed
 from skipline.spec import Network, unfold
-from skipline.spec.layers import (
-    Activate,
-    Conv,
-    Dropout,
-    GlobalAverage,
-    Layer,
-    Linear,
-    Normalise,
-    PadChannels,
-    Pool,
-    Scale,
-    Subsample,
-)
+from skipline.spec.layers import Conv, EfficientAttention, Layer, LearnedScale, Linear, Normalise, SqueezeExcite
 
 
 def build(network: Network, *, seed: int = 0, scheme: Scheme = HE_FAN_OUT_NORMAL) -> ResidualNet:
@@ -48,32 +36,41 @@ def initialise(net: ResidualNet, *, scheme: Scheme, seed: int) -> None:
     plan = unfold(net.network)
     before_norm = {step.name for block in plan.blocks if block.norm_ends_branch for step in block.branch}
     for step in plan.steps():
-        kind = _kind(step.layer)
-        if kind is None:
+        parts = _parts(step.layer)
+        if not parts:
             continue
         generator = torch.Generator().manual_seed(split_seed(seed, "init", step.name))
-        slot = Slot(step, net.network, norm_ends_branch=step.name in before_norm)
         module = net.get_submodule(step.name)
-        for name, parameter in module.named_parameters():
-            start = torch.empty(parameter.shape, dtype=torch.float32, device="cpu")
-            scheme.rule(step.role, f"{kind}.{name}")(start, slot, generator)
-            with torch.no_grad():
-                parameter.copy_(start)
+        for path, kind, part in parts:
+            slot = Slot(step, net.network, norm_ends_branch=step.name in before_norm, part=part)
+            for name, parameter in module.get_submodule(path).named_parameters():
+                start = torch.empty(parameter.shape, dtype=torch.float32, device="cpu")
+                scheme.rule(step.role, f"{kind}.{name}")(start, slot, generator)
+                with torch.no_grad():
+                    parameter.copy_(start)
         _reset_statistics(module)
 
 
-def _kind(layer: Layer) -> Literal["conv", "norm", "linear"] | None:
+_Kind = Literal["conv", "norm", "linear", "attention", "scale"]
+
+
+def _parts(layer: Layer) -> tuple[tuple[str, _Kind, Layer], ...]:
+    """The parts of a step that have weights: where each is in the step's module, its kind, and its layer."""
     match layer:
         case Conv():
-            return "conv"
+            return (("", "conv", layer),)
         case Normalise():
-            return "norm"
+            return (("", "norm", layer),)
         case Linear():
-            return "linear"
-        case Activate() | Pool() | GlobalAverage() | Subsample() | PadChannels() | Scale() | Dropout():
-            return None
+            return (("", "linear", layer),)
+        case SqueezeExcite(squeeze=squeeze, excite=excite):
+            return ("fc1", "attention", squeeze), ("fc2", "attention", excite)
+        case EfficientAttention():
+            return (("conv", "attention", layer),)
+        case LearnedScale():
+            return (("", "scale", layer),)
         case _:
-            assert_never(layer)
+            return ()  # the other layers have no weights
 
 
 def _reset_statistics(module: nn.Module) -> None:

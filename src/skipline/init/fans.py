@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from skipline.spec.layers import Conv, Linear
+from skipline.spec.layers import Conv, EfficientAttention, Linear
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,10 +17,12 @@ class Fans:
     fan_out: int
 
 
-def fans(layer: Conv | Linear) -> Fans:
+def fans(layer: Conv | EfficientAttention | Linear) -> Fans:
     """The fans of `layer`'s weight, of He et al. 2015 (arXiv 1502.01852, section 2.2) with groups."""
     if isinstance(layer, Linear):
         return Fans(layer.in_features, layer.out_features)
+    if isinstance(layer, EfficientAttention):  # one filter along the channels
+        return Fans(layer.kernel, layer.kernel)
     taps = layer.kernel * layer.kernel
     return Fans(layer.in_channels // layer.groups * taps, layer.out_channels // layer.groups * taps)
 

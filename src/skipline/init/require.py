@@ -31,6 +31,12 @@ def zero_branch_learns(network: Network) -> None:
                 f"{network.name}: {name} is plain: with its branch at zero nothing would pass. "
                 "Use a scheme without zero_gamma or zero_branch, or blocks with a shortcut."
             )
+        if block.merge.branch_scaling == "learned" and block.merge.branch_scale == 0.0:
+            raise InitError(
+                f"{network.name}: {name} scales its branch by a learned number that starts at 0: with the branch "
+                "at zero too neither of them could ever move. "
+                "Use a scheme without zero_gamma or zero_branch, or another Merge.branch_scale."
+            )
         if block.order == "act_before_add" and _is_flat_at_zero(network.activation):
             raise InitError(
                 f"{network.name}: {name} ends its branch in the activation {network.activation.kind!r}, whose slope "

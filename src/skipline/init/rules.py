@@ -41,6 +41,11 @@ def constant(value: float) -> Rule:
     return fill
 
 
+def as_described(tensor: Tensor, slot: Slot, _generator: Generator) -> None:
+    """What the description says that a learned scale starts at."""
+    tensor.fill_(slot.start)
+
+
 def identity(alpha: float) -> Rule:
     """αI at the centre tap, in each group."""
 

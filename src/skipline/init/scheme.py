@@ -10,30 +10,38 @@ from torch import Generator, Tensor
 from skipline.init.fans import Fans, fans
 from skipline.init.gain import gain
 from skipline.spec import Network, Step
-from skipline.spec.layers import Conv, Linear
+from skipline.spec.layers import Conv, EfficientAttention, Layer, LearnedScale, Linear
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
     """Where a tensor stands: all that a rule may know about it.
 
-    `norm_ends_branch` says whether it stands in a branch whose last convolution has a norm behind it.
+    `norm_ends_branch` says whether it stands in a branch whose last convolution has a norm behind it. `part` is the
+    primitive layer whose tensor it is: the step's own, or one of those that channel attention is made of.
     """
 
     step: Step
     network: Network
     norm_ends_branch: bool
+    part: Layer
 
     @property
     def layer(self) -> Conv | Linear:
         """The weighted layer here; a norm has no fans."""
-        assert isinstance(self.step.layer, Conv | Linear)
-        return self.step.layer
+        assert isinstance(self.part, Conv | Linear)
+        return self.part
 
     @property
     def fans(self) -> Fans:
         """The fans of the weighted layer here."""
-        return fans(self.layer)
+        return fans(self.part if isinstance(self.part, EfficientAttention) else self.layer)
+
+    @property
+    def start(self) -> float:
+        """What the learned scale here is before training."""
+        assert isinstance(self.part, LearnedScale)
+        return self.part.start
 
     @property
     def gain(self) -> float:
@@ -50,9 +58,9 @@ Requirement = Callable[[Network], None]
 
 @dataclass(frozen=True, slots=True)
 class Scheme:
-    """`rules` has an entry for each of `conv.weight`, `conv.bias`, `norm.weight`, `norm.bias`, `linear.weight` and
-    `linear.bias`; one with a role of the plan in front (`branch_end.norm.weight`) goes before it. `requires` refuses
-    the networks that the scheme cannot start.
+    """`rules` has an entry for each of `conv.weight`, `conv.bias`, `norm.weight`, `norm.bias`, `linear.weight`,
+    `linear.bias`, `attention.weight`, `attention.bias` and `scale.factor`; one with a role of the plan in front
+    (`branch_end.norm.weight`) goes before it. `requires` refuses the networks that the scheme cannot start.
     """
 
     name: str

@@ -1,7 +1,8 @@
 """The initialisers, one row each.
 
-Every row keeps norms at γ = 1, β = 0, the convolutions' biases at 0 and the classifier at PyTorch's default unless its
-equation says otherwise, so that a comparison of two rows changes the convolutions only.
+Every row keeps norms at γ = 1, β = 0, the convolutions' biases at 0, the classifier and channel attention at PyTorch's
+default and learned scales at what their description says, unless its equation says otherwise, so that a comparison of
+two rows changes the convolutions only.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from skipline.init.require import anything, each_of, zero_branch_learns, zero_gamma_learns
-from skipline.init.rules import constant, identity, normal, orthogonal, uniform, zero_unless_norm_follows
+from skipline.init.rules import as_described, constant, identity, normal, orthogonal, uniform, zero_unless_norm_follows
 from skipline.init.scheme import Rule, Scheme, Slot
 
 
@@ -42,6 +43,9 @@ def _row(name: str, equation: str, source: str, conv_weight: Rule) -> Scheme:
         "norm.bias": constant(0.0),
         "linear.weight": uniform(_pytorch),
         "linear.bias": uniform(_pytorch),
+        "attention.weight": uniform(_pytorch),
+        "attention.bias": uniform(_pytorch),
+        "scale.factor": as_described,
     }
     return Scheme(name, equation, source, rules, anything)
 

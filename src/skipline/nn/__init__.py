@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from skipline.nn.net import ResidualNet, assemble, seed_dropout
+from skipline.nn.net import ResidualNet, assemble, fill_missing_gradients, seed_dropout
 
-__all__ = ["ResidualNet", "assemble", "seed_dropout"]
+__all__ = ["ResidualNet", "assemble", "fill_missing_gradients", "seed_dropout"]

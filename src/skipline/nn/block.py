@@ -8,8 +8,10 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from skipline.nn.dropout import SeededBranchDropout
 from skipline.nn.layers import module_of
 from skipline.spec import BlockPlan, Step
+from skipline.spec.layers import DropBranch
 
 
 def chain(steps: Iterable[Step]) -> nn.Sequential:
@@ -21,7 +23,15 @@ def block_of(plan: BlockPlan) -> nn.Module:
     """The module of one block."""
     if not plan.is_residual:
         return PlainBlock(plan)
-    return ResidualBlock(plan) if plan.gate_step is None else GatedBlock(plan)
+    if plan.gate_step is not None:
+        return GatedBlock(plan)
+    return ResidualBlock(plan) if plan.drop_step is None else StochasticBlock(plan)
+
+
+def branch_dropout_of(step: Step) -> SeededBranchDropout:
+    """The module of a block's `drop_step`."""
+    assert isinstance(step.layer, DropBranch)
+    return SeededBranchDropout(step.layer.rate, step.layer.mode)
 
 
 class PlainBlock(nn.Module):
@@ -56,6 +66,32 @@ class ResidualBlock(nn.Module):
         return self.out(self.sum(self.branch(h), shortcut))
 
 
+class StochasticBlock(nn.Module):
+    """A residual block whose branch is left out at random while training: `y = out(drop(branch(h)) + shortcut(x))`.
+
+    Where the draw says so for the whole batch, `y = out(shortcut(x))`, and the branch is not computed.
+    """
+
+    def __init__(self, plan: BlockPlan) -> None:
+        super().__init__()
+        assert plan.drop_step is not None
+        self.shortcut_reads_entry = plan.shortcut_reads_entry
+        self.entry = chain(plan.entry)
+        self.branch = chain(plan.branch)
+        self.drop = branch_dropout_of(plan.drop_step)
+        self.shortcut = chain(plan.shortcut)
+        self.sum = Add()
+        self.out = chain(plan.out)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) → (N, C', H', W')."""
+        h = self.entry(x)
+        shortcut = self.shortcut(h if self.shortcut_reads_entry else x)
+        if self.drop.leaves_out():
+            return self.out(self.sum(None, shortcut))
+        return self.out(self.sum(self.drop(self.branch(h)), shortcut))
+
+
 class GatedBlock(nn.Module):
     """A residual block whose sum is weighed by `g = sigmoid(gate(x))` (arXiv 1603.05027, section 3.1)."""
 
@@ -78,11 +114,11 @@ class GatedBlock(nn.Module):
 
 
 class Add(nn.Module):
-    """`f + s`."""
+    """`f + s`, or s alone where the branch is left out."""
 
-    def forward(self, branch: Tensor, shortcut: Tensor) -> Tensor:
+    def forward(self, branch: Tensor | None, shortcut: Tensor) -> Tensor:
         """Two of (N, C, H, W) → (N, C, H, W)."""
-        return branch + shortcut
+        return shortcut if branch is None else branch + shortcut
 
 
 class ShortcutGatedAdd(nn.Module):

@@ -1,17 +1,23 @@
-"""Dropout whose mask is a function of a seed that is given for each step, so that a run can be resumed bit for bit."""
+"""Dropouts whose draws are functions of a seed given for each step, so that a run can be resumed bit for bit.
+
+Each draw is a function of (seed, shape) alone, made on the CPU: the same on every device and in every memory format,
+and a recomputed forward pass makes it again. `seed_dropout` sets the seeds; a training pass without one raises
+`RuntimeError`.
+"""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import max_pool2d
+
+from skipline.spec.layers import DropMode
 
 
 class SeededDropout(nn.Module):
     """`y = m x / (1 − rate)` while training, m Bernoulli(1 − rate) for each element; `y = x` in eval mode.
 
-    The mask is a function of (seed, shape) alone: drawn on the CPU in the order of (N, C, H, W), so it is the same on
-    every device and in every memory format, and a recomputed forward pass draws it again. `seed_dropout` sets the
-    seed; a training pass without one raises `RuntimeError`. Source: Srivastava et al. 2014.
+    Drawn in the order of (N, C, H, W). Source: Srivastava et al. 2014.
     """
 
     def __init__(self, rate: float) -> None:
@@ -21,24 +27,110 @@ class SeededDropout(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(…) → (…)."""
-        if not self.training:
-            return x
-        if self.seed is None:
-            raise RuntimeError(
-                "a training pass reached a dropout layer that has no seed. "
-                "Call seed_dropout(net, seed) before each training step, or net.eval()."
-            )
-        return x * _mask(x, self.rate, self.seed)
+        return x * _mask(x, x.shape, self.rate, _given(self.seed)) if self.training else x
 
     def extra_repr(self) -> str:
         """The rate, as `print(net)` shows it."""
         return f"rate={self.rate:g}"
 
 
-@torch.compiler.disable()  # the seed changes every step; traced as a constant it would compile the graph anew
-def _mask(x: Tensor, rate: float, seed: int) -> Tensor:
-    generator = torch.Generator().manual_seed(seed)
+class SeededBlockDropout(nn.Module):
+    """Squares of `size`×`size` pixels zeroed while training, the same in all channels of an image; the rest scaled.
+
+    Each pixel is the middle of a square with probability `rate H W / (size² (H − size + 1) (W − size + 1))`, and what
+    is left is scaled by the batch's pixels over those left. Source: DropBlock, Ghiasi et al. 2018, arXiv 1810.12890;
+    there a square's middle keeps away from the border and each channel has its own squares: here it is as in timm.
+    """
+
+    def __init__(self, rate: float, size: int) -> None:
+        super().__init__()
+        self.rate = rate
+        self.size = size
+        self.seed: int | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) → (N, C, H, W)."""
+        return x * _squares(x, self.rate, self.size, _given(self.seed)) if self.training else x
+
+    def extra_repr(self) -> str:
+        """Rate and size, as `print(net)` shows them."""
+        return f"rate={self.rate:g}, size={self.size}"
+
+
+class SeededBranchDropout(nn.Module):
+    """Stochastic depth: `y = m x / (1 − rate)` while training, m Bernoulli(1 − rate) for a batch or for each sample.
+
+    In `batch` mode the block asks `leaves_out` before it computes the branch, and computes none of it where m is 0.
+    Source: Huang et al. 2016, arXiv 1603.09382, who scale in evaluation instead.
+    """
+
+    def __init__(self, rate: float, mode: DropMode) -> None:
+        super().__init__()
+        self.rate = rate
+        self.mode = mode
+        self.seed: int | None = None
+
+    def leaves_out(self) -> bool:
+        """Whether this step's branch need not be computed."""
+        return self.training and self.mode == "batch" and _is_dropped(self.rate, _given(self.seed))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) → (N, C, H, W); in `batch` mode of a branch that is kept."""
+        if not self.training:
+            return x
+        if self.mode == "batch":
+            return x / (1 - self.rate)
+        return x * _mask(x, torch.Size((len(x), 1, 1, 1)), self.rate, _given(self.seed))
+
+    def extra_repr(self) -> str:
+        """Rate and mode, as `print(net)` shows them."""
+        return f"rate={self.rate:g}, mode={self.mode}"
+
+
+SEEDED = (SeededDropout, SeededBlockDropout, SeededBranchDropout)
+
+
+def _given(seed: int | None) -> int:
+    if seed is None:
+        raise RuntimeError(
+            "a training pass reached a dropout layer that has no seed. "
+            "Call seed_dropout(net, seed) before each training step, or net.eval()."
+        )
+    return seed
+
+
+# Outside of compiled graphs: the seed changes every step; traced as a constant it would compile the graph anew.
+
+
+@torch.compiler.disable()
+def _mask(x: Tensor, shape: torch.Size, rate: float, seed: int) -> Tensor:
+    kept = _on_cpu(x, shape).bernoulli_(1 - rate, generator=torch.Generator().manual_seed(seed)).div_(1 - rate)
+    return _like(x, kept)
+
+
+@torch.compiler.disable()
+def _squares(x: Tensor, rate: float, size: int, seed: int) -> Tensor:
+    num, _, height, width = x.shape
+    high, wide = min(size, height), min(size, width)
+    share = rate * height * width / (high * wide * (height - high + 1) * (width - wide + 1))
+    middles = _on_cpu(x, torch.Size((num, 1, height, width)))
+    middles.bernoulli_(min(share, 1.0), generator=torch.Generator().manual_seed(seed))
+    dropped = max_pool2d(middles, (high, wide), stride=1, padding=(high // 2, wide // 2))
+    kept = 1 - dropped[:, :, (high + 1) % 2 :, (wide + 1) % 2 :]  # an even square's pool gives one pixel too many
+    return _like(x, kept.mul_(kept.numel() / kept.sum().clamp_(min=1.0)))
+
+
+@torch.compiler.disable()
+def _is_dropped(rate: float, seed: int) -> bool:
+    kept = torch.empty((), dtype=torch.float32, device="cpu")
+    return not bool(kept.bernoulli_(1 - rate, generator=torch.Generator().manual_seed(seed)))
+
+
+def _on_cpu(x: Tensor, shape: torch.Size) -> Tensor:
     on_cuda = x.device.type == "cuda"  # a copy from pinned memory takes its turn in the queue: nothing waits
-    kept = torch.empty(x.shape, dtype=torch.float32, device="cpu", pin_memory=on_cuda)
-    kept.bernoulli_(1 - rate, generator=generator).div_(1 - rate)
-    return kept.to(x.device, non_blocking=on_cuda).to(x.dtype)  # to both at once would go through ordinary memory
+    return torch.empty(shape, dtype=torch.float32, device="cpu", pin_memory=on_cuda)
+
+
+def _like(x: Tensor, mask: Tensor) -> Tensor:
+    # To the device and then to the dtype: both at once would go through ordinary memory.
+    return mask.to(x.device, non_blocking=x.device.type == "cuda").to(x.dtype)

@@ -6,19 +6,27 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, pad
 
-from skipline.nn.dropout import SeededDropout
+from skipline.nn.attention import ChannelFilter, SqueezeAndExcite
+from skipline.nn.dropout import SeededBlockDropout, SeededDropout
+from skipline.nn.standardised import StandardisedConv
 from skipline.spec.layers import (
     Activate,
     Activation,
+    Blur,
     Conv,
+    DropBlock,
     Dropout,
+    EfficientAttention,
     GlobalAverage,
     Layer,
+    LearnedScale,
     Linear,
     Normalise,
     PadChannels,
+    PadPixels,
     Pool,
     Scale,
+    SqueezeExcite,
     Subsample,
 )
 
@@ -29,17 +37,7 @@ def module_of(layer: Layer) -> nn.Module:
     """The module that computes `layer`; its weights are PyTorch's own until someone sets them."""
     match layer:
         case Conv():
-            return nn.Conv2d(
-                layer.in_channels,
-                layer.out_channels,
-                layer.kernel,
-                stride=layer.stride,
-                padding=layer.padding,
-                dilation=layer.dilation,
-                groups=layer.groups,
-                bias=layer.bias,
-                dtype=torch.float32,
-            )
+            return StandardisedConv(layer) if layer.weights.kind == "standardised" else _conv(layer)
         case Normalise():
             return _norm(layer)
         case Activate(activation):
@@ -50,6 +48,10 @@ def module_of(layer: Layer) -> nn.Module:
             return nn.AvgPool2d(
                 layer.kernel, layer.stride, layer.padding, ceil_mode=layer.ceil, count_include_pad=False
             )
+        case Blur(stride):
+            return BinomialBlur(stride)
+        case PadPixels(before, after):
+            return nn.ZeroPad2d((before, after, before, after))
         case GlobalAverage():
             return GlobalMean()
         case Subsample(stride):
@@ -58,8 +60,16 @@ def module_of(layer: Layer) -> nn.Module:
             return ZeroChannels(before, after)
         case Scale(factor):
             return Multiply(factor)
+        case LearnedScale():
+            return LearnedMultiply()
+        case SqueezeExcite():
+            return SqueezeAndExcite(_conv(layer.squeeze), _conv(layer.excite))
+        case EfficientAttention(kernel=kernel):
+            return ChannelFilter(kernel)
         case Dropout(rate):
             return SeededDropout(rate)
+        case DropBlock(rate, size):
+            return SeededBlockDropout(rate, size)
         case Linear():
             return nn.Linear(layer.in_features, layer.out_features, dtype=torch.float32)
         case _:
@@ -111,6 +121,48 @@ class Multiply(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(…) → (…)."""
         return self.factor * x
+
+
+class LearnedMultiply(nn.Module):
+    """`y = factor · x`, the factor one learned number."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.factor = nn.Parameter(torch.empty((), dtype=torch.float32))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(…) → (…)."""
+        return self.factor.to(x.dtype) * x
+
+
+class BinomialBlur(nn.Module):
+    """The binomial 3×3 filter over the mirrored image, then every `stride`-th pixel from the first.
+
+    (1, 2, 1) / 4 is (1, 1) / 2 twice, so two means over 2×2 pixels are the filter: no weights to keep or to load.
+    """
+
+    def __init__(self, stride: int) -> None:
+        super().__init__()
+        self.stride = stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) → (N, C, ⌈H/stride⌉, ⌈W/stride⌉); H, W ≥ 2."""
+        bordered = pad(x, (1, 1, 1, 1), mode="reflect")
+        return avg_pool2d(avg_pool2d(bordered, kernel_size=2, stride=1), kernel_size=2, stride=self.stride)
+
+
+def _conv(layer: Conv) -> nn.Conv2d:
+    return nn.Conv2d(
+        layer.in_channels,
+        layer.out_channels,
+        layer.kernel,
+        stride=layer.stride,
+        padding=layer.padding,
+        dilation=layer.dilation,
+        groups=layer.groups,
+        bias=layer.bias,
+        dtype=torch.float32,
+    )
 
 
 def _norm(layer: Normalise) -> nn.Module:

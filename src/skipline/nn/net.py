@@ -10,10 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from skipline.nn.block import block_of, chain
-from skipline.nn.dropout import SeededDropout
+from skipline.nn.dropout import SEEDED
 from skipline.seeds import split_seed
 from skipline.spec import BlockPlan, Network, unfold
-from skipline.spec.layers import Dropout
+from skipline.spec.layers import DropBlock, DropBranch, Dropout
+
+_DRAWN = Dropout | DropBlock | DropBranch  # the layers that draw while training
 
 
 class ResidualNet(nn.Module):
@@ -34,7 +36,7 @@ class ResidualNet(nn.Module):
             stage = OrderedDict((block.name.rsplit(".", 1)[1], block_of(block)) for block in blocks)
             self.add_module(name, nn.Sequential(stage))
         self.head = chain(plan.head)
-        self.dropout_names = [step.name for step in plan.steps() if isinstance(step.layer, Dropout)]
+        self.dropout_names = [step.name for step in plan.steps() if isinstance(step.layer, _DRAWN)]
         self.register_load_state_dict_post_hook(_without_batch_counters)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -61,15 +63,27 @@ def assemble(network: Network, *, device: torch.device | str = "cpu") -> Residua
 
 
 def seed_dropout(net: ResidualNet, seed: int) -> None:
-    """Give every dropout layer of `net` its own seed for the next step, made from `seed` and the layer's name.
+    """Give every layer of `net` that draws its own seed for the next step, made from `seed` and the layer's name.
 
-    Until the next call every training pass over inputs of one shape draws the same masks: call it once a step, with a
-    seed of that step, e.g. `split_seed(seed, "dropout", epoch, batch)`.
+    These are dropouts, drop-blocks and stochastic depth. Until the next call every training pass over inputs of one
+    shape draws the same: call it once a step, with a seed of that step, e.g. `split_seed(seed, "dropout", epoch,
+    batch)`.
     """
     for name in net.dropout_names:
         layer = net.get_submodule(name)
-        assert isinstance(layer, SeededDropout)
+        assert isinstance(layer, SEEDED)
         layer.seed = split_seed(seed, "dropout", name)
+
+
+def fill_missing_gradients(net: ResidualNet) -> None:
+    """Zeros for the gradients of the branches that stochastic depth left out of every part of a step.
+
+    They are then treated as the branches that are left out for each sample: momentum and weight decay go on, and the
+    optimiser's state has every parameter from the first step on.
+    """
+    for parameter in net.parameters():
+        if parameter.grad is None and parameter.requires_grad:
+            parameter.grad = torch.zeros_like(parameter)
 
 
 def _stage_name(block: BlockPlan) -> str:

@@ -13,10 +13,39 @@ Order = Literal["post", "pre", "norm_after_add", "act_before_add", "act_only_pre
 Gate = Literal["none", "shortcut", "exclusive"]
 Pad = Literal["end", "both"]
 Projected = Literal["change", "always"]
-Subsampling = Literal["stride", "average"]
+Subsampling = Literal["stride", "average", "blur"]
+Antialias = Literal["none", "average", "blur"]
+AttentionKind = Literal["none", "squeeze_excite", "eca"]
+BranchScaling = Literal["constant", "learned"]
 BRANCH_KINDS: tuple[BranchKind, ...] = get_args(BranchKind)
 ORDERS: tuple[Order, ...] = get_args(Order)
 GATES: tuple[Gate, ...] = get_args(Gate)
+ATTENTION_KINDS: tuple[AttentionKind, ...] = get_args(AttentionKind)
+_REDUCTION = 16  # arXiv 1709.01507
+_LARGEST_SQUARE = 255  # pixels: guessed, larger than any feature map that people drop squares of
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """What weighs the channels at the end of a branch: each by a number between 0 and 1 made from all channels' means.
+
+    `squeeze_excite`: two layers with C / `reduction` channels between them (arXiv 1709.01507), rounded to the nearest
+    multiple of 8 and at least 8, as timm does. `eca`: one filter over neighbouring channels, whose width grows with
+    log₂ C (arXiv 1910.03151). It stands behind the branch's last layer and before the addition, in every order: in
+    `post` behind the last norm, as in both papers, in `pre` behind the last convolution.
+    """
+
+    kind: AttentionKind = "none"
+    reduction: int = _REDUCTION
+
+    def __post_init__(self) -> None:
+        require_choice("Attention", "kind", self.kind, ATTENTION_KINDS)
+        require_count("Attention", "reduction", self.reduction)
+        if self.kind != "squeeze_excite" and self.reduction != _REDUCTION:
+            raise SpecError(
+                f"Attention.reduction is {self.reduction} with kind {self.kind!r}; only 'squeeze_excite' reduces. "
+                f"Leave it at {_REDUCTION}, or write Attention(kind='squeeze_excite', reduction={self.reduction})."
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,18 +56,31 @@ class Branch:
     shrinks the image does so in the first convolution (`first`; He et al. 2015, "v1") or in the bottleneck's 3×3
     (`middle`; torchvision and timm, "v1.5"): the weights have the same shapes, the network is another. `dropout` is
     the rate before the last convolution (wide residual networks, arXiv 1605.07146).
+
+    With `antialias` the convolution that would shrink the image has stride 1, and what stands right before the next
+    one shrinks it: a `blur` (Zhang 2019, arXiv 1904.11486) or a mean over windows as large as the stride (`average`).
+    `drop_block` is the rate of squares of `drop_block_size` pixels that are dropped behind the first 3×3 convolution
+    and its norm (arXiv 1810.12890; the place is timm's).
     """
 
     kind: BranchKind = "basic"
     groups: int = 1
     stride_at: StrideAt = "first"
     dropout: float = 0.0
+    antialias: Antialias = "none"
+    attention: Attention = field(default_factory=Attention)
+    drop_block: float = 0.0
+    drop_block_size: int = 7  # arXiv 1810.12890
 
     def __post_init__(self) -> None:
         require_choice("Branch", "kind", self.kind, BRANCH_KINDS)
         require_count("Branch", "groups", self.groups)
         require_choice("Branch", "stride_at", self.stride_at, get_args(StrideAt))
         require_real("Branch", "dropout", self.dropout, low=0.0, high=0.99)
+        require_choice("Branch", "antialias", self.antialias, get_args(Antialias))
+        require_kind("Branch", "attention", self.attention, (Attention,))
+        require_real("Branch", "drop_block", self.drop_block, low=0.0, high=0.99)
+        require_count("Branch", "drop_block_size", self.drop_block_size, most=_LARGEST_SQUARE)
         if self.kind == "basic" and self.stride_at == "middle":
             raise SpecError(
                 "Branch.stride_at is 'middle' with kind 'basic', which has no middle convolution. "
@@ -57,7 +99,7 @@ class PadShortcut:
 
     Three forms that differ in their outputs are in use: zeros at the `end` after taking every second pixel
     (fb.resnet.torch), zeros on `both` sides after taking every second pixel (akamaster), zeros on `both` sides after
-    an `average` (tensorpack).
+    an `average` (tensorpack). With `blur` the pixels are taken from a blurred image (arXiv 1904.11486).
     """
 
     pad: Pad = "both"
@@ -73,7 +115,9 @@ class ProjectionShortcut:
     """A 1×1 convolution and a norm where shapes change (option B), or in every block (`when="always"`: option C).
 
     With `subsample="average"` a 2×2 average shrinks the image before a 1×1 convolution of stride 1 (option D, "bag of
-    tricks", arXiv 1812.01187); with `"stride"` the convolution itself has the stride. In a pre-activation block the
+    tricks", arXiv 1812.01187), with `"blur"` a low-pass filter (arXiv 1904.11486); with `"stride"` the convolution
+    itself has the stride. In a stage whose stride was left out for dilation, `"average"` and `"blur"` filter at stride
+    1, with zeros below and to the right of the image for the average (timm's rule). In a pre-activation block the
     projection reads the activated input and has no norm (arXiv 1603.05027 and its published code).
     """
 
@@ -96,15 +140,20 @@ class Merge:
     With a gate g(x) = sigmoid(W x + c), W a 1×1 convolution: `shortcut` gives `f(x) + (1 − g) x` and `exclusive`
     `g f(x) + (1 − g) x`. All but the defaults are the ablations of arXiv 1603.05027, table 1, most of which train
     worse than the identity.
+
+    With `branch_scaling="learned"` b is one learned number for each block, and `branch_scale` is its start: 0 for
+    SkipInit (arXiv 2002.10444) and ReZero (arXiv 2003.04887), whose networks go without norms.
     """
 
     branch_scale: float = 1.0
+    branch_scaling: BranchScaling = "constant"
     shortcut_scale: float = 1.0
     shortcut_dropout: float = 0.0
     gate: Gate = "none"
 
     def __post_init__(self) -> None:
         require_real("Merge", "branch_scale", self.branch_scale, low=-1e6, high=1e6)
+        require_choice("Merge", "branch_scaling", self.branch_scaling, get_args(BranchScaling))
         require_real("Merge", "shortcut_scale", self.shortcut_scale, low=-1e6, high=1e6)
         require_real("Merge", "shortcut_dropout", self.shortcut_dropout, low=0.0, high=0.99)
         require_choice("Merge", "gate", self.gate, GATES)

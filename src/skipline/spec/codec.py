@@ -14,7 +14,8 @@ from skipline.spec.check import SpecError, did_you_mean, shown
 from skipline.spec.network import Network
 
 FORMAT = "skipline.network"
-VERSION = 1
+VERSION = 2
+OLDEST = 1  # the least version that is read: it lacks entries that have defaults since
 _SHORTCUT_TYPES: dict[str, type] = {"none": NoShortcut, "pad": PadShortcut, "projection": ProjectionShortcut}
 _EXACT = 2**53  # whole numbers up to here are floats too
 
@@ -54,9 +55,10 @@ def from_json(document: object) -> Network:
     if found != FORMAT:
         raise SpecError(f"the entry 'format' is {shown(found)}; a description says {FORMAT!r}.")
     version = entries.pop("version", None)
-    if type(version) is not int or version != VERSION:
+    if type(version) is not int or not OLDEST <= version <= VERSION:
         raise SpecError(
-            f"the entry 'version' is {shown(version)}; this skipline reads version {VERSION}. Update skipline."
+            f"the entry 'version' is {shown(version)}; this skipline reads versions {OLDEST} to {VERSION}. "
+            "Update skipline."
         )
     return _record(Network, entries, "network")
 

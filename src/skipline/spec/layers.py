@@ -12,9 +12,12 @@ from skipline.spec.check import SpecError, require_choice, require_count, requir
 
 NormKind = Literal["batch", "group", "layer", "none"]
 ActivationKind = Literal["relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "identity"]
+ConvWeightsKind = Literal["free", "standardised"]
+DropMode = Literal["batch", "sample"]
 NORM_KINDS: tuple[NormKind, ...] = get_args(NormKind)
 ACTIVATION_KINDS: tuple[ActivationKind, ...] = get_args(ActivationKind)
 _LEAST_EPSILON = 1e-12  # guessed: above 0, which would divide by 0 where a channel is constant
+_FREE_EPSILON = 1e-6  # timm's for standardised weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,27 @@ class Activation:
 
 
 @dataclass(frozen=True, slots=True)
+class ConvWeights:
+    """What the convolutions of stem, branches and shortcuts multiply by: their weights as they are, or standardised.
+
+    `standardised`: each output channel's weights w as `(w − mean) / √(variance + ε)`, both over the channel's fan-in
+    (Qiao et al. 2019, arXiv 1903.10520); made for group norm. ε is 1e-6 in timm, 1e-8 in its BiT, 1e-10 in BiT's own.
+    """
+
+    kind: ConvWeightsKind = "free"
+    epsilon: float = _FREE_EPSILON
+
+    def __post_init__(self) -> None:
+        require_choice("ConvWeights", "kind", self.kind, get_args(ConvWeightsKind))
+        require_real("ConvWeights", "epsilon", self.epsilon, low=_LEAST_EPSILON, high=1.0)
+        if self.kind == "free" and self.epsilon != _FREE_EPSILON:
+            raise SpecError(
+                f"ConvWeights.epsilon is {self.epsilon:g} with kind 'free', where nothing is divided. "
+                f"Leave it at {_FREE_EPSILON:g}, or write ConvWeights(kind='standardised', epsilon={self.epsilon:g})."
+            )
+
+
+@dataclass(frozen=True, slots=True)
 class Conv:
     """A 2-D convolution with zero padding `dilation (kernel − 1) / 2`: at stride 1 it keeps the image's size."""
 
@@ -69,6 +93,7 @@ class Conv:
     dilation: int = 1
     groups: int = 1
     bias: bool = False
+    weights: ConvWeights = ConvWeights()
 
     def __post_init__(self) -> None:
         require_divides("Conv", "groups", self.groups, "in_channels", self.in_channels)
@@ -113,6 +138,24 @@ class Pool:
 
 
 @dataclass(frozen=True, slots=True)
+class Blur:
+    """A fixed low-pass filter in each channel, mirrored at the borders, of which every `stride`-th pixel is kept.
+
+    Its 3×3 weights are the products of (1, 2, 1) / 4 with itself (Zhang 2019, arXiv 1904.11486, "Triangle-3").
+    """
+
+    stride: int
+
+
+@dataclass(frozen=True, slots=True)
+class PadPixels:
+    """`before` rows and columns of zeros above and to the left of the image, `after` below and to the right."""
+
+    before: int
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
 class GlobalAverage:
     """The mean over all pixels: (C, H, W) → (C)."""
 
@@ -140,6 +183,67 @@ class Scale:
 
 
 @dataclass(frozen=True, slots=True)
+class LearnedScale:
+    """Multiplication by one learned number, `start` before training."""
+
+    start: float
+
+
+@dataclass(frozen=True, slots=True)
+class SqueezeExcite:
+    """`y = x · σ(W₂ relu(W₁ mean(x) + b₁) + b₂)`, channel by channel, with `inner_channels` between W₁ and W₂.
+
+    Hu et al. 2017, arXiv 1709.01507. W₁ and W₂ are 1×1 convolutions of the mean over all pixels.
+    """
+
+    channels: int
+    inner_channels: int
+
+    @property
+    def squeeze(self) -> Conv:
+        """W₁ and b₁."""
+        return Conv(self.channels, self.inner_channels, 1, bias=True)
+
+    @property
+    def excite(self) -> Conv:
+        """W₂ and b₂."""
+        return Conv(self.inner_channels, self.channels, 1, bias=True)
+
+
+@dataclass(frozen=True, slots=True)
+class EfficientAttention:
+    """`y = x · σ(w ∗ mean(x))`: w slides over the channels' means, `kernel` of them at a time, zeros at both ends.
+
+    ECA, Wang et al. 2019, arXiv 1910.03151.
+    """
+
+    channels: int
+    kernel: int
+
+
+@dataclass(frozen=True, slots=True)
+class DropBlock:
+    """Zero squares of `size`×`size` pixels in all channels of an image while training, and scale the rest.
+
+    About `rate` of the pixels are dropped (Ghiasi et al. 2018, arXiv 1810.12890); a smaller image has smaller squares.
+    """
+
+    rate: float
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class DropBranch:
+    """Stochastic depth: while training, a branch is left out with probability `rate`, or else scaled by 1 / (1 − rate).
+
+    Drawn once for the whole batch, so that the work is left out too, or for each sample.
+    """
+
+    rate: float
+    mode: DropMode
+
+
+@dataclass(frozen=True, slots=True)
 class Dropout:
     """Zero each element with probability `rate` while training and scale the rest by 1 / (1 − rate)."""
 
@@ -154,4 +258,22 @@ class Linear:
     out_features: int
 
 
-Layer = Conv | Normalise | Activate | Pool | GlobalAverage | Subsample | PadChannels | Scale | Dropout | Linear
+Layer = (
+    Conv
+    | Normalise
+    | Activate
+    | Pool
+    | Blur
+    | PadPixels
+    | GlobalAverage
+    | Subsample
+    | PadChannels
+    | Scale
+    | LearnedScale
+    | SqueezeExcite
+    | EfficientAttention
+    | Dropout
+    | DropBlock
+    | DropBranch
+    | Linear
+)

@@ -17,19 +17,27 @@ from skipline.spec.check import (
     require_real,
     shown,
 )
-from skipline.spec.layers import Activation, Norm
+from skipline.spec.layers import Activation, ConvWeights, DropMode, Norm
 
-StemPool = Literal["none", "max"]
+StemPool = Literal["none", "max", "max_zeros", "max_blur", "average", "conv"]
+DropRule = Literal["linear", "uniform"]
+FirstIdentity = Literal["activated", "raw"]
+STEM_POOLS: tuple[StemPool, ...] = get_args(StemPool)
 MOST_BLOCKS = 100_000  # guessed: 200,000 layers, twenty times the deepest of a paper (arXiv 1806.05393)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")  # a run folder is called by it, so it can be no path
 
 
 @dataclass(frozen=True, slots=True)
 class Stem:
-    """The layers before the first stage: one convolution for each entry of `channels`, then perhaps a max-pool.
+    """The layers before the first stage: one convolution for each entry of `channels`, then perhaps a pool.
 
     The first convolution has the `stride`, each is `kernel`×`kernel`. ImageNet: (64,), 7, 2, pool "max" (3×3, stride
     2). CIFAR: (16,), 3, 1, "none". Deep stems: three 3×3, e.g. (32, 32, 64), 3, 2, "max" (arXiv 1812.01187).
+
+    The pool halves the image: `max` takes the largest of 3×3 pixels; `max_zeros` does so with zeros around the image,
+    which matters where no activation stands before it (BiT); `max_blur` takes it at stride 1 and blurs (arXiv
+    1904.11486); `average` is the mean of 2×2 pixels, a last odd row or column left out; `conv` is one more 3×3
+    convolution, with stride 2 (arXiv 2103.07579).
     """
 
     channels: tuple[int, ...]
@@ -50,12 +58,17 @@ class Stem:
                 f"The nearest valid ones are {self.kernel - 1} and {self.kernel + 1}."
             )
         require_count("Stem", "stride", self.stride)
-        require_choice("Stem", "pool", self.pool, get_args(StemPool))
+        require_choice("Stem", "pool", self.pool, STEM_POOLS)
 
     @property
     def total_stride(self) -> int:
         """How many pixels of the image one pixel behind the stem stands for, in each direction."""
-        return self.stride * (2 if self.pool == "max" else 1)
+        return self.stride * (1 if self.pool == "none" else 2)
+
+    @property
+    def num_convs(self) -> int:
+        """The number of convolutions in it."""
+        return len(self.channels) + (self.pool == "conv")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +76,8 @@ class Stage:
     """`num_blocks` equal blocks that give `channels` channels and hold `inner_channels` inside the branch.
 
     The first block has the `stride`; its 3×3 convolution nearest the input has dilation `first_dilation`, all other
-    3×3 convolutions of the stage `dilation` (torchvision's and timm's rule for dilated networks).
+    3×3 convolutions of the stage `dilation` (torchvision's and timm's rule for dilated networks). Where `dilation` is a
+    multiple of `first_dilation`, the stage had a stride that was left out for it: `removed_stride`.
     """
 
     num_blocks: int
@@ -87,6 +101,35 @@ class Stage:
         if self.block.branch.kind == "basic":
             require_divides("Stage", "block.branch.groups", groups, "channels", self.channels)
 
+    @property
+    def removed_stride(self) -> int:
+        """By how much the stage would shrink the image were it not dilated instead; 1 if it is not."""
+        return self.dilation // self.first_dilation if self.dilation % self.first_dilation == 0 else 1
+
+
+@dataclass(frozen=True, slots=True)
+class StochasticDepth:
+    """Branches left out at random while training: that of block l of L with a probability up to `rate`.
+
+    `linear`: rate · l / L (Huang et al. 2016, arXiv 1603.09382, equation 4); `uniform`: `rate` everywhere. In `batch`
+    mode a block's branch is drawn once a step, and what is left out is not computed (the paper); in `sample` mode it is
+    drawn for each image and everything is computed. A branch that is kept is scaled by 1 / (1 − its rate), so that
+    nothing changes in evaluation, where the paper multiplies by 1 − rate.
+    """
+
+    rate: float = 0.0
+    mode: DropMode = "batch"
+    rule: DropRule = "linear"
+
+    def __post_init__(self) -> None:
+        require_real("StochasticDepth", "rate", self.rate, low=0.0, high=0.99)
+        require_choice("StochasticDepth", "mode", self.mode, get_args(DropMode))
+        require_choice("StochasticDepth", "rule", self.rule, get_args(DropRule))
+
+    def rate_of(self, number: int, num_blocks: int) -> float:
+        """The rate of block `number`, from 1, of `num_blocks`."""
+        return self.rate * number / num_blocks if self.rule == "linear" else self.rate
+
 
 @dataclass(frozen=True, slots=True)
 class Head:
@@ -106,6 +149,9 @@ class Network:
 
     `in_channels` is that of the images (3 for RGB, 1 for grey). Run folders are called by `name`: a letter or digit,
     then letters, digits, `_`, `-`, `.`.
+
+    `first_identity` says what the first block's shortcut carries where blocks begin with a norm or an activation and
+    it does not project: the `activated` signal (arXiv 1603.05027, section 5), or the `raw` one of the stem (timm).
     """
 
     name: str
@@ -115,6 +161,9 @@ class Network:
     head: Head
     norm: Norm = field(default_factory=Norm)
     activation: Activation = field(default_factory=Activation)
+    conv_weights: ConvWeights = field(default_factory=ConvWeights)
+    stochastic_depth: StochasticDepth = field(default_factory=StochasticDepth)
+    first_identity: FirstIdentity = "activated"
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
@@ -133,15 +182,19 @@ class Network:
         require_kind("Network", "head", self.head, (Head,))
         require_kind("Network", "norm", self.norm, (Norm,))
         require_kind("Network", "activation", self.activation, (Activation,))
+        require_kind("Network", "conv_weights", self.conv_weights, (ConvWeights,))
+        require_kind("Network", "stochastic_depth", self.stochastic_depth, (StochasticDepth,))
+        require_choice("Network", "first_identity", self.first_identity, get_args(FirstIdentity))
         self._check_transitions()
         self._check_norm_groups()
+        self._check_switches()
 
     @property
     def depth(self) -> int:
         """The number of weighted layers in the longest path: convolutions and the classifier, no projections."""
         per_block = {"basic": 2, "bottleneck": 3}
         blocks = sum(stage.num_blocks * per_block[stage.block.branch.kind] for stage in self.stages)
-        return len(self.stem.channels) + blocks + 1
+        return self.stem.num_convs + blocks + 1
 
     @property
     def num_blocks(self) -> int:
@@ -191,3 +244,26 @@ class Network:
             places |= {f"stage{number}.inner_channels": stage.inner_channels, f"stage{number}.channels": stage.channels}
         for place, channels in places.items():
             require_divides("Norm", "groups", self.norm.groups, place, channels)
+
+    def _check_switches(self) -> None:
+        order = self.stages[0].block.order
+        if self.first_identity == "raw" and order not in ("pre", "act_only_pre"):
+            raise SpecError(
+                f"Network.first_identity is 'raw' with blocks of order {order!r}, which begin with a convolution: "
+                "their identity is always raw. Leave it at 'activated'."
+            )
+        if self.stochastic_depth.rate == 0:
+            return
+        rate = f"Network.stochastic_depth.rate is {self.stochastic_depth.rate:g}"
+        gated = [number for number, stage in enumerate(self.stages, start=1) if stage.block.merge.gate != "none"]
+        if gated:
+            raise SpecError(
+                f"{rate}, and stage{gated[0]} has a gate, which already decides what passes. "
+                "Leave the rate at 0, or the gate at 'none'."
+            )
+        plain = [number for number, stage in enumerate(self.stages, start=1) if not stage.block.is_residual]
+        if plain:
+            raise SpecError(
+                f"{rate}, and stage{plain[0]} is plain: with its branch left out nothing would pass. "
+                "Leave the rate at 0, or give the blocks a shortcut."
+            )

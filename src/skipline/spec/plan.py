@@ -14,7 +14,7 @@ from typing import Literal
 from skipline.spec.block import Gate
 from skipline.spec.layers import Layer, Normalise
 
-Role = Literal["stem", "entry", "branch", "branch_end", "shortcut", "gate", "out", "head"]
+Role = Literal["stem", "entry", "branch", "branch_end", "shortcut", "gate", "drop", "out", "head"]
 """Where a layer stands. `branch_end`: a branch's last convolution, and the norm behind it if there is one."""
 
 
@@ -33,7 +33,7 @@ class BlockPlan:
 
     A pre-activation block's projection reads h, its identity x, except in the network's first block, where both read
     h (arXiv 1603.05027, section 5): `shortcut_reads_entry` says which. Where neither does there is no entry: h is x.
-    A gate reads x.
+    A gate reads x. `drop_step` stands between the branch and the sum, or leaves the branch out.
     """
 
     name: str
@@ -46,15 +46,18 @@ class BlockPlan:
     shortcut: tuple[Step, ...]
     gate: Gate
     gate_step: Step | None
+    drop_step: Step | None
     out: tuple[Step, ...]
 
     def steps(self) -> Iterator[Step]:
-        """Every layer of the block: entry, branch, shortcut, gate, out."""
+        """Every layer of the block: entry, branch, shortcut, gate, drop, out."""
         yield from self.entry
         yield from self.branch
         yield from self.shortcut
         if self.gate_step is not None:
             yield self.gate_step
+        if self.drop_step is not None:
+            yield self.drop_step
         yield from self.out
 
     @property

@@ -5,21 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from skipline.spec.attention import attention_layer
 from skipline.spec.block import Block, NoShortcut, Order, PadShortcut, ProjectionShortcut
 from skipline.spec.layers import (
     Activate,
+    Blur,
     Conv,
+    DropBlock,
+    DropBranch,
     Dropout,
     GlobalAverage,
     Layer,
+    LearnedScale,
     Linear,
     Normalise,
     PadChannels,
+    PadPixels,
     Pool,
     Scale,
     Subsample,
 )
-from skipline.spec.network import Network, Stage
+from skipline.spec.network import Network, Stage, StemPool
 from skipline.spec.plan import BlockPlan, Plan, Role, Step
 
 
@@ -61,16 +67,24 @@ class _Place:
     stage: Stage
     name: str
     in_channels: int
+    number: int
     is_first_of_stage: bool
-    is_first_of_network: bool
 
     @property
     def block(self) -> Block:
         return self.stage.block
 
     @property
+    def is_first_of_network(self) -> bool:
+        return self.number == 1
+
+    @property
     def stride(self) -> int:
         return self.stage.stride if self.is_first_of_stage else 1
+
+    @property
+    def removed_stride(self) -> int:
+        return self.stage.removed_stride if self.is_first_of_stage else 1
 
     @property
     def changes_shape(self) -> bool:
@@ -86,22 +100,24 @@ class _Place:
         """Whether the shortcut starts behind the layers before the branch's first convolution."""
         if not self.block.is_residual:
             return False
-        if self.is_first_of_network:
+        if self.is_first_of_network and self.network.first_identity == "activated":
             return self.block.order in ("pre", "act_only_pre")
         return self.block.order == "pre" and self.projects
 
 
 def _places(network: Network) -> Iterator[_Place]:
     channels = network.stem.channels[-1]
+    number = 0
     for stage_number, stage in enumerate(network.stages, start=1):
         for block_number in range(1, stage.num_blocks + 1):
+            number += 1
             yield _Place(
                 network=network,
                 stage=stage,
                 name=f"stage{stage_number}.block{block_number}",
                 in_channels=channels,
+                number=number,
                 is_first_of_stage=block_number == 1,
-                is_first_of_network=stage_number == block_number == 1,
             )
             channels = stage.channels
 
@@ -109,17 +125,28 @@ def _places(network: Network) -> Iterator[_Place]:
 def _stem(network: Network) -> tuple[Step, ...]:
     stem = network.stem
     layers: list[tuple[str, Layer]] = []
+    convs = [
+        (channels, stem.kernel, stem.stride if number == 0 else 1) for number, channels in enumerate(stem.channels)
+    ]
+    if stem.pool == "conv":
+        convs.append((stem.channels[-1], 3, 2))
     incoming = network.in_channels
-    for number, channels in enumerate(stem.channels, start=1):
-        stride = stem.stride if number == 1 else 1
-        conv = Conv(incoming, channels, stem.kernel, stride, bias=_has_bias(network))
-        is_last = number == len(stem.channels)
-        letters = _ARRANGEMENTS[network.stages[0].block.order].stem if is_last else "cna"
-        layers += [(f"{name}{number}", layer) for name, layer in _around(network, letters, conv)]
+    for number, (channels, kernel, stride) in enumerate(convs, start=1):
+        letters = _ARRANGEMENTS[network.stages[0].block.order].stem if number == len(convs) else "cna"
+        layers += _numbered(_around(network, letters, _conv(network, incoming, channels, kernel, stride)), number)
         incoming = channels
-    if stem.pool == "max":
-        layers.append(("pool", Pool("max", kernel=3, stride=2, padding=1, ceil=False)))
+    layers += _STEM_POOLS[stem.pool]
     return _steps("stem", layers, "stem")
+
+
+_STEM_POOLS: dict[StemPool, tuple[tuple[str, Layer], ...]] = {
+    "none": (),
+    "max": (("pool", Pool("max", kernel=3, stride=2, padding=1, ceil=False)),),
+    "max_zeros": (("border", PadPixels(1, 1)), ("pool", Pool("max", kernel=3, stride=2, padding=0, ceil=False))),
+    "max_blur": (("pool", Pool("max", kernel=3, stride=1, padding=1, ceil=False)), ("blur", Blur(2))),
+    "average": (("pool", Pool("average", kernel=2, stride=2, padding=0, ceil=False)),),
+    "conv": (),
+}
 
 
 def _head(network: Network) -> tuple[Step, ...]:
@@ -149,43 +176,88 @@ def _block(place: _Place) -> BlockPlan:
         shortcut=_steps(f"{place.name}.shortcut", _shortcut(place), "shortcut"),
         gate=place.block.merge.gate,
         gate_step=_gate(place),
+        drop_step=_drop(place),
         out=_steps(f"{place.name}.out", out, "out"),
     )
 
 
 def _branch(place: _Place) -> tuple[Step, ...]:
-    network, path = place.network, f"{place.name}.branch"
+    branch, path = place.block.branch, f"{place.name}.branch"
     arrangement = _ARRANGEMENTS[place.block.order]
     *inner, last = _convs(place)
-    steps = [
-        Step(f"{path}.{name}{number}", layer, "branch")
-        for number, conv in enumerate(inner, start=1)
-        for name, layer in _around(network, arrangement.inner, conv)
-    ]
-    for name, layer in _around(network, arrangement.last, last):
-        if name == "conv" and place.block.branch.dropout > 0:
-            steps.append(Step(f"{path}.dropout", Dropout(place.block.branch.dropout), "branch"))
+    steps: list[Step] = []
+    for number, conv in enumerate(inner, start=1):
+        for name, layer in _around(place.network, arrangement.inner, conv):
+            if name == "conv" and number == _shrinking_conv(place) + 1:
+                steps += _antialias(place)
+            steps.append(Step(f"{path}.{name}{number}", layer, "branch"))
+    for name, layer in _around(place.network, arrangement.last, last):
+        if name == "conv" and len(inner) == _shrinking_conv(place):
+            steps += _antialias(place)
+        if name == "conv" and branch.dropout > 0:
+            steps.append(Step(f"{path}.dropout", Dropout(branch.dropout), "branch"))
         ends = name == "conv" or (name == "norm" and steps[-1].role == "branch_end")
         steps.append(Step(f"{path}.{name}{len(inner) + 1}", layer, "branch_end" if ends else "branch"))
-    if place.block.merge.branch_scale != 1.0:
-        steps.append(Step(f"{path}.scale", Scale(place.block.merge.branch_scale), "branch"))
-    return tuple(steps)
+    if branch.drop_block > 0:
+        _insert_drop_block(place, steps)
+    return (*steps, *_branch_weighing(place))
+
+
+def _branch_weighing(place: _Place) -> tuple[Step, ...]:
+    """What multiplies the branch's output: attention, then a constant or a learned scale."""
+    merge = place.block.merge
+    layers: list[tuple[str, Layer]] = []
+    attention = attention_layer(place.block.branch.attention, place.stage.channels)
+    if attention is not None:
+        layers.append(("attention", attention))
+    if merge.branch_scaling == "learned":
+        layers.append(("scale", LearnedScale(merge.branch_scale)))
+    elif merge.branch_scale != 1.0:
+        layers.append(("scale", Scale(merge.branch_scale)))
+    return _steps(f"{place.name}.branch", layers, "branch")
+
+
+def _shrinking_conv(place: _Place) -> int:
+    """The number of the branch's convolution that has the stride."""
+    return 2 if place.block.branch.stride_at == "middle" else 1
+
+
+def _antialias(place: _Place) -> tuple[Step, ...]:
+    """What shrinks the image for the convolution before it; at stride 1 a blur stays, and a mean over one pixel not."""
+    kind, stride = place.block.branch.antialias, place.stride
+    name = f"{place.name}.branch.antialias"
+    if kind == "blur" and max(stride, place.removed_stride) > 1:
+        return (Step(name, Blur(stride), "branch"),)
+    if kind == "average" and stride > 1:
+        return (Step(name, Pool("average", kernel=stride, stride=stride, padding=0, ceil=True), "branch"),)
+    return ()
+
+
+def _insert_drop_block(place: _Place, steps: list[Step]) -> None:
+    """Behind the first 3×3 convolution, or behind the norm that follows it at once."""
+    branch, path = place.block.branch, f"{place.name}.branch"
+    spatial = f"{path}.conv{1 if branch.kind == 'basic' else 2}"
+    at = next(number for number, step in enumerate(steps, start=1) if step.name == spatial)
+    if isinstance(steps[at].layer, Normalise):
+        at += 1
+    steps.insert(at, Step(f"{path}.drop_block", DropBlock(branch.drop_block, branch.drop_block_size), "branch"))
 
 
 def _convs(place: _Place) -> list[Conv]:
-    branch, stage, bias = place.block.branch, place.stage, _has_bias(place.network)
-    inner = stage.inner_channels
+    network, branch, stage = place.network, place.block.branch, place.stage
+    inner, outer, groups = stage.inner_channels, stage.channels, branch.groups
+    stride = place.stride if branch.antialias == "none" else 1
     dilation = stage.first_dilation if place.is_first_of_stage else stage.dilation
     if branch.kind == "basic":
         return [
-            Conv(place.in_channels, inner, 3, place.stride, dilation, branch.groups, bias),
-            Conv(inner, stage.channels, 3, 1, stage.dilation, branch.groups, bias),
+            _conv(network, place.in_channels, inner, 3, stride, dilation, groups),
+            _conv(network, inner, outer, 3, 1, stage.dilation, groups),
         ]
-    first, middle = (place.stride, 1) if branch.stride_at == "first" else (1, place.stride)
+    first, middle = (stride, 1) if branch.stride_at == "first" else (1, stride)
     return [
-        Conv(place.in_channels, inner, 1, first, bias=bias),
-        Conv(inner, inner, 3, middle, dilation, branch.groups, bias),
-        Conv(inner, stage.channels, 1, bias=bias),
+        _conv(network, place.in_channels, inner, 1, first),
+        _conv(network, inner, inner, 3, middle, dilation, groups),
+        _conv(network, inner, outer, 1),
     ]
 
 
@@ -195,19 +267,34 @@ def _shortcut(place: _Place) -> list[tuple[str, Layer]]:
         return []
     layers: list[tuple[str, Layer]] = []
     stride = place.stride
-    if shortcut.subsample == "average" and stride > 1:
-        layers.append(("pool", Pool("average", kernel=stride, stride=stride, padding=0, ceil=True)))
+    if shortcut.subsample != "stride":
+        if isinstance(shortcut, PadShortcut) or place.projects:
+            layers += _filtered(shortcut, place)
         stride = 1
     if isinstance(shortcut, PadShortcut):
         layers += _padding(place, shortcut, stride)
     elif place.projects:
-        conv = Conv(place.in_channels, place.stage.channels, 1, stride, bias=_has_bias(place.network))
+        conv = _conv(place.network, place.in_channels, place.stage.channels, 1, stride)
         layers += _around(place.network, "c" if place.block.order == "pre" else "cn", conv)
     if merge.shortcut_scale != 1.0:
         layers.append(("scale", Scale(merge.shortcut_scale)))
     if merge.shortcut_dropout > 0:
         layers.append(("dropout", Dropout(merge.shortcut_dropout)))
     return layers
+
+
+def _filtered(shortcut: PadShortcut | ProjectionShortcut, place: _Place) -> list[tuple[str, Layer]]:
+    """What a shortcut filters the image with before it shrinks, or before a projection whose stride was left out."""
+    stride, removed = place.stride, place.removed_stride if place.projects else 1
+    if max(stride, removed) == 1:
+        return []
+    if shortcut.subsample == "blur":
+        return [("blur", Blur(stride))]
+    if stride > 1:
+        return [("pool", Pool("average", kernel=stride, stride=stride, padding=0, ceil=True))]
+    before = (removed - 1) // 2
+    pool = Pool("average", kernel=removed, stride=1, padding=0, ceil=False)
+    return [("border", PadPixels(before, removed - 1 - before)), ("pool", pool)]
 
 
 def _padding(place: _Place, shortcut: PadShortcut, stride: int) -> list[tuple[str, Layer]]:
@@ -226,6 +313,21 @@ def _gate(place: _Place) -> Step | None:
         return None
     conv = Conv(place.in_channels, place.stage.channels, 1, place.stride, bias=True)
     return Step(f"{place.name}.gate", conv, "gate")
+
+
+def _drop(place: _Place) -> Step | None:
+    depth = place.network.stochastic_depth
+    if depth.rate == 0:
+        return None
+    rate = depth.rate_of(place.number, place.network.num_blocks)
+    return Step(f"{place.name}.drop", DropBranch(rate, depth.mode), "drop")
+
+
+def _conv(
+    network: Network, incoming: int, outgoing: int, kernel: int, stride: int = 1, dilation: int = 1, groups: int = 1
+) -> Conv:
+    bias = _has_bias(network)
+    return Conv(incoming, outgoing, kernel, stride, dilation, groups, bias, network.conv_weights)
 
 
 def _around(network: Network, letters: str, conv: Conv) -> list[tuple[str, Layer]]:
@@ -247,6 +349,10 @@ def _behind(network: Network, letters: str, channels: int) -> list[tuple[str, La
         elif network.norm.kind != "none":
             layers.append(("norm", Normalise(network.norm, channels)))
     return layers
+
+
+def _numbered(layers: list[tuple[str, Layer]], number: int) -> list[tuple[str, Layer]]:
+    return [(f"{name}{number}", layer) for name, layer in layers]
 
 
 def _has_bias(network: Network) -> bool:

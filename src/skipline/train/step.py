@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from skipline.data import Batch
-from skipline.nn import ResidualNet, seed_dropout
+from skipline.nn import ResidualNet, fill_missing_gradients, seed_dropout
 from skipline.seeds import split_seed
 from skipline.train.layout import memory_format
 from skipline.train.learner import Learner
@@ -48,6 +48,8 @@ def training_step(
         share.backward()
         losses.append(share.detach())
         mistakes.append(wrong)
+    if net.network.stochastic_depth.rate > 0:
+        fill_missing_gradients(net)
     total = torch.stack(losses).sum()
     if math.isfinite(recipe.clip_norm):
         nn.utils.clip_grad_norm_(net.parameters(), recipe.clip_norm)

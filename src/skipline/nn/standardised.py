@@ -1,0 +1,37 @@
+"""A convolution whose weights are standardised each time they are used."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import conv2d
+
+from skipline.spec.layers import Conv
+
+
+class StandardisedConv(nn.Module):
+    """Convolution by `(w − mean) / √(variance + ε)`, both over the fan-in of one output channel.
+
+    Qiao et al. 2019, arXiv 1903.10520. The variance is the biased one, as in timm and in BiT. Parameters have the names
+    and shapes of `nn.Conv2d`.
+    """
+
+    def __init__(self, layer: Conv) -> None:
+        super().__init__()
+        self.layer = layer
+        shape = (layer.out_channels, layer.in_channels // layer.groups, layer.kernel, layer.kernel)
+        self.weight = nn.Parameter(torch.empty(shape, dtype=torch.float32))
+        bias = nn.Parameter(torch.empty(layer.out_channels, dtype=torch.float32)) if layer.bias else None
+        self.register_parameter("bias", bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, in_channels, H, W) → (N, out_channels, ⌈H/stride⌉, ⌈W/stride⌉)."""
+        variance, mean = torch.var_mean(self.weight, dim=(1, 2, 3), correction=0, keepdim=True)
+        weight = (self.weight - mean) * torch.rsqrt(variance + self.layer.weights.epsilon)
+        layer = self.layer
+        return conv2d(x, weight, self.bias, layer.stride, layer.padding, layer.dilation, layer.groups)
+
+    def extra_repr(self) -> str:
+        """Its sizes, as `print(net)` shows them."""
+        layer = self.layer
+        return f"{layer.in_channels}, {layer.out_channels}, kernel={layer.kernel}, stride={layer.stride}"
