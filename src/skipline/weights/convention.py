@@ -2,74 +2,83 @@
 
 from __future__ import annotations
 
-from skipline.spec import Network, PadShortcut
-from skipline.weights.source import Convention, Source
+from collections.abc import Callable, Iterator, Mapping
+from typing import Literal
+
+from skipline.spec import Network, NoShortcut, PadShortcut
+from skipline.weights.source import Source
+
+Trait = Literal["stride", "option_a", "epsilon", "conv_weights", "stem_pool", "first_identity"]
 
 
 def disagreements(network: Network, source: Source) -> list[str]:
     """Where `network` computes otherwise than the networks of `source` do, with weights of the same shapes."""
-    habit = source.convention
-    if habit is None:
-        return []
-    origin = source.origin
-    return [*_stride(network, habit, origin), *_option_a(network, habit, origin), *_epsilon(network, habit, origin)]
+    habits = source.habits(network)
+    wrong = []
+    for trait, (what, forms_of) in _TRAITS.items():
+        for form in sorted(set(forms_of(network))):
+            if trait in habits and form != habits[trait]:
+                wrong.append(
+                    f"{what}: {network.name} has {form}, {source.origin} has {habits[trait]}. "
+                    "The tensors have the same shapes, so they fit; the outputs differ"
+                )
+    return wrong
 
 
 def assumptions(network: Network, source: Source) -> list[str]:
-    """What `source` leaves open and `network` decides, so that its user can check it."""
+    """What `source` has in several forms and `network` decides, so that its user can check it."""
     notes = [source.note] if source.note else []
-    is_open = source.convention is not None and source.convention.stride_at == "either"
-    if not is_open or not _bottlenecks(network) or network.stages[0].block.order != "post":
-        return notes
-    where = _WHERE[_bottlenecks(network)[0]]
-    return [
-        *notes,
-        f"{network.name} shrinks the image in {where}; {source.origin} has both forms, with tensors of the same "
-        "shapes. Compare with the configuration that the weights were trained with.",
-    ]
+    forms = sorted(set(_strides(network)))
+    if forms and source.habits(network) and "stride" not in source.habits(network):
+        notes.append(
+            f"{_TRAITS['stride'][0]}: {network.name} has {forms[0]}; {source.origin} has both forms, with tensors of "
+            "the same shapes. Compare with the configuration that the weights were trained with"
+        )
+    return notes
 
 
-_WHERE = {"first": "a bottleneck's first 1×1 (v1)", "middle": "a bottleneck's 3×3 (v1.5)"}
+def _strides(network: Network) -> Iterator[str]:
+    for stage in network.stages:
+        if stage.block.branch.kind == "bottleneck" and stage.stride > 1:
+            yield {"first": "it in the first 1×1 (v1)", "middle": "it in the 3×3 (v1.5)"}[stage.block.branch.stride_at]
 
 
-def _bottlenecks(network: Network) -> list[str]:
-    """Where bottlenecks that shrink the image do it."""
-    stages = [stage for stage in network.stages if stage.block.branch.kind == "bottleneck" and stage.stride > 1]
-    return [stage.block.branch.stride_at for stage in stages]
+def _option_a(network: Network) -> Iterator[str]:
+    for stage in network.stages:
+        shortcut = stage.block.shortcut
+        if isinstance(shortcut, NoShortcut):
+            yield "no shortcuts at all"
+        elif isinstance(shortcut, PadShortcut):
+            yield f"pad={shortcut.pad!r}, subsample={shortcut.subsample!r}"
 
 
-def _stride(network: Network, habit: Convention, origin: str) -> list[str]:
-    other = [place for place in _bottlenecks(network) if place != habit.stride_at]
-    if habit.stride_at == "either" or not other:
-        return []
-    return [
-        f"{network.name} shrinks the image in {_WHERE[other[0]]}, {origin} in {_WHERE[habit.stride_at]}: the "
-        f"tensors have the same shapes, the outputs differ. The description's stride_at should be {habit.stride_at!r}."
-    ]
+def _epsilon(network: Network) -> Iterator[str]:
+    if network.norm.kind != "none":
+        yield f"{network.norm.epsilon:g}"
 
 
-def _option_a(network: Network, habit: Convention, origin: str) -> list[str]:
-    forms = [stage.block.shortcut for stage in network.stages[1:] if isinstance(stage.block.shortcut, PadShortcut)]
-    if not forms:
-        return []
-    if habit.pad == "none":
-        return [
-            f"{network.name} has shortcuts without weights (option A), which {origin} has not; the outputs "
-            "are those of the description."
-        ]
-    form = next((form for form in forms if (form.pad, form.subsample) != (habit.pad, habit.subsample)), None)
-    if form is None:
-        return []
-    return [
-        f"{network.name} has option A with pad={form.pad!r}, subsample={form.subsample!r}; {origin} has "
-        f"pad={habit.pad!r}, subsample={habit.subsample!r}. It has no weights, so they fit, but the outputs differ."
-    ]
+def _conv_weights(network: Network) -> Iterator[str]:
+    weights = network.conv_weights
+    yield "them as they are" if weights.kind == "free" else f"them standardised with ε = {weights.epsilon:g}"
 
 
-def _epsilon(network: Network, habit: Convention, origin: str) -> list[str]:
-    if network.norm.kind == "none" or network.norm.epsilon == habit.epsilon:
-        return []
-    return [
-        f"{network.name} has norms with ε = {network.norm.epsilon:g}, {origin} with {habit.epsilon:g}; the outputs "
-        "differ. Set epsilon in the description's norm."
-    ]
+def _stem_pool(network: Network) -> Iterator[str]:
+    if network.stem.pool in ("max", "max_zeros"):
+        yield {"max": "nothing", "max_zeros": "zeros"}[network.stem.pool]
+
+
+def _first_identity(network: Network) -> Iterator[str]:
+    first = network.stages[0]
+    projects = first.stride > 1 or network.stem.channels[-1] != first.channels
+    if first.block.order in ("pre", "act_only_pre") and first.block.is_residual and not projects:
+        yield f"the {network.first_identity} signal"
+
+
+_TRAITS: Mapping[Trait, tuple[str, Callable[[Network], Iterator[str]]]] = {
+    "stride": ("the stride of a bottleneck that shrinks the image", _strides),
+    "option_a": ("shortcuts without weights (option A)", _option_a),
+    "epsilon": ("ε of the norms", _epsilon),
+    "conv_weights": ("the convolutions' weights", _conv_weights),
+    "stem_pool": ("around the image in the stem's pool", _stem_pool),
+    "first_identity": ("on the first block's identity", _first_identity),
+}

@@ -11,7 +11,6 @@ from typing import Literal
 from torch import Tensor
 
 from skipline.spec import Network
-from skipline.spec.block import Pad, StrideAt, Subsampling
 
 Names = Mapping[str, str]
 """From a pattern of our modules' paths to one of theirs: `stage{s}.block{b}.branch.conv{n}` to `layer{s}.{b0}.conv{n}`.
@@ -40,28 +39,15 @@ class Layout:
 
 
 @dataclass(frozen=True, slots=True)
-class Convention:
-    """What a source's networks do, and neither names nor shapes of tensors tell.
-
-    `stride_at`: which convolution of a bottleneck shrinks the image; `either` where the source's own configuration
-    decides. `pad` and `subsample`: its form of option A; `none` where it has no option A. `epsilon`: the norms' ε.
-    """
-
-    stride_at: StrideAt | Literal["either"] = "middle"
-    pad: Pad | Literal["none"] = "none"
-    subsample: Subsampling = "stride"
-    epsilon: float = 1e-5  # PyTorch's default for every norm, which all of these leave as it is
-
-
-@dataclass(frozen=True, slots=True)
 class Source:
     """A row of the table of sources.
 
     `marks`: groups of tensors, of which every file has one whole; `lacks`: beginnings that no tensor's name has.
-    `names`, `layout` and `preprocess` are functions of the network: timm and transformers name their pre-activation
-    networks otherwise. `preprocess`: that of its weights, by name, or `unknown`. `convention` None: its descriptions
-    say all. `counts_batches`: whether its batch norms have `num_batches_tracked`, which ours do not. `is_of_cifar`:
-    whether its weights for ten classes are of CIFAR-10. `note`: what else its user should know.
+    `names`, `layout`, `habits` and `preprocess` are functions of the network: timm and transformers name their
+    pre-activation networks otherwise. `habits`: what its networks do and shapes do not tell, by trait; a trait that is
+    not there has several forms. `preprocess`: that of its weights, by name, or `unknown`. `counts_batches`: whether its
+    batch norms have `num_batches_tracked`, which ours do not. `is_of_cifar`: whether its weights for ten classes are of
+    CIFAR-10. `note`: what else its user should know.
     """
 
     name: str
@@ -70,7 +56,7 @@ class Source:
     names: Callable[[Network], Names]
     lacks: tuple[str, ...] = ()
     layout: Callable[[Network], Layout] = field(default=lambda _: Layout())
-    convention: Convention | None = Convention()
+    habits: Callable[[Network], Mapping[str, str]] = field(default=lambda _: {})
     preprocess: Callable[[Network], str] = field(default=lambda _: "unknown")
     counts_batches: bool = True
     is_of_cifar: bool = False

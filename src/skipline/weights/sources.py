@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from skipline.spec import Network, ProjectionShortcut
 from skipline.spec.check import did_you_mean, shown
 from skipline.weights.error import WeightsError
-from skipline.weights.source import Convention, Layout, Names, Source
+from skipline.weights.source import Layout, Names, Source
 
 
 def _own(network: Network) -> Names:
@@ -16,11 +18,12 @@ def _own(network: Network) -> Names:
 def _classic_stem(network: Network) -> Names:
     """`conv1`, `bn1`; in a deep stem `conv1.0`, `.3`, `.6` with their norms behind them, the last of these `bn1`."""
     last = len(network.stem.channels)
+    pool = {f"stem.conv{last + 1}": "maxpool.0", f"stem.norm{last + 1}": "maxpool.1"}  # a convolution in its place
     if last == 1:
-        return {"stem.conv1": "conv1", "stem.norm1": "bn1"}
+        return {"stem.conv1": "conv1", "stem.norm1": "bn1", **pool}
     convs = {f"stem.conv{n}": f"conv1.{3 * (n - 1)}" for n in range(1, last + 1)}
     norms = {f"stem.norm{n}": f"conv1.{3 * (n - 1) + 1}" for n in range(1, last)}
-    return {**convs, **norms, f"stem.norm{last}": "bn1"}
+    return {**convs, **norms, f"stem.norm{last}": "bn1", **pool}
 
 
 def _classic_blocks(shortcut: str, *, conv: int, norm: int) -> Names:
@@ -32,11 +35,16 @@ def _classic_blocks(shortcut: str, *, conv: int, norm: int) -> Names:
     }
 
 
+_CLASSIC = _classic_blocks("downsample", conv=0, norm=1)
+_ATTENTION = ("fc1", "fc2", "conv")  # of squeeze-and-excitation, and of ECA
+
+
 def _timm(network: Network) -> Names:
     if network.stages[0].block.order == "pre":
         return _resnetv2(network)
-    places = {"conv": 1, "norm": 2} if _averages(network) else {"conv": 0, "norm": 1}
-    return {**_classic_stem(network), **_classic_blocks("downsample", **places), "head.linear": "fc"}
+    blocks = _classic_blocks("downsample", conv=1, norm=2) if _averages(network) else _CLASSIC
+    attention = {"stage{s}.block{b}.branch.attention." + part: "layer{s}.{b0}.se." + part for part in _ATTENTION}
+    return {**_classic_stem(network), **blocks, **attention, "head.linear": "fc"}
 
 
 def _resnetv2(network: Network) -> Names:
@@ -82,7 +90,7 @@ def _with_linear(network: Network) -> Names:
 def _with_fc(network: Network) -> Names:
     if not _is_classic(network):
         return {}
-    return {**_classic_stem(network), **_classic_blocks("downsample", conv=0, norm=1), "head.linear": "fc"}
+    return {**_classic_stem(network), **_CLASSIC, "head.linear": "fc"}
 
 
 def _weiaicunzai(network: Network) -> Names:
@@ -146,7 +154,7 @@ def _is_bit(network: Network) -> bool:
 
 def _is_classic(network: Network) -> bool:
     """Whether the names of torchvision's ResNet are enough: one convolution in the stem, no average in a shortcut."""
-    return network.stages[0].block.order == "post" and len(network.stem.channels) == 1 and not _averages(network)
+    return network.stages[0].block.order == "post" and network.stem.num_convs == 1 and not _averages(network)
 
 
 def _averages(network: Network) -> bool:
@@ -167,13 +175,28 @@ def _tensorflow(network: Network) -> Layout:
     return Layout("tensorflow", head_is_conv=True)
 
 
+# By the traits of convention.py. Every one of these leaves ε at PyTorch's default.
+_EITHER = {"epsilon": "1e-05", "conv_weights": "them as they are", "option_a": "none", "stem_pool": "nothing"}
+_V15 = {**_EITHER, "stride": "it in the 3×3 (v1.5)"}
+_AKAMASTER = {**_V15, "option_a": "pad='both', subsample='stride'"}
+_RAW = {"epsilon": "1e-05", "stride": "it in the 3×3 (v1.5)", "first_identity": "the raw signal"}
+_BIT = {**_RAW, "conv_weights": "them standardised with ε = 1e-10", "stem_pool": "zeros"}
+
+
+def _timm_habits(network: Network) -> Mapping[str, str]:
+    return _RAW if network.stages[0].block.order == "pre" else _V15
+
+
+def _transformers_habits(network: Network) -> Mapping[str, str]:
+    return {**_BIT, "conv_weights": "them standardised with ε = 1e-08"} if _is_bit(network) else _EITHER
+
+
 SOURCES: tuple[Source, ...] = (
     Source(
         name="skipline",
         origin="skipline",
         marks=(("stage1.block1.branch.conv1.weight",),),
         names=_own,
-        convention=None,
         counts_batches=False,
     ),
     Source(
@@ -184,6 +207,7 @@ SOURCES: tuple[Source, ...] = (
         names=_with_fc,
         preprocess=_of_cifar,
         is_of_cifar=True,
+        habits=lambda _: _V15,
     ),
     Source(
         name="akamaster",
@@ -191,7 +215,7 @@ SOURCES: tuple[Source, ...] = (
         marks=(("layer1.0.conv1.weight", "linear.weight"),),
         lacks=("fc.", "conv1.0.", "layer4."),
         names=_with_linear,
-        convention=Convention(pad="both", subsample="stride"),
+        habits=lambda _: _AKAMASTER,
         preprocess=lambda _: "imagenet",
         counts_batches=False,
         is_of_cifar=True,
@@ -204,6 +228,7 @@ SOURCES: tuple[Source, ...] = (
         names=_with_linear,
         preprocess=lambda _: "cifar10",
         is_of_cifar=True,
+        habits=lambda _: _V15,
     ),
     Source(
         name="torchvision",
@@ -212,6 +237,7 @@ SOURCES: tuple[Source, ...] = (
         lacks=("linear.", "conv1.0."),
         names=_with_fc,
         preprocess=lambda _: "imagenet",
+        habits=lambda _: _V15,
     ),
     Source(
         name="timm",
@@ -224,6 +250,7 @@ SOURCES: tuple[Source, ...] = (
         names=_timm,
         layout=_timm_layout,
         note="timm's weights differ in their preprocessing: compare with mean and std in the model's configuration.",
+        habits=_timm_habits,
     ),
     Source(
         name="weiaicunzai",
@@ -231,15 +258,16 @@ SOURCES: tuple[Source, ...] = (
         marks=(("conv2_x.0.residual_function.0.weight",),),
         names=_weiaicunzai,
         preprocess=lambda _: "weiaicunzai",
+        habits=lambda _: _V15,
     ),
     Source(
         name="pycls",
         origin="pycls (facebookresearch/pycls)",
         marks=(("s1.b1.f.a.weight",),),
         names=_pycls,
-        convention=Convention(stride_at="either"),
         preprocess=lambda _: "imagenet",
         note="pycls reads images as BGR: reverse the channels of its images, or of the first convolution.",
+        habits=lambda _: _EITHER,
     ),
     Source(
         name="transformers",
@@ -249,8 +277,8 @@ SOURCES: tuple[Source, ...] = (
             ("bit.encoder.stages.0.layers.0.conv1.weight",),
         ),
         names=_transformers,
-        convention=Convention(stride_at="either"),
         preprocess=lambda network: "half" if _is_bit(network) else "imagenet",
+        habits=_transformers_habits,
     ),
     Source(
         name="bit",
@@ -260,6 +288,7 @@ SOURCES: tuple[Source, ...] = (
         layout=_tensorflow,
         counts_batches=False,
         preprocess=lambda _: "half",
+        habits=lambda _: _BIT,
     ),
 )
 
