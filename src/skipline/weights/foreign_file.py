@@ -29,7 +29,8 @@ NESTED = ("state_dict_ema", "model_ema", "state_dict", "model", "model_state", "
 _WRAPPERS = ("module.", "_orig_mod.")  # of DataParallel, of torch.compile
 _UNUSED = ("num_batches_tracked", "n_averaged")  # counters: of batch norms, and of torch's AveragedModel
 _MOST_LEVELS = 4  # of dictionaries in one another: guessed, one more than any checkpoint seen
-_ZIP, _LEGACY_PICKLE = b"PK\x03\x04", b"\x80"
+_ZIP = b"PK\x03\x04"
+_LEGACY_PICKLES = tuple(bytes((0x80, protocol)) for protocol in (2, 3, 4, 5))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +97,9 @@ def _kind(path: Path, begin: bytes) -> tuple[str, ...]:
     """The suffixes that a file with these first bytes may have; empty where they do not tell."""
     if begin.startswith(_ZIP):
         return (".npz",) if _is_npz(path) else PICKLED
-    if begin.startswith(_LEGACY_PICKLE) and begin[1:2] in b"\x02\x03\x04\x05":
-        return PICKLED
-    return (".safetensors",) if begin[8:9] == b"{" else ()
+    if begin[8:] == b"{":
+        return (".safetensors",)
+    return PICKLED if begin[:2] in _LEGACY_PICKLES else ()
 
 
 def _is_npz(path: Path) -> bool:
@@ -119,7 +120,7 @@ def _read_pickled(path: Path) -> Any:
 
 
 def _pickle_trouble(error: Exception, path: Path) -> str:
-    found = re.search(r"(?:GLOBAL|Unsupported (?:class|global):?) ([\w.]+)", str(error))
+    found = re.search(r"(?:GLOBAL|Unsupported class) ([\w.]+)", str(error))
     if found:
         return (
             f"it holds a pickled {found[1]}. Reading that would run code from the file, so only tensors are read. "
@@ -134,7 +135,7 @@ def _pickle_trouble(error: Exception, path: Path) -> str:
 
 def _read_arrays(path: Path) -> dict[str, Tensor]:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
             return {name: torch.from_numpy(np.ascontiguousarray(arrays[name])) for name in arrays.files}
     except Exception as error:  # the same, of numpy's
         first = str(error).strip().split("\n")[0][:200]
