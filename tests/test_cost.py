@@ -10,11 +10,26 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from skipline.cost import Cost, StepCost, cost
+from skipline.cost import Cost, StepCost, cost, totals
 from skipline.nn import assemble, seed_dropout
-from skipline.spec import Activation, Block, Branch, Head, Merge, Network, Norm, SpecError, Stage, Stem
+from skipline.spec import (
+    Activation,
+    Attention,
+    Block,
+    Branch,
+    Head,
+    Merge,
+    Network,
+    Norm,
+    ProjectionShortcut,
+    SpecError,
+    Stage,
+    Stem,
+    StochasticDepth,
+)
 from skipline.spec.block import GATES, ORDERS
 from skipline.spec.layers import ACTIVATION_KINDS, NORM_KINDS
+from skipline.spec.network import STEM_POOLS
 from skipline.zoo import describe
 
 # name, millions of multiply-adds at 32×32 to the digits known
@@ -121,6 +136,25 @@ def test_an_image_without_pixels_is_refused(image_size: int, message: str) -> No
         cost(describe("cifar_resnet20"), image_size=image_size)
 
 
+def test_an_image_of_which_nothing_would_be_left_is_refused() -> None:
+    message = (
+        "resnetaa50: images of 2×2 pixels are too small for stem.pool, which gets 1×1 of them. "
+        "Use images of at least 64×64 pixels."
+    )
+    with pytest.raises(SpecError, match=f"^{re.escape(message)}$"):
+        cost(describe("resnetaa50"), image_size=2)
+    with pytest.raises(SpecError, match=r"images of 2×2 pixels are too small for stem\.blur, which gets 1×1 of them"):
+        cost(describe("resnetblur50"), image_size=2)
+
+
+@pytest.mark.parametrize(
+    "name", ["resnet18", "cifar_resnet110", "cifar_preresnet11", "seresnet50", "resnetrs50", "resnetblur50d"]
+)
+def test_totals_are_those_of_the_whole(name: str) -> None:
+    whole = cost(describe(name), image_size=64)
+    assert totals(describe(name), image_size=64) == (whole.parameters, whole.macs)
+
+
 def test_a_cost_is_frozen() -> None:
     result = cost(describe("cifar_resnet20"), image_size=32)
     assert isinstance(result, Cost)
@@ -159,8 +193,8 @@ def kept_by_autograd(network: Network, image_size: int) -> tuple[int, int]:
 
 
 def is_statistic(tensor: Tensor) -> bool:
-    """Whether a saved tensor is a group norm's mean or deviation, (N, groups), and no feature map."""
-    return tensor.ndim == 2 and tensor.shape[1] in (1, GROUPS)
+    """Whether a saved tensor is a group norm's mean or deviation, (N, groups), or a blur's filter, and no map."""
+    return (tensor.ndim == 2 and tensor.shape[1] in (1, GROUPS)) or tensor.stride()[:2] == (0, 9)
 
 
 GROUPS = 2
@@ -173,6 +207,7 @@ def small(*, norm: Norm, activation: Activation, block: Block, pool: bool = Fals
     return Network("small", 3, stem, stages, Head(5, dropout=dropout), norm, activation)
 
 
+SQUEEZE = Attention("squeeze_excite")
 RELU = Activation()
 BATCH = Norm()
 CASES = {
@@ -192,6 +227,26 @@ CASES = {
     "dropout in the branch": small(norm=BATCH, activation=RELU, block=Block(Branch(dropout=0.5))),
     "dropout on the shortcut": small(norm=BATCH, activation=RELU, block=Block(merge=Merge(shortcut_dropout=0.5))),
     "dropout in the head": small(norm=BATCH, activation=RELU, block=Block(), dropout=0.5),
+    "squeeze-and-excitation": small(norm=BATCH, activation=RELU, block=Block(Branch(attention=SQUEEZE))),
+    "squeeze-and-excitation before the addition of a pre-activation": small(
+        norm=BATCH, activation=RELU, block=Block(Branch(attention=SQUEEZE), order="pre")
+    ),
+    "blur in the branch": small(norm=BATCH, activation=RELU, block=Block(Branch(antialias="blur"))),
+    "mean in the branch": small(norm=BATCH, activation=RELU, block=Block(Branch(antialias="average"))),
+    "blur on the shortcut": small(
+        norm=BATCH, activation=RELU, block=Block(shortcut=ProjectionShortcut("change", "blur"))
+    ),
+    "drop-block": small(norm=BATCH, activation=RELU, block=Block(Branch(drop_block=0.3, drop_block_size=3))),
+    "learned scale": small(norm=BATCH, activation=RELU, block=Block(merge=Merge(branch_scaling="learned"))),
+    "stochastic depth for each sample": replace(
+        small(norm=BATCH, activation=RELU, block=Block()), stochastic_depth=StochasticDepth(0.5, "sample")
+    ),
+    **{
+        f"stem pool {pool}": replace(
+            small(norm=BATCH, activation=RELU, block=Block()), stem=Stem((4, WIDTH), kernel=3, pool=pool)
+        )
+        for pool in STEM_POOLS
+    },
     "constant scaling": small(norm=BATCH, activation=RELU, block=Block(merge=Merge(branch_scale=0.5))),
 }
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import assert_never
 
 from skipline.spec import BlockPlan, Network, Step, unfold
-from skipline.spec.check import require_count
+from skipline.spec.check import SpecError, require_count
 from skipline.spec.layers import (
     Activate,
     ActivationKind,
@@ -74,11 +74,12 @@ def cost(network: Network, *, image_size: int) -> Cost:
     their input; an addition, a mean over all pixels, a padding and a constant factor nothing; a dropout its mask; a
     gate its weights and what they multiply, and so does channel attention. A tensor that two of them keep is one
     tensor; a norm's vectors of statistics and standardised weights are not counted. Of stochastic depth everything is
-    counted, as if no branch were left out. Raises `SpecError` for an image without pixels.
+    counted, as if no branch were left out. Raises `SpecError` for an image without pixels, and for one of which a layer
+    would leave none or could not mirror the border.
     """
     require_count("cost", "image_size", image_size)
     plan = unfold(network)
-    fold = _Fold()
+    fold = _Fold(network, image_size)
     x = fold.run(plan.stem, _Signal("image", (network.in_channels, image_size, image_size)))
     for block in plan.blocks:
         x = fold.block(block, x)
@@ -94,6 +95,21 @@ def cost(network: Network, *, image_size: int) -> Cost:
     )
 
 
+def totals(network: Network, *, image_size: int) -> tuple[int, int]:
+    """`parameters` and `macs` of `cost(network, image_size=image_size)`, in a time that does not grow with the depth.
+
+    From the second on a stage's blocks are equal, so two blocks of each say everything.
+    """
+    two = tuple(replace(stage, num_blocks=min(stage.num_blocks, 2)) for stage in network.stages)
+    times = {f"stage{n}.block2": stage.num_blocks - 1 for n, stage in enumerate(network.stages, start=1)}
+    parameters, macs = 0, 0
+    for step in cost(replace(network, stages=two), image_size=image_size).steps:
+        count = times.get(".".join(step.name.split(".", 2)[:2]), 1)
+        parameters += count * step.parameters
+        macs += count * step.macs
+    return parameters, macs
+
+
 @dataclass(frozen=True, slots=True)
 class _Signal:
     """A tensor on its way: the step that made it, and its shape."""
@@ -105,7 +121,9 @@ class _Signal:
 class _Fold:
     """Runs shapes through a plan and books what it meets."""
 
-    def __init__(self) -> None:
+    def __init__(self, network: Network, image_size: int) -> None:
+        self.network = network
+        self.image_size = image_size
         self.steps: list[StepCost] = []
         self.kept: dict[str, int] = {}  # name of the tensor → its elements
         self.index_elements = 0
@@ -139,6 +157,12 @@ class _Fold:
             y = x  # the same tensor, under the name it has
         else:
             y = _Signal(step.name, _shape_behind(layer, x.shape))
+        if min(y.shape) < 1 or (isinstance(layer, Blur) and min(x.shape[1:]) < 2):
+            side, least = self.image_size, max(self.image_size + 1, self.network.smallest_image)
+            raise SpecError(
+                f"{self.network.name}: images of {side}×{side} pixels are too small for {step.name}, which gets "
+                f"{x.shape[1]}×{x.shape[2]} of them. Use images of at least {least}×{least} pixels."
+            )
         self._keep(*_kept(step, x, y))
         if isinstance(layer, Pool) and layer.kind == "max":
             self.index_elements += prod(y.shape)
@@ -162,10 +186,9 @@ def _kept(step: Step, x: _Signal, y: _Signal) -> tuple[_Signal, ...]:
             return (x,)  # `nn` subsamples by a mean over one pixel
         case Activate(activation):
             return _kept_by(activation.kind, x, y)
-        case Blur():  # a mirrored border, then two means
+        case Blur():  # a convolution of the image with a mirrored border
             channels, height, width = x.shape
-            bordered = inside("bordered", channels, height + 2, width + 2)
-            return x, bordered, inside("mean", channels, height + 1, width + 1)
+            return x, inside("bordered", channels, height + 2, width + 2)
         case SqueezeExcite(channels, inner):
             return x, inside("mean", channels), inside("hidden", inner), inside("weights", channels)
         case EfficientAttention(channels):
@@ -174,10 +197,8 @@ def _kept(step: Step, x: _Signal, y: _Signal) -> tuple[_Signal, ...]:
             return (inside("mask", *y.shape),)
         case DropBlock():
             return (inside("mask", *y.shape[1:]),)
-        case DropBranch(mode=mode):
-            return (inside("mask", 1),) if mode == "sample" else ()
-        case GlobalAverage() | PadChannels() | PadPixels() | Scale():
-            return ()  # their derivatives read shapes and constants only
+        case GlobalAverage() | PadChannels() | PadPixels() | Scale() | DropBranch():
+            return ()  # their derivatives read shapes, constants and one number an image only
         case _:
             assert_never(layer)
 

@@ -8,9 +8,42 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
-from skipline.spec import Block, Branch, Merge, NoShortcut, PadShortcut, ProjectionShortcut, SpecError
+from skipline.spec import Attention, Block, Branch, Merge, NoShortcut, PadShortcut, ProjectionShortcut, SpecError
 
 MESSAGES: list[tuple[Callable[[], object], str]] = [
+    (
+        lambda: Attention("se"),  # type: ignore[arg-type]
+        "Attention.kind is 'se'; it must be one of 'none', 'squeeze_excite', 'eca'.",
+    ),
+    (
+        lambda: Attention("squeeze_excite", reduction=0),
+        "Attention.reduction is 0; it must be at least 1. The nearest valid value is 1.",
+    ),
+    (
+        lambda: Attention("eca", reduction=4),
+        "Attention.reduction is 4 with kind 'eca'; only 'squeeze_excite' reduces. "
+        "Leave it at 16, or write Attention(kind='squeeze_excite', reduction=4).",
+    ),
+    (
+        lambda: Branch(antialias="blurr"),  # type: ignore[arg-type]
+        "Branch.antialias is 'blurr'; it must be one of 'none', 'average', 'blur'. Did you mean 'blur'?",
+    ),
+    (
+        lambda: Branch(attention="eca"),  # type: ignore[arg-type]
+        "Branch.attention is 'eca'; it must be of type Attention.",
+    ),
+    (
+        lambda: Branch(drop_block=-0.1),
+        "Branch.drop_block is -0.1; it must lie in [0, 0.99]. The nearest valid value is 0.",
+    ),
+    (
+        lambda: Branch(drop_block_size=1000),
+        "Branch.drop_block_size is 1000; it must be at most 255. The nearest valid value is 255.",
+    ),
+    (
+        lambda: Merge(branch_scaling="learnt"),  # type: ignore[arg-type]
+        "Merge.branch_scaling is 'learnt'; it must be one of 'constant', 'learned'. Did you mean 'learned'?",
+    ),
     (
         lambda: Branch(stride_at="middle"),
         "Branch.stride_at is 'middle' with kind 'basic', which has no middle convolution. "
@@ -77,8 +110,9 @@ MESSAGES: list[tuple[Callable[[], object], str]] = [
     ),
     (
         lambda: Block(shortcut=NoShortcut(), merge=Merge(branch_scale=0.5)),
-        "Block.merge is Merge(branch_scale=0.5, branch_scaling='constant', shortcut_scale=1.0, shortcut_dropout=0.0, gate='none') in a block "
-        "without a shortcut, where nothing meets. Leave it at Merge(), or give the block a shortcut.",
+        "Block.merge is Merge(branch_scale=0.5, branch_scaling='constant', shortcut_scale=1.0, shortcut_dropout=0.0, "
+        "gate='none') in a block without a shortcut, where nothing meets. Leave it at Merge(), or give the block "
+        "a shortcut.",
     ),
 ]
 

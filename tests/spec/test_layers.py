@@ -8,10 +8,23 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
-from skipline.spec import Activation, Norm, SpecError
+from skipline.spec import Activation, ConvWeights, Norm, SpecError
 from skipline.spec.layers import Conv, Normalise
 
 MESSAGES: list[tuple[Callable[[], object], str]] = [
+    (
+        lambda: ConvWeights("standardized"),  # type: ignore[arg-type]
+        "ConvWeights.kind is 'standardized'; it must be one of 'free', 'standardised'. Did you mean 'standardised'?",
+    ),
+    (
+        lambda: ConvWeights("standardised", epsilon=0),
+        "ConvWeights.epsilon is 0; it must lie in [1e-12, 1]. The nearest valid value is 1e-12.",
+    ),
+    (
+        lambda: ConvWeights(epsilon=1e-8),
+        "ConvWeights.epsilon is 1e-08 with kind 'free', where nothing is divided. "
+        "Leave it at 1e-06, or write ConvWeights(kind='standardised', epsilon=1e-08).",
+    ),
     (
         lambda: Norm(kind="bacth"),  # type: ignore[arg-type]
         "Norm.kind is 'bacth'; it must be one of 'batch', 'group', 'layer', 'none'. Did you mean 'batch'?",

@@ -8,12 +8,77 @@ from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
-from skipline.spec import Block, Branch, Head, Network, Norm, NoShortcut, ProjectionShortcut, SpecError, Stage, Stem
+from skipline.spec import (
+    Block,
+    Branch,
+    Head,
+    Merge,
+    Network,
+    Norm,
+    NoShortcut,
+    ProjectionShortcut,
+    SpecError,
+    Stage,
+    Stem,
+    StochasticDepth,
+)
 
 PROJECTED = Block(shortcut=ProjectionShortcut())
 SMALL = Network("small", 3, Stem((16,)), (Stage(2, 16, 16), Stage(3, 32, 32, stride=2)), Head(10))
 
 MESSAGES: list[tuple[Callable[[], object], str]] = [
+    (
+        lambda: Stem((16,), pool="max_blurr"),  # type: ignore[arg-type]
+        "Stem.pool is 'max_blurr'; it must be one of 'none', 'max', 'max_zeros', 'max_blur', 'average', 'conv'. "
+        "Did you mean 'max_blur'?",
+    ),
+    (
+        lambda: StochasticDepth(1.0),
+        "StochasticDepth.rate is 1.0; it must lie in [0, 0.99]. The nearest valid value is 0.99.",
+    ),
+    (
+        lambda: StochasticDepth(0.1, "samples"),  # type: ignore[arg-type]
+        "StochasticDepth.mode is 'samples'; it must be one of 'batch', 'sample'. Did you mean 'sample'?",
+    ),
+    (
+        lambda: StochasticDepth(0.1, rule="linar"),  # type: ignore[arg-type]
+        "StochasticDepth.rule is 'linar'; it must be one of 'linear', 'uniform'. Did you mean 'linear'?",
+    ),
+    (
+        lambda: replace(SMALL, conv_weights="standardised"),
+        "Network.conv_weights is 'standardised'; it must be of type ConvWeights.",
+    ),
+    (
+        lambda: replace(SMALL, stochastic_depth=0.2),
+        "Network.stochastic_depth is 0.2; it must be of type StochasticDepth.",
+    ),
+    (
+        lambda: replace(SMALL, first_identity="row"),
+        "Network.first_identity is 'row'; it must be one of 'activated', 'raw'. Did you mean 'raw'?",
+    ),
+    (
+        lambda: replace(SMALL, first_identity="raw"),
+        "Network.first_identity is 'raw' with blocks of order 'post', which begin with a convolution: their identity "
+        "is always raw. Leave it at 'activated'.",
+    ),
+    (
+        lambda: replace(
+            SMALL,
+            stages=(Stage(1, 16, 16), Stage(1, 16, 16, block=Block(shortcut=NoShortcut()))),
+            stochastic_depth=StochasticDepth(0.5),
+        ),
+        "Network.stochastic_depth.rate is 0.5, and stage2 is plain: with its branch left out nothing would pass. "
+        "Leave the rate at 0, or give the blocks a shortcut.",
+    ),
+    (
+        lambda: replace(
+            SMALL,
+            stages=(Stage(1, 16, 16, block=Block(merge=Merge(gate="exclusive"))),),
+            stochastic_depth=StochasticDepth(0.5),
+        ),
+        "Network.stochastic_depth.rate is 0.5, and stage1 has a gate, which already decides what passes. "
+        "Leave the rate at 0, or the gate at 'none'.",
+    ),
     (lambda: Stem(()), "Stem.channels is empty; a stem has at least one convolution, e.g. channels=(16,)."),
     (
         lambda: Stem([16]),  # type: ignore[arg-type]

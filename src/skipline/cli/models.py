@@ -55,11 +55,11 @@ def models(
 
 
 def _row_document(row: Row) -> dict[str, Any]:
-    from skipline.cost import cost
+    from skipline.cost import totals
     from skipline.zoo import describe
 
     network = describe(row.example)
-    counted = cost(network, image_size=row.image_size)
+    parameters, macs = totals(network, image_size=row.image_size)
     return {
         "name": row.name,
         "example": row.example,
@@ -67,8 +67,8 @@ def _row_document(row: Row) -> dict[str, Any]:
         "summary": row.summary,
         "source": row.source,
         "depth": network.depth,
-        "parameters": counted.parameters,
-        "macs": counted.macs,
+        "parameters": parameters,
+        "macs": macs,
         "image_size": row.image_size,
     }
 

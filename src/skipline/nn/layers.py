@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, pad
+from torch.nn.functional import avg_pool2d, conv2d, pad
 
 from skipline.nn.attention import ChannelFilter, SqueezeAndExcite
 from skipline.nn.dropout import SeededBlockDropout, SeededDropout
@@ -138,7 +138,8 @@ class LearnedMultiply(nn.Module):
 class BinomialBlur(nn.Module):
     """The binomial 3×3 filter over the mirrored image, then every `stride`-th pixel from the first.
 
-    (1, 2, 1) / 4 is (1, 1) / 2 twice, so two means over 2×2 pixels are the filter: no weights to keep or to load.
+    Its weights are made where they are used: a tensor of the module would travel with the weights and be trained,
+    loaded and forgotten like one.
     """
 
     def __init__(self, stride: int) -> None:
@@ -147,8 +148,10 @@ class BinomialBlur(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) → (N, C, ⌈H/stride⌉, ⌈W/stride⌉); H, W ≥ 2."""
-        bordered = pad(x, (1, 1, 1, 1), mode="reflect")
-        return avg_pool2d(avg_pool2d(bordered, kernel_size=2, stride=1), kernel_size=2, stride=self.stride)
+        channels = x.shape[1]
+        line = (2 - torch.arange(-1, 2, dtype=x.dtype, device=x.device).abs()) / 4  # 1/4, 2/4, 1/4
+        weight = (line[:, None] * line).expand(channels, 1, 3, 3)
+        return conv2d(pad(x, (1, 1, 1, 1), mode="reflect"), weight, stride=self.stride, groups=channels)
 
 
 def _conv(layer: Conv) -> nn.Conv2d:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv2d
+from torch.nn.functional import batch_norm, conv2d
 
 from skipline.spec.layers import Conv
 
@@ -26,10 +26,10 @@ class StandardisedConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, in_channels, H, W) → (N, out_channels, ⌈H/stride⌉, ⌈W/stride⌉)."""
-        variance, mean = torch.var_mean(self.weight, dim=(1, 2, 3), correction=0, keepdim=True)
-        weight = (self.weight - mean) * torch.rsqrt(variance + self.layer.weights.epsilon)
         layer = self.layer
-        return conv2d(x, weight, self.bias, layer.stride, layer.padding, layer.dilation, layer.groups)
+        rows = self.weight.reshape(1, layer.out_channels, -1)  # batch norm's kernel, with channels for features
+        standard = batch_norm(rows, None, None, training=True, eps=layer.weights.epsilon).view_as(self.weight)
+        return conv2d(x, standard, self.bias, layer.stride, layer.padding, layer.dilation, layer.groups)
 
     def extra_repr(self) -> str:
         """Its sizes, as `print(net)` shows them."""

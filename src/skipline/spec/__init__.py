@@ -7,7 +7,7 @@ from skipline.spec.layers import Activation, ConvWeights, Norm
 from skipline.spec.network import Head, Network, Stage, Stem, StochasticDepth
 from skipline.spec.plan import BlockPlan, Plan, Step
 from skipline.spec.unfolding import unfold
-from skipline.spec.variants import with_output_stride
+from skipline.spec.variants import with_drop_block, with_output_stride
 
 __all__ = [
     "Activation",
@@ -34,5 +34,6 @@ __all__ = [
     "loads",
     "to_json",
     "unfold",
+    "with_drop_block",
     "with_output_stride",
 ]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Literal
 
 from skipline.spec import (
     Block,
     Branch,
+    ConvWeights,
     Head,
     Merge,
     Network,
+    Norm,
     NoShortcut,
     PadShortcut,
     ProjectionShortcut,
@@ -18,6 +21,7 @@ from skipline.spec import (
     Stem,
 )
 from skipline.spec.block import BranchKind, Order
+from skipline.spec.network import FirstIdentity, StemPool
 
 Unit = Literal["plain", "residual", "preact", "norm_after_add", "act_before_add", "act_only_pre"]
 Option = Literal["a", "a_end", "a_average", "b", "c", "d"]
@@ -27,6 +31,18 @@ CIFAR_WIDTHS = (16, 32, 64)  # He et al. 2015, section 4.2
 DIGIT_WIDTHS = (8, 16, 32)  # half of that: a digit has a sixteenth of a CIFAR image's pixels
 IMAGENET_WIDTHS = (64, 128, 256, 512)  # He et al. 2015, table 1
 IDENTITY_MERGE = Merge()
+
+
+@dataclass(frozen=True, slots=True)
+class Switches:
+    """What a row may say of a whole network besides its blocks and its stem."""
+
+    norm: Norm = field(default_factory=Norm)
+    conv_weights: ConvWeights = field(default_factory=ConvWeights)
+    first_identity: FirstIdentity = "activated"
+
+
+DEFAULT_SWITCHES = Switches()
 
 _ORDERS: dict[Unit, Order] = {
     "plain": "post",
@@ -91,30 +107,47 @@ def imagenet(
     name: str,
     blocks: tuple[int, ...],
     *,
-    branch: Branch,
-    unit: Unit,
-    option: Option,
-    stem: ImageNetStem,
+    block: Block,
+    stem: Stem,
     inner_widths: tuple[int, ...],
     num_classes: int,
     in_channels: int,
+    widen: int = 1,
+    switches: Switches = DEFAULT_SWITCHES,
 ) -> Network:
     """The four-stage networks for photographs (arXiv 1512.03385, table 1, and what grew from it).
 
     `inner_widths` are the channels of the 3×3 convolutions of each stage; a bottleneck stage gives 4 · (64, 128, 256,
     512) channels whatever they are (ResNeXt and wide networks widen the inside only), a basic stage gives its width.
+    `widen` multiplies all of them.
     """
-    block = Block(branch, shortcut_of(unit, option), order=_ORDERS[unit])
-    outputs = inner_widths if branch.kind == "basic" else tuple(4 * width for width in IMAGENET_WIDTHS)
+    outputs = inner_widths if block.branch.kind == "basic" else tuple(4 * width for width in IMAGENET_WIDTHS)
     stages = tuple(
-        Stage(count, outputs[number], inner_widths[number], stride=1 if number == 0 else 2, block=block)
+        Stage(count, widen * outputs[number], widen * inner_widths[number], stride=1 if number == 0 else 2, block=block)
         for number, count in enumerate(blocks)
     )
-    if stem == "standard":
-        first = Stem((64,), kernel=7, stride=2, pool="max")
-    else:
-        first = Stem(_DEEP_STEMS[stem], kernel=3, stride=2, pool="max")
-    return Network(name, in_channels, first, stages, Head(num_classes))
+    return Network(
+        name,
+        in_channels,
+        stem,
+        stages,
+        Head(num_classes),
+        norm=switches.norm,
+        conv_weights=switches.conv_weights,
+        first_identity=switches.first_identity,
+    )
+
+
+def imagenet_stem(kind: ImageNetStem, pool: StemPool = "max", *, widen: int = 1) -> Stem:
+    """The stem of a network for photographs: 7×7, or the three 3×3 convolutions that a letter means."""
+    if kind == "standard":
+        return Stem((64 * widen,), kernel=7, stride=2, pool=pool)
+    return Stem(_DEEP_STEMS[kind], kernel=3, stride=2, pool=pool)
+
+
+def order_of(unit: Unit) -> Order:
+    """The order of the layers in a block of this kind."""
+    return _ORDERS[unit]
 
 
 def shortcut_of(unit: Unit, option: Option) -> NoShortcut | PadShortcut | ProjectionShortcut:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from skipline.spec import Network, SpecError
 from skipline.spec.check import shown
-from skipline.zoo import photographs, thumbnails
+from skipline.zoo import antialiased, attentive, photographs, preactivated, thumbnails
 from skipline.zoo.row import Row, filled
 
 _LONGEST_NAME = 60  # characters of an unknown name that are looked at: guessed, longer than any row's name
@@ -21,7 +21,13 @@ _BONUS = 0.2  # guessed: puts cifar_resnet56 before resnet50 for 'resnet56'
 @cache
 def models() -> tuple[Row, ...]:
     """Every row of the table: fixed names, and patterns such as `cifar_resnet{6n+2}` with an example each."""
-    return (*photographs.rows(), *thumbnails.rows())
+    return (
+        *photographs.rows(),
+        *attentive.rows(),
+        *antialiased.rows(),
+        *preactivated.rows(),
+        *thumbnails.rows(),
+    )
 
 
 def describe(
@@ -76,7 +82,7 @@ def _letters(name: str) -> str:
 
 
 def _numbers(name: str) -> tuple[int, ...]:
-    return tuple(int(number) for number in re.findall("[0-9]+", name))
+    return tuple(int(number) for number in re.findall(r"\d+", name))
 
 
 def _exists(name: str) -> bool:
