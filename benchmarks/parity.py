@@ -53,6 +53,10 @@ def make_peer(peer: str, *, blocks: tuple[int, ...] = ()) -> nn.Module:
     Raises `PeerMissingError` where its library is not installed.
     """
     library, _, name = peer.partition(":")
+    if name.endswith("_bit") and blocks:  # timm's own function for them takes the blocks from the name alone
+        factor = int(re.findall(r"x(\d)_bit", name)[0])
+        make = import_timm().models.resnetv2._create_resnetv2_bit
+        return _without_weights(lambda: make(name, layers=blocks, width_factor=factor))
     if library == "timm":
         return _without_weights(lambda: import_timm().create_model(name, **({"layers": blocks} if blocks else {})))
     if library == "torchvision":
@@ -81,8 +85,8 @@ def randomise(net: nn.Module) -> None:
     generator = torch.Generator().manual_seed(20)
     for name, tensor in net.state_dict().items():
         if name.endswith("num_batches_tracked"):
-            continue
-        if tensor.dim() > 1:
+            tensor.zero_()
+        elif tensor.dim() > 1:
             tensor.normal_(0.0, (2 / tensor[0].numel()) ** 0.5, generator=generator)
         elif name.endswith(("running_var", "weight")):
             tensor.uniform_(0.5, 1.5, generator=generator)

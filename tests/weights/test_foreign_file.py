@@ -188,9 +188,7 @@ def test_what_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"none\.pth does not exist; expected a file"):
         read_foreign(tmp_path / "none.pth")
     (tmp_path / "a.safetensor").write_bytes(b"x")
-    with pytest.raises(
-        WeightsError, match=r"ends in '\.safetensor'; .* Did you mean '\.safetensors'"
-    ):
+    with pytest.raises(WeightsError, match=r"ends in '\.safetensor'; .* Did you mean '\.safetensors'"):
         read_foreign(tmp_path / "a.safetensor")
 
 

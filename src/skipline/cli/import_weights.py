@@ -94,7 +94,7 @@ def _imported(
     )
     row = source_of(loaded.source)
     chosen = _preprocess(preprocess or row.preprocess(network), row, network, is_given=bool(preprocess))
-    return loaded, TrainedModel(net, chosen, names or usual_names(row, num_classes))
+    return loaded, TrainedModel(net, chosen, names or usual_names(row, network))
 
 
 def _class_names(text: str, data: Path | None) -> tuple[str, ...]:
