@@ -8,10 +8,23 @@ from dataclasses import replace
 import pytest
 import torch
 
-from skipline.init import HE_FAN_OUT_NORMAL, InitError, build, initialise, scheme_named
+from skipline.init import HE_FAN_OUT_NORMAL, SCHEMES, InitError, Scheme, build, initialise, scheme_named
 from skipline.nn import assemble
-from skipline.spec import Activation, Block, Head, Network, Norm, NoShortcut, PadShortcut, Stage, Stem
-from skipline.spec.block import Order
+from skipline.spec import (
+    Activation,
+    Attention,
+    Block,
+    Branch,
+    Head,
+    Merge,
+    Network,
+    Norm,
+    NoShortcut,
+    PadShortcut,
+    Stage,
+    Stem,
+)
+from skipline.spec.block import AttentionKind, Order
 from skipline.zoo import describe
 
 
@@ -70,8 +83,48 @@ def network_with(order: Order, norm: Norm, activation: Activation, *, is_plain: 
     return Network("mine", 3, Stem((8,)), (Stage(2, 8, 8, block=block),), Head(5), norm, activation)
 
 
+def with_attention(kind: AttentionKind) -> Network:
+    """One block of 64 channels, with a learned scale of 0.25 behind its attention."""
+    block = Block(Branch(attention=Attention(kind)), merge=Merge(branch_scale=0.25, branch_scaling="learned"))
+    return Network("mine", 3, Stem((64,)), (Stage(1, 64, 64, block=block),), Head(5))
+
+
+@pytest.mark.parametrize(
+    ("kind", "bounds"),
+    [  # 1/√fan_in: 64 channels squeezed to 8, and back; a filter of 3 channels
+        ("squeeze_excite", {"fc1.weight": 1 / 8, "fc1.bias": 1 / 8, "fc2.weight": 8**-0.5, "fc2.bias": 8**-0.5}),
+        ("eca", {"conv.weight": 3**-0.5}),
+    ],
+)
+@pytest.mark.parametrize("scheme", SCHEMES, ids=lambda scheme: scheme.name)
+def test_attention_starts_at_pytorchs_default_in_every_scheme(
+    scheme: Scheme, kind: AttentionKind, bounds: dict[str, float]
+) -> None:
+    attention = build(with_attention(kind), scheme=scheme).get_submodule("stage1.block1.branch.attention")
+    assert {name for name, _ in attention.named_parameters()} == set(bounds)
+    for name, parameter in attention.named_parameters():
+        largest = parameter.abs().max().item()
+        assert largest <= bounds[name]
+        assert parameter.numel() < 50 or largest > 0.9 * bounds[name]
+
+
+def test_a_learned_scale_starts_where_the_description_says() -> None:
+    for scheme in SCHEMES:
+        scale = build(with_attention("eca"), scheme=scheme).get_parameter("stage1.block1.branch.scale.factor")
+        assert (scale.item(), scale.shape) == (0.25, ())
+
+
 RELU = Activation()
 REFUSED = {
+    "zero_branch, a scale that starts at zero": (
+        "zero_branch",
+        replace(
+            network_with("post", Norm(), RELU),
+            stages=(Stage(1, 8, 8, block=Block(merge=Merge(branch_scale=0.0, branch_scaling="learned"))),),
+        ),
+        "mine: stage1 scales its branch by a learned number that starts at 0: with the branch at zero too neither of "
+        "them could ever move. Use a scheme without zero_gamma or zero_branch, or another Merge.branch_scale.",
+    ),
     "zero_gamma, pre": (
         "zero_gamma",
         network_with("pre", Norm(), RELU),

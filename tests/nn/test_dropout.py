@@ -6,7 +6,7 @@ import copy
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from skipline.init import build
 from skipline.nn import ResidualNet, seed_dropout
@@ -99,3 +99,41 @@ def test_a_gpu_drops_what_the_cpu_drops(dtype: torch.dtype) -> None:
 def test_without_a_seed_a_training_pass_says_what_to_call() -> None:
     with pytest.raises(RuntimeError, match=r"no seed\. Call seed_dropout\(net, seed\) before each training step"):
         net()(ones(2, 3, 8, 8))
+
+
+def drop_block(rate: float, size: int) -> nn.Module:
+    """A layer that drops squares, with a seed."""
+    block = Block(Branch(drop_block=rate, drop_block_size=size))
+    model = build(Network("net", 3, Stem((8,)), (Stage(1, 8, 8, block=block),), Head(5))).train()
+    seed_dropout(model, 1)
+    return model.get_submodule("stage1.block1.branch.drop_block")
+
+
+@pytest.mark.parametrize("size", [1, 3, 4])
+def test_squares_are_dropped_in_all_channels_and_the_rest_scaled(size: int) -> None:
+    y = drop_block(0.05, size)(ones(64, 2, 24, 20))
+    assert torch.equal(y[:, 0], y[:, 1])
+    zeros = y[:, 0] == 0
+    # Middles are anywhere, so squares are cut at the borders, and some overlap; there are more middles for that.
+    assert 0.04 < zeros.float().mean().item() < 0.07
+    torch.testing.assert_close(y.mean(), torch.tensor(1.0))
+    assert len(y[y != 0].unique()) == 1
+    lone = zeros[:, :, 1:-1] & ~zeros[:, :, :-2] & ~zeros[:, :, 2:]
+    assert lone[:, :, 4:-4].any() == (size == 1)  # away from the border no square is less wide than its size
+
+
+def test_squares_as_large_as_the_image_drop_it_whole_or_in_part() -> None:
+    dropped = (drop_block(0.5, 9)(ones(400, 1, 3, 3)) == 0).flatten(1)
+    assert dropped.all(1).any()
+    assert (dropped.any(1) & ~dropped.all(1)).any()  # a middle at a corner leaves the other corners
+
+
+def test_squares_are_a_function_of_the_seed_and_need_one() -> None:
+    layer = drop_block(0.2, 3)
+    x = ones(4, 8, 12, 12)
+    assert torch.equal(layer(x), layer(x))
+    assert torch.equal(layer(x.contiguous(memory_format=torch.channels_last)), layer(x))
+    assert torch.equal(layer.eval()(x), x)
+    block = Block(Branch(drop_block=0.2))
+    with pytest.raises(RuntimeError, match=r"no seed\. Call seed_dropout"):
+        build(Network("net", 3, Stem((8,)), (Stage(1, 8, 8, block=block),), Head(5))).train()(ones(2, 3, 8, 8))

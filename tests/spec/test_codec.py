@@ -12,8 +12,10 @@ import pytest
 
 from skipline.spec import (
     Activation,
+    Attention,
     Block,
     Branch,
+    ConvWeights,
     Head,
     Merge,
     Network,
@@ -24,6 +26,7 @@ from skipline.spec import (
     SpecError,
     Stage,
     Stem,
+    StochasticDepth,
     dumps,
     from_json,
     loads,
@@ -31,6 +34,7 @@ from skipline.spec import (
 )
 
 FIXTURE = Path(__file__).parent / "fixtures" / "network_v1.json"
+FIXTURE_2 = FIXTURE.with_name("network_v2.json")
 EVERYTHING = Network(
     name="every-thing_1.0",
     in_channels=1,
@@ -63,6 +67,35 @@ EVERYTHING = Network(
     activation=Activation("leaky_relu", slope=0.2),
 )
 
+EVERY_SWITCH = Network(
+    name="every-switch",
+    in_channels=3,
+    stem=Stem((8, 16), kernel=3, stride=1, pool="max_blur"),
+    stages=(
+        Stage(
+            2,
+            16,
+            8,
+            block=Block(
+                Branch(
+                    antialias="blur",
+                    attention=Attention("squeeze_excite", reduction=4),
+                    drop_block=0.125,
+                    drop_block_size=5,
+                ),
+                PadShortcut(subsample="blur"),
+                Merge(branch_scale=0.0, branch_scaling="learned"),
+                "pre",
+            ),
+        ),
+    ),
+    head=Head(7),
+    norm=Norm("group", groups=4),
+    conv_weights=ConvWeights("standardised", epsilon=1e-8),
+    stochastic_depth=StochasticDepth(0.25, "sample", "uniform"),
+    first_identity="raw",
+)
+
 
 def document(**changes: Any) -> dict[str, Any]:
     return {**json.loads(FIXTURE.read_text(encoding="utf-8")), **changes}
@@ -92,6 +125,12 @@ def without(path: str) -> dict[str, Any]:
 def test_a_file_of_version_1_stays_readable() -> None:
     """Never rewrite this file: it stands for the files that people have."""
     assert loads(FIXTURE.read_bytes()) == EVERYTHING
+
+
+def test_a_file_of_version_2_stays_readable() -> None:
+    """Nor this one."""
+    assert loads(FIXTURE_2.read_bytes()) == EVERY_SWITCH
+    assert json.loads(dumps(EVERY_SWITCH)) == json.loads(FIXTURE_2.read_bytes())
 
 
 def test_what_is_written_today_holds_all_that_was_in_that_file() -> None:

@@ -10,6 +10,20 @@ import pytest
 import torch
 
 from skipline.data import Augment
+from skipline.spec import (
+    Attention,
+    Block,
+    Branch,
+    ConvWeights,
+    Head,
+    Merge,
+    Network,
+    Norm,
+    ProjectionShortcut,
+    Stage,
+    Stem,
+    StochasticDepth,
+)
 from skipline.train import (
     AdamW,
     Constant,
@@ -42,6 +56,31 @@ FEATURES: dict[str, dict[str, Any]] = {
     "clipping and smoothing": {"clip_norm": 0.1, "label_smoothing": 0.1},
     "fp32": {"precision": "fp32"},
     "bf16": {"precision": "bf16"},
+}
+
+
+def drawing(**switches: Any) -> Network:
+    """Blocks with attention, drop-block and a learned scale, and what else is asked for."""
+    branch = Branch(drop_block=0.2, drop_block_size=3, attention=Attention("squeeze_excite"))
+    block = Block(branch, ProjectionShortcut(), Merge(branch_scale=0.5, branch_scaling="learned"))
+    stages = (Stage(3, 8, 8, block=block), Stage(3, 16, 16, stride=2, block=block))
+    return Network("drawing", 1, Stem((8,)), stages, Head(4), **switches)
+
+
+FEATURES |= {
+    "stochastic depth for each batch": {"network": drawing(stochastic_depth=StochasticDepth(0.8, rule="uniform"))},
+    "stochastic depth for each batch, AdamW": {
+        "network": drawing(stochastic_depth=StochasticDepth(0.8)),
+        "optimiser": AdamW(learning_rate=0.01),
+        "accumulate": 2,
+    },
+    "stochastic depth for each sample, standardised weights": {
+        "network": drawing(
+            stochastic_depth=StochasticDepth(0.5, "sample"),
+            norm=Norm("group", groups=4),
+            conv_weights=ConvWeights("standardised"),
+        )
+    },
 }
 
 

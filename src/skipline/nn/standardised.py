@@ -21,8 +21,9 @@ class StandardisedConv(nn.Module):
         self.layer = layer
         shape = (layer.out_channels, layer.in_channels // layer.groups, layer.kernel, layer.kernel)
         self.weight = nn.Parameter(torch.empty(shape, dtype=torch.float32))
-        bias = nn.Parameter(torch.empty(layer.out_channels, dtype=torch.float32)) if layer.bias else None
-        self.register_parameter("bias", bias)
+        self.bias: nn.Parameter | None = (
+            nn.Parameter(torch.empty(layer.out_channels, dtype=torch.float32)) if layer.bias else None
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, in_channels, H, W) → (N, out_channels, ⌈H/stride⌉, ⌈W/stride⌉)."""
