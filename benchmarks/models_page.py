@@ -4,7 +4,7 @@
 
 Each network's results are a line of FILE as soon as they are there, and networks that have a line are left out: the
 command can be interrupted and called again. Once all have one, the page is written. It takes about twenty minutes on
-one core, and 8 GB. A network of more than `LARGEST` parameters is compared with one block a stage; the page says so.
+one core, and 4 GB. A network of more than `LARGEST` parameters is checked with one block a stage; the page says so.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from skipline.weights.sources import SOURCES
 from skipline.zoo import Row, describe, models
 
 PAGE = Path(__file__).parents[1] / "docs" / "models.md"
-LARGEST = 250_000_000  # parameters: two networks with gradients of that size are 4 GB
+LARGEST = 150_000_000  # parameters: two networks with gradients of that size are 2.4 GB
 TOLERANCE = 1e-5  # of fp32; a training pass above it is made again in float64
 IMAGE = 64  # pixels a side, at most: enough for every stage, and quick
 LIBRARIES = ("torch", "timm", "torchvision", "transformers")
@@ -43,10 +43,11 @@ LIBRARIES = ("torch", "timm", "torchvision", "transformers")
 
 def check(row: Row) -> dict[str, Any]:
     """All that is checked of one row, by its example."""
-    network = describe(row.example)
+    named = describe(row.example)
     size = min(row.image_size, IMAGE)
+    parameters = sum(parameter.numel() for parameter in assemble(named, device="meta").parameters())
+    network = with_blocks(named, most=1) if parameters > LARGEST else named
     net, short = build(network, seed=1), build(with_blocks(network, most=2), seed=1)
-    parameters = sum(parameter.numel() for parameter in net.parameters())
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         return {
@@ -54,12 +55,13 @@ def check(row: Row) -> dict[str, Any]:
             "row": row.name,
             "family": row.family,
             "parameters": parameters,
+            "is_cut": network != named,
             "builds": all(bool(tensor.isfinite().all()) for tensor in net.state_dict().values()),
-            "costs": cost(network, image_size=row.image_size).parameters == parameters,
+            "costs": cost(named, image_size=row.image_size).parameters == parameters,
             "reloads": reloads(net, folder / "model.safetensors", size),
             "trains": trains(net, size),
             "sources": [source for source in (row.name for row in SOURCES) if returns(short, source)],
-            "peers": [compared(peer, network, parameters, folder) for peer in row.peers],
+            "peers": [compared(peer, network, folder, is_cut=network != named) for peer in row.peers],
         }
 
 
@@ -106,12 +108,9 @@ def returns(net: ResidualNet, source: str) -> bool:
     return same
 
 
-def compared(peer: str, network: Network, parameters: int, folder: Path) -> dict[str, Any]:
+def compared(peer: str, network: Network, folder: Path, *, is_cut: bool) -> dict[str, Any]:
     """The differences from one peer, in fp32 and, where training is above `TOLERANCE` there, in float64 too."""
-    blocks: tuple[int, ...] = ()
-    if parameters > LARGEST:
-        blocks = (1,) * len(network.stages)
-        network = with_blocks(network, most=1)
+    blocks = (1,) * len(network.stages) if is_cut else ()
     found = compare(peer, network, folder, image_size=IMAGE, blocks=blocks)
     result: dict[str, Any] = {"peer": peer, "blocks": list(blocks), **asdict(found)}
     if max(found.evaluating, found.training) > TOLERANCE:
@@ -148,7 +147,8 @@ def lines(result: dict[str, Any]) -> Iterator[list[str]]:
     """A line of the table for the row's first peer, or for none, and one for each of the others."""
     marks = ["✓" if result[key] else "✗" for key in ("builds", "costs", "reloads", "trains")]
     sources = [source for source in result["sources"] if source != "skipline"]
-    first = [f"`{result['name']}`", f"{result['parameters']:,}", *marks, " ".join(sources)]
+    cut = ", as one block a stage" if result["is_cut"] else ""
+    first = [f"`{result['name']}`{cut}", f"{result['parameters']:,}", *marks, " ".join(sources)]
     for number, peer in enumerate(result["peers"] or [None]):
         begin = first if number == 0 else [""] * len(first)
         yield [*begin, *(["", "", ""] if peer is None else peer_cells(peer))]
@@ -156,8 +156,7 @@ def lines(result: dict[str, Any]) -> Iterator[list[str]]:
 
 def peer_cells(peer: dict[str, Any]) -> list[str]:
     """The peer's name and the two differences, with those in float64 where they were taken."""
-    cut = ", one block a stage" if peer["blocks"] else ""
-    cells = [f"{peer['peer']}{cut}"]
+    cells = [peer["peer"]]
     for mode in ("evaluating", "training"):
         double = f", {shown(peer['double'][mode])}" if "double" in peer else ""
         cells.append(shown(peer[mode]) + double)

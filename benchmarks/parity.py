@@ -138,7 +138,7 @@ def _difference_of_outputs(
     theirs.train(training)
     net.train(training)
     generator = torch.Generator().manual_seed(21)
-    channels, dtype = net.network.in_channels, net.head.linear.weight.dtype
+    channels, dtype = net.network.in_channels, next(net.parameters()).dtype
     images = torch.empty(BATCH, channels, image_size, image_size, dtype=dtype).normal_(generator=generator)
     weights = torch.empty(BATCH, net.network.head.num_classes, dtype=dtype).normal_(generator=generator)
     passes = [_pass(model, images.clone(), weights, training=training) for model in (net, theirs)]

@@ -50,7 +50,8 @@ def test_pytorch_files_of_both_ages(suffix: str, is_zip: bool, tmp_path: Path) -
 
 def test_safetensors_and_npz(tmp_path: Path) -> None:
     safetensors.torch.save_file(TENSORS, tmp_path / "a.safetensors")
-    np.savez(tmp_path / "a.npz", **{name: tensor.numpy() for name, tensor in TENSORS.items()})
+    arrays: dict[str, Any] = {name: tensor.numpy() for name, tensor in TENSORS.items()}
+    np.savez(tmp_path / "a.npz", **arrays)
     for name in ("a.safetensors", "a.npz"):
         assert same(dict(read_foreign(tmp_path / name).tensors), TENSORS)
 

@@ -42,7 +42,8 @@ def encoded() -> dict[str, bytes]:
         torch.save({"state_dict": tensors, "best": 1.0}, buffer, _use_new_zipfile_serialization=is_zip)
         files[name] = buffer.getvalue()
     buffer = io.BytesIO()
-    np.savez(buffer, **{name: tensor.numpy() for name, tensor in tensors.items()})
+    arrays: dict[str, Any] = {name: tensor.numpy() for name, tensor in tensors.items()}
+    np.savez(buffer, **arrays)
     return {**files, ".npz": buffer.getvalue(), ".safetensors": safetensors.torch.save(tensors)}
 
 

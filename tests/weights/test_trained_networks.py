@@ -20,7 +20,7 @@ from skipline.zoo import describe
 
 @pytest.fixture(scope="session")
 def test_images(pretrained: Path, tmp_path_factory: pytest.TempPathFactory) -> ImageSet:
-    """CIFAR-10's test images; its training batches are not needed, and the first stands in for all of them."""
+    """CIFAR-10's test images; its training batches are not needed, and the test batch stands in for each of them."""
     data = pretrained.parent
     if (data / "cifar-10-batches-py").is_dir():
         return load("cifar10", data_dir=data).test
@@ -30,8 +30,9 @@ def test_images(pretrained: Path, tmp_path_factory: pytest.TempPathFactory) -> I
     folder = tmp_path_factory.mktemp("data") / "cifar-10-batches-py"
     folder.mkdir()
     shutil.copy(packed / "batches.meta", folder)
-    for name, origin in [("test_batch", "test_batch"), *((f"data_batch_{n}", "test_batch") for n in range(1, 6))]:
-        (folder / name).write_bytes(lzma.decompress((packed / f"{origin}.xz").read_bytes()))
+    test_batch = lzma.decompress((packed / "test_batch.xz").read_bytes())
+    for name in ("test_batch", *(f"data_batch_{number}" for number in range(1, 6))):
+        (folder / name).write_bytes(test_batch)
     return load("cifar10", data_dir=folder.parent).test
 
 

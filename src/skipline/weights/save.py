@@ -6,6 +6,7 @@ import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import safetensors.torch
@@ -95,5 +96,6 @@ def _encoded(tensors: Mapping[str, Tensor], path: Path) -> bytes:
     if suffix in PICKLED:
         torch.save(dict(tensors), buffer)
     else:
-        np.savez(buffer, **{name: tensor.numpy() for name, tensor in tensors.items()})
+        arrays: dict[str, Any] = {name: tensor.numpy() for name, tensor in tensors.items()}
+        np.savez(buffer, **arrays)
     return buffer.getvalue()
