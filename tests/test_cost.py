@@ -9,6 +9,7 @@ from functools import partial
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from skipline.cost import Cost, StepCost, cost, totals
 from skipline.nn import assemble, seed_dropout
@@ -277,6 +278,17 @@ def test_activations_of_named_networks_are_those_that_autograd_keeps(name: str) 
     network = describe(name)
     result = cost(network, image_size=64)
     assert (result.activation_elements, result.index_elements) == kept_by_autograd(network, 64)
+
+
+@pytest.mark.parametrize(
+    "name", ["resnet18d", "seresnet18", "ecaresnet26t", "resnetrs50", "resnetaa50", "preresnet50t", "cifar_preresnet20"]
+)
+def test_multiply_adds_are_half_of_the_operations_that_pytorch_counts(name: str) -> None:
+    network = describe(name)
+    net = assemble(network, device="meta").eval()
+    with FlopCounterMode(display=False) as counter:
+        net(torch.empty(1, 3, 64, 64, device="meta"))
+    assert 2 * cost(network, image_size=64).macs == counter.get_total_flops()
 
 
 def test_the_shape_of_every_step_is_that_of_its_module() -> None:

@@ -48,6 +48,40 @@ NAMED = {
     "resnet18_a": 11_515_688,
     "resnet34_a": 21_623_848,
     "resnet34_c": 22_716_840,
+    # the parameters of timm 1.0.31's networks of these rows
+    "seresnet18": 11_779_624,
+    "seresnet50": 28_088_024,
+    "seresnet152d": 66_841_080,
+    "seresnext26t_32x4d": 16_806_976,
+    "seresnext101_64x4d": 88_232_984,
+    "ecaresnet26t": 16_011_916,
+    "ecaresnet50d": 25_576_350,
+    "ecaresnetlight": 30_162_046,
+    "resnetblur50": 25_557_032,
+    "resnetaa50d": 25_576_264,
+    "seresnextaa201d_32x8d": 149_394_904,
+    "resnetrs50": 35_691_912,
+    "resnetrs101": 63_618_696,
+    "resnetrs152": 86_621_576,
+    "resnetrs200": 93_209_992,
+    "resnetrs270": 129_861_448,
+    "resnetrs350": 163_956_168,
+    "resnetrs420": 191_891_656,
+    "preresnet50": 25_549_352,
+    "preresnet50t": 25_566_048,
+    "preresnet18_raw": 11_687_720,
+    "preresnet50d_gn": 25_568_584,
+    "resnet50_gn": 25_557_032,
+    "bit_r50x1": 25_549_352,
+    "bit_r50x3": 217_319_080,
+    "bit_r101x1": 44_541_480,
+    "bit_r101x3": 387_934_888,
+    "bit_r152x2": 236_335_208,
+    "bit_r152x4": 936_533_224,
+    "resnet10t": 5_435_488,
+    "resnet14t": 10_081_632,
+    "resnet26d": 16_014_408,
+    "resnext101_32x32d": 468_530_472,
 }
 
 
@@ -69,6 +103,18 @@ def test_a_hundred_classes_add_5850(name: str) -> None:
 @pytest.mark.parametrize("name", NAMED)
 def test_named_networks(name: str) -> None:
     assert parameters(name) == NAMED[name]
+
+
+def test_the_blocks_of_resnet_rs() -> None:
+    blocks = {  # arXiv 2103.07579
+        152: (3, 8, 36, 3),
+        200: (3, 24, 36, 3),
+        270: (4, 29, 53, 4),
+        350: (4, 36, 72, 4),
+        420: (4, 44, 87, 4),
+    }
+    for depth, counts in blocks.items():
+        assert tuple(stage.num_blocks for stage in describe(f"resnetrs{depth}").stages) == counts
 
 
 @pytest.mark.parametrize("depth", [50, 101, 152])
