@@ -122,6 +122,10 @@ def page(results: list[dict[str, Any]]) -> str:
     """The page as Markdown."""
     versions = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
     shared = [result for result in results if result["peers"]]
+    peers = [peer for result in results for peer in result["peers"]]
+    single = [max(peer["evaluating"], peer["training"]) for peer in peers]
+    near = max((figure for figure in single if figure <= TOLERANCE), default=0.0)
+    double = [max(peer["double"]["evaluating"], peer["double"]["training"]) for peer in peers if "double" in peer]
     head = f"""# Models
 Written by `python benchmarks/models_page.py --results FILE`; to change it, change that. {versions}, CPU.
 
@@ -132,10 +136,12 @@ tensors, with at most two blocks a stage, can take and come back from to the bit
 
 **Evaluation** and **training** are the largest differences from the peer's own network with the same random weights,
 on two images of {IMAGE}×{IMAGE}: `max |ours − theirs| / max |theirs|` over one tensor, the largest over logits and, in
-training mode, the gradients of the image and of all parameters and the running statistics. In fp32; where there are two
-figures, the second is in float64. The peer adds in another order there, and an activation within rounding of 0 that
-falls on the other side has another gradient: float64 shows that this is all. The weights travelled as files, here by
-`load_weights` and back by `save_weights`, which gives the peer's tensors to the bit.
+training mode, the gradients of the image and of all parameters and the running statistics. 0: the same bits. Of
+{len(peers)} comparisons {single.count(0.0)} are 0, and {len(peers) - len(double)} are at most {shown(near)}, in fp32. In
+the other {len(double)} the peer adds in another order, and an activation within rounding of 0 that falls on the other
+side has another gradient; these were made again in float64, which is the second figure: at most
+{shown(max(double, default=0.0))}. The weights travelled as files, here by `load_weights` and back by `save_weights`,
+which gives the peer's tensors to the bit.
 
 | network | parameters | builds | cost | file | trains | names | peer | evaluation | training |
 | --- | ---: | :-: | :-: | :-: | :-: | --- | --- | ---: | ---: |
