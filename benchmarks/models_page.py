@@ -137,9 +137,9 @@ tensors, with at most two blocks a stage, can take and come back from to the bit
 **Evaluation** and **training** are the largest differences from the peer's own network with the same random weights,
 on two images of {IMAGE}×{IMAGE}: `max |ours − theirs| / max |theirs|` over one tensor, the largest over logits and, in
 training mode, the gradients of the image and of all parameters and the running statistics. 0: the same bits. Of
-{len(peers)} comparisons {single.count(0.0)} are 0, and {len(peers) - len(double)} are at most {shown(near)}, in fp32. In
-the other {len(double)} the peer adds in another order, and an activation within rounding of 0 that falls on the other
-side has another gradient; these were made again in float64, which is the second figure: at most
+{len(peers)} comparisons {single.count(0.0)} are 0 and {len(peers) - len(double)} at most {shown(near)}, in fp32.
+In the other {len(double)} the peer adds in another order, and an activation within rounding of 0 that falls on the
+other side has another gradient; these were made again in float64, which is the second figure: at most
 {shown(max(double, default=0.0))}. The weights travelled as files, here by `load_weights` and back by `save_weights`,
 which gives the peer's tensors to the bit.
 
