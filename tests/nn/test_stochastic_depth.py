@@ -11,7 +11,7 @@ from torch.utils.checkpoint import checkpoint
 
 from skipline.init import build
 from skipline.nn import ResidualNet, fill_missing_gradients, seed_dropout
-from skipline.spec import Block, Head, Network, ProjectionShortcut, Stage, Stem, StochasticDepth
+from skipline.spec import Block, Branch, Head, Network, ProjectionShortcut, Stage, Stem, StochasticDepth
 from skipline.spec.block import Order
 from skipline.spec.layers import DropMode
 
@@ -154,3 +154,20 @@ def test_the_sum_stays_a_site_where_the_branch_is_left_out() -> None:
     seed_dropout(net, 3)
     net(IMAGES)
     assert seen == [f"{name}.sum" for name in NAMES]
+
+
+@pytest.mark.parametrize("mode", ["batch", "sample"])
+# PyTorch warns of itself where it takes a graph up again behind the draw.
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning")
+def test_a_compiled_net_draws_the_same_and_is_not_compiled_again_for_each_seed(mode: DropMode) -> None:
+    block = Block(Branch(drop_block=0.2, drop_block_size=3, dropout=0.1))
+    depth = StochasticDepth(RATE, mode, "uniform")
+    net = build(Network("net", 3, Stem((4,)), (Stage(2, 4, 4, block=block),), Head(5), stochastic_depth=depth)).train()
+    torch._dynamo.reset()
+    compiled = torch.compile(net, backend="eager")
+    graphs: list[int] = []
+    for seed in range(16):
+        seed_dropout(net, seed)
+        torch.testing.assert_close(compiled(IMAGES), net(IMAGES))
+        graphs.append(torch._dynamo.utils.counters["stats"]["unique_graphs"])
+    assert graphs[8:] == [graphs[8]] * 8

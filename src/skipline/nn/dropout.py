@@ -27,7 +27,7 @@ class SeededDropout(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(…) → (…)."""
-        return x * _mask(x, x.shape, self.rate, _given(self.seed)) if self.training else x
+        return x * _mask(self, x, x.shape) if self.training else x
 
     def extra_repr(self) -> str:
         """The rate, as `print(net)` shows it."""
@@ -50,7 +50,7 @@ class SeededBlockDropout(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) → (N, C, H, W)."""
-        return x * _squares(x, self.rate, self.size, _given(self.seed)) if self.training else x
+        return x * _squares(self, x) if self.training else x
 
     def extra_repr(self) -> str:
         """Rate and size, as `print(net)` shows them."""
@@ -72,7 +72,7 @@ class SeededBranchDropout(nn.Module):
 
     def leaves_out(self) -> bool:
         """Whether this step's branch need not be computed."""
-        return self.training and self.mode == "batch" and _is_dropped(self.rate, _given(self.seed))
+        return self.training and self.mode == "batch" and _is_dropped(self)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) → (N, C, H, W); in `batch` mode of a branch that is kept."""
@@ -80,7 +80,7 @@ class SeededBranchDropout(nn.Module):
             return x
         if self.mode == "batch":
             return x / (1 - self.rate)
-        return x * _mask(x, torch.Size((len(x), 1, 1, 1)), self.rate, _given(self.seed))
+        return x * _mask(self, x, torch.Size((len(x), 1, 1, 1)))
 
     def extra_repr(self) -> str:
         """Rate and mode, as `print(net)` shows them."""
@@ -90,40 +90,41 @@ class SeededBranchDropout(nn.Module):
 SEEDED = (SeededDropout, SeededBlockDropout, SeededBranchDropout)
 
 
-def _given(seed: int | None) -> int:
-    if seed is None:
-        raise RuntimeError(
-            "a training pass reached a dropout layer that has no seed. "
-            "Call seed_dropout(net, seed) before each training step, or net.eval()."
-        )
-    return seed
-
-
-# Outside of compiled graphs: the seed changes every step; traced as a constant it would compile the graph anew.
+# Outside of compiled graphs, and reading the seed there: it changes every step, and a graph that had read it would be
+# compiled anew.
 
 
 @torch.compiler.disable()
-def _mask(x: Tensor, shape: torch.Size, rate: float, seed: int) -> Tensor:
-    kept = _on_cpu(x, shape).bernoulli_(1 - rate, generator=torch.Generator().manual_seed(seed)).div_(1 - rate)
-    return _like(x, kept)
+def _mask(layer: SeededDropout | SeededBranchDropout, x: Tensor, shape: torch.Size) -> Tensor:
+    kept = _on_cpu(x, shape).bernoulli_(1 - layer.rate, generator=_generator(layer.seed))
+    return _like(x, kept.div_(1 - layer.rate))
 
 
 @torch.compiler.disable()
-def _squares(x: Tensor, rate: float, size: int, seed: int) -> Tensor:
+def _squares(layer: SeededBlockDropout, x: Tensor) -> Tensor:
     num, _, height, width = x.shape
-    high, wide = min(size, height), min(size, width)
-    share = rate * height * width / (high * wide * (height - high + 1) * (width - wide + 1))
+    high, wide = min(layer.size, height), min(layer.size, width)
+    share = layer.rate * height * width / (high * wide * (height - high + 1) * (width - wide + 1))
     middles = _on_cpu(x, torch.Size((num, 1, height, width)))
-    middles.bernoulli_(min(share, 1.0), generator=torch.Generator().manual_seed(seed))
+    middles.bernoulli_(min(share, 1.0), generator=_generator(layer.seed))
     dropped = max_pool2d(middles, (high, wide), stride=1, padding=(high // 2, wide // 2))
     kept = 1 - dropped[:, :, (high + 1) % 2 :, (wide + 1) % 2 :]  # an even square's pool gives one pixel too many
     return _like(x, kept.mul_(kept.numel() / kept.sum().clamp_(min=1.0)))
 
 
 @torch.compiler.disable()
-def _is_dropped(rate: float, seed: int) -> bool:
+def _is_dropped(layer: SeededBranchDropout) -> bool:
     kept = torch.empty((), dtype=torch.float32, device="cpu")
-    return not bool(kept.bernoulli_(1 - rate, generator=torch.Generator().manual_seed(seed)))
+    return not bool(kept.bernoulli_(1 - layer.rate, generator=_generator(layer.seed)))
+
+
+def _generator(seed: int | None) -> torch.Generator:
+    if seed is None:
+        raise RuntimeError(
+            "a training pass reached a dropout layer that has no seed. "
+            "Call seed_dropout(net, seed) before each training step, or net.eval()."
+        )
+    return torch.Generator().manual_seed(seed)
 
 
 def _on_cpu(x: Tensor, shape: torch.Size) -> Tensor:
