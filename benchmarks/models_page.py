@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 import tempfile
 import time
@@ -126,6 +127,13 @@ def page(results: list[dict[str, Any]]) -> str:
     single = [max(peer["evaluating"], peer["training"]) for peer in peers]
     near = max((figure for figure in single if figure <= TOLERANCE), default=0.0)
     double = [max(peer["double"]["evaluating"], peer["double"]["training"]) for peer in peers if "double" in peer]
+    again = (
+        f"The other {len(double)} add in another order than the peer, so that an activation within rounding of 0 falls "
+        "on the other side and has another gradient; in float64, the second figure, they are at most "
+        f"{shown(max(double))}."
+        if double
+        else "None had to be made again in float64."
+    )
     head = f"""# Models
 Written by `python benchmarks/models_page.py --results FILE`; to change it, change that. {versions}, CPU.
 
@@ -138,10 +146,10 @@ tensors, with at most two blocks a stage, can take and come back from to the bit
 on two images of {IMAGE}×{IMAGE}: `max |ours − theirs| / max |theirs|` over one tensor, the largest over logits and, in
 training mode, the gradients of the image and of all parameters and the running statistics. 0: the same bits. Of
 {len(peers)} comparisons {single.count(0.0)} are 0 and {len(peers) - len(double)} at most {shown(near)}, in fp32.
-In the other {len(double)} the peer adds in another order, and an activation within rounding of 0 that falls on the
-other side has another gradient; these were made again in float64, which is the second figure: at most
-{shown(max(double, default=0.0))}. The weights travelled as files, here by `load_weights` and back by `save_weights`,
-which gives the peer's tensors to the bit.
+{again}
+
+The weights travelled as files, here by `load_weights` and back by `save_weights`, which gives the peer's tensors to the
+bit. Networks of more than {LARGEST:,} parameters were checked with one block a stage, and it is said.
 
 | network | parameters | builds | cost | file | trains | names | peer | evaluation | training |
 | --- | ---: | :-: | :-: | :-: | :-: | --- | --- | ---: | ---: |
@@ -171,8 +179,11 @@ def peer_cells(peer: dict[str, Any]) -> list[str]:
 
 
 def shown(difference: float) -> str:
-    """`0`, or a power of ten with one digit."""
-    return f"{difference:.0e}" if difference else "0"
+    """`0`, or a power of ten with one digit, rounded up: what is said to be the most is the most."""
+    if not difference:
+        return "0"
+    power = math.floor(math.log10(difference))
+    return f"{math.ceil(difference / 10.0**power)}e{power:03d}"
 
 
 def read(path: Path) -> dict[str, dict[str, Any]]:

@@ -15,7 +15,7 @@ from torch import Tensor
 from skipline.data import Preprocess
 from skipline.init import build
 from skipline.nn import ResidualNet
-from skipline.spec import Network, Norm, PadShortcut
+from skipline.spec import Activation, Network, Norm, PadShortcut
 from skipline.weights import Loaded, TrainedModel, WeightsError, load_weights, save_model, save_weights
 from skipline.zoo import describe
 
@@ -238,7 +238,7 @@ def test_v1_weights_names_in_a_v1_5_net_are_a_warning(trained: Trained, tmp_path
     save_weights(trained(network), path, names="transformers")
     loaded = load_weights(build(network), path)
     assert loaded.warnings == ()
-    assert "has both forms, with tensors of the same shapes" in loaded.notes[0]
+    assert "has other forms too, with tensors of the same shapes" in loaded.notes[0]
 
 
 def test_the_forms_of_option_a_are_a_warning(trained: Trained, tmp_path: Path) -> None:
@@ -254,6 +254,25 @@ def test_the_forms_of_option_a_are_a_warning(trained: Trained, tmp_path: Path) -
         assert f"{name} has {form}, akamaster/pytorch_resnet_cifar10 has pad='both', subsample='stride'" in warning
     (warning,) = load_weights(build(usual), path, source="kuangliu").warnings
     assert "kuangliu/pytorch-cifar has none" in warning
+
+
+def test_anti_aliased_names_are_taken_for_those_of_timm_with_a_note(trained: Trained, tmp_path: Path) -> None:
+    """The names are torchvision's too, which has no such network: the source with no disagreement comes first."""
+    network = describe("resnetblur18", num_classes=3)
+    network = replace(network, stages=tuple(replace(stage, num_blocks=1) for stage in network.stages))
+    path = tmp_path / "a.safetensors"
+    save_weights(trained(network), path, names="timm")
+    loaded = load_weights(build(network), path)
+    assert (loaded.source, loaded.also, loaded.warnings) == ("timm", ("torchvision",), ())
+    assert "where a branch shrinks the image: resnetblur18 has a blur; timm " in loaded.notes[1]
+    (warning,) = load_weights(build(network), path, source="torchvision").warnings
+    assert "resnetblur18 has a blur, torchvision (pytorch/vision) has nothing" in warning
+
+
+def test_another_activation_is_a_warning(network: Network, rewrite: Callable[[Change], Path]) -> None:
+    other = replace(network, activation=Activation("silu"))
+    loaded = load_weights(build(other), rewrite(keep), source="chenyaofo")
+    assert "the activation: cifar_resnet8_b has silu, chenyaofo/pytorch-cifar-models has relu" in loaded.warnings[0]
 
 
 def test_another_epsilon_is_a_warning(network: Network, rewrite: Callable[[Change], Path]) -> None:

@@ -8,7 +8,10 @@ from typing import Literal
 from skipline.spec import Network, NoShortcut, PadShortcut
 from skipline.weights.source import Source
 
-Trait = Literal["stride", "option_a", "epsilon", "conv_weights", "stem_pool", "first_identity"]
+Trait = Literal[
+    "stride", "option_a", "epsilon", "conv_weights", "stem_pool", "first_identity", "antialias", "activation"
+]
+_TELLING: tuple[Trait, ...] = ("stride", "antialias", "activation")  # whose being open is worth a line
 
 
 def disagreements(network: Network, source: Source) -> list[str]:
@@ -28,12 +31,14 @@ def disagreements(network: Network, source: Source) -> list[str]:
 def assumptions(network: Network, source: Source) -> list[str]:
     """What `source` has in several forms and `network` decides, so that its user can check it."""
     notes = [source.note] if source.note else []
-    forms = sorted(set(_strides(network)))
-    if forms and source.habits(network) and "stride" not in source.habits(network):
-        notes.append(
-            f"{_TRAITS['stride'][0]}: {network.name} has {forms[0]}; {source.origin} has both forms, with tensors of "
-            "the same shapes. Compare with the configuration that the weights were trained with"
-        )
+    habits = source.habits(network)
+    for trait, (what, forms_of) in _TRAITS.items():
+        forms = sorted(set(forms_of(network)))
+        if forms and habits and trait not in habits and trait in _TELLING:
+            notes.append(
+                f"{what}: {network.name} has {forms[0]}; {source.origin} has other forms too, with tensors of the same "
+                "shapes. Compare with the configuration that the weights were trained with"
+            )
     return notes
 
 
@@ -74,6 +79,17 @@ def _first_identity(network: Network) -> Iterator[str]:
         yield f"the {network.first_identity} signal"
 
 
+def _antialias(network: Network) -> Iterator[str]:
+    for stage in network.stages:
+        if stage.block.branch.antialias != "none":
+            yield {"blur": "a blur", "average": "a mean"}[stage.block.branch.antialias]
+
+
+def _activation(network: Network) -> Iterator[str]:
+    if network.activation.kind != "relu":
+        yield network.activation.kind
+
+
 _TRAITS: Mapping[Trait, tuple[str, Callable[[Network], Iterator[str]]]] = {
     "stride": ("the stride of a bottleneck that shrinks the image", _strides),
     "option_a": ("shortcuts without weights (option A)", _option_a),
@@ -81,4 +97,6 @@ _TRAITS: Mapping[Trait, tuple[str, Callable[[Network], Iterator[str]]]] = {
     "conv_weights": ("the convolutions' weights", _conv_weights),
     "stem_pool": ("around the image in the stem's pool", _stem_pool),
     "first_identity": ("on the first block's identity", _first_identity),
+    "antialias": ("where a branch shrinks the image", _antialias),
+    "activation": ("the activation", _activation),
 }

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from skipline.nn import assemble
 from skipline.spec import Network
+from skipline.weights.convention import disagreements
 from skipline.weights.error import WeightsError
 from skipline.weights.foreign_file import ForeignFile
 from skipline.weights.source import Entry, Source, UnnameableError, entries
@@ -50,8 +51,8 @@ def recognise(found: ForeignFile, network: Network, own: Mapping[str, Tensor], *
             f"{found.path} has the names of {origin}, which has no name for {nameless} of {network.name}: it has no "
             "such network. Choose the network that the weights were trained in."
         )
-    row, table = tables[0]
-    return Recognised(row, tuple(other.name for other, names in tables[1:] if names == table), table)
+    row, table = min(tables, key=lambda found: len(disagreements(network, found[0])))  # of equals the first
+    return Recognised(row, tuple(other.name for other, names in tables if names == table and other is not row), table)
 
 
 def channels_and_classes(found: ForeignFile, network: Network, *, source: str) -> tuple[int, int]:

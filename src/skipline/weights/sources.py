@@ -177,14 +177,15 @@ def _tensorflow(network: Network) -> Layout:
 
 # By the traits of convention.py. Every one of these leaves ε at PyTorch's default.
 _EITHER = {"epsilon": "1e-05", "conv_weights": "them as they are", "option_a": "none", "stem_pool": "nothing"}
-_V15 = {**_EITHER, "stride": "it in the 3×3 (v1.5)"}
+_V15 = {**_EITHER, "stride": "it in the 3×3 (v1.5)", "antialias": "nothing", "activation": "relu"}
+_TIMM = {trait: habit for trait, habit in _V15.items() if trait not in ("antialias", "activation")}
 _AKAMASTER = {**_V15, "option_a": "pad='both', subsample='stride'"}
 _RAW = {"epsilon": "1e-05", "stride": "it in the 3×3 (v1.5)", "first_identity": "the raw signal"}
 _BIT = {**_RAW, "conv_weights": "them standardised with ε = 1e-10", "stem_pool": "zeros"}
 
 
 def _timm_habits(network: Network) -> Mapping[str, str]:
-    return _RAW if network.stages[0].block.order == "pre" else _V15
+    return _RAW if network.stages[0].block.order == "pre" else _TIMM
 
 
 def _transformers_habits(network: Network) -> Mapping[str, str]:
