@@ -44,8 +44,10 @@ EXPORTED = (
     "freeze",
     "load",
     "load_model",
+    "load_weights",
     "models",
     "open_run",
+    "save_weights",
     "with_head",
     "with_in_channels",
 )

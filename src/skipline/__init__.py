@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from skipline.signal import features
     from skipline.spec import Network, SpecError
     from skipline.train import Recipe, RunFolder, open_run
-    from skipline.weights import TrainedModel, load_model
+    from skipline.weights import TrainedModel, load_model, load_weights, save_weights
     from skipline.zoo import describe, models
 
 _HOME = {
@@ -34,8 +34,10 @@ _HOME = {
     "freeze": "skipline.nn",
     "load": "skipline.data",
     "load_model": "skipline.weights",
+    "load_weights": "skipline.weights",
     "models": "skipline.zoo",
     "open_run": "skipline.train",
+    "save_weights": "skipline.weights",
     "with_head": "skipline.init",
     "with_in_channels": "skipline.nn",
 }
@@ -58,8 +60,10 @@ __all__ = [
     "freeze",
     "load",
     "load_model",
+    "load_weights",
     "models",
     "open_run",
+    "save_weights",
     "with_head",
     "with_in_channels",
 ]

@@ -7,7 +7,7 @@ from typing import Any
 from skipline.cli import options
 
 EXTRAS: dict[str, tuple[str, ...]] = {
-    "interop": ("timm", "torchvision"),
+    "interop": ("timm", "torchvision", "transformers"),
 }
 """The optional extras of pyproject.toml and the packages that each stands for."""
 

@@ -32,17 +32,19 @@ def evaluate(
     """
     from skipline.cli.device import default_data_dir, device_of
     from skipline.cli.exits import UsageError
+    from skipline.cli.model_file import model_file
     from skipline.data import DataError, load
     from skipline.evaluate import evaluate as measure
     from skipline.train.precision import autocast, compute_dtype
     from skipline.weights import load_model
+    from skipline.weights.class_names import numbered
 
     if part not in ("test", "train"):
         raise UsageError(f"--part is {part!r}; expected test or train.")
-    path = _model_file(run, best=best)
+    path = model_file(run, best=best)
     model = load_model(path)
     dataset = load(source, data_dir=data or default_data_dir())
-    if dataset.class_names != model.class_names:
+    if model.class_names not in (dataset.class_names, numbered(dataset.num_classes)):
         raise DataError(
             f"{path} was trained for the classes {_few(model.class_names)}, but {dataset.name} has "
             f"{_few(dataset.class_names)}. Evaluate it on the data it was trained for."
@@ -62,36 +64,14 @@ def evaluate(
 
 def _precision(name: str, run: Path) -> Literal["auto", "fp32", "bf16"]:
     from skipline.cli.exits import UsageError
+    from skipline.cli.model_file import is_model_file
     from skipline.train import open_run, setup_of
 
     if not name:
-        return "fp32" if _is_model_file(run) else setup_of(open_run(run)).precision
+        return "fp32" if is_model_file(run) else setup_of(open_run(run)).precision
     if name == "fp32" or name == "bf16" or name == "auto":
         return name
     raise UsageError(f"--precision is {name!r}; expected auto, fp32 or bf16.")
-
-
-def _is_model_file(run: Path) -> bool:
-    return run.suffix == ".safetensors"
-
-
-def _model_file(run: Path, *, best: bool) -> Path:
-    from skipline.cli.exits import UsageError
-    from skipline.train import RunError, open_run
-
-    if _is_model_file(run):
-        if best:
-            raise UsageError(
-                f"--best chooses between the models of a run folder, and {run} is one model. Leave it out."
-            )
-        return run
-    folder = open_run(run)
-    path = folder.best_model if best else folder.model
-    if not path.exists():
-        raise RunError(
-            f"{folder.path} has no {path.name} yet: it has not ended. Go on with: skipline resume {folder.path}"
-        )
-    return path
 
 
 def _print(

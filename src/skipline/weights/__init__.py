@@ -1,9 +1,24 @@
-"""Weights in files: our own format. (Other people's checkpoints follow here, one file a source.)"""
+"""Weights in files: our own format, and other people's, in both directions."""
 
 from __future__ import annotations
 
 from skipline.weights.error import WeightsError
+from skipline.weights.load import Loaded, load_weights, set_weights
 from skipline.weights.model_file import TrainedModel, load_model, save_model
+from skipline.weights.save import Saved, save_weights
 from skipline.weights.tensor_file import misfits, read_tensors, write_tensors
 
-__all__ = ["TrainedModel", "WeightsError", "load_model", "misfits", "read_tensors", "save_model", "write_tensors"]
+__all__ = [
+    "Loaded",
+    "Saved",
+    "TrainedModel",
+    "WeightsError",
+    "load_model",
+    "load_weights",
+    "misfits",
+    "read_tensors",
+    "save_model",
+    "save_weights",
+    "set_weights",
+    "write_tensors",
+]

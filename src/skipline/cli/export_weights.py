@@ -1,0 +1,44 @@
+"""`skipline export RUN FILE --to timm`: a trained model's weights under other people's names."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from skipline.cli import options
+
+
+def export_weights(
+    run: Annotated[Path, typer.Argument(help="A run folder, runs/last, or a model.safetensors.", show_default=False)],
+    file: Annotated[
+        Path, typer.Argument(help="The file to write: .safetensors, .pth, .pt, .th, .bin or .npz.", show_default=False)
+    ],
+    to: Annotated[str, typer.Option(help="Whose names: torchvision, timm, transformers, …", show_default=False)],
+    best: Annotated[bool, typer.Option("--best", help="The run's model of lowest test error, not its last.")] = False,
+    json_: options.Json = False,
+) -> None:
+    """Take a model elsewhere: its weights, to the bit, under the names that another program loads.
+
+    --to is torchvision, timm, transformers, bit, pycls, akamaster, chenyaofo, kuangliu or weiaicunzai. The description,
+    the preprocessing and the class names do not travel along: those programs keep them elsewhere.
+    """
+    from skipline.cli.exits import UsageError
+    from skipline.cli.model_file import model_file
+    from skipline.files import dump_json
+    from skipline.weights import load_model, save_weights
+
+    if file.exists():
+        raise UsageError(f"{file} is there already. Name another file, or move it away.")
+    path = model_file(run, best=best)
+    model = load_model(path)
+    saved = save_weights(model.net, file, names=to)
+    if json_:
+        report = {"format": "skipline.export", "version": 1, **asdict(saved), "path": str(saved.path)}
+        print(dump_json(report), end="")
+        return
+    print(f"{path} → {saved.path}: {saved.num_tensors:,} tensors of {saved.network} under the names of {saved.names}")
+    for warning in saved.warnings:
+        print(f"warning: {warning}")

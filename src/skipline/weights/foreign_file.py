@@ -1,0 +1,213 @@
+"""A file of weights that somebody else wrote: found out what it is, read without running any of it, and unpacked.
+
+Nothing here trusts the file: pickles are read with PyTorch's `weights_only`, which builds tensors and plain containers
+and refuses everything else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from skipline.spec.check import did_you_mean, shown
+from skipline.weights.error import WeightsError
+from skipline.weights.tensor_file import read_tensors
+
+PICKLED = (".pth", ".pt", ".th", ".bin")
+SUFFIXES = (*PICKLED, ".safetensors", ".npz")
+# Where checkpoints keep the net's tensors; an average of the weights, which evaluates better, before the last ones.
+NESTED = ("state_dict_ema", "model_ema", "state_dict", "model", "model_state", "model_state_dict", "net")
+_WRAPPERS = ("module.", "_orig_mod.")  # of DataParallel, of torch.compile
+_UNUSED = ("num_batches_tracked", "n_averaged")  # counters: of batch norms, and of torch's AveragedModel
+_MOST_LEVELS = 4  # of dictionaries in one another: guessed, one more than any checkpoint seen
+_ZIP = b"PK\x03\x04"
+_LEGACY_PICKLES = tuple(bytes((0x80, protocol)) for protocol in (2, 3, 4, 5))
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignFile:
+    """The net's tensors in a file, by the names that the source gave them.
+
+    `nested_in`: the entries that led to them, e.g. `state_dict`; `beside`: other entries that hold tensors too, and
+    were left; `stripped`: the prefixes that were taken off; `num_counters`: tensors that no network needs; `header`:
+    our own, empty in other people's files.
+    """
+
+    path: Path
+    tensors: Mapping[str, Tensor]
+    nested_in: str
+    beside: tuple[str, ...]
+    stripped: tuple[str, ...]
+    num_counters: int
+    header: Mapping[str, Any]
+
+
+def read_foreign(path: Path) -> ForeignFile:
+    """The tensors in `path`, on the CPU: `.pth`, `.pt`, `.th`, `.bin`, `.safetensors` or `.npz`, by its suffix.
+
+    Raises `WeightsError` where the file is missing, is not what its name says, is not whole, holds more than tensors
+    and plain containers, or has two tensors of one name.
+    """
+    if path.is_dir():
+        raise WeightsError(f"{path} is a folder; expected a file, one of {', '.join(SUFFIXES)}.")
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        hint = did_you_mean(suffix, SUFFIXES) if suffix else ""
+        raise WeightsError(f"{path} ends in {suffix!r}; files that can be read end in {', '.join(SUFFIXES)}.{hint}")
+    _check_begin(path, suffix)
+    header: dict[str, Any] = {}
+    if suffix == ".safetensors":
+        header, document = read_tensors(path)
+    elif suffix == ".npz":
+        document = _read_arrays(path)
+    else:
+        document = _read_pickled(path)
+    nested_in, state, beside = _state(document, path)
+    return _unpacked(path, nested_in, state, beside, header)
+
+
+def _check_begin(path: Path, suffix: str) -> None:
+    """Refuse a file whose first bytes are those of another kind than its name says."""
+    try:
+        with open(path, "rb") as file:
+            begin = file.read(9)
+    except FileNotFoundError:
+        raise WeightsError(f"{path} does not exist; expected a file, one of {', '.join(SUFFIXES)}.") from None
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read: {error.strerror or error}.") from error
+    if not begin:
+        raise WeightsError(f"{path} is empty. It was not written or not copied to its end: fetch it again.")
+    found = _kind(path, begin)
+    if found and suffix not in found:
+        raise WeightsError(
+            f"{path} ends in {suffix!r}, but inside it is a {found[0]} file. Rename it so that it ends in {found[0]}."
+        )
+
+
+def _kind(path: Path, begin: bytes) -> tuple[str, ...]:
+    """The suffixes that a file with these first bytes may have; empty where they do not tell."""
+    if begin.startswith(_ZIP):
+        return (".npz",) if _is_npz(path) else PICKLED
+    if begin[8:] == b"{":
+        return (".safetensors",)
+    return PICKLED if begin[:2] in _LEGACY_PICKLES else ()
+
+
+def _is_npz(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.endswith(".npy") for name in archive.namelist())
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return path.suffix.lower() == ".npz"  # cut short: its reader says so
+
+
+def _read_pickled(path: Path) -> Any:
+    try:
+        # timm's checkpoints carry their command line: a Namespace is a plain container, and runs nothing.
+        with torch.serialization.safe_globals([argparse.Namespace]):
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # whatever torch's readers do with bytes that nobody vouches for
+        raise WeightsError(f"{path}: {_pickle_trouble(error, path)}") from error
+
+
+def _pickle_trouble(error: Exception, path: Path) -> str:
+    found = re.search(r"(?:GLOBAL|Unsupported class) ([\w.]+)", str(error))
+    if found:
+        return (
+            f"it holds a pickled {found[1]}. Reading that would run code from the file, so only tensors are read. "
+            "If you trust it, load it with the program that wrote it and save its state_dict() alone."
+        )
+    first = str(error).strip().split("\n")[0][:200]
+    return (
+        f"it is not a whole PyTorch file ({path.stat().st_size} bytes; {type(error).__name__}: {first}). "
+        "It was cut short, or is of another kind: fetch it again."
+    )
+
+
+def _read_arrays(path: Path) -> dict[str, Tensor]:
+    try:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return {name: torch.from_numpy(np.ascontiguousarray(arrays[name])) for name in arrays.files}
+    except Exception as error:  # the same, of numpy's
+        first = str(error).strip().split("\n")[0][:200]
+        raise WeightsError(
+            f"{path} ({path.stat().st_size} bytes) is not a whole .npz file of numbers "
+            f"({type(error).__name__}: {first}). It was cut short, or is of another kind: fetch it again."
+        ) from error
+
+
+def _state(document: Any, path: Path) -> tuple[str, Mapping[Any, Any], tuple[str, ...]]:
+    """Where in `document` the net's tensors are, they themselves, and what was left beside them."""
+    places: list[str] = []
+    beside: list[str] = []
+    for _ in range(_MOST_LEVELS):
+        if not isinstance(document, Mapping):
+            break
+        if any(isinstance(value, Tensor) for value in document.values()):
+            return ".".join(places), document, tuple(beside)
+        nested = [name for name in NESTED if isinstance(document.get(name), Mapping) and document[name]]
+        if not nested:
+            break
+        places.append(nested[0])
+        beside += nested[1:]
+        document = document[nested[0]]
+    what = f"an entry of type {type(document).__name__}" if places else f"a {type(document).__name__}"
+    keys = f" with {_few(list(document))}" if isinstance(document, Mapping) and document else ""
+    raise WeightsError(
+        f"{path} holds {what}{keys}, and no tensors by name; expected a state dict, alone or under one of "
+        f"{', '.join(NESTED)}."
+    )
+
+
+def _unpacked(
+    path: Path, nested_in: str, state: Mapping[Any, Any], beside: tuple[str, ...], header: Mapping[str, Any]
+) -> ForeignFile:
+    tensors: dict[str, Tensor] = {}
+    origin: dict[str, str] = {}
+    stripped: set[str] = set()
+    num_counters = 0
+    for name, value in state.items():
+        if not isinstance(name, str) or not isinstance(value, Tensor):
+            raise WeightsError(
+                f"{path}: the entry {shown(name)} is of type {type(value).__name__}; expected tensors by name."
+            )
+        bare, wrappers = _bare(name)
+        stripped |= wrappers
+        if bare.rpartition(".")[2] in _UNUSED:
+            num_counters += 1
+            continue
+        if bare in tensors:
+            raise WeightsError(
+                f"{path} has two tensors {bare}: {origin[bare]} and {name}, which differ in a wrapper's prefix only. "
+                "Keep the one that is meant."
+            )
+        tensors[bare], origin[bare] = value.detach(), name
+    ordered = tuple(wrapper for wrapper in _WRAPPERS if wrapper in stripped)
+    return ForeignFile(path, tensors, nested_in, beside, ordered, num_counters, header)
+
+
+def _bare(name: str) -> tuple[str, set[str]]:
+    """`name` without the prefixes of wrappers, and those that it had; a part can be compiled by itself."""
+    found: set[str] = set()
+    while name.startswith(_WRAPPERS):
+        wrapper = next(wrapper for wrapper in _WRAPPERS if name.startswith(wrapper))
+        found.add(wrapper)
+        name = name.removeprefix(wrapper)
+    if "._orig_mod." in name:
+        found.add("_orig_mod.")
+        name = name.replace("._orig_mod.", ".")
+    return name, found
+
+
+def _few(names: list[object]) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(shown(name) for name in names[:3]) + more

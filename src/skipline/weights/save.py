@@ -1,0 +1,101 @@
+"""A net of ours under other people's names: the way back of `load_weights`."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from skipline.files import write_whole
+from skipline.nn import ResidualNet
+from skipline.weights.convention import disagreements
+from skipline.weights.error import WeightsError
+from skipline.weights.foreign_file import PICKLED, SUFFIXES
+from skipline.weights.source import Source, UnnameableError, entries
+from skipline.weights.sources import SOURCES, source_of
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What `save_weights` wrote: whose names, how many tensors, and where such networks compute otherwise than ours."""
+
+    path: Path
+    network: str
+    names: str
+    num_tensors: int
+    warnings: tuple[str, ...]
+
+
+def save_weights(net: ResidualNet, file: Path | str, *, names: str) -> Saved:
+    """Write the parameters and running statistics of `net` under the names of `names`, whole or not at all.
+
+    `names` is a source such as `torchvision`, `timm`, `transformers`, `akamaster` or `bit`; `file` ends in
+    `.safetensors`, `.pth`, `.pt`, `.th`, `.bin`, or `.npz` for `bit`. The values are ours to the bit, in the net's
+    dtype; where the source counts batches (`num_batches_tracked`) there are zeros, since ours does not count them.
+
+    Raises `WeightsError` where the source has no name for a tensor of `net`, and `StorageError`.
+    """
+    path = Path(file)
+    source = source_of(names)
+    _check_suffix(path, source)
+    tensors = named_tensors(net, source)
+    write_whole(path, _encoded(tensors, path))
+    return Saved(path, net.network.name, source.name, len(tensors), tuple(disagreements(net.network, source)))
+
+
+def named_tensors(net: ResidualNet, source: Source) -> dict[str, Tensor]:
+    """The tensors of `net` as `source` names and lays them out, on the CPU, in the order of the net's own."""
+    own = {name: tensor.detach().cpu() for name, tensor in net.state_dict().items()}
+    try:
+        table = entries(source, net.network, own)
+    except UnnameableError as error:
+        able = [row.name for row in SOURCES if _can_name(row, net, own)]
+        raise WeightsError(
+            f"{source.origin} has no name for {error} of {net.network.name}: it has no such network. "
+            f"Those that name all its tensors: {', '.join(able)}."
+        ) from None
+    tensors: dict[str, Tensor] = {}
+    for name, tensor in own.items():
+        entry = table[name]
+        tensors[entry.theirs] = entry.to_theirs(tensor).contiguous()
+        if source.counts_batches and name.endswith(".running_var"):
+            tensors[f"{entry.theirs.removesuffix('running_var')}num_batches_tracked"] = torch.tensor(0)
+    return tensors
+
+
+def _can_name(source: Source, net: ResidualNet, own: Mapping[str, Tensor]) -> bool:
+    try:
+        entries(source, net.network, own)
+    except UnnameableError:
+        return False
+    return True
+
+
+def _check_suffix(path: Path, source: Source) -> None:
+    allowed = (".npz",) if source.name == "bit" else tuple(suffix for suffix in SUFFIXES if suffix != ".npz")
+    if path.suffix.lower() not in allowed:
+        raise WeightsError(
+            f"{path} ends in {path.suffix!r}; weights with the names of {source.name} are written to a file that ends "
+            f"in {', '.join(allowed)}."
+        )
+
+
+def _encoded(tensors: Mapping[str, Tensor], path: Path) -> bytes:
+    suffix = path.suffix.lower()
+    if suffix == ".safetensors":
+        # "format" tells transformers and others that these are PyTorch's tensors
+        return safetensors.torch.save(dict(tensors), {"format": "pt"})
+    buffer = io.BytesIO()
+    if suffix in PICKLED:
+        torch.save(dict(tensors), buffer)
+    else:
+        arrays: dict[str, Any] = {name: tensor.numpy() for name, tensor in tensors.items()}
+        np.savez(buffer, **arrays)
+    return buffer.getvalue()

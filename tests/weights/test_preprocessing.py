@@ -1,0 +1,59 @@
+"""The preprocessing of weights in circulation."""
+
+from __future__ import annotations
+
+import pytest
+
+from skipline.data import Preprocess
+from skipline.weights import WeightsError
+from skipline.weights.class_names import numbered, usual_names
+from skipline.weights.preprocessing import preprocess_names, preprocess_of
+from skipline.weights.sources import SOURCES, source_of
+from skipline.zoo import describe
+
+
+def test_known_ones_are_of_raw_pixels() -> None:
+    found = preprocess_of("imagenet")
+    assert found.mean == pytest.approx((123.675, 116.28, 103.53))  # 255 · (0.485, 0.456, 0.406)
+    assert found.std == pytest.approx((58.395, 57.12, 57.375))
+    assert preprocess_of("half") == Preprocess((127.5,) * 3, (127.5,) * 3)
+
+
+def test_any_can_be_written_out() -> None:
+    assert preprocess_of("0.5/0.2") == Preprocess((127.5,), (51.0,))
+    assert preprocess_of("0,0.2/1,1e0") == Preprocess((0.0, 51.0), (255.0, 255.0))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("imagnet", r"no preprocessing 'imagnet'; it is one of imagenet, half, .* Did you mean 'imagenet'"),
+        ("0.5", r"no preprocessing '0\.5'; .* e\.g\. 0\.485,0\.456,0\.406/0\.229,0\.224,0\.225"),
+        ("0.5/0", r"'0\.5/0' is none: preprocess std of channel 0 must be above 0"),
+        ("0.5,0.5/1", r"'0\.5,0\.5/1' is none: .*got 2 means and 1 stds"),
+        ("0.5/1e999", r"is none: .* must be a finite number"),
+        ("0.5/--1", r"is none: could not convert"),
+    ],
+)
+def test_others_are_refused(text: str, message: str) -> None:
+    with pytest.raises(WeightsError, match=message):
+        preprocess_of(text)
+
+
+def test_every_source_has_a_known_one_or_none() -> None:
+    networks = [describe(name) for name in ("resnet50", "bit_r50x1", "cifar_resnet20")]
+    said = {row.name: [row.preprocess(network) for network in networks] for row in SOURCES}
+    assert {name for names in said.values() for name in names} <= {*preprocess_names(), "unknown"}
+    assert said["akamaster"] == ["imagenet"] * 3
+    assert said["transformers"] == ["imagenet", "half", "imagenet"]
+    assert said["chenyaofo"] == ["unknown", "unknown", "cifar10"]
+    assert said["timm"] == said["skipline"] == ["unknown"] * 3
+    chenyaofo = source_of("chenyaofo")
+    assert chenyaofo.preprocess(describe("cifar_resnet20_b", num_classes=100)) == "cifar100"
+
+
+def test_classes_have_names_where_their_number_tells() -> None:
+    colour, grey = describe("cifar_resnet20"), describe("cifar_resnet20", in_channels=1)
+    assert usual_names(source_of("akamaster"), colour)[:2] == ("airplane", "automobile")
+    assert usual_names(source_of("akamaster"), grey) == usual_names(source_of("timm"), colour) == numbered(10)
+    assert numbered(2) == ("class 0", "class 1")
