@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
+import torch
 
 from skipline.data import load
 from skipline.data.image_set import ImageSet
@@ -45,7 +46,7 @@ def test_the_published_error_is_reproduced(depth: int, error: str, pretrained: P
     assert (loaded.source, loaded.nested_in, loaded.stripped) == ("akamaster", "state_dict", ("module.",))
     assert loaded.warnings == ()
     result = evaluate(
-        net,
+        net.to(memory_format=torch.channels_last),  # pyright: ignore[reportCallIssue]  # half the time
         test_images,
         preprocess=preprocess_of("imagenet"),
         num_classes=10,

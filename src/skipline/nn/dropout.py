@@ -8,8 +8,7 @@ and a recomputed forward pass makes it again. `seed_dropout` sets the seeds; a t
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import Any, TypeVar, TypeVarTuple
 
 import torch
 from torch import Tensor, nn
@@ -17,8 +16,8 @@ from torch.nn.functional import max_pool2d
 
 from skipline.spec.layers import DropMode
 
-P = ParamSpec("P")
-T = TypeVar("T")
+Arguments = TypeVarTuple("Arguments")
+Drawn = TypeVar("Drawn")
 
 
 class SeededDropout(nn.Module):
@@ -97,18 +96,18 @@ class SeededBranchDropout(nn.Module):
 SEEDED = (SeededDropout, SeededBlockDropout, SeededBranchDropout)
 
 
-def _outside_of_graphs(draw: Callable[P, T]) -> Callable[P, T]:
+def _outside_of_graphs(draw: Callable[[*Arguments], Drawn]) -> Callable[[*Arguments], Drawn]:
     """`draw`, left out of compiled graphs.
 
     As `torch.compiler.disable`, which imports the compiler where it is written; that takes a second of everybody's
     time, and only who compiles needs it.
     """
 
-    @wraps(draw)
-    def run(*arguments: P.args, **named: P.kwargs) -> T:
+    def run(*arguments: *Arguments) -> Drawn:
         if torch.compiler.is_compiling():
-            return torch.compiler.disable(draw)(*arguments, **named)
-        return draw(*arguments, **named)
+            left_out: Any = torch.compiler.disable(draw)
+            return left_out(*arguments)
+        return draw(*arguments)
 
     return run
 

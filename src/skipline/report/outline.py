@@ -208,7 +208,7 @@ def _text(layer: Layer) -> str:
         case Blur(stride):
             return f"blur{_strided(stride, 1)}"
         case PadPixels():
-            return "border"
+            return "zero border"
         case SqueezeExcite(inner_channels=inner):
             return f"squeeze-excite {inner}"
         case EfficientAttention(kernel=kernel):
