@@ -1,8 +1,9 @@
-"""What PyTorch's own operations leave on the table: fused ones in C, compiled once on each machine."""
+"""What PyTorch's own operations leave on the table: fused ones, those in C compiled once on each machine."""
 
 from __future__ import annotations
 
 from skipline.kernels.batch_norm import most_channels, norm_rectify
 from skipline.kernels.library import KernelError, Kernels, load_kernels
+from skipline.kernels.shortcut import subsample_and_pad
 
-__all__ = ["KernelError", "Kernels", "load_kernels", "most_channels", "norm_rectify"]
+__all__ = ["KernelError", "Kernels", "load_kernels", "most_channels", "norm_rectify", "subsample_and_pad"]

@@ -8,9 +8,10 @@ from typing import TypeGuard
 import torch
 from torch import Tensor, nn
 
-from skipline.kernels import Kernels, most_channels, norm_rectify
+from skipline.kernels import Kernels, most_channels, norm_rectify, subsample_and_pad
 from skipline.nn import ResidualNet
 from skipline.nn.block import PlainBlock, ResidualBlock
+from skipline.nn.layers import Stride, ZeroChannels
 
 Signal = tuple[Tensor, Tensor]
 """One tensor under two names, the branch's and the shortcut's: see `norm_rectify`."""
@@ -21,9 +22,10 @@ def fused(net: ResidualNet, kernels: Kernels) -> Callable[[Tensor], Tensor]:
     """`net` as a function of images (N, C, H, W), with the same modules, weights and statistics, in fewer sweeps.
 
     `norm → act` and `norm → sum → act` run as one `norm_rectify` each where the norm is a batch norm in training and
-    the activation a rectifier; everything else runs as its module does: a block that leaves out its branch at random,
-    a gated one, a frozen norm. Hooks on norms, activations and sums that are taken together do not run: to read a site,
-    call `net` itself. The function holds the modules that `net` has now; after `freeze`, make it anew.
+    the activation a rectifier, option A's shortcut as one `subsample_and_pad`; everything else runs as its module
+    does: a block that leaves out its branch at random, a gated one, a frozen norm. Hooks on modules that are taken
+    together do not run: to read a site, call `net` itself. The function holds the modules that `net` has now; after
+    `freeze`, make it anew.
     """
     parts = [_chain(net.stem, kernels)]
     for name in net.stage_names:
@@ -83,6 +85,11 @@ def _chain(layers: Iterable[nn.Module], kernels: Kernels) -> Pass:
     waiting, parts = list(layers), []
     while waiting:
         layer = waiting.pop(0)
+        if isinstance(layer, Stride) and waiting and isinstance(waiting[0], ZeroChannels):
+            padding = waiting.pop(0)
+            assert isinstance(padding, ZeroChannels)
+            parts.append(_option_a(layer, padding))
+            continue
         if not _is_fusible(layer):
             parts.append(_alone(layer))
             continue
@@ -98,6 +105,15 @@ def _norm(norm: nn.BatchNorm2d, behind: nn.Module, slope: float, kernels: Kernel
         if _can_run(norm, x):
             return norm_rectify(kernels, norm, x, slope=slope)
         y = behind(norm(x))
+        return y, y
+
+    return run
+
+
+def _option_a(subsample: Stride, padding: ZeroChannels) -> Pass:
+    def run(signal: Signal) -> Signal:
+        x, stride = signal[0], subsample.stride
+        y = subsample_and_pad(x, stride=stride, before=padding.before, after=padding.after)
         return y, y
 
     return run
