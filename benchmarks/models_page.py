@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from export_table import export
 from parity import compare
 
 from skipline.cost import cost
@@ -61,6 +62,7 @@ def check(row: Row) -> dict[str, Any]:
             "costs": cost(named, image_size=row.image_size).parameters == parameters,
             "reloads": reloads(net, folder / "model.safetensors", size),
             "trains": trains(net, size),
+            "exports": exports(row.example),
             "sources": [source for source in (row.name for row in SOURCES) if returns(short, source)],
             "peers": [compared(peer, network, folder, is_cut=network != named) for peer in row.peers],
         }
@@ -92,6 +94,15 @@ def trains(net: ResidualNet, size: int) -> bool:
     torch.nn.functional.cross_entropy(logits, torch.tensor([0, 1])).backward()
     gradients = [parameter.grad for parameter in net.parameters()]
     return all(gradient is not None and bool(gradient.isfinite().all()) for gradient in gradients)
+
+
+def exports(name: str) -> bool:
+    """Whether the network called `name` is copied and exported, at its whole depth."""
+    try:
+        export(name)
+    except Exception:  # whatever PyTorch raises there
+        return False
+    return True
 
 
 def returns(net: ResidualNet, source: str) -> bool:
@@ -139,8 +150,9 @@ Written by `python benchmarks/models_page.py --results FILE`; to change it, chan
 
 {len(results)} rows, {len(shared)} of which other libraries have too. Every row **builds** (all weights finite); its
 **cost** is right (parameters counted from the description are those of the modules); its own **file** gives the same
-logits to the bit; it **trains** (a training pass gives every parameter a finite gradient). **Names**: whose names its
-tensors, with at most two blocks a stage, can take and come back from to the bit.
+logits to the bit; it **trains** (a training pass gives every parameter a finite gradient); `torch.export`
+**exports** a copy of it, at its whole depth. **Names**: whose names its tensors, with at most two blocks a stage, can
+take and come back from to the bit.
 
 **Evaluation** and **training** are the largest differences from the peer's own network with the same random weights,
 on two images of {IMAGE}×{IMAGE}: `max |ours − theirs| / max |theirs|` over one tensor, the largest over logits and, in
@@ -151,15 +163,15 @@ training mode, the gradients of the image and of all parameters and the running 
 The weights travelled as files, here by `load_weights` and back by `save_weights`, which gives the peer's tensors to the
 bit. Networks of more than {LARGEST:,} parameters were checked with one block a stage, and it is said.
 
-| network | parameters | builds | cost | file | trains | names | peer | evaluation | training |
-| --- | ---: | :-: | :-: | :-: | :-: | --- | --- | ---: | ---: |
+| network | parameters | builds | cost | file | trains | exports | names | peer | evaluation | training |
+| --- | ---: | :-: | :-: | :-: | :-: | :-: | --- | --- | ---: | ---: |
 """
     return head + "".join(f"| {' | '.join(cells)} |\n" for result in results for cells in lines(result))
 
 
 def lines(result: dict[str, Any]) -> Iterator[list[str]]:
     """A line of the table for the row's first peer, or for none, and one for each of the others."""
-    marks = ["✓" if result[key] else "✗" for key in ("builds", "costs", "reloads", "trains")]
+    marks = ["✓" if result[key] else "✗" for key in ("builds", "costs", "reloads", "trains", "exports")]
     sources = [source for source in result["sources"] if source != "skipline"]
     cut = ", as one block a stage" if result["is_cut"] else ""
     first = [f"`{result['name']}`{cut}", f"{result['parameters']:,}", *marks, " ".join(sources)]
