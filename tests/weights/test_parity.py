@@ -108,10 +108,10 @@ def test_the_page_has_every_row_and_sixty_with_a_peer(parity: ModuleType) -> Non
     rows = {cells[0].partition(",")[0].strip("`"): cells for cells in lines[2:] if cells[0]}
     again = "run benchmarks/models_page.py again"
     assert list(rows) == [row.example for row in models()], again
-    assert all(cells[2:6] == ["✓"] * 4 for cells in rows.values())
-    shared = {name for name, cells in rows.items() if cells[7]}
+    assert all(cells[2:7] == ["✓"] * 5 for cells in rows.values())
+    shared = {name for name, cells in rows.items() if cells[8]}
     assert len(shared) >= 60
     for cells in lines[2:]:
-        for figures in cells[8:10]:
+        for figures in cells[9:11]:
             single, _, double = figures.partition(", ")
             assert not single or float(single) < TOLERANCE or float(double) < 1e-10, cells
