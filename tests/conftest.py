@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import sys
+import tempfile
 
 import hypothesis
 
@@ -12,6 +13,10 @@ import hypothesis
 # threads that wait for each other several times over, and a fixed count makes sums come out in the same order.
 for _variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_variable] = "1"
+
+# Compiled kernels and the like: the tests' own, so that what earlier runs left in a person's cache decides nothing.
+_cache = tempfile.TemporaryDirectory(prefix="skipline-tests-")
+os.environ["XDG_CACHE_HOME"] = _cache.name
 
 # No deadline: a busy core is not a failure. Derandomised: what passed here passes there.
 hypothesis.settings.register_profile("skipline", deadline=None, derandomize=True)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import batch_norm, leaky_relu
 
-from skipline.kernels import Kernels, norm_rectify
+from skipline.kernels import Kernels, norm_rectify, takes
 
 SHAPES = {
     "a narrow net": (6, 16, 9, 9),
@@ -162,3 +162,27 @@ def test_what_is_not_finite_stays_so(kernels: Kernels) -> None:
     assert y.flatten()[1:].tolist() == [float("inf"), 0.0, 1.0]
     y, _ = norm_rectify(kernels, norm, torch.tensor([1.0, float("nan")]).reshape(2, 1, 1, 1), slope=0.0)
     assert y.isnan().all()
+
+
+def test_what_it_does_not_take_is_refused(kernels: Kernels) -> None:
+    """Behind these checks are bare addresses: a wrong one would write where it should not."""
+    x = torch.zeros(2, 4, 3, 3)
+    taken = nn.BatchNorm2d(4)
+    assert takes(taken, x)
+    cases = [
+        (nn.BatchNorm2d(5), x, None),
+        (nn.BatchNorm2d(4).bfloat16(), x, None),
+        (nn.BatchNorm2d(4, affine=False), x, None),
+        (nn.BatchNorm2d(4, track_running_stats=False), x, None),
+        (nn.BatchNorm2d(4).eval(), x, None),
+        (taken, x.double(), None),
+        (taken, x.to("meta"), None),
+        (taken, torch.zeros(1, 4, 1, 1), None),
+        (taken, x, x.bfloat16()),
+        (taken, x, torch.zeros(2, 4, 3, 1)),
+        (nn.BatchNorm2d(20_000), torch.zeros(2, 20_000, 1, 1), None),
+    ]
+    for norm, images, addend in cases:
+        assert not takes(norm, images, addend)
+        with pytest.raises(ValueError, match="the fused kernels do not take BatchNorm2d"):
+            norm_rectify(kernels, norm, images, slope=0.0, addend=addend)

@@ -61,10 +61,21 @@ def test_a_compiler_that_refuses_is_quoted(tmp_path: Path, monkeypatch: pytest.M
     assert not list(tmp_path.glob("cache/*"))
 
 
-def test_a_broken_file_is_named(tmp_path: Path, kernels: Kernels) -> None:
+def test_a_broken_file_is_made_anew(tmp_path: Path, kernels: Kernels) -> None:
     broken = tmp_path / kernels.path.name
     broken.write_bytes(b"not a library")
-    with pytest.raises(KernelError, match=re.escape(f"{broken} cannot be loaded")):
+    assert load_kernels(tmp_path).path == broken
+    assert broken.read_bytes() != b"not a library"
+
+
+def test_an_empty_variable_names_no_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kernels: Kernels) -> None:
+    monkeypatch.setenv("CC", "")
+    assert load_kernels(tmp_path).key == kernels.key
+
+
+def test_a_variable_that_is_no_command_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CC", "gcc '-O2")
+    with pytest.raises(KernelError, match=r"is no command: No closing quotation\. Name a C compiler, e\.g\. CC=gcc\."):
         load_kernels(tmp_path)
 
 

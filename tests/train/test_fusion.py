@@ -177,7 +177,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         ("stochastic depth for each sample", 1, 0),
     ],
 )
-def test_every_batch_norm_is_fused(
+def test_norms_are_fused_in_every_block_that_can_be_taken_apart(
     name: str, alone: int, with_addend: int, kernels: Kernels, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = counted(monkeypatch)

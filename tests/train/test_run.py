@@ -64,7 +64,7 @@ def test_a_run_starts_with_all_that_can_be_said_of_it(short: Recipe, digits: Dat
     assert run.read("environment.json") == {
         **environment(CPU),
         "dtype": "bfloat16" if has_bf16(CPU) else "float32",
-        "kernels": choose_kernels("auto", CPU, "channels_last").name,
+        "kernels": choose_kernels("auto", CPU, "channels_last").label,
         "seed": 0,
         "data": str(tmp_path / "data"),
     }
@@ -93,6 +93,26 @@ def test_a_run_is_taken_up_from_its_folder_alone(
     for run in (stopped, fresh):
         assert take_up(run).step == 3
         assert run.model.read_bytes() == whole.model.read_bytes()
+
+
+def test_a_compiler_that_came_later_changes_nothing(
+    short: Recipe,
+    digits: Dataset,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    take_up: Callable[[RunFolder], Outcome],
+) -> None:
+    """A run that was begun without one goes on with PyTorch's own operations, to its own bits."""
+    if choose_kernels("auto", CPU, "channels_last").name == "plain":
+        pytest.skip("there is no C compiler (cc)")
+    whole = start(replace(short, kernels="plain"), digits, root=tmp_path, device=CPU, config="", data_dir=Path())
+    take_up(whole)
+    monkeypatch.setenv("CC", "no-such-compiler")
+    run = start(short, digits, root=tmp_path, device=CPU, config="", data_dir=Path())
+    monkeypatch.delenv("CC")
+    assert run.read("environment.json")["kernels"] == "plain"
+    take_up(run)
+    assert run.model.read_bytes() == whole.model.read_bytes()
 
 
 def test_a_run_that_is_done_is_not_taken_up(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from skipline.kernels.batch_norm import most_channels, norm_rectify
+from skipline.kernels.batch_norm import norm_rectify, takes
 from skipline.kernels.library import KernelError, Kernels, load_kernels
 from skipline.kernels.shortcut import subsample_and_pad
 
-__all__ = ["KernelError", "Kernels", "load_kernels", "most_channels", "norm_rectify", "subsample_and_pad"]
+__all__ = ["KernelError", "Kernels", "load_kernels", "norm_rectify", "subsample_and_pad", "takes"]

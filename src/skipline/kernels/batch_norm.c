@@ -45,8 +45,8 @@ static int64_t begin_of(const Cut *c, int chunk) {
     return begin < c->total ? begin : c->total;
 }
 
-/* The first chunk of a thread's share. Sums take a share from its end, where what the convolution wrote last is still in
-   the cache; what is written from them goes from its beginning, where the sums ended. */
+/* The first chunk of a thread's share. Sums take a share from its end, where what the convolution wrote last is still
+   in the cache; what is written from them goes from its beginning, where the sums ended. */
 static int share_of(const Cut *c, int share, int threads) { return c->num_chunks * share / threads; }
 
 static int length_of(const Cut *c, int64_t at) { return c->total - at < c->period ? (int)(c->total - at) : c->period; }

@@ -14,9 +14,21 @@ _FORMATS = {torch.bfloat16: "bf16", torch.float32: "fp32"}
 _MOST_CHANNELS = 16_384  # two rows of fp32 sums lie on a thread's stack, 128 KiB of its 2 MiB or more
 
 
-def most_channels() -> int:
-    """The most channels that the kernels take."""
-    return _MOST_CHANNELS
+def takes(norm: nn.BatchNorm2d, x: Tensor, addend: Tensor | None = None) -> bool:
+    """Whether `norm_rectify` can compute `norm` over x, and the addition of `addend`; see there."""
+    channels = norm.num_features
+    held = (norm.weight, norm.bias, norm.running_mean, norm.running_var)
+    return (
+        norm.training
+        and norm.momentum is not None
+        and all(t is not None and t.dtype == torch.float32 and t.device.type == "cpu" for t in held)
+        and x.dtype in _FORMATS
+        and x.device.type == "cpu"
+        and x.ndim == 4
+        and x.shape[1] == channels <= _MOST_CHANNELS
+        and x.numel() > channels
+        and (addend is None or (addend.dtype == x.dtype and addend.device == x.device and addend.shape == x.shape))
+    )
 
 
 def norm_rectify(
@@ -24,13 +36,20 @@ def norm_rectify(
 ) -> tuple[Tensor, Tensor]:
     """`y = φ(norm(x) + addend)`, `φ(z) = max(z, slope · z)`, with the batch's own statistics: norm is in training.
 
-    x, addend, y (N, C, H, W) on the CPU, all bf16 or all fp32, in channels-last order (others are copied into it);
-    N · H · W > 1, C ≤ `most_channels()`, slope in [0, 1]: 0 is the ReLU, 1 no rectifier. y comes under two names: what
-    reads it twice, as a block's branch and shortcut do, takes both, and their gradients are added in the same sweep.
+    x, addend, y (N, C, H, W) on the CPU, all bf16 or all fp32, in channels-last order (others are copied into it), the
+    norm in fp32; N · H · W > 1, C ≤ 16,384, slope in [0, 1]: 0 is the ReLU, 1 no rectifier. y comes under two names:
+    what reads it twice, as a block's branch and shortcut do, takes both, and their gradients meet in the same sweep.
     Moves the running statistics as PyTorch does. Deviation: sums in fp32 and fp64 and one rounding at the end, where
     PyTorch rounds after the norm, after the addition and after the rectifier. The same bits whatever the number of
-    threads. Raises `MemoryError`.
+    threads. Raises `MemoryError`, and `ValueError` for what it does not take (`takes`).
     """
+    if not takes(norm, x, addend):
+        added = "" if addend is None else f" plus {tuple(addend.shape)} in {addend.dtype}"
+        raise ValueError(
+            f"the fused kernels do not take {norm} over {tuple(x.shape)} in {x.dtype} on {x.device}{added}. Expected a "
+            "norm in training with weights and statistics in fp32 and a momentum, over more than one pixel of bf16 or "
+            "fp32 on the CPU. PyTorch's own operations take the rest."
+        )
     return _NormRectify.apply(  # pyright: ignore[reportReturnType]  # torch's stubs: apply gives Any
         x, addend, norm.weight, norm.bias, norm, slope, kernels
     )

@@ -51,7 +51,8 @@ static float FORMAT(near_mean)(const Cut *c, const NUMBER *x, int i) {
 }
 
 /* y = φ(γ (x − μ) / √(σ² + ε) + β + addend), φ(z) = max(z, slope · z); `addend` may be null. The running statistics
-   move by `momentum`; μ and 1 / √(σ² + ε) are left in `mean` and `inverse_deviation`. 1 where memory ran out, else 0. */
+   move by `momentum`; μ and 1 / √(σ² + ε) are left in `mean` and `inverse_deviation`. 1 where memory ran out,
+   else 0. */
 int FORMAT(batch_norm_forward)(const NUMBER *x, const NUMBER *addend, NUMBER *y, int64_t rows, int channels,
                                const float *weight, const float *bias, float *running_mean, float *running_variance,
                                float momentum, float epsilon, float slope, float *mean, float *inverse_deviation,
@@ -159,9 +160,9 @@ static void FORMAT(write_gradients)(const Cut *c, int chunk, const NUMBER *restr
    before φ: of β Σ g, of γ Σ g x̂, of the addend g, of x γ / √(σ² + ε) (g − Σ g / rows − x̂ Σ g x̂ / rows) (Ioffe and
    Szegedy 2015, section 3). With an addend `second_gradient` is added to `gradient`, unless it is null. Without one it,
    `y` and `addend_gradient` are null. 1 where memory ran out, else 0. */
-int FORMAT(batch_norm_backward)(const NUMBER *gradient, const NUMBER *second_gradient, const NUMBER *x, const NUMBER *y, int64_t rows, int channels,
-                                const float *weight, const float *bias, const float *mean,
-                                const float *inverse_deviation, float slope, NUMBER *x_gradient,
+int FORMAT(batch_norm_backward)(const NUMBER *gradient, const NUMBER *second_gradient, const NUMBER *x,
+                                const NUMBER *y, int64_t rows, int channels, const float *weight, const float *bias,
+                                const float *mean, const float *inverse_deviation, float slope, NUMBER *x_gradient,
                                 NUMBER *addend_gradient, float *weight_gradient, float *bias_gradient, int threads) {
     const Cut c = cut(rows, channels);
     float *tables;

@@ -39,9 +39,13 @@ class KernelError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Kernels:
-    """The C functions of `batch_norm.c`, by number format: "bf16" and "fp32"."""
+    """The C functions of `batch_norm.c`, by number format: "bf16" and "fp32".
+
+    `key` stands for all that decides their machine code, and so the bits that they compute.
+    """
 
     path: Path
+    key: str
     forward: dict[str, ctypes._NamedFuncPointer]
     backward: dict[str, ctypes._NamedFuncPointer]
 
@@ -52,20 +56,37 @@ def load_kernels(folder: Path | None = None) -> Kernels:
     Equal sources, flags, compiler and processor are the same kernels. `$CC` names another compiler than `cc`. Raises
     `KernelError` where there is no compiler, it fails, or what it made cannot be kept or loaded.
     """
-    compiler = shlex.split(os.environ.get("CC", "cc"))
+    compiler = _compiler()
     folder = _cache() if folder is None else folder
-    path = folder / f"batch_norm-{_key(compiler)}.so"
+    key = _key(compiler)
+    path = folder / f"batch_norm-{key}.so"
     if not path.is_file():
         _compile(compiler, path)
     try:
-        library = ctypes.CDLL(str(path))
-    except OSError as error:
-        raise KernelError(f"{path} cannot be loaded: {error}. Remove it, and it is compiled anew.") from error
+        library = _opened(path)
+    except KernelError:
+        _compile(compiler, path)  # the file was damaged, or another system's
+        library = _opened(path)
     forward, backward = {}, {}
     for number in ("bf16", "fp32"):
         forward[number] = _function(library, f"batch_norm_forward_{number}", _FORWARD)
         backward[number] = _function(library, f"batch_norm_backward_{number}", _BACKWARD)
-    return Kernels(path, forward, backward)
+    return Kernels(path, key, forward, backward)
+
+
+def _compiler() -> list[str]:
+    named = os.environ.get("CC") or "cc"
+    try:
+        return shlex.split(named)
+    except ValueError as error:
+        raise KernelError(f"$CC is {named!r}, which is no command: {error}. Name a C compiler, e.g. CC=gcc.") from error
+
+
+def _opened(path: Path) -> ctypes.CDLL:
+    try:
+        return ctypes.CDLL(str(path))
+    except OSError as error:
+        raise KernelError(f"{path} cannot be loaded: {error}. Remove it, and it is compiled anew.") from error
 
 
 def _function(library: ctypes.CDLL, name: str, arguments: list[type]) -> ctypes._NamedFuncPointer:
@@ -92,7 +113,9 @@ def _compile(compiler: list[str], path: Path) -> None:
 
 def _run(command: list[str]) -> str:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_COMPILE_SECONDS, check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", timeout=_COMPILE_SECONDS, check=False
+        )
     except FileNotFoundError as error:
         raise KernelError(
             f"there is no C compiler: {command[0]} was not found. Install gcc, or name another one in $CC."

@@ -60,7 +60,7 @@ def run_environment(recipe: Recipe, device: torch.device, *, data: Path) -> dict
     return {
         **environment(device),
         "dtype": str(compute_dtype(recipe.precision, device)).removeprefix("torch."),
-        "kernels": choose_kernels(recipe.kernels, device, recipe.memory_layout).name,
+        "kernels": choose_kernels(recipe.kernels, device, recipe.memory_layout).label,
         "seed": recipe.seed,
         "data": str(data),
     }

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TypeGuard
 
-import torch
 from torch import Tensor, nn
 
-from skipline.kernels import Kernels, most_channels, norm_rectify, subsample_and_pad
+from skipline.kernels import Kernels, norm_rectify, subsample_and_pad, takes
 from skipline.nn import ResidualNet
 from skipline.nn.block import PlainBlock, ResidualBlock
 from skipline.nn.layers import Stride, ZeroChannels
@@ -47,7 +45,7 @@ def _residual(block: ResidualBlock, kernels: Kernels) -> Pass:
     entry, shortcut = _chain(block.entry, kernels), _chain(block.shortcut, kernels)
     layers, out = list(block.branch), list(block.out)
     norm, slope = layers[-1], _slope(out[0]) if len(out) == 1 else None
-    if slope is not None and _is_fusible(norm):
+    if slope is not None and isinstance(norm, nn.BatchNorm2d):
         branch, meet = _chain(layers[:-1], kernels), _join(norm, block.sum, out[0], slope, kernels)
     else:
         branch, meet = _chain(layers, kernels), _meet(block.sum, _chain(out, kernels))
@@ -72,7 +70,7 @@ def _join(
     norm: nn.BatchNorm2d, add: nn.Module, act: nn.Module, slope: float, kernels: Kernels
 ) -> Callable[[Tensor, Tensor], Signal]:
     def run(z: Tensor, shortcut: Tensor) -> Signal:
-        if _can_run(norm, z) and shortcut.dtype == z.dtype:
+        if takes(norm, z, shortcut):
             return norm_rectify(kernels, norm, z, slope=slope, addend=shortcut)
         y = act(add(norm(z), shortcut))
         return y, y
@@ -90,7 +88,7 @@ def _chain(layers: Iterable[nn.Module], kernels: Kernels) -> Pass:
             assert isinstance(padding, ZeroChannels)
             parts.append(_option_a(layer, padding))
             continue
-        if not _is_fusible(layer):
+        if not isinstance(layer, nn.BatchNorm2d):
             parts.append(_alone(layer))
             continue
         slope = _slope(waiting[0]) if waiting else None
@@ -102,7 +100,7 @@ def _chain(layers: Iterable[nn.Module], kernels: Kernels) -> Pass:
 def _norm(norm: nn.BatchNorm2d, behind: nn.Module, slope: float, kernels: Kernels) -> Pass:
     def run(signal: Signal) -> Signal:
         x = signal[0]
-        if _can_run(norm, x):
+        if takes(norm, x):
             return norm_rectify(kernels, norm, x, slope=slope)
         y = behind(norm(x))
         return y, y
@@ -134,15 +132,6 @@ def _one_after_another(parts: list[Pass]) -> Pass:
         return signal
 
     return run
-
-
-def _is_fusible(layer: nn.Module) -> TypeGuard[nn.BatchNorm2d]:
-    return isinstance(layer, nn.BatchNorm2d) and layer.num_features <= most_channels()
-
-
-def _can_run(norm: nn.BatchNorm2d, x: Tensor) -> bool:
-    """A norm in eval mode is PyTorch's own business, and so is the complaint about a batch of one number a channel."""
-    return norm.training and x.dtype in (torch.bfloat16, torch.float32) and x.numel() > norm.num_features
 
 
 def _slope(layer: nn.Module) -> float | None:

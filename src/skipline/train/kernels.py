@@ -23,6 +23,11 @@ class ChosenKernels:
     reason: str
     compiled: Kernels | None
 
+    @property
+    def label(self) -> str:
+        """What decides the bits: "plain", or "fused" and the key of the compiled kernels."""
+        return self.name if self.compiled is None else f"{self.name} {self.compiled.key}"
+
 
 def choose_kernels(choice: KernelChoice, device: torch.device, layout: MemoryLayout) -> ChosenKernels:
     """The kernels as asked, or (`auto`) the fused ones where they run: on the CPU, channels-last, with a C compiler.

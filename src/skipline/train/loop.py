@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -14,6 +15,7 @@ from skipline.files import StorageError, read_number, remove_partials
 from skipline.train.checkpoint import restore_checkpoint, save_checkpoint
 from skipline.train.clock import Clock
 from skipline.train.divergence import check_loss, check_nets
+from skipline.train.kernels import choose_kernels
 from skipline.train.learner import Learner, make_learner
 from skipline.train.lock import locked
 from skipline.train.model_card import model_card
@@ -49,7 +51,8 @@ def train(
     process trains this run or its checkpoint does not fit, `RecipeError` or `SpecError` where recipe, data and device
     do not fit.
     """
-    task = make_task(recipe, dataset, folder, device)
+    kernels = choose_kernels(recipe.kernels, device, recipe.memory_layout)
+    task = make_task(replace(recipe, kernels=kernels.name), dataset, folder, device)
     with locked(folder):
         try:
             return _train(task, show, should_stop)

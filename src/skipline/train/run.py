@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,8 @@ def resume(
     _require_open(folder)
     recipe = read_recipe(folder)
     recorded = folder.read("environment.json")
+    if recorded.get("kernels") == "plain" and recipe.kernels == "auto":
+        recipe = replace(recipe, kernels="plain")  # a compiler that has been installed since changes nothing
     now = run_environment(recipe, device, data=data.absolute())
     changed = differences(recorded, now)
     if changed and not anyway:
