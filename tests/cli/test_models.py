@@ -44,7 +44,8 @@ def test_one_model_is_a_tree_with_shapes_receptive_fields_and_cost(skipline: Com
 
 
 def test_one_model_can_be_drawn(skipline: Command, tmp_path: Path) -> None:
-    assert skipline("models", "cifar_resnet20", "--svg", "net.svg").code == 0
+    drawn = skipline("models", "cifar_resnet20", "--svg", "net.svg")
+    assert (drawn.code, drawn.err) == (0, "drawn into net.svg\n")
     assert (tmp_path / "net.svg").read_text(encoding="utf-8").startswith("<svg ")
     ended = skipline("models", "cifar_resnet20", "--svg", "nowhere/net.svg")
     assert ended.code == 3
@@ -54,6 +55,7 @@ def test_one_model_can_be_drawn(skipline: Command, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (["models", "resnet18", "--svg", "net.png"], "--svg net.png does not end in .svg"),
         (["models", "--svg", "net.svg"], "--svg net.svg is for one model, and this is a list."),
         (["models", "resnet5O"], "there is no model 'resnet5O'"),
         (["models", "cifar_resnet21"], "the nearest are 20 and 26"),

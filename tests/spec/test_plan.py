@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,7 @@ from skipline.spec import (
     NoShortcut,
     PadShortcut,
     ProjectionShortcut,
+    SpecError,
     Stage,
     Stem,
     Step,
@@ -262,3 +264,9 @@ def test_which_branches_end_in_a_norm(order: Order, ends: bool) -> None:
     block = Block(order=order)
     assert {plan.norm_ends_branch for plan in unfold(network(block)).blocks} == {ends}
     assert {plan.norm_ends_branch for plan in unfold(network(block, norm=Norm("none"))).blocks} == {False}
+
+
+@pytest.mark.parametrize("given", ["cifar_resnet20", None, 20])
+def test_a_name_is_no_description(given: Any) -> None:
+    with pytest.raises(SpecError, match=r"a description is expected, and .* came\. A name becomes one by"):
+        unfold(given)

@@ -6,6 +6,7 @@ import re
 import time
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -283,3 +284,9 @@ def test_a_peer_is_a_library_and_a_name_in_it_and_belongs_to_one_row() -> None:
     assert max(Counter(peers).values()) == 1
     assert all(re.fullmatch(r"(timm|torchvision|transformers):[a-z0-9_/-]+", peer) for peer in peers)
     assert ROWS["resnet50"].peers == ("timm:resnet50", "torchvision:resnet50", "transformers:microsoft/resnet-50")
+
+
+@pytest.mark.parametrize("name", [20, None, ("resnet18",)])
+def test_a_name_is_text(name: Any) -> None:
+    with pytest.raises(SpecError, match=r"a model's name is text, e\.g\. 'resnet50', and .* came\."):
+        describe(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -51,11 +52,14 @@ def models(
         else:
             _print_list(documents)
         return
+    if svg is not None and svg.suffix.lower() != ".svg":
+        raise UsageError(f"--svg {svg} does not end in .svg, and an SVG is what it would be. Name it {svg.stem}.svg.")
     network = describe(name)
     row = next(row for row in rows() if row.has(name))
     size = image_size or row.image_size
     if svg is not None:
         _draw(network, size, svg)
+        print(f"drawn into {svg}", file=sys.stderr)
     if json_:
         print(dump_json(_network_document(network, row, size)), end="")
     else:
@@ -107,10 +111,9 @@ def _print_list(documents: list[dict[str, Any]]) -> None:
 
     console = Console()
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("model", no_wrap=True)
-    table.add_column("depth", justify="right", no_wrap=True)
-    table.add_column("parameters", justify="right", no_wrap=True)
-    table.add_column("MACs", justify="right", no_wrap=True)
+    table.add_column("model", overflow="fold")
+    for title, width in (("depth", 5), ("parameters", 10), ("MACs", 8)):
+        table.add_column(title, justify="right", no_wrap=True, min_width=width)
     has_summary = console.width >= _WIDE
     if has_summary:
         table.add_column("what it is")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from skipline.spec.attention import attention_layer
 from skipline.spec.block import Block, NoShortcut, Order, PadShortcut, ProjectionShortcut
+from skipline.spec.check import SpecError, shown
 from skipline.spec.layers import (
     Activate,
     Blur,
@@ -55,7 +56,12 @@ _ARRANGEMENTS: dict[Order, _Arrangement] = {
 
 
 def unfold(network: Network) -> Plan:
-    """The plan of `network`."""
+    """The plan of `network`. Raises `SpecError` for what is no description."""
+    if not isinstance(network, Network):
+        raise SpecError(
+            f"a description is expected, and {shown(network)} came. A name becomes one by "
+            "skipline.describe('cifar_resnet20'), a file's text by skipline.spec.loads(text)."
+        )
     return Plan(stem=_stem(network), blocks=tuple(map(_block, _places(network))), head=_head(network))
 
 

@@ -39,6 +39,10 @@ def describe(
     for colour images and 1 for grey ones. Raises `SpecError` for a name that is not in the table, naming the closest
     ones, and for a depth that its family does not have, naming the nearest.
     """
+    if not isinstance(name, str):
+        raise SpecError(
+            f"a model's name is text, e.g. 'resnet50', and {shown(name)} came. `skipline models` lists all."
+        )
     row = _row_of(name)
     if row is None:
         close = _close_names(name)
