@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from skipline.init import HE_FAN_OUT_NORMAL, SCHEMES, InitError, Scheme, build, initialise, scheme_named
-from skipline.nn import assemble
+from skipline.nn import assemble, freeze
 from skipline.spec import (
     Activation,
     Attention,
@@ -54,6 +54,17 @@ def test_the_default_is_he_with_fan_out_from_seed_zero() -> None:
     network = describe("cifar_resnet20")
     default, named = build(network), build(network, seed=0, scheme=scheme_named("he_fan_out_normal"))
     assert all(torch.equal(value, named.state_dict()[name]) for name, value in default.state_dict().items())
+
+
+def test_a_frozen_net_starts_anew_as_any_other() -> None:
+    net = build(describe("cifar_resnet20"))
+    freeze(net, "stage2")
+    with torch.no_grad():
+        for tensor in net.state_dict().values():
+            tensor.fill_(7.0)
+    initialise(net, scheme=HE_FAN_OUT_NORMAL, seed=3)
+    expected = build(describe("cifar_resnet20"), seed=3).state_dict()
+    assert [name for name, tensor in net.state_dict().items() if not torch.equal(tensor, expected[name])] == []
 
 
 def test_nothing_is_left_unset() -> None:

@@ -8,7 +8,7 @@ import re
 import pytest
 import torch
 
-from skipline.init import build, scaled_identity, with_head
+from skipline.init import InitError, build, scaled_identity, scheme_named, with_head
 from skipline.nn import freeze
 from skipline.signal import features
 from skipline.spec import SpecError
@@ -67,6 +67,12 @@ def test_device_dtype_format_and_mode_are_kept_and_nothing_is_shared() -> None:
 def test_it_works_where_nothing_is_allocated() -> None:
     own = with_head(build(describe("cifar_resnet20")).to("meta"), 4)
     assert own(torch.empty(2, 3, 32, 32, device="meta")).shape == (2, 4)
+
+
+def test_a_scheme_that_cannot_start_the_network_is_refused() -> None:
+    net = build(describe("cifar_plain20"))
+    with pytest.raises(InitError, match="cifar_plain20: stage1 is plain: with its branch at zero nothing would pass"):
+        with_head(net, 3, scheme=scheme_named("zero_gamma(he_fan_out_normal)"))
 
 
 def test_no_class_is_refused() -> None:

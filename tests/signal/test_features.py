@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
@@ -119,6 +121,12 @@ def test_unknown_places_run_nothing(net: ResidualNet) -> None:
         runs(net, lambda: features(net, IMAGES, ["stem", "stage9"]))
     with pytest.raises(ValueError, match="block 9 does not exist"):
         features(net, IMAGES, [9])
+
+
+@pytest.mark.parametrize(("sites", "written"), [("stage1", '["stage1"]'), (-1, "[-1]")])
+def test_one_place_alone_is_answered_with_the_list_of_it(net: ResidualNet, sites: Any, written: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(f"which is one place; expected a list of places. Write {written}.")):
+        features(net, IMAGES, sites)
 
 
 def test_a_place_that_did_not_run_is_said(net: ResidualNet) -> None:

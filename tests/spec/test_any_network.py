@@ -37,6 +37,12 @@ from skipline.spec.layers import ACTIVATION_KINDS, Conv
 from skipline.spec.network import STEM_POOLS
 
 BOUNDED = settings(max_examples=60)
+
+
+def _branch(squares: dict[str, Any], **fields: Any) -> Branch:
+    return Branch(**fields, **squares)
+
+
 CHANNELS = st.sampled_from((4, 8, 12, 16))
 RATES = st.sampled_from((0.0, 0.5))
 SUBSAMPLINGS = st.sampled_from(("stride", "average", "blur"))
@@ -65,13 +71,15 @@ EXTRAS = {
     "dropout": RATES,
     "antialias": st.sampled_from(("none", "average", "blur")),
     "attention": ATTENTIONS,
-    "drop_block": RATES,
-    "drop_block_size": st.integers(1, 9),
 }
+SQUARES = st.one_of(
+    st.just({}), st.fixed_dictionaries({"drop_block": st.just(0.5), "drop_block_size": st.integers(1, 9)})
+)
 BRANCHES = st.one_of(
-    st.builds(Branch, kind=st.just("basic"), groups=st.sampled_from((1, 2, 4)), **EXTRAS),
+    st.builds(_branch, SQUARES, kind=st.just("basic"), groups=st.sampled_from((1, 2, 4)), **EXTRAS),
     st.builds(
-        Branch,
+        _branch,
+        SQUARES,
         kind=st.just("bottleneck"),
         groups=st.sampled_from((1, 2, 4)),
         stride_at=st.sampled_from(("first", "middle")),
@@ -91,8 +99,11 @@ ACTIVATIONS = st.one_of(
 CONV_WEIGHTS = st.one_of(
     st.just(ConvWeights()), st.builds(ConvWeights, st.just("standardised"), epsilon=st.floats(1e-12, 1))
 )
-DEPTHS = st.builds(
-    StochasticDepth, RATES, st.sampled_from(("batch", "sample")), rule=st.sampled_from(("linear", "uniform"))
+DEPTHS = st.one_of(
+    st.just(StochasticDepth()),
+    st.builds(
+        StochasticDepth, st.just(0.5), st.sampled_from(("batch", "sample")), rule=st.sampled_from(("linear", "uniform"))
+    ),
 )
 
 
@@ -120,13 +131,16 @@ def networks(draw: st.DrawFn) -> Network:
         stages.append(Stage(channels=channels, inner_channels=draw(CHANNELS), block=block, **sizes))
         incoming = channels
     head = Head(draw(st.integers(1, 12)), dropout=draw(RATES))
-    switches = {"norm": draw(NORMS), "activation": draw(ACTIVATIONS), "conv_weights": draw(CONV_WEIGHTS)}
+    in_channels = draw(st.integers(1, 4))
+    switches: dict[str, Any] = {"norm": draw(NORMS), "activation": draw(ACTIVATIONS)}
+    if (stem.kernel, in_channels) != (1, 1):  # a single weight cannot be standardised
+        switches["conv_weights"] = draw(CONV_WEIGHTS)
     blocks = [stage.block for stage in stages]
     if all(block.is_residual and block.merge.gate == "none" for block in blocks):
         switches["stochastic_depth"] = draw(DEPTHS)
     if blocks[0].order in ("pre", "act_only_pre"):
         switches["first_identity"] = draw(st.sampled_from(("activated", "raw")))
-    return Network("any", draw(st.integers(1, 4)), stem, tuple(stages), head, **switches)
+    return Network("any", in_channels, stem, tuple(stages), head, **switches)
 
 
 @given(networks())

@@ -37,6 +37,11 @@ MESSAGES: list[tuple[Callable[[], object], str]] = [
         "Branch.drop_block is -0.1; it must lie in [0, 0.99]. The nearest valid value is 0.",
     ),
     (
+        lambda: Branch(drop_block_size=9),
+        "Branch.drop_block_size is 9 with drop_block 0, where no square is dropped. "
+        "Leave it at 7, or write Branch(drop_block=0.1, drop_block_size=9).",
+    ),
+    (
         lambda: Branch(drop_block_size=1000),
         "Branch.drop_block_size is 1000; it must be at most 255. The nearest valid value is 255.",
     ),

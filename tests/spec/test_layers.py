@@ -54,6 +54,11 @@ MESSAGES: list[tuple[Callable[[], object], str]] = [
         "Activation.slope is inf; it must be a finite number in [0, 1].",
     ),
     (
+        lambda: Conv(4, 8, 1, groups=4, weights=ConvWeights("standardised")),
+        "Conv: its weights are standardised over a fan-in of 1 (in_channels=4, groups=4, kernel=1), where each would "
+        "be 0 whatever is learned. Use ConvWeights(kind='free'), a kernel of 3, or more channels in each group.",
+    ),
+    (
         lambda: Conv(3, 16, 3, groups=2),
         "Conv: groups=2 does not divide in_channels=3; the nearest value of groups that does is 1.",
     ),

@@ -4,25 +4,33 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import FrozenInstanceError, replace
+from itertools import product
 
 import pytest
 
 from skipline.spec import (
     Block,
     Branch,
+    ConvWeights,
     Head,
     Merge,
     Network,
     Norm,
     NoShortcut,
+    PadShortcut,
     ProjectionShortcut,
     SpecError,
     Stage,
     Stem,
     StochasticDepth,
+    unfold,
 )
+from skipline.spec.block import BRANCH_KINDS
+from skipline.spec.layers import Conv
 
+STANDARDISED = ConvWeights("standardised")
 PROJECTED = Block(shortcut=ProjectionShortcut())
 SMALL = Network("small", 3, Stem((16,)), (Stage(2, 16, 16), Stage(3, 32, 32, stride=2)), Head(10))
 
@@ -37,12 +45,22 @@ MESSAGES: list[tuple[Callable[[], object], str]] = [
         "StochasticDepth.rate is 1.0; it must lie in [0, 0.99]. The nearest valid value is 0.99.",
     ),
     (
+        lambda: StochasticDepth(mode="sample"),
+        "StochasticDepth has mode 'sample' and rule 'linear' with rate 0, where no branch is left out. "
+        "Leave it at StochasticDepth(), or write StochasticDepth(0.1, 'sample', 'linear').",
+    ),
+    (
         lambda: StochasticDepth(0.1, "samples"),  # type: ignore[arg-type]
         "StochasticDepth.mode is 'samples'; it must be one of 'batch', 'sample'. Did you mean 'sample'?",
     ),
     (
         lambda: StochasticDepth(0.1, rule="linar"),  # type: ignore[arg-type]
         "StochasticDepth.rule is 'linar'; it must be one of 'linear', 'uniform'. Did you mean 'linear'?",
+    ),
+    (
+        lambda: replace(SMALL, in_channels=1, stem=Stem((16,), kernel=1), conv_weights=STANDARDISED),
+        "the stem has a 1×1 convolution of one channel, and Network.conv_weights standardises over the fan-in: its "
+        "only weight would be 0 whatever is learned. Use ConvWeights(), or more channels there.",
     ),
     (
         lambda: replace(SMALL, conv_weights="standardised"),
@@ -230,3 +248,21 @@ def test_from_the_smallest_image_on_a_tap_reads_the_image_at_half_of_the_places(
 
     assert share(network.smallest_image) == 0.5
     assert share(network.smallest_image - stride) < 0.5
+
+
+def test_standardising_a_single_weight_is_refused_and_nothing_else() -> None:
+    shortcuts = (ProjectionShortcut(), ProjectionShortcut(when="always"), PadShortcut(), NoShortcut())
+    refused = 0
+    for kind, shortcut, kernel, stem, inner, outer, stride, num_blocks in product(
+        BRANCH_KINDS, shortcuts, (1, 3), (1, 4), (1, 4), (1, 4), (1, 2), (1, 2)
+    ):
+        if isinstance(shortcut, PadShortcut) and outer < stem:
+            continue
+        stage = Stage(num_blocks, outer, inner, stride, block=Block(Branch(kind), shortcut))
+        free = Network("any", 2, Stem((stem, 4, stem), kernel), (stage,), Head(2))
+        convs = [step.layer for step in unfold(free).steps() if isinstance(step.layer, Conv)]
+        has_one = any(conv.kernel == 1 and conv.in_channels == 1 for conv in convs)
+        refused += has_one
+        with pytest.raises(SpecError, match="1×1 convolution of one channel") if has_one else nullcontext():
+            replace(free, conv_weights=STANDARDISED)
+    assert 100 < refused < 400

@@ -217,6 +217,10 @@ def test_timms_drop_block_stands_in_the_last_two_stages() -> None:
     assert net.stages[:2] == describe("resnet50").stages[:2]
 
 
+def test_drop_block_at_rate_0_is_none() -> None:
+    assert with_drop_block(describe("resnet50"), 0.0) == describe("resnet50")
+
+
 def test_drop_block_needs_two_stages() -> None:
     one = network(Block(), stages=(Stage(2, 16, 16),))
     with pytest.raises(SpecError, match=re.escape("n: it has one stage, and DropBlock stands in the last two. Add a")):

@@ -60,7 +60,7 @@ OPTIMISER = st.one_of(
         nesterov=st.booleans(),
         weight_decay=st.floats(0, 1e9),
         decay_on=DECAY_ON,
-        layer_decay=st.floats(0, 1, exclude_min=True),
+        layer_decay=st.floats(0, 1, exclude_min=True, exclude_max=True),
         layer_decay_floor=st.floats(0, 1),
     ),
     st.builds(AdamW, learning_rate=RATE, beta1=FRACTION, beta2=FRACTION, decay_on=DECAY_ON),

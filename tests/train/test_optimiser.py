@@ -255,6 +255,11 @@ def test_the_expected_state_is_that_behind_a_step(settings: OptimiserSettings, n
         ),
         (lambda: Sgd(layer_decay=0.0), "optimiser.layer_decay is 0.0; expected a number in (0, 1]."),
         (lambda: AdamW(layer_decay=1.5), "optimiser.layer_decay is 1.5; expected a number in (0, 1]."),
+        (
+            lambda: AdamW(layer_decay_floor=0.5),
+            "optimiser.layer_decay_floor is 0.5 with layer_decay 1, where every stage has the whole rate. "
+            "Leave it at 0.01, or set optimiser.layer_decay below 1, e.g. to 0.75.",
+        ),
         (lambda: Sgd(layer_decay_floor=-0.1), "optimiser.layer_decay_floor is -0.1; expected a number in [0, 1]."),
         (lambda: AdamW(beta2=1.0), "optimiser.beta2 is 1.0; expected a number in [0, 1)."),
         (lambda: AdamW(learning_rate=float("inf")), "optimiser.learning_rate is inf; expected a number in (0, inf)."),

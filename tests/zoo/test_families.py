@@ -7,7 +7,7 @@ import re
 import pytest
 
 from skipline.spec import SpecError
-from skipline.zoo.families import Option, Unit, cifar, wide
+from skipline.zoo.families import Option, Unit, cifar, imagenet_stem, wide
 
 UNITS: tuple[Unit, ...] = ("plain", "residual", "preact", "norm_after_add", "act_before_add", "act_only_pre")
 OPTIONS: tuple[Option, ...] = ("a", "a_end", "a_average", "b", "c", "d")
@@ -53,6 +53,13 @@ def test_the_number_of_stages_decides_which_depths_there_are() -> None:
     assert four_stages(14) == 4
     with pytest.raises(SpecError, match=re.escape("there is no depth 20: depths are 12n+2; the nearest are 14 and 26")):
         four_stages(20)
+
+
+def test_only_the_standard_stem_is_widened() -> None:
+    assert imagenet_stem("standard", widen=3).channels == (192,)
+    message = "imagenet_stem: widen is 3 with the stem 'd', whose channels are (32, 32, 64); only the stem 'standard'"
+    with pytest.raises(SpecError, match=re.escape(message)):
+        imagenet_stem("d", widen=3)
 
 
 def test_wide_networks_widen_every_stage() -> None:

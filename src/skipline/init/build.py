@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -11,7 +12,7 @@ from skipline.init.scheme import Scheme, Slot
 from skipline.init.schemes import HE_FAN_OUT_NORMAL
 from skipline.nn import ResidualNet, assemble
 from skipline.seeds import split_seed
-from skipline.spec import Network, unfold
+from skipline.spec import Network, Step, unfold
 from skipline.spec.layers import Conv, EfficientAttention, Layer, LearnedScale, Linear, Normalise, SqueezeExcite
 
 
@@ -36,19 +37,35 @@ def initialise(net: ResidualNet, *, scheme: Scheme, seed: int) -> None:
     plan = unfold(net.network)
     before_norm = {step.name for block in plan.blocks if block.norm_ends_branch for step in block.branch}
     for step in plan.steps():
-        parts = _parts(step.layer)
-        if not parts:
-            continue
-        generator = torch.Generator().manual_seed(split_seed(seed, "init", step.name))
-        module = net.get_submodule(step.name)
-        for path, kind, part in parts:
-            slot = Slot(step, net.network, norm_ends_branch=step.name in before_norm, part=part)
-            for name, parameter in module.get_submodule(path).named_parameters():
-                start = torch.empty(parameter.shape, dtype=torch.float32, device="cpu")
-                scheme.rule(step.role, f"{kind}.{name}")(start, slot, generator)
-                with torch.no_grad():
-                    parameter.copy_(start)
-        _reset_statistics(module)
+        place = Place(step, net.network, norm_ends_branch=step.name in before_norm)
+        start_module(net.get_submodule(step.name), place, scheme=scheme, seed=seed)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A step of a network; `norm_ends_branch` as in `Slot`."""
+
+    step: Step
+    network: Network
+    norm_ends_branch: bool
+
+
+def start_module(module: nn.Module, place: Place, *, scheme: Scheme, seed: int) -> None:
+    """Fill the parameters of one step's `module` by `scheme` from the step's own stream; reset its statistics."""
+    step = place.step
+    parts = _parts(step.layer)
+    generator = torch.Generator().manual_seed(split_seed(seed, "init", step.name)) if parts else None
+    for path, kind, part in parts:
+        assert generator is not None
+        slot = Slot(step, place.network, norm_ends_branch=place.norm_ends_branch, part=part)
+        for name, parameter in module.get_submodule(path).named_parameters():
+            start = torch.empty(parameter.shape, dtype=torch.float32, device="cpu")
+            scheme.rule(step.role, f"{kind}.{name}")(start, slot, generator)
+            with torch.no_grad():
+                parameter.copy_(start)
+    if isinstance(step.layer, Normalise) and step.layer.norm.kind == "batch":  # also where the module is a frozen one
+        module.get_buffer("running_mean").zero_()
+        module.get_buffer("running_var").fill_(1.0)
 
 
 _Kind = Literal["conv", "norm", "linear", "attention", "scale"]
@@ -71,11 +88,3 @@ def _parts(layer: Layer) -> tuple[tuple[str, _Kind, Layer], ...]:
             return (("", "scale", layer),)
         case _:
             return ()  # the other layers have no weights
-
-
-def _reset_statistics(module: nn.Module) -> None:
-    if isinstance(module, nn.BatchNorm2d):
-        assert module.running_mean is not None
-        assert module.running_var is not None
-        module.running_mean.zero_()
-        module.running_var.fill_(1.0)

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from skipline.nn.dropout import SeededBranchDropout
 from skipline.nn.layers import module_of
 from skipline.spec import BlockPlan, Step
-from skipline.spec.layers import DropBranch
 
 
 def chain(steps: Iterable[Step]) -> nn.Sequential:
@@ -26,12 +25,6 @@ def block_of(plan: BlockPlan) -> nn.Module:
     if plan.gate_step is not None:
         return GatedBlock(plan)
     return ResidualBlock(plan) if plan.drop_step is None else StochasticBlock(plan)
-
-
-def branch_dropout_of(step: Step) -> SeededBranchDropout:
-    """The module of a block's `drop_step`."""
-    assert isinstance(step.layer, DropBranch)
-    return SeededBranchDropout(step.layer.rate, step.layer.mode)
 
 
 class PlainBlock(nn.Module):
@@ -78,7 +71,9 @@ class StochasticBlock(nn.Module):
         self.shortcut_reads_entry = plan.shortcut_reads_entry
         self.entry = chain(plan.entry)
         self.branch = chain(plan.branch)
-        self.drop = branch_dropout_of(plan.drop_step)
+        drop = module_of(plan.drop_step.layer)
+        assert isinstance(drop, SeededBranchDropout)
+        self.drop = drop
         self.shortcut = chain(plan.shortcut)
         self.sum = Add()
         self.out = chain(plan.out)

@@ -33,7 +33,7 @@ class SeededDropout(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(…) → (…)."""
-        return x * _mask(self, x, x.shape) if self.training else x
+        return x * _mask(self, x, x.shape) * (1 / (1 - self.rate)) if self.training else x
 
     def extra_repr(self) -> str:
         """The rate, as `print(net)` shows it."""
@@ -56,7 +56,7 @@ class SeededBlockDropout(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) → (N, C, H, W)."""
-        return x * _squares(self, x) if self.training else x
+        return _without_squares(self, x) if self.training else x
 
     def extra_repr(self) -> str:
         """Rate and size, as `print(net)` shows them."""
@@ -86,7 +86,7 @@ class SeededBranchDropout(nn.Module):
             return x
         if self.mode == "batch":
             return x / (1 - self.rate)
-        return x * _mask(self, x, torch.Size((len(x), 1, 1, 1)))
+        return x * _mask(self, x, torch.Size((len(x), 1, 1, 1))) * (1 / (1 - self.rate))
 
     def extra_repr(self) -> str:
         """Rate and mode, as `print(net)` shows them."""
@@ -113,17 +113,17 @@ def _outside_of_graphs(draw: Callable[[*Arguments], Drawn]) -> Callable[[*Argume
 
 
 # Outside of compiled graphs, and reading the seed there: it changes every step, and a graph that had read it would be
-# compiled anew.
+# compiled anew. Masks are zeros and ones, and the factor a number beside them: a mask in bf16 would round it.
 
 
 @_outside_of_graphs
 def _mask(layer: SeededDropout | SeededBranchDropout, x: Tensor, shape: torch.Size) -> Tensor:
     kept = _on_cpu(x, shape).bernoulli_(1 - layer.rate, generator=_generator(layer.seed))
-    return _like(x, kept.div_(1 - layer.rate))
+    return _like(x, kept)
 
 
 @_outside_of_graphs
-def _squares(layer: SeededBlockDropout, x: Tensor) -> Tensor:
+def _without_squares(layer: SeededBlockDropout, x: Tensor) -> Tensor:
     num, _, height, width = x.shape
     high, wide = min(layer.size, height), min(layer.size, width)
     share = layer.rate * height * width / (high * wide * (height - high + 1) * (width - wide + 1))
@@ -131,7 +131,7 @@ def _squares(layer: SeededBlockDropout, x: Tensor) -> Tensor:
     middles.bernoulli_(min(share, 1.0), generator=_generator(layer.seed))
     dropped = max_pool2d(middles, (high, wide), stride=1, padding=(high // 2, wide // 2))
     kept = 1 - dropped[:, :, (high + 1) % 2 :, (wide + 1) % 2 :]  # an even square's pool gives one pixel too many
-    return _like(x, kept.mul_(kept.numel() / kept.sum().clamp_(min=1.0)))
+    return x * _like(x, kept) * (kept.numel() / max(kept.sum().item(), 1.0))
 
 
 @_outside_of_graphs

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import assert_never
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, conv2d, pad
 
 from skipline.nn.attention import ChannelFilter, SqueezeAndExcite
-from skipline.nn.dropout import SeededBlockDropout, SeededDropout
+from skipline.nn.dropout import SeededBlockDropout, SeededBranchDropout, SeededDropout
 from skipline.nn.standardised import StandardisedConv
 from skipline.spec.layers import (
     Activate,
@@ -15,6 +17,7 @@ from skipline.spec.layers import (
     Blur,
     Conv,
     DropBlock,
+    DropBranch,
     Dropout,
     EfficientAttention,
     GlobalAverage,
@@ -42,12 +45,8 @@ def module_of(layer: Layer) -> nn.Module:
             return _norm(layer)
         case Activate(activation):
             return _activation(activation)
-        case Pool("max"):
-            return nn.MaxPool2d(layer.kernel, layer.stride, layer.padding, ceil_mode=layer.ceil)
-        case Pool("average"):
-            return nn.AvgPool2d(
-                layer.kernel, layer.stride, layer.padding, ceil_mode=layer.ceil, count_include_pad=False
-            )
+        case Pool():
+            return _pool(layer)
         case Blur(stride):
             return BinomialBlur(stride)
         case PadPixels(before, after):
@@ -70,10 +69,12 @@ def module_of(layer: Layer) -> nn.Module:
             return SeededDropout(rate)
         case DropBlock(rate, size):
             return SeededBlockDropout(rate, size)
+        case DropBranch(rate, mode):
+            return SeededBranchDropout(rate, mode)
         case Linear():
             return nn.Linear(layer.in_features, layer.out_features, dtype=torch.float32)
         case _:
-            raise AssertionError(f"no module for {layer}")
+            assert_never(layer)
 
 
 class GlobalMean(nn.Module):
@@ -166,6 +167,16 @@ def _conv(layer: Conv) -> nn.Conv2d:
         bias=layer.bias,
         dtype=torch.float32,
     )
+
+
+def _pool(layer: Pool) -> nn.Module:
+    match layer.kind:
+        case "max":
+            return nn.MaxPool2d(layer.kernel, layer.stride, layer.padding, ceil_mode=layer.ceil)
+        case "average":
+            return nn.AvgPool2d(
+                layer.kernel, layer.stride, layer.padding, ceil_mode=layer.ceil, count_include_pad=False
+            )
 
 
 def _norm(layer: Normalise) -> nn.Module:

@@ -19,7 +19,10 @@ def place_of(net: ResidualNet, site: str | int) -> str:
 
 
 def places_of(net: ResidualNet, sites: Iterable[str | int]) -> list[str]:
-    """`place_of` each of `sites`, in time linear in them and in the depth."""
+    """`place_of` each of `sites`, in time linear in them and in the depth. One name alone is refused: it is no list."""
+    if isinstance(sites, str | int):
+        example = f'["{sites}"]' if isinstance(sites, str) else f"[{sites}]"
+        raise ValueError(f"sites is {sites!r}, which is one place; expected a list of places. Write {example}.")
     wanted = list(sites)
     stages = net.stage_names if any(isinstance(site, int) for site in wanted) else ()
     blocks = [f"{stage}.{name}" for stage in stages for name, _ in net.get_submodule(stage).named_children()]

@@ -20,15 +20,16 @@ def features(net: ResidualNet, images: Tensor, sites: Iterable[str | int]) -> di
     A site is a name (`stem`, `stage2`, `stage2.block7.sum`, a step, `head`) or the index of a block, 0 the first and −1
     the last; see `nn.place_of`. One forward pass, in the mode the net is in, which ends as soon as the last wanted
     value is there: layers behind it do not run. The tensors are part of the autograd graph (unless under `no_grad`),
-    each a tensor of its own, so that its gradient is that of the edge behind the site. The result is in the order of
-    `sites`. Raises `ValueError` for a place that the network has not, and `RuntimeError` for one that this pass did not
-    reach (a branch that stochastic depth skipped).
+    each a node of its own, so that its gradient is that of the edge behind the site; their memory two of them may share
+    (an identity hands on what it reads), so clone one before changing it in place. The result is in the order of
+    `sites`. Raises `ValueError` for a place that the network has not and for `sites` that is one name, and
+    `RuntimeError` for one that this pass did not reach (a branch that stochastic depth skipped).
     """
     names = list(dict.fromkeys(places_of(net, sites)))
     passed: dict[str, Tensor] = {}
 
     def read(name: str, output: Tensor) -> Tensor:
-        passed[name] = output.view_as(output)  # a tensor of its own, though the identity hands on its input
+        passed[name] = output.view_as(output)  # a node of its own, though the identity hands on its input
         if len(passed) == len(names):
             raise _Enough
         return passed[name]

@@ -22,6 +22,7 @@ ORDERS: tuple[Order, ...] = get_args(Order)
 GATES: tuple[Gate, ...] = get_args(Gate)
 ATTENTION_KINDS: tuple[AttentionKind, ...] = get_args(AttentionKind)
 _REDUCTION = 16  # arXiv 1709.01507
+_SQUARE = 7  # arXiv 1810.12890
 _LARGEST_SQUARE = 255  # pixels: guessed, larger than any feature map that people drop squares of
 
 
@@ -70,7 +71,7 @@ class Branch:
     antialias: Antialias = "none"
     attention: Attention = field(default_factory=Attention)
     drop_block: float = 0.0
-    drop_block_size: int = 7  # arXiv 1810.12890
+    drop_block_size: int = _SQUARE
 
     def __post_init__(self) -> None:
         require_choice("Branch", "kind", self.kind, BRANCH_KINDS)
@@ -81,6 +82,11 @@ class Branch:
         require_kind("Branch", "attention", self.attention, (Attention,))
         require_real("Branch", "drop_block", self.drop_block, low=0.0, high=0.99)
         require_count("Branch", "drop_block_size", self.drop_block_size, most=_LARGEST_SQUARE)
+        if self.drop_block == 0 and self.drop_block_size != _SQUARE:
+            raise SpecError(
+                f"Branch.drop_block_size is {self.drop_block_size} with drop_block 0, where no square is dropped. "
+                f"Leave it at {_SQUARE}, or write Branch(drop_block=0.1, drop_block_size={self.drop_block_size})."
+            )
         if self.kind == "basic" and self.stride_at == "middle":
             raise SpecError(
                 "Branch.stride_at is 'middle' with kind 'basic', which has no middle convolution. "

@@ -98,6 +98,12 @@ class Conv:
     def __post_init__(self) -> None:
         require_divides("Conv", "groups", self.groups, "in_channels", self.in_channels)
         require_divides("Conv", "groups", self.groups, "out_channels", self.out_channels)
+        if self.weights.kind == "standardised" and self.in_channels == self.groups and self.kernel == 1:
+            raise SpecError(
+                f"Conv: its weights are standardised over a fan-in of 1 (in_channels={self.in_channels}, "
+                f"groups={self.groups}, kernel=1), where each would be 0 whatever is learned. "
+                "Use ConvWeights(kind='free'), a kernel of 3, or more channels in each group."
+            )
 
     @property
     def padding(self) -> int:

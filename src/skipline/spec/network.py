@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import Literal, get_args
 
-from skipline.spec.block import Block, PadShortcut
+from skipline.spec.block import Block, PadShortcut, ProjectionShortcut
 from skipline.spec.check import (
     SpecError,
     require_choice,
@@ -125,6 +125,11 @@ class StochasticDepth:
         require_real("StochasticDepth", "rate", self.rate, low=0.0, high=0.99)
         require_choice("StochasticDepth", "mode", self.mode, get_args(DropMode))
         require_choice("StochasticDepth", "rule", self.rule, get_args(DropRule))
+        if self.rate == 0 and (self.mode, self.rule) != ("batch", "linear"):
+            raise SpecError(
+                f"StochasticDepth has mode {self.mode!r} and rule {self.rule!r} with rate 0, where no branch is left "
+                f"out. Leave it at StochasticDepth(), or write StochasticDepth(0.1, {self.mode!r}, {self.rule!r})."
+            )
 
     def rate_of(self, number: int, num_blocks: int) -> float:
         """The rate of block `number`, from 1, of `num_blocks`."""
@@ -188,6 +193,7 @@ class Network:
         self._check_transitions()
         self._check_norm_groups()
         self._check_switches()
+        self._check_fan_ins()
 
     @property
     def depth(self) -> int:
@@ -267,3 +273,27 @@ class Network:
                 f"{rate}, and stage{plain[0]} is plain: with its branch left out nothing would pass. "
                 "Leave the rate at 0, or give the blocks a shortcut."
             )
+
+    def _check_fan_ins(self) -> None:
+        if self.conv_weights.kind == "free":
+            return
+        if self.stem.kernel == 1 and 1 in (self.in_channels, *self.stem.channels[:-1]):
+            raise SpecError(_one_weight("the stem"))
+        incoming = self.stem.channels[-1]
+        for number, stage in enumerate(self.stages, start=1):
+            block, reads = stage.block, {incoming} | ({stage.channels} if stage.num_blocks > 1 else set())
+            inside = block.branch.kind == "bottleneck" and (1 in reads or stage.inner_channels == 1)
+            changes = incoming != stage.channels or stage.stride > 1
+            projects = isinstance(block.shortcut, ProjectionShortcut) and (
+                (incoming == 1 and changes) or (1 in reads and block.shortcut.when == "always")
+            )
+            if inside or projects:
+                raise SpecError(_one_weight(f"stage{number}"))
+            incoming = stage.channels
+
+
+def _one_weight(place: str) -> str:
+    return (
+        f"{place} has a 1×1 convolution of one channel, and Network.conv_weights standardises over the fan-in: its "
+        "only weight would be 0 whatever is learned. Use ConvWeights(), or more channels there."
+    )

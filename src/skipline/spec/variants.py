@@ -7,6 +7,7 @@ from itertools import accumulate
 from operator import mul
 from typing import Literal, get_args
 
+from skipline.spec.block import Branch
 from skipline.spec.check import SpecError
 from skipline.spec.network import Network, Stage
 
@@ -60,5 +61,6 @@ def with_drop_block(network: Network, rate: float) -> Network:
 
 
 def _dropping(stage: Stage, rate: float, size: int) -> Stage:
+    size = size if rate else Branch().drop_block_size  # without squares they have no size of their own
     branch = replace(stage.block.branch, drop_block=rate, drop_block_size=size)
     return replace(stage, block=replace(stage.block, branch=branch))

@@ -13,6 +13,7 @@ from skipline.train.refuse import RecipeError, require_choice, require_real, req
 
 DecayOn = Literal["weights", "all"]
 _DECAY_ON: tuple[DecayOn, ...] = ("weights", "all")
+_FLOOR = 0.01  # guessed: a stage that learns a hundred times slower still learns
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Sgd:
     weight_decay: float = 1e-4  # He et al. 2015, section 3.4
     decay_on: DecayOn = "weights"
     layer_decay: float = 1.0
-    layer_decay_floor: float = 0.01  # guessed: a stage that learns a hundred times slower still learns
+    layer_decay_floor: float = _FLOOR
 
     def __post_init__(self) -> None:
         require_real("optimiser.learning_rate", self.learning_rate, "(0, inf)")
@@ -60,7 +61,7 @@ class AdamW:
     weight_decay: float = 1e-2
     decay_on: DecayOn = "weights"
     layer_decay: float = 1.0
-    layer_decay_floor: float = 0.01
+    layer_decay_floor: float = _FLOOR
 
     def __post_init__(self) -> None:
         require_real("optimiser.learning_rate", self.learning_rate, "(0, inf)")
@@ -179,3 +180,8 @@ def restore_optimiser(net: nn.Module, optimiser: torch.optim.Optimizer, tensors:
 def _require_layer_decay(layer_decay: float, floor: float) -> None:
     require_real("optimiser.layer_decay", layer_decay, "(0, 1]")
     require_real("optimiser.layer_decay_floor", floor, "[0, 1]")
+    if layer_decay == 1 and floor != _FLOOR:
+        raise RecipeError(
+            f"optimiser.layer_decay_floor is {floor:g} with layer_decay 1, where every stage has the whole rate. "
+            f"Leave it at {_FLOOR:g}, or set optimiser.layer_decay below 1, e.g. to 0.75."
+        )

@@ -139,9 +139,17 @@ def imagenet(
 
 
 def imagenet_stem(kind: ImageNetStem, pool: StemPool = "max", *, widen: int = 1) -> Stem:
-    """The stem of a network for photographs: 7×7, or the three 3×3 convolutions that a letter means."""
+    """The stem of a network for photographs: 7×7, or the three 3×3 convolutions that a letter means.
+
+    Only the 7×7 stem can be widened; raises `SpecError` for `widen` beside a letter.
+    """
     if kind == "standard":
         return Stem((64 * widen,), kernel=7, stride=2, pool=pool)
+    if widen != 1:
+        raise SpecError(
+            f"imagenet_stem: widen is {widen} with the stem {kind!r}, whose channels are {_DEEP_STEMS[kind]}; only the "
+            "stem 'standard' is widened. Leave it at 1, or write a Stem of your own channels."
+        )
     return Stem(_DEEP_STEMS[kind], kernel=3, stride=2, pool=pool)
 
 
