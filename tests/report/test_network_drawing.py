@@ -12,6 +12,8 @@ from skipline.spec import Block, Branch, Head, Merge, Network, PadShortcut, Stag
 from skipline.zoo import describe, models
 
 SVG = "{http://www.w3.org/2000/svg}"
+ADVANCE = 6.8  # of a letter at 12 px in DejaVu Sans, on average
+SIZES = {"title": (17, 1.125), "stage": (13, 1.125), "times": (13, 1.125)}  # pixels, and how much wider bold is
 EXAMPLES = [(row.example, row.image_size) for row in models()]
 
 
@@ -25,16 +27,37 @@ def texts(svg: ElementTree.Element) -> list[str]:
     return [text.text or "" for text in svg.iter(f"{SVG}text")]
 
 
-@pytest.mark.parametrize(("name", "size"), EXAMPLES)
-def test_every_row_is_drawn_within_the_paper(name: str, size: int) -> None:
-    svg = drawing(describe(name), size)
+def assert_all_is_on_the_paper(svg: ElementTree.Element) -> None:
+    """No box and no word reaches over an edge; letters are as wide as in DejaVu Sans, bold ones an eighth wider."""
     width, height = (float(svg.get(side, "")) for side in ("width", "height"))
     for rect in svg.iter(f"{SVG}rect"):
         x, y, w, h = (float(rect.get(key, "0")) for key in ("x", "y", "width", "height"))
         assert min(x, y, w, h) >= 0
         assert x + w <= width
         assert y + h <= height
+    for text in svg.iter(f"{SVG}text"):
+        look, words = text.get("class", ""), text.text or ""
+        size, bold = SIZES.get(look, (12, 1.0))
+        wide = len(words) * ADVANCE * size / 12 * bold
+        x, y = float(text.get("x", "")), float(text.get("y", ""))
+        left = x - wide / 2 if text.get("text-anchor") == "middle" else x
+        assert left >= 0, words
+        assert left + wide <= width, words
+        assert 12 <= y <= height, words
+
+
+@pytest.mark.parametrize(("name", "size"), EXAMPLES)
+def test_every_row_is_drawn_within_the_paper(name: str, size: int) -> None:
+    svg = drawing(describe(name), size)
+    assert_all_is_on_the_paper(svg)
     assert name in texts(svg)
+
+
+def test_the_longest_name_and_the_smallest_network_are_drawn_within_the_paper() -> None:
+    tiny = Network("m" * 100, 1, Stem((2,)), (Stage(1, 2, 2),), Head(2))
+    svg = drawing(tiny, 8)
+    assert_all_is_on_the_paper(svg)
+    assert tiny.name in texts(svg)
 
 
 def test_it_shows_what_the_outline_says() -> None:

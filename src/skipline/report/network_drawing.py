@@ -13,6 +13,7 @@ from skipline.report.page import stylesheet
 from skipline.report.text import escape
 
 _ADVANCE = 6.8  # of a letter at 12 px in DejaVu Sans, the widest common font, on average
+_TITLE = 17 / 12 * 1.125  # of the title's letters, which are 17 px high and bold, beside the others
 _MARGIN = 24
 _TOP = 96  # where the columns' heads stand
 _BOX = 24  # height of a layer
@@ -52,7 +53,7 @@ class _Pen:
     def arrow(self) -> None:
         """An arrow down the middle to the next layer."""
         x, self.y = self.layout.middle, self.y + _GAP
-        self.parts.append(_down(x, self.y - _GAP, self.y, look="line", head="head"))
+        self.parts.append(_down(x, self.y - _GAP, self.y))
 
     def line(self, length: float) -> None:
         """A line down the middle."""
@@ -79,10 +80,7 @@ def draw_network(drawn: Outline) -> str:
     pen.arrow()
     pen.y += 16
     pen.parts.append(_text(layout.middle, pen.y, f"{count(drawn.rows[-1].shape[0])} logits", anchor="middle"))
-    facts = (
-        f"{count(drawn.depth)} weighted layers, {count(drawn.parameters)} parameters, "
-        f"{count_text(drawn.macs)} multiply-adds an image of {drawn.image_size}×{drawn.image_size}"
-    )
+    facts = _facts(drawn)
     width, height = f"{layout.width:g}", f"{pen.y + _MARGIN:g}"
     heads = [_text(layout.figures + n * _COLUMN, _TOP, head, look="column") for n, head in enumerate(_HEADS)]
     return "\n".join(
@@ -111,7 +109,16 @@ def _layout(drawn: Outline) -> _Layout:
     gate = skip + _LANE + side
     end = gate if any(row.gate for row in drawn.rows) else skip
     figures = end + side / 2 + _LANE
-    return _Layout(box, side, middle, skip, gate, figures, figures + 4 * _COLUMN)
+    heading = math.ceil(max(len(drawn.name) * _TITLE, len(_facts(drawn))) * _ADVANCE)
+    width = max(figures + 4 * _COLUMN, heading + 2 * _MARGIN)
+    return _Layout(box, side, middle, skip, gate, figures, width)
+
+
+def _facts(drawn: Outline) -> str:
+    return (
+        f"{count(drawn.depth)} weighted layers, {count(drawn.parameters)} parameters, "
+        f"{count_text(drawn.macs)} multiply-adds an image of {drawn.image_size}×{drawn.image_size}"
+    )
 
 
 def _stage(pen: _Pen, stage: str, rows: Sequence[Row]) -> None:
@@ -254,7 +261,5 @@ def _text(x: float, y: float, text: str, *, look: str = "", anchor: str = "start
     return f'<text{named} x="{x:g}" y="{y:g}" text-anchor="{anchor}">{escape(text)}</text>'
 
 
-def _down(x: float, start: float, end: float, *, look: str, head: str) -> str:
-    return (
-        f'<path class="{look}" d="M{x:g} {start:g}V{end - 5:g}"/><path class="{head}" d="M{x:g} {end:g}l-3.5 -6h7z"/>'
-    )
+def _down(x: float, start: float, end: float) -> str:
+    return f'<path class="line" d="M{x:g} {start:g}V{end - 5:g}"/><path class="head" d="M{x:g} {end:g}l-3.5 -6h7z"/>'
