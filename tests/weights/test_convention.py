@@ -125,7 +125,7 @@ def shapes(network: Network) -> dict[str, tuple[int, ...]]:
 
 
 def short(name: str) -> Network:
-    """A network with one block in each stage, without the first identity that nothing tells here."""
+    """A network with one block in each stage."""
     network = describe(name)
     return replace(network, stages=tuple(replace(stage, num_blocks=1) for stage in network.stages))
 
@@ -197,3 +197,11 @@ def test_dilated_networks_of_torchvision_and_timm_are_a_note() -> None:
         notes = assumptions(dilated, source_of(source))
         assert any("has 1 in stage 4 (dilation 1, then 2)" in note for note in notes)
     assert "the strides of the stages" in disagreements(dilated, source_of("transformers"))[0]
+
+
+def test_the_first_identity_is_said_where_the_first_block_does_not_project() -> None:
+    raw = short("preresnet18_raw")
+    assert disagreements(raw, source_of("timm")) == []
+    (warning,) = disagreements(replace(raw, first_identity="activated"), source_of("timm"))
+    assert "on the first block's identity: preresnet18_raw has the activated signal, timm" in warning
+    assert "has the raw signal" in warning

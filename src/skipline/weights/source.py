@@ -51,7 +51,7 @@ class Source:
     `marks`: groups of tensors, of which every file has one whole; `lacks`: beginnings that no tensor's name has.
     `names`, `layout`, `habits` and `preprocess` are functions of the network: timm and transformers name their
     pre-activation networks otherwise. `habits`: what its networks do and shapes do not tell, by trait; a trait that is
-    not there has several forms. `preprocess`: that of its weights, by name, or `unknown`. `counts_batches`: whether its
+    not there may have any form. `preprocess`: that of its weights, by name, or `unknown`. `counts_batches`: whether its
     batch norms have `num_batches_tracked`, which ours do not. `is_of_cifar`: whether its weights for ten classes are of
     CIFAR-10. `suffixes`: how its files end. `note`: what else its user should know.
     """
