@@ -10,9 +10,10 @@ import pytest
 import safetensors.torch
 import torch
 
+from skipline.data import Preprocess
 from skipline.init import build
 from skipline.spec import dumps
-from skipline.weights import load_model, read_tensors, save_weights
+from skipline.weights import TrainedModel, load_model, read_tensors, save_model, save_weights
 from skipline.zoo import describe
 
 from .conftest import Command
@@ -36,7 +37,7 @@ def test_a_file_becomes_a_model_that_stands_alone(skipline: Command, trained: Pa
         "names     akamaster (also those of kuangliu)",
         "tensors   37 set, under state_dict, without the prefix module.",
         "network   digits_resnet8, 19,074 parameters, 1 channel(s)",
-        "classes   class 0, class 1, class 2, … (10)",
+        "classes   class 0, class 1, class 2, and 7 more",
         "images    mean 0.25, deviation 0.5 of [0, 1]",
     ]
     model = load_model(Path("model.safetensors"))
@@ -50,7 +51,7 @@ def test_what_it_writes_is_evaluated_alone(skipline: Command, trained: Path) -> 
     imported = skipline(
         *("import", str(trained), "--model", "digits_resnet8", "--preprocess", "0.25/0.5", "--classes", "digits")
     )
-    assert "classes   0, 1, 2, … (10)" in imported.out
+    assert "classes   0, 1, 2, and 7 more" in imported.out
     assert skipline("evaluate", "model.safetensors", "digits").code == 0
     skipline(
         *("import", str(trained), "--model", "digits_resnet8", "--preprocess", "0.25/0.5", "--classes", "10"),
@@ -99,9 +100,15 @@ def test_a_description_in_a_file_will_do(skipline: Command, trained: Path, tmp_p
             "error: {file}, read with the names of akam",
         ),
         (
-            ("--model", "digits_resnet8"),
+            ("--model", "digits_resnet8", "--from", "akamaster"),
             2,
             "the images have 1 channel(s), and the preprocessing imagenet 3. Give",
+        ),
+        (("--model", "digits_resnet8", "--channels", "0"), 2, "--channels is 0; expected a number from 1 to"),
+        (
+            ("--model", "digits_resnet8", "--seed", "9"),
+            2,
+            "--seed 9 draws a new classifier, and none is asked for. Give",
         ),
         (("--model", "digits_resnet8", "--from", "bit"), 3, "has the names of Big Transfer"),
         (("--model", "digits_resnet8", "--from", "tim"), 3, "no source of weights 'tim'"),
@@ -136,6 +143,48 @@ def test_a_preprocessing_that_nobody_knows_is_asked_for(skipline: Command, tmp_p
     assert "timm's weights differ in their preprocessing" in ended.err
 
 
+def test_names_of_several_sources_leave_the_preprocessing_open(skipline: Command) -> None:
+    """torchvision's names are timm's, whose preprocessing varies; akamaster's are kuangliu's, who has another."""
+    for model, source, origins in (
+        ("resnet18", "torchvision", "torchvision (pytorch/vision) or timm (huggingface"),
+        ("cifar_resnet8_b", "akamaster", "akamaster/pytorch_resnet_cifar10 or kuangliu/pytorch-cifar does not"),
+    ):
+        save_weights(build(describe(model, num_classes=5)), f"{source}.pth", names=source)
+        ended = skipline("import", f"{source}.pth", "--model", model)
+        assert ended.code == 2
+        assert origins in ended.err
+        assert "of pixels in [0, 1], or --from with the source." in ended.err
+        said = skipline("import", f"{source}.pth", "--model", model, "--from", source, "--out", f"{source}.safetensors")
+        assert (said.code, said.err) == (0, "")
+        assert load_model(Path(f"{source}.safetensors")).preprocess.mean[0] == pytest.approx(123.675)
+
+
+def test_our_own_file_keeps_its_preprocessing_and_its_classes(skipline: Command) -> None:
+    network = describe("digits_resnet8", num_classes=2, in_channels=1)
+    model = TrainedModel(build(network, seed=1), Preprocess((10.0,), (20.0,)), ("cat", "dog"))
+    save_model(Path("own.safetensors"), model)
+    ended = skipline("import", "own.safetensors", "--model", "digits_resnet8")
+    assert (ended.code, ended.err) == (0, "")
+    back = load_model(Path("model.safetensors"))
+    assert (back.preprocess, back.class_names) == (model.preprocess, model.class_names)
+    asked = skipline(
+        "import", "own.safetensors", "--model", "digits_resnet8", "--channels", "3", "--out", "b.safetensors"
+    )
+    assert "the images have 3 channel(s), and the preprocessing in the file 1. Give --preprocess" in asked.err
+
+
+def test_nothing_is_built_for_what_does_not_fit(
+    skipline: Command, trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A classifier of so many classes that the net would take gigabytes, in a file that lacks the rest."""
+    state = {"layer1.0.conv1.weight": torch.zeros(1), "linear.weight": torch.zeros(1_000_000, 1)}
+    torch.save(state, "wide.pth")
+    monkeypatch.setattr("skipline.init.build", lambda *_, **__: pytest.fail("a net was built"))
+    ended = skipline("import", "wide.pth", "--model", "digits_resnet8", "--preprocess", "0.25/0.5")
+    assert ended.code == 3
+    assert "does not fit digits_resnet8" in ended.err
+
+
 def test_warnings_are_printed(skipline: Command, trained: Path) -> None:
     ended = skipline("import", str(trained), "--model", "digits_plain8", "--preprocess", "0.25/0.5")
     assert "warning: shortcuts without weights (option A): digits_plain8 has no shortcuts at all, akamas" in ended.out
@@ -148,11 +197,12 @@ def test_a_model_leaves_under_other_names(skipline: Command, trained: Path) -> N
     skipline("import", str(trained), "--model", "digits_resnet8", "--preprocess", "0.25/0.5")
     ended = skipline("export", "model.safetensors", "timm.safetensors", "--to", "timm")
     assert (ended.code, ended.err) == (0, "")
-    first, warning = ended.out.splitlines()
+    first, warning, stem = ended.out.splitlines()
     assert first == (
         "model.safetensors → timm.safetensors: 44 tensors of digits_resnet8 under the names of timm"  # 7 counters more
     )
     assert warning.startswith("warning: shortcuts without weights (option A): digits_resnet8 has pad='both'")
+    assert stem.startswith("warning: the stem's stride and pool: digits_resnet8 has stride 1 and pool 'none', timm")
     _, own = read_tensors(Path("model.safetensors"))
     found = safetensors.torch.load_file("timm.safetensors")
     assert torch.equal(found["layer1.0.conv1.weight"], own["stage1.block1.branch.conv1.weight"])

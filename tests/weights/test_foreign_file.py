@@ -183,6 +183,26 @@ def test_a_header_that_claims_two_gigabytes_is_refused_unread(tmp_path: Path) ->
         read_foreign(path)
 
 
+def test_a_file_that_unpacks_to_far_more_is_refused_packed(tmp_path: Path) -> None:
+    np.savez_compressed(tmp_path / "a.npz", a=np.zeros(10_000_000, dtype=np.float32))
+    with pytest.raises(WeightsError, match=r"says that it unpacks to 40,000,\d+; .* at most .* without compression"):
+        read_foreign(tmp_path / "a.npz")
+
+
+def test_a_shape_that_its_entry_does_not_hold_is_refused(tmp_path: Path) -> None:
+    header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000, 1000), }"
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("a.npy", b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + b"1234")
+    with pytest.raises(WeightsError, match=r"not a whole .npz file .*a.npy claims the shape \(1000000000, 1000\) in"):
+        read_foreign(tmp_path / "a.npz")
+
+
+def test_a_tensor_that_repeats_its_numbers_is_refused(tmp_path: Path) -> None:
+    torch.save({"fc.weight": torch.ones(1, 1).expand(1_000_000, 64)}, tmp_path / "a.pth")
+    with pytest.raises(WeightsError, match=r"fc\.weight claims the shape \(1000000, 64\), and the file holds 4 bytes"):
+        read_foreign(tmp_path / "a.pth")
+
+
 def test_what_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"is a folder; expected a file, one of \.pth"):
         read_foreign(tmp_path)

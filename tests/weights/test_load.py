@@ -204,6 +204,13 @@ def test_the_first_convolution_is_adapted_when_asked(channels: int, rewrite: Cal
         assert torch.allclose(found[:, channel], filters[:, channel % 3] * 3 / channels)
 
 
+def test_half_precision_is_widened_before_it_is_adapted(rewrite: Callable[[Change], Path]) -> None:
+    filters = torch.tensor([256.0, 1.0, 1.0], dtype=torch.bfloat16).view(1, 3, 1, 1).expand(16, 3, 3, 3).contiguous()
+    net = build(describe("cifar_resnet8_b", in_channels=1))
+    load_weights(net, rewrite(put("conv1.weight", filters)), stem="adapt")
+    assert torch.equal(net.get_parameter("stem.conv1.weight"), torch.full((16, 1, 3, 3), 258.0))  # 256 in bfloat16
+
+
 def test_an_adapted_stem_answers_grey_images_as_it_did(rewrite: Callable[[Change], Path]) -> None:
     """On images whose channels are all the same, the signal behind the stem is that of the three channels."""
     path = rewrite(keep)
@@ -265,8 +272,12 @@ def test_anti_aliased_names_are_taken_for_those_of_timm_with_a_note(trained: Tra
     loaded = load_weights(build(network), path)
     assert (loaded.source, loaded.also, loaded.warnings) == ("timm", ("torchvision",), ())
     assert "where a branch shrinks the image: resnetblur18 has a blur; timm " in loaded.notes[1]
-    (warning,) = load_weights(build(network), path, source="torchvision").warnings
-    assert "resnetblur18 has a blur, torchvision (pytorch/vision) has nothing" in warning
+    filtered, pooled = load_weights(build(network), path, source="torchvision").warnings
+    assert "resnetblur18 has a blur, torchvision (pytorch/vision) has nothing" in filtered
+    assert (
+        "resnetblur18 has stride 2 and pool 'max_blur', torchvision (pytorch/vision) has stride 2 and pool 'max'. "
+        in (pooled)
+    )
 
 
 def test_another_activation_is_a_warning(network: Network, rewrite: Callable[[Change], Path]) -> None:

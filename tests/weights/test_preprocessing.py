@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from skipline.data import Preprocess
 from skipline.weights import WeightsError
-from skipline.weights.class_names import numbered, usual_names
-from skipline.weights.preprocessing import preprocess_names, preprocess_of
+from skipline.weights.class_names import numbered, usual_names, written_names
+from skipline.weights.foreign_file import ForeignFile
+from skipline.weights.preprocessing import preprocess_names, preprocess_of, written_preprocess
 from skipline.weights.sources import SOURCES, source_of
 from skipline.zoo import describe
 
@@ -47,9 +50,22 @@ def test_every_source_has_a_known_one_or_none() -> None:
     assert said["akamaster"] == ["imagenet"] * 3
     assert said["transformers"] == ["imagenet", "half", "imagenet"]
     assert said["chenyaofo"] == ["unknown", "unknown", "cifar10"]
-    assert said["timm"] == said["skipline"] == ["unknown"] * 3
+    assert said["timm"] == ["unknown"] * 3
     chenyaofo = source_of("chenyaofo")
     assert chenyaofo.preprocess(describe("cifar_resnet20_b", num_classes=100)) == "cifar100"
+
+
+def test_our_own_files_say_theirs() -> None:
+    network = describe("cifar_resnet8", num_classes=2)
+    preprocess = Preprocess((1.0, 2.0, 3.0), (4.0, 5.0, 6.0))
+    ours = ForeignFile(Path("a"), {}, "", (), (), 0, {"preprocess": preprocess.to_json(), "classes": ["cat", "dog"]})
+    assert written_preprocess(ours) == preprocess
+    assert written_names(ours, network) == ("cat", "dog")
+    assert written_names(ours, describe("cifar_resnet8")) == ()
+    bare = ForeignFile(Path("a"), {}, "", (), (), 0, {})
+    assert (written_preprocess(bare), written_names(bare, network)) == (None, ())
+    with pytest.raises(WeightsError, match="a: its preprocessing cannot be read"):
+        written_preprocess(ForeignFile(Path("a"), {}, "", (), (), 0, {"preprocess": 3}))
 
 
 def test_classes_have_names_where_their_number_tells() -> None:

@@ -160,6 +160,33 @@ def test_pycls() -> None:
     assert {"s2.b2.f.a", "s2.b1.proj"} <= paths("pycls", short("resnet18", (1, 2, 1, 1)))
 
 
+def test_the_filters_of_pycls_are_for_blue_first(trained: Callable[[Network], ResidualNet], tmp_path: Path) -> None:
+    """Its photographs are BGR; CIFAR's images, whose nets have no pool, are RGB there too."""
+    for network, is_bgr in ((short("resnet18"), True), (describe("cifar_resnet8_b"), False)):
+        net = trained(network)
+        path = tmp_path / f"{network.name}.pth"
+        save_weights(net, path, names="pycls")
+        theirs = torch.load(path, weights_only=True)["stem.conv.weight"]
+        filters = net.get_parameter("stem.conv1.weight").detach()
+        red, green, blue = (filters[:, channel] for channel in range(3))
+        assert torch.equal(theirs, torch.stack([blue, green, red] if is_bgr else [red, green, blue], dim=1))
+        back = assemble(network)
+        loaded = load_weights(back, path)
+        assert loaded.source == "pycls"
+        assert not any("BGR" in note for note in loaded.notes)
+        assert all(torch.equal(back.state_dict()[name], tensor) for name, tensor in net.state_dict().items())
+
+
+def test_numbers_that_numpy_has_not_are_refused(trained: Callable[[Network], ResidualNet], tmp_path: Path) -> None:
+    net = trained(bit()).bfloat16()
+    with pytest.raises(
+        WeightsError, match=r"of float16, float32, float64, and the net's are torch\.bfloat16\..*float\(\)"
+    ):
+        save_weights(net, tmp_path / "a.npz", names="bit")
+    assert list(tmp_path.iterdir()) == []
+    save_weights(net.float(), tmp_path / "a.npz", names="bit")
+
+
 # Which sources have names for which network.
 NETWORKS: dict[str, tuple[Network, tuple[str, ...]]] = {
     "resnet18": (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from skipline.data import Preprocess
     from skipline.spec import Network
     from skipline.weights import Loaded, TrainedModel
-    from skipline.weights.source import Source
+    from skipline.weights.foreign_file import ForeignFile
+    from skipline.weights.recognise import Recognised
 
 _FIT = "How it fits"
 
@@ -37,7 +38,7 @@ def import_weights(
     classes: Annotated[str, _option("A data set's name, a text file of names, or a number. Default: the file's.")] = "",
     new_head: Annotated[bool, _option("Draw a new classifier, for --classes.", "--new-head")] = False,
     channels: Annotated[int | None, _option("Adapt the first convolution to images of so many channels.")] = None,
-    seed: Annotated[int, _option("Seed of a new classifier. Default: 0.")] = 0,
+    seed: Annotated[int | None, _option("Seed of a new classifier. Default: 0.")] = None,
     data: options.Data = None,
     json_: options.Json = False,
 ) -> None:
@@ -54,9 +55,20 @@ def import_weights(
         raise UsageError(f"--out is {out}; a model's file ends in .safetensors.")
     if new_head and not classes:
         raise UsageError("--new-head draws a classifier; say for which --classes: a data set, a file or a number.")
+    if seed is not None and not new_head:
+        raise UsageError(f"--seed {seed} draws a new classifier, and none is asked for. Give --new-head, or no --seed.")
+    if channels is not None and not 0 < channels <= LARGEST_COUNT:
+        raise UsageError(f"--channels is {channels}; expected a number from 1 to {LARGEST_COUNT}.")
     names = _class_names(classes, data) if classes else ()
     loaded, trained = _imported(
-        file, model, source=source, preprocess=preprocess, names=names, new_head=new_head, channels=channels, seed=seed
+        file,
+        model,
+        source=source,
+        preprocess=preprocess,
+        names=names,
+        new_head=new_head,
+        channels=channels,
+        seed=seed or 0,
     )
     from skipline.weights import save_model
 
@@ -78,23 +90,24 @@ def _imported(
     from skipline.cli.network import network_of
     from skipline.init import build
     from skipline.weights import TrainedModel, set_weights
-    from skipline.weights.class_names import usual_names
+    from skipline.weights.class_names import usual_names, written_names
     from skipline.weights.foreign_file import read_foreign
+    from skipline.weights.load import require_fit
     from skipline.weights.recognise import channels_and_classes
-    from skipline.weights.sources import source_of
 
     found = read_foreign(file)
     plain = network_of(model, num_classes=1, in_channels=3)
     file_channels, file_classes = channels_and_classes(found, plain, source=source)
     num_classes = len(names) or file_classes or 1
     network = network_of(model, num_classes=num_classes, in_channels=channels or file_channels or 3)
+    head: Literal["keep", "load"] = "keep" if new_head else "load"
+    stem: Literal["adapt", "load"] = "adapt" if channels else "load"
+    known = require_fit(network, found, source=source, head=head, stem=stem)  # before memory is taken
+    chosen = _preprocess(preprocess, known, found, network, is_source_given=source != "auto")
     net = build(network, seed=seed)
-    loaded = set_weights(
-        net, found, source=source, head="keep" if new_head else "load", stem="adapt" if channels else "load"
-    )
-    row = source_of(loaded.source)
-    chosen = _preprocess(preprocess or row.preprocess(network), row, network, is_given=bool(preprocess))
-    return loaded, TrainedModel(net, chosen, names or usual_names(row, network))
+    loaded = set_weights(net, found, source=source, head=head, stem=stem)
+    names = names or written_names(found, network) or usual_names(known.source, network)
+    return loaded, TrainedModel(net, chosen, names)
 
 
 def _class_names(text: str, data: Path | None) -> tuple[str, ...]:
@@ -119,27 +132,37 @@ def _class_names(text: str, data: Path | None) -> tuple[str, ...]:
     return names
 
 
-def _preprocess(text: str, source: Source, network: Network, *, is_given: bool) -> Preprocess:
-    """The preprocessing that was asked for, or that of the source, for as many channels as the network has."""
+def _preprocess(
+    text: str, known: Recognised, found: ForeignFile, network: Network, *, is_source_given: bool
+) -> Preprocess:
+    """The preprocessing that was asked for, the file's own or its source's, for the network's number of channels."""
     from skipline.cli.exits import UsageError
-    from skipline.weights.preprocessing import preprocess_names, preprocess_of
+    from skipline.weights.preprocessing import preprocess_names, preprocess_of, usual_preprocess, written_preprocess
 
-    if not is_given and text == "unknown":
-        raise UsageError(
-            f"{source.origin} does not say how the images were prepared. Give --preprocess: "
-            f"{', '.join(preprocess_names())}, or MEAN,…/STD,… of pixels in [0, 1]. {source.note}"
-        )
-    preprocess = preprocess_of(text)
+    preprocess = None if text else written_preprocess(found)
+    if preprocess is None:
+        source = known.source
+        text = text or (source.preprocess(network) if is_source_given else usual_preprocess(known, network))
+        if text == "unknown":
+            origins = " or ".join(row.origin for row in (source, *(() if is_source_given else known.rivals)))
+            which = ", or --from with the source" if known.rivals and not is_source_given else ""
+            raise UsageError(
+                f"{origins} does not say how the images were prepared. Give --preprocess: "
+                f"{', '.join(preprocess_names())}, or MEAN,…/STD,… of pixels in [0, 1]{which}. {source.note}".rstrip()
+            )
+        preprocess = preprocess_of(text)
     if len(preprocess.mean) != network.in_channels:
         raise UsageError(
-            f"the images have {network.in_channels} channel(s), and the preprocessing {text} {len(preprocess.mean)}. "
-            "Give --preprocess with a mean and a deviation for each channel, of pixels in [0, 1], e.g. 0.5/0.5."
+            f"the images have {network.in_channels} channel(s), and the preprocessing {text or 'in the file'} "
+            f"{len(preprocess.mean)}. Give --preprocess with a mean and a deviation for each channel, of pixels in "
+            "[0, 1], e.g. 0.5/0.5."
         )
     return preprocess
 
 
 def _print(loaded: Loaded, trained: TrainedModel, out: Path, *, as_json: bool) -> None:
     from skipline.files import dump_json
+    from skipline.weights.listing import few
 
     network = trained.net.network
     if as_json:
@@ -156,7 +179,7 @@ def _print(loaded: Loaded, trained: TrainedModel, out: Path, *, as_json: bool) -
         if names:
             print(f"{what:<9} {', '.join(names)}")
     print(f"network   {network.name}, {parameters:,} parameters, {network.in_channels} channel(s)")
-    print(f"classes   {_shown(trained.class_names)}")
+    print(f"classes   {few(trained.class_names, most=3)}")
     print(f"images    mean {_unit(trained.preprocess.mean)}, deviation {_unit(trained.preprocess.std)} of [0, 1]")
     for note in loaded.notes:
         print(f"note: {note}")
@@ -174,10 +197,6 @@ def _document(loaded: Loaded, trained: TrainedModel, out: Path) -> dict[str, Any
         "classes": list(trained.class_names),
         "preprocess": trained.preprocess.to_json(),
     }
-
-
-def _shown(names: tuple[str, ...]) -> str:
-    return ", ".join(names[:3]) + (f", … ({len(names)})" if len(names) > 3 else "")
 
 
 def _unit(values: tuple[float, ...]) -> str:

@@ -19,18 +19,19 @@ def adapted_filters(filters: Tensor, in_channels: int) -> Tensor:
 
     To one channel: `w'₁ = Σ w_c`; a grey image then gives what it gave as C equal channels. To n channels:
     `w'_j = (C / n) w_{j mod C}`, the filters in turn, at the size that keeps the sum over channels where C divides n.
-    From one channel to n the two agree: each has w / n. The result has the device, dtype and memory format of
-    `filters`. Raises `ValueError` for less than one channel.
+    From one channel to n the two agree: each has w / n. It is computed in single precision at least; the result has the
+    device, dtype and memory format of `filters`. Raises `ValueError` for less than one channel.
     """
     old = filters.shape[1]
     if in_channels < 1:
         raise ValueError(f"in_channels is {in_channels}; images have at least 1 channel. The nearest valid value is 1.")
     if in_channels == old:
         return filters.clone()
+    wide = filters.float() if filters.dtype.itemsize < 4 else filters
     if in_channels == 1:
-        return filters.sum(dim=1, keepdim=True)
+        return wide.sum(dim=1, keepdim=True).to(filters.dtype)
     turns = torch.arange(in_channels, device=filters.device) % old
-    return filters.index_select(1, turns) * (old / in_channels)
+    return (wide.index_select(1, turns) * (old / in_channels)).to(filters.dtype)
 
 
 def with_in_channels(net: ResidualNet, in_channels: int) -> ResidualNet:

@@ -11,6 +11,7 @@ import re
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from torch import Tensor
 
 from skipline.spec.check import did_you_mean, shown
 from skipline.weights.error import WeightsError
+from skipline.weights.listing import few
 from skipline.weights.tensor_file import read_tensors
 
 PICKLED = (".pth", ".pt", ".th", ".bin")
@@ -29,6 +31,8 @@ NESTED = ("state_dict_ema", "model_ema", "state_dict", "model", "model_state", "
 _WRAPPERS = ("module.", "_orig_mod.")  # of DataParallel, of torch.compile
 _UNUSED = ("num_batches_tracked", "n_averaged")  # counters: of batch norms, and of torch's AveragedModel
 _MOST_LEVELS = 4  # of dictionaries in one another: guessed, one more than any checkpoint seen
+_MOST_INFLATED = 16  # times the file: guessed, networks of nothing but zeros and ones apart
+_ALWAYS_FINE = 1 << 22  # bytes: such networks of a small size
 _ZIP = b"PK\x03\x04"
 _LEGACY_PICKLES = tuple(bytes((0x80, protocol)) for protocol in (2, 3, 4, 5))
 
@@ -64,6 +68,7 @@ def read_foreign(path: Path) -> ForeignFile:
         hint = did_you_mean(suffix, SUFFIXES) if suffix else ""
         raise WeightsError(f"{path} ends in {suffix!r}; files that can be read end in {', '.join(SUFFIXES)}.{hint}")
     _check_begin(path, suffix)
+    _check_inflated(path)
     header: dict[str, Any] = {}
     if suffix == ".safetensors":
         header, document = read_tensors(path)
@@ -110,6 +115,33 @@ def _is_npz(path: Path) -> bool:
         return path.suffix.lower() == ".npz"  # cut short: its reader says so
 
 
+def _check_inflated(path: Path) -> None:
+    """Refuse a zip that unpacks to far more than it holds: memory is taken before anything is known to fit."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return  # no zip, or none that is whole: its reader says so
+    most = _MOST_INFLATED * path.stat().st_size + _ALWAYS_FINE
+    if size > most:
+        raise WeightsError(
+            f"{path} has {path.stat().st_size:,} bytes and says that it unpacks to {size:,}; weights hardly shrink, so "
+            f"at most {most:,} are believed. If you trust it, unpack it and save it without compression."
+        )
+
+
+def _check_claims(path: Path) -> None:
+    """Refuse arrays whose headers claim more numbers than their entries hold."""
+    with zipfile.ZipFile(path) as archive:
+        for entry in archive.infolist():
+            with archive.open(entry) as file:
+                version = np.lib.format.read_magic(file)
+                read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+                shape, _, dtype = read(file)
+            if prod(shape) * dtype.itemsize > entry.file_size:
+                raise ValueError(f"{entry.filename} claims the shape {shape} in {entry.file_size} bytes")
+
+
 def _read_pickled(path: Path) -> Any:
     try:
         # timm's checkpoints carry their command line: a Namespace is a plain container, and runs nothing.
@@ -135,6 +167,7 @@ def _pickle_trouble(error: Exception, path: Path) -> str:
 
 def _read_arrays(path: Path) -> dict[str, Tensor]:
     try:
+        _check_claims(path)
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
             return {name: torch.from_numpy(np.ascontiguousarray(arrays[name])) for name in arrays.files}
     except Exception as error:  # the same, of numpy's
@@ -161,7 +194,9 @@ def _state(document: Any, path: Path) -> tuple[str, Mapping[Any, Any], tuple[str
         beside += nested[1:]
         document = document[nested[0]]
     what = f"an entry of type {type(document).__name__}" if places else f"a {type(document).__name__}"
-    keys = f" with {_few(list(document))}" if isinstance(document, Mapping) and document else ""
+    keys = (
+        f" with {few([shown(key) for key in document], most=3)}" if isinstance(document, Mapping) and document else ""
+    )
     raise WeightsError(
         f"{path} holds {what}{keys}, and no tensors by name; expected a state dict, alone or under one of "
         f"{', '.join(NESTED)}."
@@ -180,6 +215,7 @@ def _unpacked(
             raise WeightsError(
                 f"{path}: the entry {shown(name)} is of type {type(value).__name__}; expected tensors by name."
             )
+        _check_storage(path, name, value)
         bare, wrappers = _bare(name)
         stripped |= wrappers
         if bare.rpartition(".")[2] in _UNUSED:
@@ -195,6 +231,18 @@ def _unpacked(
     return ForeignFile(path, tensors, nested_in, beside, ordered, num_counters, header)
 
 
+def _check_storage(path: Path, name: str, tensor: Tensor) -> None:
+    """Refuse a tensor that repeats its numbers by strides of 0, so that its shape claims more than the file holds."""
+    if tensor.layout is not torch.strided:
+        return
+    held = tensor.untyped_storage().nbytes()
+    if held < tensor.numel() * tensor.element_size():
+        raise WeightsError(
+            f"{path}: {name} claims the shape {tuple(tensor.shape)}, and the file holds {held} bytes of it: it repeats "
+            "them. If that is meant, save tensor.contiguous() instead."
+        )
+
+
 def _bare(name: str) -> tuple[str, set[str]]:
     """`name` without the prefixes of wrappers, and those that it had; a part can be compiled by itself."""
     found: set[str] = set()
@@ -206,8 +254,3 @@ def _bare(name: str) -> tuple[str, set[str]]:
         found.add("_orig_mod.")
         name = name.replace("._orig_mod.", ".")
     return name, found
-
-
-def _few(names: list[object]) -> str:
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return ", ".join(shown(name) for name in names[:3]) + more

@@ -6,21 +6,22 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
 from skipline import spec
-from skipline.nn import ResidualNet
+from skipline.nn import ResidualNet, assemble
+from skipline.nn.input import adapted_filters
 from skipline.spec import Network, SpecError
 from skipline.weights.convention import assumptions, disagreements
 from skipline.weights.error import WeightsError
 from skipline.weights.foreign_file import ForeignFile, read_foreign
-from skipline.weights.recognise import few, recognise
-from skipline.weights.source import Entry, Source
+from skipline.weights.listing import few
+from skipline.weights.recognise import Recognised, recognise
+from skipline.weights.source import FIRST_FILTERS, Entry, Source
 
-STEM = "stem.conv1.weight"
 HEAD = "head.linear."
 
 
@@ -79,18 +80,8 @@ def set_weights(
     stem: Literal["load", "adapt"],
 ) -> Loaded:
     """`load_weights` with a file that has been read."""
-    if head not in ("load", "keep") or stem not in ("load", "adapt"):
-        raise WeightsError(f"head is {head!r} and stem {stem!r}; head is 'load' or 'keep', stem is 'load' or 'adapt'.")
     own = net.state_dict()
-    known = recognise(found, net.network, own, source=source)
-    table = known.table
-    kept = tuple(name for name in own if head == "keep" and name.startswith(HEAD))
-    wanted = {entry.theirs: entry for name, entry in table.items() if name not in kept}
-    ignored = {table[name].theirs for name in kept}
-    came = {name: tensor for name, tensor in found.tensors.items() if name not in ignored}
-    adapted = _adapted(came, table[STEM], own[STEM]) if stem == "adapt" else {}
-    came |= adapted
-    _check(found.path, known.source, net.network, came, wanted, own)
+    known, kept, wanted, came, adapted = _fitted(found, net.network, own, source=source, head=head, stem=stem)
     values = {entry.ours: entry.to_ours(came[theirs]) for theirs, entry in wanted.items()}
     ready = {name: value.to(own[name].dtype) for name, value in values.items()}  # before the first is set
     with torch.no_grad():
@@ -115,22 +106,65 @@ def set_weights(
     )
 
 
+def require_fit(
+    network: Network,
+    found: ForeignFile,
+    *,
+    source: str,
+    head: Literal["load", "keep"],
+    stem: Literal["load", "adapt"],
+) -> Recognised:
+    """Raise what `set_weights` would for a net of `network`, without building one: nothing is allocated for it."""
+    own = assemble(network, device="meta").state_dict()
+    return _fitted(found, network, own, source=source, head=head, stem=stem).known
+
+
+class _Fitted(NamedTuple):
+    known: Recognised
+    kept: tuple[str, ...]
+    wanted: Mapping[str, Entry]
+    came: Mapping[str, Tensor]
+    adapted: Mapping[str, Tensor]
+
+
+def _fitted(
+    found: ForeignFile,
+    network: Network,
+    own: Mapping[str, Tensor],
+    *,
+    source: str,
+    head: Literal["load", "keep"],
+    stem: Literal["load", "adapt"],
+) -> _Fitted:
+    """Which of the file's tensors go where, checked whole."""
+    if head not in ("load", "keep") or stem not in ("load", "adapt"):
+        raise WeightsError(f"head is {head!r} and stem {stem!r}; head is 'load' or 'keep', stem is 'load' or 'adapt'.")
+    known = recognise(found, network, own, source=source)
+    table = known.table
+    kept = tuple(name for name in own if head == "keep" and name.startswith(HEAD))
+    wanted = {entry.theirs: entry for name, entry in table.items() if name not in kept}
+    ignored = {table[name].theirs for name in kept}
+    came = {name: tensor for name, tensor in found.tensors.items() if name not in ignored}
+    adapted = _adapted(came, table[FIRST_FILTERS], own[FIRST_FILTERS]) if stem == "adapt" else {}
+    came |= adapted
+    _check(found.path, known.source, network, came, wanted, own)
+    return _Fitted(known, kept, wanted, came, adapted)
+
+
 def _adapted(came: Mapping[str, Tensor], entry: Entry, own: Tensor) -> dict[str, Tensor]:
     """The file's first convolution for the net's number of channels; nothing where it fits, or fits in no way."""
     tensor = came.get(entry.theirs)
     if tensor is None or tensor.dim() != 4 or not tensor.is_floating_point():
         return {}
     filters = entry.to_ours(tensor)
-    channels, wanted = filters.shape[1], own.shape[1]
-    if channels == wanted or filters.shape[0] != own.shape[0] or filters.shape[2:] != own.shape[2:]:
+    if filters.shape[1] in (0, own.shape[1]) or _but_channels(filters) != _but_channels(own):
         return {}
-    wide = filters.float() if filters.dtype.itemsize < 4 else filters
-    if wanted == 1:
-        changed = wide.sum(dim=1, keepdim=True)
-    else:
-        turns = torch.arange(wanted, device=wide.device) % channels
-        changed = wide[:, turns] * (channels / wanted)
-    return {entry.theirs: entry.to_theirs(changed)}
+    exact = filters.to(torch.promote_types(filters.dtype, own.dtype))
+    return {entry.theirs: entry.to_theirs(adapted_filters(exact, own.shape[1]))}
+
+
+def _but_channels(filters: Tensor) -> tuple[int, ...]:
+    return (filters.shape[0], *filters.shape[2:])
 
 
 def _check(
@@ -181,7 +215,7 @@ def _remedy(
     ours = {wanted[name].ours for name in bad}
     if all(name.startswith(HEAD) for name in ours):
         return " Only the classifier differs: head='keep', or --new-head, leaves the net's own."
-    if ours == {STEM} and not missing:
+    if ours == {FIRST_FILTERS} and not missing:
         return " Only the images' channels differ: stem='adapt', or --channels, adapts the first convolution."
     return ""
 

@@ -6,8 +6,11 @@ import re
 
 from skipline.data import Preprocess
 from skipline.data.error import DataError
+from skipline.spec import Network
 from skipline.spec.check import did_you_mean, shown
 from skipline.weights.error import WeightsError
+from skipline.weights.foreign_file import ForeignFile
+from skipline.weights.recognise import Recognised
 
 _PIXEL = 255.0  # the statistics below are of pixels in [0, 1], ours of raw ones
 # Means and deviations of red, green and blue, and whose they are.
@@ -48,6 +51,22 @@ def preprocess_of(text: str) -> Preprocess:
         return _of_raw_pixels(mean, std)
     except (ValueError, DataError) as error:
         raise WeightsError(f"the preprocessing {shown(text)} is none: {error}") from None
+
+
+def usual_preprocess(known: Recognised, network: Network) -> str:
+    """The name of the preprocessing of `known`'s source; `unknown` where a rival's is another, or nobody knows it."""
+    names = {row.preprocess(network) for row in (known.source, *known.rivals)}
+    return names.pop() if len(names) == 1 else "unknown"
+
+
+def written_preprocess(found: ForeignFile) -> Preprocess | None:
+    """The preprocessing in the header of a file of ours, if it has one; raises `WeightsError` for one that is none."""
+    if "preprocess" not in found.header:
+        return None
+    try:
+        return Preprocess.from_json(found.header["preprocess"])
+    except ValueError as error:
+        raise WeightsError(f"{found.path}: its preprocessing cannot be read: {error}") from error
 
 
 def _of_raw_pixels(mean: tuple[float, ...], std: tuple[float, ...]) -> Preprocess:

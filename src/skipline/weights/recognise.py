@@ -12,18 +12,21 @@ from skipline.spec import Network
 from skipline.weights.convention import disagreements
 from skipline.weights.error import WeightsError
 from skipline.weights.foreign_file import ForeignFile
-from skipline.weights.source import Entry, Source, UnnameableError, entries
+from skipline.weights.listing import few
+from skipline.weights.source import CLASSIFIER, FIRST_FILTERS, Entry, Source, UnnameableError, entries
 from skipline.weights.sources import SOURCES, source_of
-
-_MOST_SHOWN = 4  # names in a message: guessed, what fits a screen
 
 
 @dataclass(frozen=True, slots=True)
 class Recognised:
-    """Whose names a file has, other sources that would give the network's tensors the same, and the table of names."""
+    """Whose names a file has, other sources that would give the network's tensors the same, and the table of names.
+
+    `rivals`: of these others, those that the network's description suits as well as the source.
+    """
 
     source: Source
     also: tuple[str, ...]
+    rivals: tuple[Source, ...]
     table: Mapping[str, Entry]
 
 
@@ -51,8 +54,15 @@ def recognise(found: ForeignFile, network: Network, own: Mapping[str, Tensor], *
             f"{found.path} has the names of {origin}, which has no name for {nameless} of {network.name}: it has no "
             "such network. Choose the network that the weights were trained in."
         )
-    row, table = min(tables, key=lambda found: len(disagreements(network, found[0])))  # of equals the first
-    return Recognised(row, tuple(other.name for other, names in tables if names == table and other is not row), table)
+    unlike = {row.name: len(disagreements(network, row)) for row, _ in tables}
+    row, table = min(tables, key=lambda found: unlike[found[0].name])  # of equals the first
+    others = [other for other, names in tables if other is not row and _named(names) == _named(table)]
+    rivals = tuple(other for other in others if unlike[other.name] == unlike[row.name])
+    return Recognised(row, tuple(other.name for other in others), rivals, table)
+
+
+def _named(table: Mapping[str, Entry]) -> dict[str, str]:
+    return {name: entry.theirs for name, entry in table.items()}
 
 
 def channels_and_classes(found: ForeignFile, network: Network, *, source: str) -> tuple[int, int]:
@@ -60,15 +70,9 @@ def channels_and_classes(found: ForeignFile, network: Network, *, source: str) -
     own = assemble(network, device="meta").state_dict()
     table = recognise(found, network, own, source=source).table
     sizes = []
-    for name, dimension in (("stem.conv1.weight", 1), ("head.linear.weight", 0)):
+    for name, dimension in ((FIRST_FILTERS, 1), (CLASSIFIER, 0)):
         entry = table[name]
         tensor = found.tensors.get(entry.theirs)
         fits = tensor is not None and tensor.dim() == entry.to_theirs(own[name]).dim()
         sizes.append(entry.to_ours(tensor).shape[dimension] if fits and tensor is not None else 0)
     return sizes[0], sizes[1]
-
-
-def few(names: list[str]) -> str:
-    """The first of `names`, and how many more there are."""
-    more = f", and {len(names) - _MOST_SHOWN} more" if len(names) > _MOST_SHOWN else ""
-    return ", ".join(names[:_MOST_SHOWN]) + more

@@ -17,9 +17,11 @@ from skipline.files import write_whole
 from skipline.nn import ResidualNet
 from skipline.weights.convention import disagreements
 from skipline.weights.error import WeightsError
-from skipline.weights.foreign_file import PICKLED, SUFFIXES
+from skipline.weights.foreign_file import PICKLED
 from skipline.weights.source import Source, UnnameableError, entries
 from skipline.weights.sources import SOURCES, source_of
+
+_ARRAYS = ("float16", "float32", "float64")  # of numpy, which has no bfloat16
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,8 @@ def save_weights(net: ResidualNet, file: Path | str, *, names: str) -> Saved:
     `.safetensors`, `.pth`, `.pt`, `.th`, `.bin`, or `.npz` for `bit`. The values are ours to the bit, in the net's
     dtype; where the source counts batches (`num_batches_tracked`) there are zeros, since ours does not count them.
 
-    Raises `WeightsError` where the source has no name for a tensor of `net`, and `StorageError`.
+    Raises `WeightsError` where the source has no name for a tensor of `net`, or its files cannot hold the net's dtype,
+    and `StorageError`.
     """
     path = Path(file)
     source = source_of(names)
@@ -79,11 +82,10 @@ def _can_name(source: Source, net: ResidualNet, own: Mapping[str, Tensor]) -> bo
 
 
 def _check_suffix(path: Path, source: Source) -> None:
-    allowed = (".npz",) if source.name == "bit" else tuple(suffix for suffix in SUFFIXES if suffix != ".npz")
-    if path.suffix.lower() not in allowed:
+    if path.suffix.lower() not in source.suffixes:
         raise WeightsError(
             f"{path} ends in {path.suffix!r}; weights with the names of {source.name} are written to a file that ends "
-            f"in {', '.join(allowed)}."
+            f"in {', '.join(source.suffixes)}."
         )
 
 
@@ -96,6 +98,12 @@ def _encoded(tensors: Mapping[str, Tensor], path: Path) -> bytes:
     if suffix in PICKLED:
         torch.save(dict(tensors), buffer)
     else:
+        alien = {str(tensor.dtype) for tensor in tensors.values()} - {f"torch.{name}" for name in _ARRAYS}
+        if alien:
+            raise WeightsError(
+                f"{path}: an .npz holds numbers of {', '.join(_ARRAYS)}, and the net's are {', '.join(sorted(alien))}. "
+                "Turn the net into one of them first, which keeps every bit of a smaller one: net.float()."
+            )
         arrays: dict[str, Any] = {name: tensor.numpy() for name, tensor in tensors.items()}
         np.savez(buffer, **arrays)
     return buffer.getvalue()

@@ -11,6 +11,8 @@ from typing import Literal
 from torch import Tensor
 
 from skipline.spec import Network
+from skipline.weights.foreign_file import PICKLED
+from skipline.weights.habits import Habits
 
 Names = Mapping[str, str]
 """From a pattern of our modules' paths to one of theirs: `stage{s}.block{b}.branch.conv{n}` to `layer{s}.{b0}.conv{n}`.
@@ -20,6 +22,8 @@ block and layer, counted from 1; `{s0}`, `{b0}`, `{n0}` from 0; `{s2}` the stage
 letter.
 """
 _LETTERS = "abcdefgh"
+FIRST_FILTERS = "stem.conv1.weight"
+CLASSIFIER = "head.linear.weight"
 
 
 class UnnameableError(Exception):
@@ -31,11 +35,13 @@ class Layout:
     """How a source stores what a convolution, a norm and the classifier hold.
 
     `torch`: as we do. `tensorflow`: convolutions as (H, W, in, out), under names of its own. With `head_is_conv` the
-    classifier is a 1×1 convolution: (K, C, 1, 1).
+    classifier is a 1×1 convolution: (K, C, 1, 1). With `is_bgr` its images have blue first, ours red, so that the
+    input channels of the first convolution lie the other way round.
     """
 
     kind: Literal["torch", "tensorflow"] = "torch"
     head_is_conv: bool = False
+    is_bgr: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +51,9 @@ class Source:
     `marks`: groups of tensors, of which every file has one whole; `lacks`: beginnings that no tensor's name has.
     `names`, `layout`, `habits` and `preprocess` are functions of the network: timm and transformers name their
     pre-activation networks otherwise. `habits`: what its networks do and shapes do not tell, by trait; a trait that is
-    not there has several forms. `preprocess`: that of its weights, by name, or `unknown`. `counts_batches`: whether its
+    not there may have any form. `preprocess`: that of its weights, by name, or `unknown`. `counts_batches`: whether its
     batch norms have `num_batches_tracked`, which ours do not. `is_of_cifar`: whether its weights for ten classes are of
-    CIFAR-10. `note`: what else its user should know.
+    CIFAR-10. `suffixes`: how its files end. `note`: what else its user should know.
     """
 
     name: str
@@ -56,10 +62,11 @@ class Source:
     names: Callable[[Network], Names]
     lacks: tuple[str, ...] = ()
     layout: Callable[[Network], Layout] = field(default=lambda _: Layout())
-    habits: Callable[[Network], Mapping[str, str]] = field(default=lambda _: {})
+    habits: Callable[[Network], Habits] = field(default=lambda _: {})
     preprocess: Callable[[Network], str] = field(default=lambda _: "unknown")
     counts_batches: bool = True
     is_of_cifar: bool = False
+    suffixes: tuple[str, ...] = (*PICKLED, ".safetensors")
     note: str = ""
 
     def recognises(self, names: Collection[str]) -> bool:
@@ -74,16 +81,20 @@ class Entry:
 
     ours: str
     theirs: str
-    kind: Literal["same", "hwio", "pointwise", "hwio pointwise"] = "same"
+    kind: Literal["same", "hwio", "pointwise", "hwio pointwise", "bgr"] = "same"
 
     def to_theirs(self, tensor: Tensor) -> Tensor:
         """Our tensor as the source has it; the values stay as they are."""
+        if self.kind == "bgr":
+            return tensor.flip(1)
         if self.kind in ("pointwise", "hwio pointwise"):
             tensor = tensor[:, :, None, None]
         return tensor.permute(2, 3, 1, 0) if self.kind in ("hwio", "hwio pointwise") else tensor
 
     def to_ours(self, tensor: Tensor) -> Tensor:
         """The source's tensor, of the shape that `to_theirs` gives, as we have it."""
+        if self.kind == "bgr":
+            return tensor.flip(1)
         if self.kind in ("hwio", "hwio pointwise"):
             tensor = tensor.permute(3, 2, 0, 1)
         return tensor[:, :, 0, 0] if self.kind in ("pointwise", "hwio pointwise") else tensor
@@ -112,6 +123,8 @@ def _entry(name: str, tensor: Tensor, patterns: list[tuple[re.Pattern[str], str]
         raise UnnameableError(name)
     is_classifier = path == "head.linear" and tensor.dim() == 2
     if layout.kind == "torch":
+        if name == FIRST_FILTERS and layout.is_bgr:
+            return Entry(name, f"{theirs}.{leaf}", "bgr")
         kind = "pointwise" if is_classifier and layout.head_is_conv else "same"
         return Entry(name, f"{theirs}.{leaf}", kind)
     if is_classifier:

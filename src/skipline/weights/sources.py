@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from skipline.spec import Network, ProjectionShortcut
 from skipline.spec.check import did_you_mean, shown
+from skipline.weights import habits
 from skipline.weights.error import WeightsError
 from skipline.weights.source import Layout, Names, Source
 
@@ -40,8 +39,10 @@ _ATTENTION = ("fc1", "fc2", "conv")  # of squeeze-and-excitation, and of ECA
 
 
 def _timm(network: Network) -> Names:
-    if network.stages[0].block.order == "pre":
+    if _orders(network) == {"pre"}:
         return _resnetv2(network)
+    if not _has_usual_blocks(network, filters=("stride", "average")):
+        return {}
     blocks = _classic_blocks("downsample", conv=1, norm=2) if _averages(network) else _CLASSIC
     attention = {"stage{s}.block{b}.branch.attention." + part: "layer{s}.{b0}.se." + part for part in _ATTENTION}
     return {**_classic_stem(network), **blocks, **attention, "head.linear": "fc"}
@@ -70,6 +71,8 @@ def _transformers(network: Network) -> Names:
             "head.norm": "bit.norm",
             "head.linear": "classifier.1",
         }
+    if not _has_usual_blocks(network):
+        return {}
     return {
         "stem.conv1": "resnet.embedder.embedder.convolution",
         "stem.norm1": "resnet.embedder.embedder.normalization",
@@ -94,6 +97,8 @@ def _with_fc(network: Network) -> Names:
 
 
 def _weiaicunzai(network: Network) -> Names:
+    if not _has_usual_blocks(network):
+        return {}
     num_convs = 2 if network.stages[0].block.branch.kind == "basic" else 3
     block = "conv{s2}_x.{b0}"
     convs = {
@@ -116,7 +121,8 @@ def _weiaicunzai(network: Network) -> Names:
 
 
 def _pycls(network: Network) -> Names:
-    del network
+    if not _has_usual_blocks(network):
+        return {}
     return {
         "stem.conv1": "stem.conv",
         "stem.norm1": "stem.bn",
@@ -147,14 +153,25 @@ def _entered(norm: str) -> Names:
     return {f"stage{{s}}.block{{b}}.{part}.norm{{n}}": norm for part in ("entry", "branch")}
 
 
+def _orders(network: Network) -> set[str]:
+    return {stage.block.order for stage in network.stages}
+
+
 def _is_bit(network: Network) -> bool:
     """Whether the network is of Big Transfer's kind: pre-activation, without running statistics."""
-    return network.stages[0].block.order == "pre" and network.norm.kind in ("group", "layer")
+    return _orders(network) == {"pre"} and network.norm.kind in ("group", "layer")
 
 
 def _is_classic(network: Network) -> bool:
-    """Whether the names of torchvision's ResNet are enough: one convolution in the stem, no average in a shortcut."""
-    return network.stages[0].block.order == "post" and network.stem.num_convs == 1 and not _averages(network)
+    """Whether the names of torchvision's ResNet are enough: one convolution in the stem, and its blocks."""
+    return network.stem.num_convs == 1 and _has_usual_blocks(network)
+
+
+def _has_usual_blocks(network: Network, *, filters: tuple[str, ...] = ("stride",)) -> bool:
+    """Whether all blocks end in an activation (`post`), and only `filters` shrink the image in projections."""
+    shortcuts = [stage.block.shortcut for stage in network.stages]
+    found = {shortcut.subsample for shortcut in shortcuts if isinstance(shortcut, ProjectionShortcut)}
+    return _orders(network) == {"post"} and found <= set(filters)
 
 
 def _averages(network: Network) -> bool:
@@ -170,26 +187,14 @@ def _timm_layout(network: Network) -> Layout:
     return Layout(head_is_conv=network.stages[0].block.order == "pre")
 
 
+def _pycls_layout(network: Network) -> Layout:
+    """pycls reads photographs by OpenCV, as BGR, and CIFAR's images as they are, RGB: the pool tells which."""
+    return Layout(is_bgr=network.in_channels == 3 and network.stem.pool != "none")
+
+
 def _tensorflow(network: Network) -> Layout:
     del network
     return Layout("tensorflow", head_is_conv=True)
-
-
-# By the traits of convention.py. Every one of these leaves ε at PyTorch's default.
-_EITHER = {"epsilon": "1e-05", "conv_weights": "them as they are", "option_a": "none", "stem_pool": "nothing"}
-_V15 = {**_EITHER, "stride": "it in the 3×3 (v1.5)", "antialias": "nothing", "activation": "relu"}
-_TIMM = {trait: habit for trait, habit in _V15.items() if trait not in ("antialias", "activation")}
-_AKAMASTER = {**_V15, "option_a": "pad='both', subsample='stride'"}
-_RAW = {"epsilon": "1e-05", "stride": "it in the 3×3 (v1.5)", "first_identity": "the raw signal"}
-_BIT = {**_RAW, "conv_weights": "them standardised with ε = 1e-10", "stem_pool": "zeros"}
-
-
-def _timm_habits(network: Network) -> Mapping[str, str]:
-    return _RAW if network.stages[0].block.order == "pre" else _TIMM
-
-
-def _transformers_habits(network: Network) -> Mapping[str, str]:
-    return {**_BIT, "conv_weights": "them standardised with ε = 1e-08"} if _is_bit(network) else _EITHER
 
 
 SOURCES: tuple[Source, ...] = (
@@ -208,7 +213,7 @@ SOURCES: tuple[Source, ...] = (
         names=_with_fc,
         preprocess=_of_cifar,
         is_of_cifar=True,
-        habits=lambda _: _V15,
+        habits=lambda _: habits.CIFAR,
     ),
     Source(
         name="akamaster",
@@ -216,7 +221,7 @@ SOURCES: tuple[Source, ...] = (
         marks=(("layer1.0.conv1.weight", "linear.weight"),),
         lacks=("fc.", "conv1.0.", "layer4."),
         names=_with_linear,
-        habits=lambda _: _AKAMASTER,
+        habits=lambda _: habits.AKAMASTER,
         preprocess=lambda _: "imagenet",
         counts_batches=False,
         is_of_cifar=True,
@@ -229,7 +234,7 @@ SOURCES: tuple[Source, ...] = (
         names=_with_linear,
         preprocess=lambda _: "cifar10",
         is_of_cifar=True,
-        habits=lambda _: _V15,
+        habits=lambda _: habits.CIFAR,
     ),
     Source(
         name="torchvision",
@@ -238,7 +243,7 @@ SOURCES: tuple[Source, ...] = (
         lacks=("linear.", "conv1.0."),
         names=_with_fc,
         preprocess=lambda _: "imagenet",
-        habits=lambda _: _V15,
+        habits=lambda _: habits.TORCHVISION,
     ),
     Source(
         name="timm",
@@ -251,7 +256,7 @@ SOURCES: tuple[Source, ...] = (
         names=_timm,
         layout=_timm_layout,
         note="timm's weights differ in their preprocessing: compare with mean and std in the model's configuration.",
-        habits=_timm_habits,
+        habits=habits.timm,
     ),
     Source(
         name="weiaicunzai",
@@ -259,7 +264,7 @@ SOURCES: tuple[Source, ...] = (
         marks=(("conv2_x.0.residual_function.0.weight",),),
         names=_weiaicunzai,
         preprocess=lambda _: "weiaicunzai",
-        habits=lambda _: _V15,
+        habits=lambda _: habits.CIFAR,
     ),
     Source(
         name="pycls",
@@ -267,8 +272,8 @@ SOURCES: tuple[Source, ...] = (
         marks=(("s1.b1.f.a.weight",),),
         names=_pycls,
         preprocess=lambda _: "imagenet",
-        note="pycls reads images as BGR: reverse the channels of its images, or of the first convolution.",
-        habits=lambda _: _EITHER,
+        layout=_pycls_layout,
+        habits=lambda _: habits.PYCLS,
     ),
     Source(
         name="transformers",
@@ -279,7 +284,7 @@ SOURCES: tuple[Source, ...] = (
         ),
         names=_transformers,
         preprocess=lambda network: "half" if _is_bit(network) else "imagenet",
-        habits=_transformers_habits,
+        habits=habits.transformers,
     ),
     Source(
         name="bit",
@@ -287,9 +292,10 @@ SOURCES: tuple[Source, ...] = (
         marks=(("resnet/root_block/standardized_conv2d/kernel",),),
         names=_bit,
         layout=_tensorflow,
+        suffixes=(".npz",),
         counts_batches=False,
         preprocess=lambda _: "half",
-        habits=lambda _: _BIT,
+        habits=lambda _: habits.BIT,
     ),
 )
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from skipline.files import dump_json_line, write_whole
 from skipline.weights.error import WeightsError
+from skipline.weights.listing import few
 
 HEADER = "skipline"  # the one entry of the metadata: of several, safetensors writes a random one first
 _MOST_SHOWN = 8  # misfits in a message: guessed, what fits a screen
@@ -64,8 +65,7 @@ def misfits(tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> st
             wrong.append(f"{name} has shape {tuple(came.shape)}, expected {tuple(own.shape)}")
         elif came.dtype != own.dtype:
             wrong.append(f"{name} is {_dtype(came)}, expected {_dtype(own)}")
-    more = f"; and {len(wrong) - _MOST_SHOWN} more" if len(wrong) > _MOST_SHOWN else ""
-    return "; ".join(wrong[:_MOST_SHOWN]) + more
+    return few(wrong, most=_MOST_SHOWN, separator="; ")
 
 
 def _dtype(tensor: Tensor) -> str:
