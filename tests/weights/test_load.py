@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import safetensors.torch
@@ -302,3 +303,13 @@ def test_our_own_files_say_what_they_were_trained_as(trained: Trained, tmp_path:
     stages = tuple(replace(s, block=replace(s.block, shortcut=PadShortcut("end"))) for s in network.stages)
     other = load_weights(build(replace(network, stages=stages)), path)
     assert "the file's own description, of cifar_resnet8, differs from that of cifar_resnet8" in other.warnings[0]
+
+
+def test_what_is_no_net_or_no_file_is_said(network: Network, trained: Trained) -> None:
+    net: Any = trained(network)
+    state: Any = net.state_dict()
+    other: Any = torch.nn.Linear(1, 1)
+    with pytest.raises(WeightsError, match=r"weights come from a file, and a OrderedDict came: load_weights\(net, '"):
+        load_weights(net, state)
+    with pytest.raises(WeightsError, match=r"a net that skipline built is expected, and a Linear came\. Build one:"):
+        load_weights(other, "resnet50.pth")

@@ -35,6 +35,7 @@ def test_any_can_be_written_out() -> None:
         ("0.5/0", r"'0\.5/0' is none: preprocess std of channel 0 must be above 0"),
         ("0.5,0.5/1", r"'0\.5,0\.5/1' is none: .*got 2 means and 1 stds"),
         ("0.5/1e999", r"is none: .* must be a finite number"),
+        ("124,116,104/58,57,57", r"is none: a mean or deviation above 1 is not of pixels in \[0, 1\]\. .* by 255"),
         ("0.5/--1", r"is none: could not convert"),
     ],
 )

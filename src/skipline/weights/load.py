@@ -68,7 +68,22 @@ def load_weights(
 
     Raises `WeightsError` naming what is missing, unexpected or of another shape; the net is then as it was.
     """
+    require_net(net)
+    if not isinstance(file, str | Path):
+        raise WeightsError(
+            f"weights come from a file, and a {type(file).__name__} came: load_weights(net, 'resnet50.pth'). Save a "
+            "state dict first, with torch.save(state_dict, 'weights.pth')."
+        )
     return set_weights(net, read_foreign(Path(file)), source=source, head=head, stem=stem)
+
+
+def require_net(net: object) -> None:
+    """Raise `WeightsError` unless `net` is a network of ours: another module has no description to go by."""
+    if not isinstance(net, ResidualNet):
+        raise WeightsError(
+            f"a net that skipline built is expected, and a {type(net).__name__} came. Build one: "
+            "skipline.build(skipline.describe('resnet50'))."
+        )
 
 
 def set_weights(

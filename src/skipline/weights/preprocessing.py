@@ -48,7 +48,12 @@ def preprocess_of(text: str) -> Preprocess:
         )
     try:
         mean, std = (tuple(map(float, part.split(","))) for part in text.split("/"))
-        return _of_raw_pixels(mean, std)
+        preprocess = _of_raw_pixels(mean, std)
+        if max(*mean, *std) > 1:
+            raise ValueError(
+                "a mean or deviation above 1 is not of pixels in [0, 1]. For pixels from 0 to 255 divide each by 255."
+            )
+        return preprocess
     except (ValueError, DataError) as error:
         raise WeightsError(f"the preprocessing {shown(text)} is none: {error}") from None
 
