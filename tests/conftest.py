@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import shutil
 import sys
 import tempfile
+from typing import TYPE_CHECKING
 
 import hypothesis
+import pytest
+
+if TYPE_CHECKING:
+    from skipline.kernels import Kernels
 
 # Read by torch when it is first imported, here and in every process that a test starts. One: a busy core slows two
 # threads that wait for each other several times over, and a fixed count makes sums come out in the same order.
@@ -21,6 +27,16 @@ os.environ["XDG_CACHE_HOME"] = _cache.name
 # No deadline: a busy core is not a failure. Derandomised: what passed here passes there.
 hypothesis.settings.register_profile("skipline", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("skipline")
+
+
+@pytest.fixture(scope="session")
+def kernels() -> Kernels:
+    """The compiled kernels, once for all tests that need them."""
+    if shutil.which("cc") is None:
+        pytest.skip("there is no C compiler (cc)")
+    from skipline.kernels import load_kernels  # not above: the variables are set before torch is imported
+
+    return load_kernels()
 
 
 def _refuse_the_network(event: str, arguments: tuple[object, ...]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from dataclasses import replace
 
@@ -11,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from skipline.init import build
-from skipline.kernels import Kernels, load_kernels
+from skipline.kernels import Kernels
 from skipline.nn import ResidualNet, fill_missing_gradients, freeze, seed_dropout
 from skipline.nn.dropout import SeededBranchDropout
 from skipline.nn.freeze import FrozenBatchNorm
@@ -74,14 +73,6 @@ VARIANTS = {
         NETWORKS["basic, option A"], stochastic_depth=StochasticDepth(0.6, "batch", rule="uniform")
     ),
 }
-
-
-@pytest.fixture(scope="session")
-def kernels() -> Kernels:
-    """`load_kernels()`."""
-    if shutil.which("cc") is None:
-        pytest.skip("there is no C compiler (cc)")
-    return load_kernels()
 
 
 def two_nets(network: Network) -> tuple[ResidualNet, ResidualNet]:
