@@ -205,3 +205,9 @@ def test_the_first_identity_is_said_where_the_first_block_does_not_project() -> 
     (warning,) = disagreements(replace(raw, first_identity="activated"), source_of("timm"))
     assert "on the first block's identity: preresnet18_raw has the activated signal, timm" in warning
     assert "has the raw signal" in warning
+
+
+def test_a_network_that_a_source_has_not_at_all_is_not_said_to_fit() -> None:
+    (warning,) = disagreements(describe("plain18"), source_of("torchvision"))
+    assert warning.startswith("shortcuts without weights (option A): plain18 has no shortcuts at all, torchvision")
+    assert warning.endswith("has none. The names are its own, but none of its networks is made of these tensors alone")

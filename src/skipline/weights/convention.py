@@ -34,11 +34,11 @@ def disagreements(network: Network, source: Source) -> list[str]:
             continue
         for value in dict.fromkeys(row.values(network)):
             if value not in allowed:
+                follows = "The tensors have the same shapes, so they fit; the outputs differ"
+                if not allowed:
+                    follows = "The names are its own, but none of its networks is made of these tensors alone"
                 has = " or ".join(map(row.word, allowed)) or "none"
-                wrong.append(
-                    f"{row.what}: {network.name} has {row.word(value)}, {source.origin} has {has}. "
-                    "The tensors have the same shapes, so they fit; the outputs differ"
-                )
+                wrong.append(f"{row.what}: {network.name} has {row.word(value)}, {source.origin} has {has}. {follows}")
     return wrong
 
 
