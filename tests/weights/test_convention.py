@@ -102,6 +102,12 @@ CHANGES: dict[str, Callable[[Network], Network]] = {
     "Norm.groups, Norm.epsilon": other_norm,
     "Activation.kind": lambda network: replace(network, activation=Activation("silu")),
     "Activation.slope": lambda network: replace(network, activation=Activation("leaky_relu", 0.2)),
+    **{
+        f"Activation.{name}": lambda network, name=name: replace(
+            network, activation=replace(network.activation, **{name: 0.5})
+        )
+        for name in ("input_scale", "input_shift", "output_shift", "output_scale")
+    },
     "ConvWeights.kind": lambda network: replace(network, conv_weights=ConvWeights("standardised", 1e-3)),
     "ConvWeights.epsilon": lambda network: replace(network, conv_weights=ConvWeights("standardised", 1e-4)),
 }
@@ -115,7 +121,7 @@ TOLD = {
     ProjectionShortcut: {"when"},
     Norm: {"kind"},
     Activation: set[str](),
-    ConvWeights: set[str](),
+    ConvWeights: {"gain"},  # its own tensors stand beside it
     Head: {"num_classes", "dropout"},
 }
 

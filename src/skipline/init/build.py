@@ -13,7 +13,16 @@ from skipline.init.schemes import HE_FAN_OUT_NORMAL
 from skipline.nn import ResidualNet, assemble
 from skipline.seeds import split_seed
 from skipline.spec import Network, Step, unfold
-from skipline.spec.layers import Conv, EfficientAttention, Layer, LearnedScale, Linear, Normalise, SqueezeExcite
+from skipline.spec.layers import (
+    Conv,
+    EfficientAttention,
+    Layer,
+    LearnedScale,
+    LearnedShift,
+    Linear,
+    Normalise,
+    SqueezeExcite,
+)
 
 
 def build(network: Network, *, seed: int = 0, scheme: Scheme = HE_FAN_OUT_NORMAL) -> ResidualNet:
@@ -68,7 +77,7 @@ def start_module(module: nn.Module, place: Place, *, scheme: Scheme, seed: int) 
         module.get_buffer("running_var").fill_(1.0)
 
 
-_Kind = Literal["conv", "norm", "linear", "attention", "scale"]
+_Kind = Literal["conv", "norm", "linear", "attention", "scale", "shift"]
 
 
 def _parts(layer: Layer) -> tuple[tuple[str, _Kind, Layer], ...]:
@@ -86,5 +95,7 @@ def _parts(layer: Layer) -> tuple[tuple[str, _Kind, Layer], ...]:
             return (("conv", "attention", layer),)
         case LearnedScale():
             return (("", "scale", layer),)
+        case LearnedShift():
+            return (("", "shift", layer),)
         case _:
             return ()  # the other layers have no weights

@@ -42,7 +42,7 @@ def constant(value: float) -> Rule:
 
 
 def as_described(tensor: Tensor, slot: Slot, _generator: Generator) -> None:
-    """What the description says that a learned scale starts at."""
+    """What the description says that a learned scale or shift starts at."""
     tensor.fill_(slot.start)
 
 

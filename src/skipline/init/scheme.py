@@ -10,7 +10,7 @@ from torch import Generator, Tensor
 from skipline.init.fans import Fans, fans
 from skipline.init.gain import gain
 from skipline.spec import Network, Step
-from skipline.spec.layers import Conv, EfficientAttention, Layer, LearnedScale, Linear
+from skipline.spec.layers import Conv, EfficientAttention, Layer, LearnedScale, LearnedShift, Linear
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,8 @@ class Slot:
 
     @property
     def start(self) -> float:
-        """What the learned scale here is before training."""
-        assert isinstance(self.part, LearnedScale)
+        """What the learned scale or shift here is before training."""
+        assert isinstance(self.part, LearnedScale | LearnedShift)
         return self.part.start
 
     @property
@@ -58,9 +58,10 @@ Requirement = Callable[[Network], None]
 
 @dataclass(frozen=True, slots=True)
 class Scheme:
-    """`rules` has an entry for each of `conv.weight`, `conv.bias`, `norm.weight`, `norm.bias`, `linear.weight`,
-    `linear.bias`, `attention.weight`, `attention.bias` and `scale.factor`; one with a role of the plan in front
-    (`branch_end.norm.weight`) goes before it. `requires` refuses the networks that the scheme cannot start.
+    """`rules` has an entry for each of `conv.weight`, `conv.bias`, `conv.gain`, `norm.weight`, `norm.bias`,
+    `linear.weight`, `linear.bias`, `attention.weight`, `attention.bias`, `scale.factor` and `shift.offset`; one with a
+    role of the plan in front (`branch_end.norm.weight`) goes before it. `requires` refuses the networks that the scheme
+    cannot start.
     """
 
     name: str

@@ -1,8 +1,8 @@
 """The initialisers, one row each.
 
 Every row keeps norms at γ = 1, β = 0, the convolutions' biases at 0, the classifier and channel attention at PyTorch's
-default and learned scales at what their description says, unless its equation says otherwise, so that a comparison of
-two rows changes the convolutions only.
+default, learned scales and shifts at what their description says and learned gains at 1, unless its equation says
+otherwise, so that a comparison of two rows changes the convolutions only.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ def _row(name: str, equation: str, source: str, conv_weight: Rule) -> Scheme:
     rules = {
         "conv.weight": conv_weight,
         "conv.bias": constant(0.0),
+        "conv.gain": constant(1.0),
         "norm.weight": constant(1.0),
         "norm.bias": constant(0.0),
         "linear.weight": uniform(_pytorch),
@@ -46,6 +47,7 @@ def _row(name: str, equation: str, source: str, conv_weight: Rule) -> Scheme:
         "attention.weight": uniform(_pytorch),
         "attention.bias": uniform(_pytorch),
         "scale.factor": as_described,
+        "shift.offset": as_described,
     }
     return Scheme(name, equation, source, rules, anything)
 
