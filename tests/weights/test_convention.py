@@ -187,6 +187,10 @@ def test_the_words_are_those_of_the_description() -> None:
     assert (
         "where branch and shortcut meet: resnet18 has 0.3 and 1, torchvision (pytorch/vision) has 1 and 1." in warning
     )
+    other = replace(network, conv_weights=ConvWeights("scaled", 1e-4, 1.5), activation=Activation(output_scale=2.0))
+    weights, activation = disagreements(other, source_of("torchvision"))
+    assert "has them standardised with ε = 0.0001 and scaled by 1.5 / √fan_in, torchvision" in weights
+    assert "has 2 (relu(1 x + 0) + 0), torchvision (pytorch/vision) has relu" in activation
     padded = blocks(shortcut=PadShortcut("end"))(network)
     (warning,) = disagreements(padded, source_of("torchvision"))
     assert "resnet18 has pad='end', subsample='stride', torchvision (pytorch/vision) has none" in warning
