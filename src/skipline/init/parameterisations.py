@@ -100,6 +100,12 @@ def with_normaliser_free(network: Network, *, alpha: float = 0.2) -> Network:
     2101.08692, section 3, whose α is 0.2. Refuses what has no such variance: orders other than `pre`, plain blocks,
     gates, scaled shortcuts, channels of zeros.
     """
+    for number, stage in enumerate(network.stages, start=1):
+        if stage.block.order != "pre":
+            raise SpecError(
+                f"{network.name}: stage{number} has order {stage.block.order!r}; the variance of with_normaliser_free "
+                "is that of sums in order 'pre'. Use that."
+            )
     scaled = _with_merge(
         with_scaled_weights(network),
         "with_normaliser_free",
