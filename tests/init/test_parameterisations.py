@@ -171,7 +171,7 @@ def test_the_variance_behind_a_block_is_the_predicted_one(kind: Any) -> None:
     for seed in range(3):
         net = build(network, scheme=HE, seed=seed)
         with torch.no_grad():
-            read = features(net, gaussian(2, 3, 48, 48, seed=seed), names)
+            read = features(net, gaussian(2, 3, 56, 56, seed=seed), names)
         moments += torch.stack([read[name].square().mean() for name in names]) / 3
     assert moments.tolist() == pytest.approx([1.25, 1.75, 2.5, 1.25, 1.75, 2.5], rel=0.15)
     assert moments[3] < 0.7 * moments[2]
