@@ -57,7 +57,7 @@ def house(tmp_path: Path) -> Callable[..., Path]:
             "if TYPE_CHECKING:\n    import torch",
             "cost.py:2: cost (row 1) imports torch, which begins at row 2",
         ),
-        ("spec/block.py", "import numpy.linalg", "spec (row 0) imports numpy, which begins at row 2"),
+        ("spec/block.py", "import numpy.linalg", "spec (row 0) imports numpy, which begins at row 1"),
         (
             "spec/block.py",
             "from skipline import build",

@@ -11,7 +11,8 @@ from dataclasses import replace
 
 from skipline.init.require import anything, each_of, zero_branch_learns, zero_gamma_learns
 from skipline.init.rules import as_described, constant, identity, normal, orthogonal, uniform, zero_unless_norm_follows
-from skipline.init.scheme import Rule, Scheme, Slot
+from skipline.init.scheme import Rule, Scheme
+from skipline.init.slot import Slot
 
 
 def _lecun(slot: Slot) -> float:
@@ -45,7 +46,7 @@ def _row(name: str, equation: str, source: str, conv_weight: Rule) -> Scheme:
         "linear.bias": uniform(_pytorch),
         "attention.weight": uniform(_pytorch),
         "attention.bias": uniform(_pytorch),
-        "scale.factor": as_described,
+        "scale.factor": as_described(),
     }
     return Scheme(name, equation, source, rules, anything)
 
@@ -113,6 +114,6 @@ SCHEMES: tuple[Scheme, ...] = (
     _row("he_fan_in_uniform", "W ~ U(±g√(3/fan_in))", "arXiv 1502.01852, eq. 10", uniform(_he_fan_in)),
     HE_FAN_OUT_NORMAL,
     _row("he_fan_out_uniform", "W ~ U(±g√(3/fan_out))", "arXiv 1502.01852, eq. 14", uniform(_he_fan_out)),
-    _row("orthogonal", "W = gQ, QᵀQ = I or QQᵀ = I", "arXiv 1312.6120", orthogonal),
+    _row("orthogonal", "W = gQ, QᵀQ = I or QQᵀ = I", "arXiv 1312.6120", orthogonal()),
     _torch_default(),
 )
