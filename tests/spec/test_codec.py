@@ -35,6 +35,7 @@ from skipline.spec import (
 
 FIXTURE = Path(__file__).parent / "fixtures" / "network_v1.json"
 FIXTURE_2 = FIXTURE.with_name("network_v2.json")
+FIXTURE_3 = FIXTURE.with_name("network_v3.json")
 EVERYTHING = Network(
     name="every-thing_1.0",
     in_channels=1,
@@ -96,6 +97,20 @@ EVERY_SWITCH = Network(
     first_identity="raw",
 )
 
+EVERY_PARAMETERISATION = Network(
+    name="every-parameterisation",
+    in_channels=3,
+    stem=Stem((8,)),
+    stages=(Stage(2, 16, 8, block=Block(Branch(), ProjectionShortcut(), Merge(branch_scale=0.2), "pre")),),
+    head=Head(7),
+    norm=Norm("none"),
+    activation=Activation("leaky_relu", 0.25, 1.5, -0.5, 0.125, 2.0),
+    conv_weights=ConvWeights("scaled", epsilon=1e-4, gain=1.75),
+    first_identity="raw",
+    biases="scalar",
+    branch_input="unit_variance",
+)
+
 
 def document(**changes: Any) -> dict[str, Any]:
     return {**json.loads(FIXTURE.read_text(encoding="utf-8")), **changes}
@@ -130,10 +145,15 @@ def test_a_file_of_version_1_stays_readable() -> None:
 def test_a_file_of_version_2_stays_readable() -> None:
     """Nor this one."""
     assert loads(FIXTURE_2.read_bytes()) == EVERY_SWITCH
-    assert json.loads(dumps(EVERY_SWITCH)) == json.loads(FIXTURE_2.read_bytes())
 
 
-def test_what_is_written_today_holds_all_that_was_in_that_file() -> None:
+def test_a_file_of_version_3_stays_readable() -> None:
+    """Nor this one."""
+    assert loads(FIXTURE_3.read_bytes()) == EVERY_PARAMETERISATION
+    assert json.loads(dumps(EVERY_PARAMETERISATION)) == json.loads(FIXTURE_3.read_bytes())
+
+
+def test_what_is_written_today_holds_all_that_was_in_those_files() -> None:
     def holds(new: Any, old: Any) -> bool:
         if isinstance(old, dict):
             return isinstance(new, dict) and all(name in new and holds(new[name], old[name]) for name in old)
@@ -141,7 +161,8 @@ def test_what_is_written_today_holds_all_that_was_in_that_file() -> None:
             return isinstance(new, list) and len(new) == len(old) and all(map(holds, new, old))
         return type(new) is type(old) and new == old
 
-    assert holds(json.loads(dumps(EVERYTHING)), document(version=2))
+    assert holds(json.loads(dumps(EVERYTHING)), document(version=3))
+    assert holds(json.loads(dumps(EVERY_SWITCH)), {**json.loads(FIXTURE_2.read_bytes()), "version": 3})
     assert dumps(EVERYTHING).endswith("\n}\n")
 
 
@@ -172,11 +193,11 @@ REFUSED: list[tuple[Callable[[], dict[str, Any]], str]] = [
     (lambda: document(format="skipline.recipe"), "the entry 'format' is 'skipline.recipe'; a description says"),
     (lambda: without("format"), "the entry 'format' is None; a description says 'skipline.network'."),
     (
-        lambda: document(version=3),
-        "the entry 'version' is 3; this skipline reads versions 1 to 2. Update skipline.",
+        lambda: document(version=4),
+        "the entry 'version' is 4; this skipline reads versions 1 to 3. Update skipline.",
     ),
-    (lambda: document(version=True), "the entry 'version' is True; this skipline reads versions 1 to 2."),
-    (lambda: without("version"), "the entry 'version' is None; this skipline reads versions 1 to 2."),
+    (lambda: document(version=True), "the entry 'version' is True; this skipline reads versions 1 to 3."),
+    (lambda: without("version"), "the entry 'version' is None; this skipline reads versions 1 to 3."),
     (
         lambda: document(in_chanels=3),
         "network has an entry 'in_chanels', which Network has not. Did you mean 'in_channels'?",
@@ -260,7 +281,7 @@ def test_only_an_object_is_a_description(value: object, words: str) -> None:
         ('{"name": "a", "name": "b"}', "the description has the entry 'name' twice in one object; keep one of them."),
         (
             '{"format": "skipline.network", "version": 1.0}',
-            "the entry 'version' is 1.0; this skipline reads versions 1 to 2",
+            "the entry 'version' is 1.0; this skipline reads versions 1 to 3",
         ),
     ],
 )

@@ -14,7 +14,7 @@ from skipline.spec.layers import Conv, Normalise
 MESSAGES: list[tuple[Callable[[], object], str]] = [
     (
         lambda: ConvWeights("standardized"),  # type: ignore[arg-type]
-        "ConvWeights.kind is 'standardized'; it must be one of 'free', 'standardised'. Did you mean 'standardised'?",
+        "ConvWeights.kind is 'standardized'; it must be one of 'free', 'standardised', 'scaled'. Did you mean 'standardised'?",
     ),
     (
         lambda: ConvWeights("standardised", epsilon=0),

@@ -12,12 +12,13 @@ from skipline.spec.check import SpecError, require_choice, require_count, requir
 
 NormKind = Literal["batch", "group", "layer", "none"]
 ActivationKind = Literal["relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "identity"]
-ConvWeightsKind = Literal["free", "standardised"]
+ConvWeightsKind = Literal["free", "standardised", "scaled"]
 DropMode = Literal["batch", "sample"]
 NORM_KINDS: tuple[NormKind, ...] = get_args(NormKind)
 ACTIVATION_KINDS: tuple[ActivationKind, ...] = get_args(ActivationKind)
 _LEAST_EPSILON = 1e-12  # guessed: above 0, which would divide by 0 where a channel is constant
 _FREE_EPSILON = 1e-6  # timm's for standardised weights
+_LEAST_FACTOR, _LARGEST = 1e-6, 1e6  # guessed: wide of every factor and shift in use
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +47,47 @@ class Norm:
 
 @dataclass(frozen=True, slots=True)
 class Activation:
-    """The non-linearity φ. `slope` is the leaky ReLU's a in `max(x, a x)`; the other kinds have none."""
+    """The non-linearity: `φ̂(x) = output_scale · (φ(input_scale · x + input_shift) + output_shift)`, φ by its `kind`.
+
+    `slope` is the leaky ReLU's a in `max(x, a x)`; the other kinds have none. The four numbers around φ are those of
+    activation transforms (DKS: Martens et al. 2021, arXiv 2110.01765, section 4; TAT: Zhang et al. 2022, arXiv
+    2203.08120); left as they are φ̂ is φ.
+    """
 
     kind: ActivationKind = "relu"
     slope: float = 0.0
+    input_scale: float = 1.0
+    input_shift: float = 0.0
+    output_shift: float = 0.0
+    output_scale: float = 1.0
 
     def __post_init__(self) -> None:
         require_choice("Activation", "kind", self.kind, ACTIVATION_KINDS)
         require_real("Activation", "slope", self.slope, low=0.0, high=1.0)
+        require_real("Activation", "input_scale", self.input_scale, low=_LEAST_FACTOR, high=_LARGEST)
+        require_real("Activation", "input_shift", self.input_shift, low=-_LARGEST, high=_LARGEST)
+        require_real("Activation", "output_shift", self.output_shift, low=-_LARGEST, high=_LARGEST)
+        require_real("Activation", "output_scale", self.output_scale, low=_LEAST_FACTOR, high=_LARGEST)
         if self.kind != "leaky_relu" and self.slope != 0.0:
             raise SpecError(
                 f"Activation.slope is {self.slope:g} with kind {self.kind!r}; only 'leaky_relu' has a slope. "
                 f"Leave it at 0, or write Activation(kind='leaky_relu', slope={self.slope:g})."
             )
+
+    @property
+    def transforms_input(self) -> bool:
+        """Whether φ reads something else than x."""
+        return (self.input_scale, self.input_shift) != (1.0, 0.0)
+
+    @property
+    def transforms_output(self) -> bool:
+        """Whether φ̂ gives something else than φ."""
+        return (self.output_shift, self.output_scale) != (0.0, 1.0)
+
+    @property
+    def is_transformed(self) -> bool:
+        """Whether φ̂ differs from φ."""
+        return self.transforms_input or self.transforms_output
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +96,30 @@ class ConvWeights:
 
     `standardised`: each output channel's weights w as `(w − mean) / √(variance + ε)`, both over the channel's fan-in
     (Qiao et al. 2019, arXiv 1903.10520); made for group norm. ε is 1e-6 in timm, 1e-8 in its BiT, 1e-10 in BiT's own.
+
+    `scaled`: `g · gain · (w − mean) / √(N · variance + ε)`, N the fan-in and g one learned number for each output
+    channel, 1 at the start (Brock et al. 2021, arXiv 2101.08692, section 4); made for nets without norms. `gain` is
+    what makes up for the activation, `1/√Var φ(z)` for z ~ N(0, 1): √(2 / (1 − 1/π)) for ReLU. The convolution that
+    reads the images has gain 1.
     """
 
     kind: ConvWeightsKind = "free"
     epsilon: float = _FREE_EPSILON
+    gain: float = 1.0
 
     def __post_init__(self) -> None:
         require_choice("ConvWeights", "kind", self.kind, get_args(ConvWeightsKind))
         require_real("ConvWeights", "epsilon", self.epsilon, low=_LEAST_EPSILON, high=1.0)
+        require_real("ConvWeights", "gain", self.gain, low=_LEAST_FACTOR, high=_LARGEST)
         if self.kind == "free" and self.epsilon != _FREE_EPSILON:
             raise SpecError(
                 f"ConvWeights.epsilon is {self.epsilon:g} with kind 'free', where nothing is divided. "
                 f"Leave it at {_FREE_EPSILON:g}, or write ConvWeights(kind='standardised', epsilon={self.epsilon:g})."
+            )
+        if self.kind != "scaled" and self.gain != 1.0:
+            raise SpecError(
+                f"ConvWeights.gain is {self.gain:g} with kind {self.kind!r}; only 'scaled' has a gain. "
+                f"Leave it at 1, or write ConvWeights(kind='scaled', gain={self.gain:g})."
             )
 
 
@@ -98,7 +139,7 @@ class Conv:
     def __post_init__(self) -> None:
         require_divides("Conv", "groups", self.groups, "in_channels", self.in_channels)
         require_divides("Conv", "groups", self.groups, "out_channels", self.out_channels)
-        if self.weights.kind == "standardised" and self.in_channels == self.groups and self.kernel == 1:
+        if self.weights.kind != "free" and self.in_channels == self.groups and self.kernel == 1:
             raise SpecError(
                 f"Conv: its weights are standardised over a fan-in of 1 (in_channels={self.in_channels}, "
                 f"groups={self.groups}, kernel=1), where each would be 0 whatever is learned. "
@@ -196,6 +237,13 @@ class LearnedScale:
 
 
 @dataclass(frozen=True, slots=True)
+class LearnedShift:
+    """Addition of one learned number, `start` before training."""
+
+    start: float
+
+
+@dataclass(frozen=True, slots=True)
 class SqueezeExcite:
     """`y = x · σ(W₂ relu(W₁ mean(x) + b₁) + b₂)`, channel by channel, with `inner_channels` between W₁ and W₂.
 
@@ -276,6 +324,7 @@ Layer = (
     | PadChannels
     | Scale
     | LearnedScale
+    | LearnedShift
     | SqueezeExcite
     | EfficientAttention
     | Dropout

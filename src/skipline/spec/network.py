@@ -22,6 +22,8 @@ from skipline.spec.layers import Activation, ConvWeights, DropMode, Norm
 StemPool = Literal["none", "max", "max_zeros", "max_blur", "average", "conv"]
 DropRule = Literal["linear", "uniform"]
 FirstIdentity = Literal["activated", "raw"]
+Biases = Literal["channel", "scalar"]
+BranchInput = Literal["as_it_comes", "unit_variance"]
 STEM_POOLS: tuple[StemPool, ...] = get_args(StemPool)
 MOST_BLOCKS = 100_000  # guessed: 200,000 layers, twenty times the deepest of a paper (arXiv 1806.05393)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")  # a run folder is called by it, so it can be no path
@@ -157,6 +159,13 @@ class Network:
 
     `first_identity` says what the first block's shortcut carries where blocks begin with a norm or an activation and
     it does not project: the `activated` signal (arXiv 1603.05027, section 5), or the `raw` one of the stem (timm).
+
+    `biases` are those of a network without norms: one for each `channel` of every convolution, or one `scalar` before
+    every convolution, linear layer and activation and no others but the classifier's (Fixup, arXiv 1901.09321,
+    section 3; not before the convolution that reads the images).
+
+    With `branch_input="unit_variance"` a block is `h + b f(h/β)`, β² the variance of h as `spec/downscale.py` predicts
+    it (Brock et al. 2021, arXiv 2101.08692, section 3); a projection reads h/β too.
     """
 
     name: str
@@ -169,6 +178,8 @@ class Network:
     conv_weights: ConvWeights = field(default_factory=ConvWeights)
     stochastic_depth: StochasticDepth = field(default_factory=StochasticDepth)
     first_identity: FirstIdentity = "activated"
+    biases: Biases = "channel"
+    branch_input: BranchInput = "as_it_comes"
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
@@ -190,9 +201,12 @@ class Network:
         require_kind("Network", "conv_weights", self.conv_weights, (ConvWeights,))
         require_kind("Network", "stochastic_depth", self.stochastic_depth, (StochasticDepth,))
         require_choice("Network", "first_identity", self.first_identity, get_args(FirstIdentity))
+        require_choice("Network", "biases", self.biases, get_args(Biases))
+        require_choice("Network", "branch_input", self.branch_input, get_args(BranchInput))
         self._check_transitions()
         self._check_norm_groups()
         self._check_switches()
+        self._check_normaliser_free()
         self._check_fan_ins()
 
     @property
@@ -274,6 +288,39 @@ class Network:
                 "Leave the rate at 0, or give the blocks a shortcut."
             )
 
+    def _check_normaliser_free(self) -> None:
+        if self.biases == "scalar" and self.norm.kind != "none":
+            raise SpecError(
+                f"Network.biases is 'scalar' with norm {self.norm.kind!r}, which shifts each channel itself. "
+                "Leave it at 'channel', or use Norm('none')."
+            )
+        if self.branch_input == "as_it_comes":
+            return
+        wanted = "Network.branch_input is 'unit_variance'"
+        if self.norm.kind != "none":
+            raise SpecError(
+                f"{wanted} with norm {self.norm.kind!r}, which brings each branch's input to that variance itself. "
+                "Leave it at 'as_it_comes', or use Norm('none')."
+            )
+        incoming = self.stem.channels[-1]
+        for number, stage in enumerate(self.stages, start=1):
+            reason = _unpredictable(stage, incoming)
+            if reason:
+                raise SpecError(
+                    f"{wanted}, and stage{number} {reason}. Leave it at 'as_it_comes', or change the block."
+                )
+            incoming = stage.channels
+        if self.first_identity == "activated" and not self._first_block_projects():
+            raise SpecError(
+                f"{wanted} with first_identity 'activated', which would begin with another variance. Use 'raw'."
+            )
+
+    def _first_block_projects(self) -> bool:
+        first = self.stages[0]
+        changes = first.stride != 1 or first.channels != self.stem.channels[-1]
+        shortcut = first.block.shortcut
+        return isinstance(shortcut, ProjectionShortcut) and (changes or shortcut.when == "always")
+
     def _check_fan_ins(self) -> None:
         if self.conv_weights.kind == "free":
             return
@@ -290,6 +337,20 @@ class Network:
             if inside or projects:
                 raise SpecError(_one_weight(f"stage{number}"))
             incoming = stage.channels
+
+
+def _unpredictable(stage: Stage, incoming: int) -> str:
+    """Why the variance behind a block of this stage does not follow from its scales; empty if it does."""
+    block = stage.block
+    if block.order != "pre":
+        return f"has order {block.order!r}, where it is not the blocks' sums alone that grow"
+    if not block.is_residual:
+        return "is plain, so that nothing is added up"
+    if block.merge.gate != "none":
+        return "has a gate, which weighs the sum by what it learns"
+    if isinstance(block.shortcut, PadShortcut) and (stage.stride, stage.channels) != (1, incoming):
+        return "changes shape with a PadShortcut, whose new channels are constant: use ProjectionShortcut()"
+    return ""
 
 
 def _one_weight(place: str) -> str:

@@ -14,8 +14,9 @@ from typing import Literal
 from skipline.spec.block import Gate
 from skipline.spec.layers import Layer, Normalise
 
-Role = Literal["stem", "entry", "branch", "branch_end", "shortcut", "gate", "drop", "out", "head"]
-"""Where a layer stands. `branch_end`: a branch's last convolution, and the norm behind it if there is one."""
+Role = Literal["stem", "entry", "downscale", "branch", "branch_end", "shortcut", "gate", "drop", "out", "head"]
+"""Where a layer stands. `branch_end`: a branch's last convolution, and the norm behind it if there is one; `downscale`:
+what divides a block's input by its predicted deviation, first in the entry or the branch."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from skipline.spec.arrangement import ARRANGEMENTS, around, behind, conv_of, opening_of, shift
 from skipline.spec.attention import attention_layer
-from skipline.spec.block import Block, NoShortcut, Order, PadShortcut, ProjectionShortcut
+from skipline.spec.block import Block, NoShortcut, PadShortcut, ProjectionShortcut
 from skipline.spec.check import SpecError, shown
+from skipline.spec.downscale import input_deviations
 from skipline.spec.layers import (
-    Activate,
     Blur,
     Conv,
     DropBlock,
@@ -28,31 +29,6 @@ from skipline.spec.layers import (
 )
 from skipline.spec.network import Network, Stage, StemPool
 from skipline.spec.plan import BlockPlan, Plan, Role, Step
-
-
-@dataclass(frozen=True, slots=True)
-class _Arrangement:
-    """What stands around a convolution c, in order: n the norm, a the activation.
-
-    `inner` around a branch's convolutions, `last` around its last one, `out` after the addition; `stem` around the
-    stem's last convolution and `head` after the last addition, so that every convolution's input is activated once.
-    """
-
-    stem: str
-    inner: str
-    last: str
-    out: str
-    head: str
-
-
-# arXiv 1603.05027, figure 4, and section 5 for the stem and the head
-_ARRANGEMENTS: dict[Order, _Arrangement] = {
-    "post": _Arrangement(stem="cna", inner="cna", last="cn", out="a", head=""),
-    "norm_after_add": _Arrangement(stem="cna", inner="cna", last="c", out="na", head=""),
-    "act_before_add": _Arrangement(stem="cna", inner="cna", last="cna", out="", head=""),
-    "act_only_pre": _Arrangement(stem="cn", inner="acn", last="acn", out="", head="a"),
-    "pre": _Arrangement(stem="c", inner="nac", last="nac", out="", head="na"),
-}
 
 
 def unfold(network: Network) -> Plan:
@@ -75,6 +51,7 @@ class _Place:
     in_channels: int
     number: int
     is_first_of_stage: bool
+    input_deviation: float
 
     @property
     def block(self) -> Block:
@@ -113,6 +90,7 @@ class _Place:
 
 def _places(network: Network) -> Iterator[_Place]:
     channels = network.stem.channels[-1]
+    deviations = tuple(input_deviations(network))
     number = 0
     for stage_number, stage in enumerate(network.stages, start=1):
         for block_number in range(1, stage.num_blocks + 1):
@@ -124,6 +102,7 @@ def _places(network: Network) -> Iterator[_Place]:
                 in_channels=channels,
                 number=number,
                 is_first_of_stage=block_number == 1,
+                input_deviation=deviations[number - 1] if network.branch_input == "unit_variance" else 1.0,
             )
             channels = stage.channels
 
@@ -138,8 +117,13 @@ def _stem(network: Network) -> tuple[Step, ...]:
         convs.append((stem.channels[-1], 3, 2))
     incoming = network.in_channels
     for number, (channels, kernel, stride) in enumerate(convs, start=1):
-        letters = _ARRANGEMENTS[network.stages[0].block.order].stem if number == len(convs) else "cna"
-        layers += _numbered(_around(network, letters, _conv(network, incoming, channels, kernel, stride)), number)
+        letters = ARRANGEMENTS[network.stages[0].block.order].stem if number == len(convs) else "cna"
+        conv = conv_of(network, incoming, channels, kernel, stride)
+        if number == 1:  # it reads the images: no activation to make up for, no shift before it
+            first = replace(conv, weights=replace(conv.weights, gain=1.0))
+            layers += _numbered([("conv", first), *behind(network, letters.partition("c")[2], channels)], number)
+        else:
+            layers += _numbered(around(network, letters, conv), number)
         incoming = channels
     layers += _STEM_POOLS[stem.pool]
     return _steps("stem", layers, "stem")
@@ -157,27 +141,36 @@ _STEM_POOLS: dict[StemPool, tuple[tuple[str, Layer], ...]] = {
 
 def _head(network: Network) -> tuple[Step, ...]:
     stage = network.stages[-1]
-    layers = _behind(network, _ARRANGEMENTS[stage.block.order].head, stage.channels)
+    layers = behind(network, ARRANGEMENTS[stage.block.order].head, stage.channels)
     layers.append(("pool", GlobalAverage()))
     if network.head.dropout > 0:
         layers.append(("dropout", Dropout(network.head.dropout)))
+    layers += shift(network, "linear")
     layers.append(("linear", Linear(stage.channels, network.head.num_classes)))
     return _steps("head", layers, "head")
 
 
 def _block(place: _Place) -> BlockPlan:
     branch = _branch(place)
-    first_conv = next(number for number, step in enumerate(branch) if isinstance(step.layer, Conv))
+    path, opening = f"{place.name}.branch", opening_of(place.network)
+    first_conv = next(number for number, step in enumerate(branch) if step.name == f"{path}.{opening}1")
     num_shared = first_conv if place.shares_entry else 0
-    entry = [(step.name.rpartition(".")[2], step.layer) for step in branch[:num_shared]]
-    out = _behind(place.network, _ARRANGEMENTS[place.block.order].out, place.stage.channels)
+    entry = tuple(
+        Step(
+            step.name.replace(path, f"{place.name}.entry"),
+            step.layer,
+            "downscale" if step.role == "downscale" else "entry",
+        )
+        for step in branch[:num_shared]
+    )
+    out = behind(place.network, ARRANGEMENTS[place.block.order].out, place.stage.channels)
     return BlockPlan(
         name=place.name,
         in_channels=place.in_channels,
         out_channels=place.stage.channels,
         is_residual=place.block.is_residual,
         shortcut_reads_entry=place.shares_entry,
-        entry=_steps(f"{place.name}.entry", entry, "entry"),
+        entry=entry,
         branch=branch[num_shared:],
         shortcut=_steps(f"{place.name}.shortcut", _shortcut(place), "shortcut"),
         gate=place.block.merge.gate,
@@ -189,18 +182,21 @@ def _block(place: _Place) -> BlockPlan:
 
 def _branch(place: _Place) -> tuple[Step, ...]:
     branch, path = place.block.branch, f"{place.name}.branch"
-    arrangement = _ARRANGEMENTS[place.block.order]
+    arrangement = ARRANGEMENTS[place.block.order]
     *inner, last = _convs(place)
+    opening = opening_of(place.network)
     steps: list[Step] = []
+    if place.input_deviation != 1.0:
+        steps.append(Step(f"{path}.downscale", Scale(1 / place.input_deviation), "downscale"))
     for number, conv in enumerate(inner, start=1):
-        for name, layer in _around(place.network, arrangement.inner, conv):
-            if name == "conv" and number == _shrinking_conv(place) + 1:
+        for name, layer in around(place.network, arrangement.inner, conv):
+            if name == opening and number == _shrinking_conv(place) + 1:
                 steps += _antialias(place)
             steps.append(Step(f"{path}.{name}{number}", layer, "branch"))
-    for name, layer in _around(place.network, arrangement.last, last):
-        if name == "conv" and len(inner) == _shrinking_conv(place):
+    for name, layer in around(place.network, arrangement.last, last):
+        if name == opening and len(inner) == _shrinking_conv(place):
             steps += _antialias(place)
-        if name == "conv" and branch.dropout > 0:
+        if name == opening and branch.dropout > 0:
             steps.append(Step(f"{path}.dropout", Dropout(branch.dropout), "branch"))
         ends = name == "conv" or (name == "norm" and steps[-1].role == "branch_end")
         steps.append(Step(f"{path}.{name}{len(inner) + 1}", layer, "branch_end" if ends else "branch"))
@@ -256,14 +252,14 @@ def _convs(place: _Place) -> list[Conv]:
     dilation = stage.first_dilation if place.is_first_of_stage else stage.dilation
     if branch.kind == "basic":
         return [
-            _conv(network, place.in_channels, inner, 3, stride, dilation, groups),
-            _conv(network, inner, outer, 3, 1, stage.dilation, groups),
+            conv_of(network, place.in_channels, inner, 3, stride, dilation, groups),
+            conv_of(network, inner, outer, 3, 1, stage.dilation, groups),
         ]
     first, middle = (stride, 1) if branch.stride_at == "first" else (1, stride)
     return [
-        _conv(network, place.in_channels, inner, 1, first),
-        _conv(network, inner, inner, 3, middle, dilation, groups),
-        _conv(network, inner, outer, 1),
+        conv_of(network, place.in_channels, inner, 1, first),
+        conv_of(network, inner, inner, 3, middle, dilation, groups),
+        conv_of(network, inner, outer, 1),
     ]
 
 
@@ -280,8 +276,8 @@ def _shortcut(place: _Place) -> list[tuple[str, Layer]]:
     if isinstance(shortcut, PadShortcut):
         layers += _padding(place, shortcut, stride)
     elif place.projects:
-        conv = _conv(place.network, place.in_channels, place.stage.channels, 1, stride)
-        layers += _around(place.network, "c" if place.block.order == "pre" else "cn", conv)
+        conv = conv_of(place.network, place.in_channels, place.stage.channels, 1, stride)
+        layers += around(place.network, "c" if place.block.order == "pre" else "cn", conv)
     if merge.shortcut_scale != 1.0:
         layers.append(("scale", Scale(merge.shortcut_scale)))
     if merge.shortcut_dropout > 0:
@@ -329,40 +325,8 @@ def _drop(place: _Place) -> Step | None:
     return Step(f"{place.name}.drop", DropBranch(rate, depth.mode), "drop")
 
 
-def _conv(
-    network: Network, incoming: int, outgoing: int, kernel: int, stride: int = 1, dilation: int = 1, groups: int = 1
-) -> Conv:
-    bias = _has_bias(network)
-    return Conv(incoming, outgoing, kernel, stride, dilation, groups, bias, network.conv_weights)
-
-
-def _around(network: Network, letters: str, conv: Conv) -> list[tuple[str, Layer]]:
-    """`conv` and the layers around it that `letters` say, each with its name; a norm `none` is no layer."""
-    before, _, behind = letters.partition("c")
-    return [
-        *_behind(network, before, conv.in_channels),
-        ("conv", conv),
-        *_behind(network, behind, conv.out_channels),
-    ]
-
-
-def _behind(network: Network, letters: str, channels: int) -> list[tuple[str, Layer]]:
-    """The norms and activations that `letters` say, over `channels` channels."""
-    layers: list[tuple[str, Layer]] = []
-    for letter in letters:
-        if letter == "a":
-            layers.append(("act", Activate(network.activation)))
-        elif network.norm.kind != "none":
-            layers.append(("norm", Normalise(network.norm, channels)))
-    return layers
-
-
 def _numbered(layers: list[tuple[str, Layer]], number: int) -> list[tuple[str, Layer]]:
     return [(f"{name}{number}", layer) for name, layer in layers]
-
-
-def _has_bias(network: Network) -> bool:
-    return network.norm.kind == "none"
 
 
 def _steps(path: str, layers: list[tuple[str, Layer]], role: Role) -> tuple[Step, ...]:
