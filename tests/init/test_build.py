@@ -15,6 +15,7 @@ from skipline.spec import (
     Attention,
     Block,
     Branch,
+    ConvWeights,
     Head,
     Merge,
     Network,
@@ -123,6 +124,17 @@ def test_a_learned_scale_starts_where_the_description_says() -> None:
     for scheme in SCHEMES:
         scale = build(with_attention("eca"), scheme=scheme).get_parameter("stage1.block1.branch.scale.factor")
         assert (scale.item(), scale.shape) == (0.25, ())
+
+
+def test_learned_shifts_start_at_0_and_gains_at_1_in_every_scheme() -> None:
+    network = replace(network_with("post", Norm("none"), RELU), biases="scalar", conv_weights=ConvWeights("scaled"))
+    for scheme in SCHEMES:
+        parameters = dict(build(network, scheme=scheme).named_parameters())
+        offsets = [tensor for name, tensor in parameters.items() if name.endswith(".offset")]
+        gains = [tensor for name, tensor in parameters.items() if name.endswith(".gain")]
+        assert (len(offsets), len(gains)) == (1 + 2 * 4 + 1, 1 + 2 * 2)
+        assert not any(tensor.any() for tensor in offsets)
+        assert all((tensor == 1).all() for tensor in gains)
 
 
 RELU = Activation()

@@ -63,7 +63,9 @@ def _blocks(network: Network) -> list[tuple[str, Block]]:
 
 
 def _is_flat_at_zero(activation: Activation) -> bool:
-    """Whether PyTorch's derivative at 0 is 0: ReLU's is, and a leaky ReLU's with slope 0."""
+    """Whether PyTorch's derivative at 0 is 0: ReLU's is, and a leaky ReLU's with slope 0, unless they are shifted."""
+    if activation.input_shift > 0:
+        return False
     match activation.kind:
         case "relu":
             return True

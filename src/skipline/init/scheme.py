@@ -29,9 +29,10 @@ Requirement = Callable[[Network], None]
 
 @dataclass(frozen=True, slots=True)
 class Scheme:
-    """`rules` has an entry for each of `conv.weight`, `conv.bias`, `norm.weight`, `norm.bias`, `linear.weight`,
-    `linear.bias`, `attention.weight`, `attention.bias` and `scale.factor`; one with a role of the plan in front
-    (`branch_end.norm.weight`) goes before it. `requires` refuses the networks that the scheme cannot start.
+    """`rules` has an entry for each of `conv.weight`, `conv.bias`, `conv.gain`, `norm.weight`, `norm.bias`,
+    `linear.weight`, `linear.bias`, `attention.weight`, `attention.bias`, `scale.factor` and `shift.offset`; one with a
+    role of the plan in front (`branch_end.norm.weight`) goes before it. `requires` refuses the networks that the scheme
+    cannot start.
     """
 
     name: str

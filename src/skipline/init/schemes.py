@@ -40,6 +40,7 @@ def _row(name: str, equation: str, source: str, conv_weight: Rule) -> Scheme:
     rules = {
         "conv.weight": conv_weight,
         "conv.bias": constant(0.0),
+        "conv.gain": constant(1.0),
         "norm.weight": constant(1.0),
         "norm.bias": constant(0.0),
         "linear.weight": uniform(_pytorch),
@@ -47,6 +48,7 @@ def _row(name: str, equation: str, source: str, conv_weight: Rule) -> Scheme:
         "attention.weight": uniform(_pytorch),
         "attention.bias": uniform(_pytorch),
         "scale.factor": as_described(),
+        "shift.offset": as_described(),
     }
     return Scheme(name, equation, source, rules, anything)
 

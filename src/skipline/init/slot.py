@@ -9,9 +9,18 @@ from typing import Literal
 from skipline.init.fans import Fans, fans
 from skipline.init.gain import gain
 from skipline.spec import BlockPlan, Network, Step, unfold
-from skipline.spec.layers import Conv, EfficientAttention, Layer, LearnedScale, Linear, Normalise, SqueezeExcite
+from skipline.spec.layers import (
+    Conv,
+    EfficientAttention,
+    Layer,
+    LearnedScale,
+    LearnedShift,
+    Linear,
+    Normalise,
+    SqueezeExcite,
+)
 
-Kind = Literal["conv", "norm", "linear", "attention", "scale"]
+Kind = Literal["conv", "norm", "linear", "attention", "scale", "shift"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +57,8 @@ class Slot:
 
     @property
     def start(self) -> float:
-        """What the learned scale here is before training."""
-        assert isinstance(self.part, LearnedScale)
+        """What the learned scale or shift here is before training."""
+        assert isinstance(self.part, LearnedScale | LearnedShift)
         return self.part.start
 
     @property
@@ -61,6 +70,12 @@ class Slot:
     def norm_ends_branch(self) -> bool:
         """Whether it stands in a branch whose last convolution has a norm behind it."""
         return self.block is not None and self.step in self.block.branch and self.block.norm_ends_branch
+
+    @property
+    def num_branch_convs(self) -> int:
+        """The convolutions of the branch here."""
+        assert self.block is not None
+        return sum(isinstance(step.layer, Conv) for step in self.block.branch)
 
 
 def network_slots(network: Network) -> Iterator[Slot]:
@@ -82,14 +97,18 @@ def step_slots(step: Step, network: Network, block: BlockPlan | None) -> tuple[S
     return tuple(Slot(step, network, block, kind, part, path) for kind, part, path in _tensors(step.layer))
 
 
-def _tensors(layer: Layer) -> tuple[tuple[Kind, Layer, str], ...]:
+_Tensor = tuple[Kind, Layer, str]
+
+
+def _tensors(layer: Layer) -> tuple[_Tensor, ...]:
     """The tensors of a step: the kind of each, the primitive layer that it belongs to, its path in the step's module.
 
     The layers that are not here have no weights.
     """
     match layer:
         case Conv():
-            return _affine("conv", layer, "", bias=layer.bias)
+            gain: tuple[_Tensor, ...] = (("conv", layer, "gain"),) if layer.weights.kind == "scaled" else ()
+            return _affine("conv", layer, "", bias=layer.bias) + gain
         case Normalise():
             return _affine("norm", layer, "", bias=True)
         case Linear():
@@ -101,10 +120,12 @@ def _tensors(layer: Layer) -> tuple[tuple[Kind, Layer, str], ...]:
             return _affine("attention", layer, "conv.", bias=False)
         case LearnedScale():
             return (("scale", layer, "factor"),)
+        case LearnedShift():
+            return (("shift", layer, "offset"),)
         case _:
             return ()
 
 
-def _affine(kind: Kind, part: Layer, prefix: str, *, bias: bool) -> tuple[tuple[Kind, Layer, str], ...]:
-    weight = (kind, part, f"{prefix}weight")
+def _affine(kind: Kind, part: Layer, prefix: str, *, bias: bool) -> tuple[_Tensor, ...]:
+    weight: _Tensor = (kind, part, f"{prefix}weight")
     return (weight, (kind, part, f"{prefix}bias")) if bias else (weight,)
