@@ -12,7 +12,7 @@ from torch import Tensor
 
 from skipline.init import SCHEMES, InitError, Scheme, build, laws_of, scheme_named
 from skipline.nn import assemble
-from skipline.spec import Attention, Block, Branch, Head, Merge, Network, Norm, Stage, Stem
+from skipline.spec import Activation, Attention, Block, Branch, ConvWeights, Head, Merge, Network, Norm, Stage, Stem
 from skipline.theory.start import WeightLaw
 from skipline.zoo import describe
 
@@ -20,14 +20,14 @@ WRAPPED = ("zero_gamma(he_fan_out_normal)", "zero_branch(orthogonal)")
 ALL = (*SCHEMES, *map(scheme_named, WRAPPED))
 
 
-NO_NORM = Norm("none")
+NO_NORM, RELU = Norm("none"), Activation()
 
 
-def network(block: Block, *, norm: Norm = NO_NORM) -> Network:
+def network(block: Block, *, norm: Norm = NO_NORM, activation: Activation = RELU) -> Network:
     """Two stages of 16 and 32 channels."""
     stages = (Stage(2, 16, 16, block=block), Stage(1, 32, 32, 2, block=block))
     raw = "raw" if block.order == "pre" else "activated"
-    return Network("net", 3, Stem((16,)), stages, Head(10), norm, first_identity=raw)
+    return Network("net", 3, Stem((16,)), stages, Head(10), norm, activation, first_identity=raw)
 
 
 PRE = Block(order="pre")
@@ -37,6 +37,9 @@ NETS = {
     "groups": network(replace(PRE, branch=Branch(groups=4))),
     "learned scale": network(replace(PRE, merge=Merge(0.3, "learned"))),
     "squeeze-and-excite": network(replace(PRE, branch=Branch(attention=Attention("squeeze_excite")))),
+    "tanh": network(PRE, activation=Activation("tanh")),
+    "scalar biases": replace(network(PRE), biases="scalar"),
+    "scaled weights": replace(network(PRE), conv_weights=ConvWeights("scaled", gain=1.7)),
     "eca": network(Block(Branch(attention=Attention("eca"))), norm=Norm()),
 }
 
@@ -88,11 +91,35 @@ def is_scaled_identity(weight: Tensor, law: WeightLaw, groups: int) -> bool:
     return is_rest_zero and torch.equal(centre.float(), law.scale * torch.eye(*centre.shape[1:]).expand_as(centre))
 
 
+def is_delta_orthogonal(weight: Tensor, law: WeightLaw, groups: int) -> bool:
+    centre, is_rest_zero = taps(weight, groups)
+    return is_rest_zero and has_orthonormal_sides(centre, law.scale)
+
+
+def is_mirrored(weight: Tensor, law: WeightLaw, groups: int) -> bool:
+    """Pairs of channels: rows in all but the classifier (10 logits), columns in all but the layer of 3-channel images.
+
+    Channels 2j and 2j + 1 are a pair, in which all that the first reads or gives has the other sign in the second.
+    """
+    centre, is_rest_zero = taps(weight, groups)
+    if weight.ndim == 4:
+        if not torch.equal(centre[:, 0::2], -centre[:, 1::2]):
+            return False
+        centre = centre[:, 0::2]
+    if weight.shape[1] != 3:
+        if not torch.equal(centre[..., 0::2], -centre[..., 1::2]):
+            return False
+        centre = centre[..., 0::2]
+    return is_rest_zero and has_orthonormal_sides(centre, law.scale)
+
+
 def obeys(weight: Tensor, law: WeightLaw, groups: int) -> bool:
     checks: dict[str, Callable[[], bool]] = {
         "constant": lambda: is_constant(weight, law),
         "independent": lambda: is_independent(weight, law),
         "orthogonal": lambda: has_orthonormal_sides(grouped(weight, groups), law.scale),
+        "delta_orthogonal": lambda: is_delta_orthogonal(weight, law, groups),
+        "looks_linear": lambda: is_mirrored(weight, law, groups),
         "identity": lambda: is_scaled_identity(weight, law, groups),
     }
     return checks[law.kind]()

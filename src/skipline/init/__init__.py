@@ -13,7 +13,8 @@ from skipline.init.head import with_head
 from skipline.init.laws import laws_of
 from skipline.init.names import scheme_named, scheme_names
 from skipline.init.scheme import Scheme
-from skipline.init.schemes import HE_FAN_OUT_NORMAL, SCHEMES, scaled_identity, zero_branch, zero_gamma
+from skipline.init.schemes import HE_FAN_OUT_NORMAL, SCHEMES, scaled_identity
+from skipline.init.zero import zero_branch, zero_gamma
 
 __all__ = [
     "HE_FAN_OUT_NORMAL",

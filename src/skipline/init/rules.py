@@ -54,7 +54,7 @@ def constant(value: float) -> Rule:
 
 
 def as_described() -> Rule:
-    """What the description says that a learned scale starts at."""
+    """What the description says that a learned scale or shift starts at."""
     return rule("constant", lambda slot: slot.start, _fill)
 
 
@@ -75,6 +75,16 @@ def orthogonal() -> Rule:
         draws.orthogonal(matrices(tensor, slot.layer), gain, generator)
 
     return rule("orthogonal", lambda slot: slot.gain, draw)
+
+
+def delta_orthogonal() -> Rule:
+    """The activation's gain times a random matrix with orthonormal columns at the centre tap, in each group; else 0."""
+
+    def draw(tensor: Tensor, slot: Slot, gain: float, generator: Generator) -> None:
+        tensor.zero_()
+        draws.orthogonal(centre_taps(tensor, slot.layer), gain, generator)
+
+    return rule("delta_orthogonal", lambda slot: slot.gain, draw)
 
 
 def zero_unless_norm_follows(other: Rule) -> Rule:
