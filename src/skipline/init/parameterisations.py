@@ -24,10 +24,9 @@ def with_fixup(network: Network) -> Network:
     """`network` without norms: `x + m f(x)` with a learned m = 1, and one learned number added before every layer.
 
     A learned 0 is added before each convolution, activation and linear layer in place of biases of channels
-    (`Network.biases`). It takes a scheme whose branches start at 0, such as `zero_branch(he_fan_in_normal)`; the whole
-    of Fixup also starts the branches' other layers at He's scale times L^(−1/(2m − 2)), L blocks of m layers. Source:
-    Zhang et al. 2019, arXiv 1901.09321, section 3. Refuses plain blocks, gates and scaled shortcuts, which are no
-    `x + m f(x)`, and standardised weights, which have no scale to start with.
+    (`Network.biases`). Build it with the scheme `fixup`, the other half of the method. Source: Zhang et al. 2019, arXiv
+    1901.09321, section 3. Refuses plain blocks, gates and scaled shortcuts, which are no `x + m f(x)`, and standardised
+    weights, which have no scale to start with.
     """
     if network.conv_weights.kind != "free":
         raise SpecError(
