@@ -12,7 +12,8 @@ import pytest
 
 from skipline.report.axis import linear_axis, log_axis
 from skipline.report.chart import Band, Chart, Dots, Lane, Line, Mark, Rule
-from skipline.report.drawing import WIDTH, draw, swatch
+from skipline.report.drawing import WIDTH, draw
+from skipline.report.marker import swatch
 
 X = linear_axis([0, 10], title="epoch")
 Y = linear_axis([0, 100], title="error (%)")
@@ -147,5 +148,5 @@ def test_what_cannot_be_drawn_is_refused() -> None:
         Line(points=(), look='a" onload="x')
     with pytest.raises(ValueError, match="dots: 1 points but 0 names; each point has one"):
         Dots(points=((1, 1),), names=(), look="plain")
-    with pytest.raises(ValueError, match="chart 'A title': 2 lanes; there is room for one"):
+    with pytest.raises(ValueError, match="chart 'A title': 2 lanes above the plot; there is room for one"):
         chart(lanes=(Lane(label="a", dots=()), Lane(label="b", dots=())))

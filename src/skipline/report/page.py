@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 from skipline.report.chart import Chart, Marker, Stroke
-from skipline.report.drawing import draw, swatch
+from skipline.report.drawing import draw
+from skipline.report.marker import swatch
 from skipline.report.table import Table, write_table
 from skipline.report.text import escape, html_text
 
@@ -35,7 +36,7 @@ class Key:
 
 def document(*, title: str, body: Iterable[str], made_by: str) -> str:
     """Put the parts of ``body`` (HTML) together to one document; ``title`` and ``made_by`` are plain text."""
-    style = stylesheet("colours") + stylesheet("page")
+    style = stylesheet("colours") + stylesheet("page") + stylesheet("chart")
     return "\n".join(
         (
             "<!doctype html>",
