@@ -69,7 +69,7 @@ def draw_cells(
             yield f'<path class="cell {level_look(level)}" d="{path}"/>'
         if path and level in (LOST, NO_LEVEL):
             yield f'<path fill="url(#{name}-{level_look(level)})" d="{path}"/>'
-    borders = "".join(_borders(grid))
+    borders = "".join(_borders(grid)) if cells.bordered else ""
     if borders:
         yield f'<path class="border" d="{borders}"/>'
     yield from _words(grid, runs, width_of)

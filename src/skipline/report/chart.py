@@ -90,13 +90,14 @@ class Cells:
 
     ``levels[r][c]`` is 0, the palest, to ``NUM_LEVELS`` − 1, the strongest; ``NO_LEVEL`` for a value that is too small
     for any (drawn empty, with dots) and ``LOST`` for one that is not finite (drawn hatched). ``names`` has a word for
-    each level, written where the field has room for it.
+    each level, written where the field has room for it. ``bordered``: with a fine line between levels.
     """
 
     columns: tuple[float, ...]
     rows: tuple[float, ...]
     levels: tuple[tuple[int, ...], ...]
     names: tuple[str, ...] = ()
+    bordered: bool = True
 
     def __post_init__(self) -> None:
         found = (len(self.levels), *{len(row) for row in self.levels})

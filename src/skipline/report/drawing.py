@@ -45,15 +45,32 @@ class _Frame:
         return self.bottom - self.chart.y.place(value) * (self.bottom - self.top)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Drawing:
+    """The content of an ``<svg>`` that is ``WIDTH`` wide and ``height`` high, and the ids of its title and words."""
+
+    content: str
+    height: float
+    labels: str
+
+
 def draw(chart: Chart, *, name: str) -> str:
     """Draw ``chart`` as one ``<svg>`` whose ids start with ``name``.
 
     Raises ValueError for a name that is not a plain word, and for a finite value that has no place on its axis.
     """
+    drawing = drawing_of(chart, name=name)
+    return (
+        f'<svg class="chart" viewBox="0 0 {WIDTH} {drawing.height:g}" role="img" '
+        f'aria-labelledby="{drawing.labels}">\n{drawing.content}\n</svg>'
+    )
+
+
+def drawing_of(chart: Chart, *, name: str) -> Drawing:
+    """What ``draw`` draws, for whoever writes the ``<svg>`` around it."""
     if not re.fullmatch(r"[a-z][a-z0-9-]*", name):
         raise ValueError(f"chart name {name!r}: expected small letters, digits and hyphens, as an id needs")
     frame = _frame(chart)
-    height = frame.base + 2 * _LINE_HEIGHT + _GAP
     parts = [
         f'<title id="{name}-title">{escape(chart.title)}</title>',
         f'<desc id="{name}-desc">{escape(chart.description)}</desc>',
@@ -67,10 +84,8 @@ def draw(chart: Chart, *, name: str) -> str:
         *(part for mark in chart.marks for part in _mark(frame, mark)),
         *_end_labels(frame),
     ]
-    return (
-        f'<svg class="chart" viewBox="0 0 {WIDTH} {height:g}" role="img" '
-        f'aria-labelledby="{name}-title {name}-desc">\n' + "\n".join(parts) + "\n</svg>"
-    )
+    height = frame.base + 2 * _LINE_HEIGHT + _GAP
+    return Drawing(content="\n".join(parts), height=height, labels=f"{name}-title {name}-desc")
 
 
 def text_width(text: str) -> float:
@@ -138,10 +153,15 @@ def _lane(frame: _Frame, lane: Lane, *, name: str) -> Iterator[str]:
         (start, _), (end, _) = line.points[0], line.points[-1]
         path = f"M{frame.x(start):.1f} {middle:.1f}H{frame.x(end):.1f}"
         yield f'<path class="line {line.look} {line.stroke}" d="{path}"/>'
-    yield _text(frame.left + 4, middle + 4, lane.label, look="lane-label")
+    taken = [frame.x(x) for marks in (*lane.dots, *lane.lines) for x, _ in marks.points]
     for dots in lane.dots:
         for (x, _), text in zip(dots.points, dots.names, strict=True):
             yield draw_marker(frame.x(x), middle, text, look=dots.look, marker=dots.marker)
+    # At the left, or at the right where that is free and the left is not.
+    reach = text_width(lane.label) + 2 * _GAP
+    at_right = min(taken, default=math.inf) < frame.left + reach and max(taken, default=0.0) < frame.right - reach
+    x, anchor = (frame.right - 4, "end") if at_right else (frame.left + 4, "start")
+    yield _text(x, middle + 4, lane.label, look="lane-label", anchor=anchor)
 
 
 def _cells(frame: _Frame, cells: Cells, *, name: str) -> Iterator[str]:

@@ -29,16 +29,20 @@ def draw_marker(x: float, y: float, text: str, *, look: str, marker: Marker) -> 
             return f'<g>{told}{ring}<circle class="point {look}" cx="{x:.1f}" cy="{y:.1f}" r="2.2"/></g>'
 
 
-def swatch(look: str, *, strokes: Sequence[Stroke] = (), markers: Sequence[Marker] = ()) -> str:
-    """Draw what a key shows beside a word: a piece of line, a marker, or both."""
+def swatch(
+    look: str, *, strokes: Sequence[Stroke] = (), markers: Sequence[Marker] = (), band: bool = False
+) -> str:
+    """Draw what a key shows beside a word: a piece of line, a marker, or both; or of a band or a level its area."""
     return (
         f'<svg class="swatch" viewBox="0 0 28 14" aria-hidden="true">'
-        f"{swatch_parts(look, strokes=strokes, markers=markers)}</svg>"
+        f"{swatch_parts(look, strokes=strokes, markers=markers, band=band)}</svg>"
     )
 
 
-def swatch_parts(look: str, *, strokes: Sequence[Stroke], markers: Sequence[Marker]) -> str:
-    """What stands in a swatch of 28 by 14: lines and markers, or, of a level of cells, a piece of its area."""
+def swatch_parts(look: str, *, strokes: Sequence[Stroke], markers: Sequence[Marker], band: bool) -> str:
+    """What stands in a swatch of 28 by 14."""
+    if band:
+        return f'<rect class="band {look}" x="2" y="1" width="24" height="12"/>'
     if look.startswith("level-"):
         return f'<rect class="cell {look}" x="2" y="1" width="24" height="12"/>' + _texture(look)
     lines = (f'<path class="line {look} {stroke}" d="M2 7H26"/>' for stroke in strokes)

@@ -26,12 +26,13 @@ class Panel:
 
 @dataclass(frozen=True, kw_only=True)
 class Key:
-    """One entry of a figure's key: how it is drawn, and what it is."""
+    """One entry of a figure's key: how it is drawn (a line, a marker, an area), and what it is."""
 
     look: str
     label: str
     strokes: tuple[Stroke, ...] = ()
     markers: tuple[Marker, ...] = ()
+    band: bool = False
 
 
 def document(*, title: str, body: Iterable[str], made_by: str) -> str:
@@ -97,7 +98,7 @@ def figure(panels: Sequence[Panel], *, name: str, label: str, caption: str, keys
     Each panel's numbers stand in a table that opens under it; the id of panel n is ``name-n``.
     """
     entries = "".join(
-        f"<li>{swatch(key.look, strokes=key.strokes, markers=key.markers)}<span>{html_text(key.label)}</span></li>"
+        f"<li>{swatch(key.look, strokes=key.strokes, markers=key.markers, band=key.band)}<span>{html_text(key.label)}</span></li>"
         for key in keys
     )
     key_list = f'<ul class="key" aria-label="Key">{entries}</ul>\n' if keys else ""
