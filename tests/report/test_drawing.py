@@ -144,7 +144,7 @@ def test_what_cannot_be_drawn_is_refused() -> None:
         draw(chart(), name="a b")
     with pytest.raises(ValueError, match="log axis 'signal': 0 has no place"):
         draw(chart(dots((1, 0)), y=log_axis([1, 10], title="signal")), name="c")
-    with pytest.raises(ValueError, match=r"look 'a\" onload=\"x': expected a class of page\.css in small letters"):
+    with pytest.raises(ValueError, match=r"look 'a\" onload=\"x': expected a class of chart\.css in small letters"):
         Line(points=(), look='a" onload="x')
     with pytest.raises(ValueError, match="dots: 1 points but 0 names; each point has one"):
         Dots(points=((1, 1),), names=(), look="plain")

@@ -122,6 +122,8 @@ def _words(grid: _Grid, runs: Sequence[_Run], width_of: Callable[[str], float]) 
     """Write each level's name once, in the place where it has most room, if that is enough."""
     taken: list[tuple[float, float, float]] = []
     for level, name in enumerate(grid.cells.names):
+        if not name:
+            continue
         need = width_of(name) + 8
         places = []
         for run in runs:
@@ -136,7 +138,9 @@ def _words(grid: _Grid, runs: Sequence[_Run], width_of: Callable[[str], float]) 
                 if height >= _LINE_HEIGHT:
                     places.append((room, centred, middle, (grid.ys[low] + grid.ys[high]) / 2 + 4))
         for _, _, x, y in sorted(places, reverse=True):
-            free = all(abs(x - other) >= (need + width) / 2 or abs(y - at) >= _LINE_HEIGHT for other, at, width in taken)
+            free = all(
+                abs(x - other) >= (need + width) / 2 or abs(y - at) >= _LINE_HEIGHT for other, at, width in taken
+            )
             if free:
                 taken.append((x, y, need))
                 yield f'<text class="word" x="{x:.1f}" y="{y:.1f}" text-anchor="middle">{svg_text(name)}</text>'

@@ -90,7 +90,7 @@ class Cells:
 
     ``levels[r][c]`` is 0, the palest, to ``NUM_LEVELS`` − 1, the strongest; ``NO_LEVEL`` for a value that is too small
     for any (drawn empty, with dots) and ``LOST`` for one that is not finite (drawn hatched). ``names`` has a word for
-    each level, written where the field has room for it. ``bordered``: with a fine line between levels.
+    each level, or none (""), written where the field has room for it. ``bordered``: with a fine line between levels.
     """
 
     columns: tuple[float, ...]
@@ -151,6 +151,6 @@ class Chart:
 
 
 def _check_look(look: str) -> None:
-    """Refuse what cannot be a class of ``files/page.css``: it stands unquoted by meaning in an attribute."""
+    """Refuse what cannot be a class of ``files/chart.css``: it stands unquoted by meaning in an attribute."""
     if not re.fullmatch(r"[a-z][a-z-]*", look):
-        raise ValueError(f"look {look!r}: expected a class of page.css in small letters and hyphens")
+        raise ValueError(f"look {look!r}: expected a class of chart.css in small letters and hyphens")

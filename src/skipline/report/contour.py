@@ -27,9 +27,7 @@ def contour(
     return tuple(tuple(_place(edge, xs, ys, field, level) for edge in chain) for chain in _chains(segments))
 
 
-def _segments(
-    row: int, column: int, field: Sequence[Sequence[float]], level: float
-) -> Iterator[tuple[_Edge, _Edge]]:
+def _segments(row: int, column: int, field: Sequence[Sequence[float]], level: float) -> Iterator[tuple[_Edge, _Edge]]:
     """The pieces of the contour in one square, each from edge to edge."""
     corners = (field[row][column], field[row][column + 1], field[row + 1][column + 1], field[row + 1][column])
     if not all(map(math.isfinite, corners)):

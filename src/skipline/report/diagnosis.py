@@ -68,9 +68,7 @@ def diagnosis_page(
     return document(title=headline, body=body, made_by=made_by)
 
 
-def diagnosis_figures(
-    diagnoses: Sequence[DiagnosisRecord], *, phases: Sequence[PhaseRecord]
-) -> tuple[Figure, ...]:
+def diagnosis_figures(diagnoses: Sequence[DiagnosisRecord], *, phases: Sequence[PhaseRecord]) -> tuple[Figure, ...]:
     """Every figure of the page, for whoever wants them as files: signals, details, each net's own, phase diagrams."""
     if not diagnoses:
         raise ValueError("a diagnosis of no nets; expected at least one")
@@ -128,7 +126,9 @@ def _verdicts(diagnoses: Sequence[DiagnosisRecord]) -> Iterator[str]:
         for d in diagnoses
     )
     head = ("net", "verdict", "depth", "trains up to (N*)", "law")
-    table = Table(caption="Depth, and the depth N* up to which it trains", head=head, groups=(("", rows),), figures=False)
+    table = Table(
+        caption="Depth, and the depth N* up to which it trains", head=head, groups=(("", rows),), figures=False
+    )
     yield '<div class="after">' + write_table(table, look="results") + "</div>"
 
 

@@ -21,6 +21,4 @@ class Figure:
 
 def write_figure(figure: Figure) -> str:
     """``figure`` as HTML, each panel with its numbers in a table that opens under it."""
-    return page.figure(
-        figure.panels, name=figure.name, label=figure.label, caption=figure.caption, keys=figure.keys
-    )
+    return page.figure(figure.panels, name=figure.name, label=figure.label, caption=figure.caption, keys=figure.keys)

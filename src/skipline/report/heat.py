@@ -16,7 +16,9 @@ from skipline.report.table import Table, thinned
 
 MOST_ROWS, MOST_COLUMNS = 48, 64  # cells of a map about 250 by 200: smaller ones would not be seen
 _TABLE_ROWS, _TABLE_COLUMNS = 60, 8
+_SHARES = (0.0, 0.05, 0.2, 0.4, 0.6, 0.8, 0.95)  # the ends are narrow: there a layer is alive or dead as a whole
 _DECADES = (1, 2, 3, 5, 10, 15, 20, 30, 50, 100)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Field:
@@ -34,11 +36,11 @@ class Field:
 
 @dataclass(frozen=True, kw_only=True)
 class Scale:
-    """How values become levels: level n holds what is at least ``starts[n]`` and below the next start."""
+    """How values become levels: ``levels[n]`` holds what is at least ``starts[n]`` and below the next start."""
 
     starts: tuple[float, ...]
     names: tuple[str, ...]
-    kind: Kind
+    levels: tuple[int, ...]
 
     def level(self, value: float | None) -> int:
         """The level of ``value``; ``NO_LEVEL`` for what is below the first or was not taken, ``LOST`` for ∞ and NaN."""
@@ -46,30 +48,37 @@ class Scale:
             return NO_LEVEL
         if not math.isfinite(value):
             return LOST
-        return sum(value >= start for start in self.starts) - 1
+        index = sum(value >= start for start in self.starts) - 1
+        return self.levels[index] if index >= 0 else NO_LEVEL
 
 
 def scale_of(field: Field) -> Scale:
-    """At most seven levels: fifths of 1 on a linear scale, whole powers of ten on a logarithmic one.
+    """At most seven levels, apart in lightness as far as they can be.
 
-    Where the values span more than seven powers a level holds several, and what is smaller still has no level.
+    Linear: parts of 1. Logarithmic: 1, 3, 10, 30, … where the values span little, else powers of ten; where they span
+    more than there are levels a level holds several powers, and what is still smaller has none.
     """
     if field.kind == "linear":
-        starts = (0.0, 0.05, 0.2, 0.4, 0.6, 0.8, 0.95)
-        return Scale(starts=starts, names=tuple(percent(start, places=0) for start in starts), kind="linear")
+        return _scale(_SHARES, [percent(start, places=0) for start in _SHARES])
     positive = [v for row in field.values for v in row if v is not None and math.isfinite(v) and v > 0]
-    low = math.floor(math.log10(min(positive, default=1.0)) + 1e-9)
-    high = math.floor(math.log10(max(positive, default=1.0)) + 1e-9)
-    # The smallest step that covers the range; beyond the last the smallest values share the "no level".
-    step = next((step for step in _DECADES if (high - low) // step < NUM_LEVELS), _DECADES[-1])
-    top = step * math.floor(high / step)
-    first = max(step * math.floor(low / step), top - step * (NUM_LEVELS - 1))
+    # Twice the logarithm counts 1, 3, 10, 30, … : √10 is 3 to a part in twenty.
+    low, high = (math.floor(2 * math.log10(pick(positive, default=1.0) * 1.06)) for pick in (min, max))
+    if high - low < NUM_LEVELS:
+        halves = range(low, high + 1)
+        starts = [(3.0 if half % 2 else 1.0) * 10.0 ** (half // 2) for half in halves]
+        return _scale(starts, [f"{start:g}" if 1e-3 <= start < 1e4 else number(start, digits=1) for start in starts])
+    low, high = (math.floor(math.log10(pick(positive)) + 1e-9) for pick in (min, max))
+    step = next((step for step in _DECADES if high // step - low // step < NUM_LEVELS), _DECADES[-1])
+    top = step * (high // step)
+    first = max(step * (low // step), top - step * (NUM_LEVELS - 1))
     exponents = range(first, top + 1, step)
-    return Scale(
-        starts=tuple(10.0**exponent for exponent in exponents),
-        names=tuple(power_of_ten(exponent) for exponent in exponents),
-        kind="log",
-    )
+    return _scale([10.0**exponent for exponent in exponents], [power_of_ten(exponent) for exponent in exponents])
+
+
+def _scale(starts: Sequence[float], names: Sequence[str]) -> Scale:
+    last = max(len(starts) - 1, 1)
+    levels = tuple(round(index * (NUM_LEVELS - 1) / last) for index in range(len(starts)))
+    return Scale(starts=tuple(starts), names=tuple(names), levels=levels)
 
 
 def heat_panel(field: Field, *, title: str, axis: str, labels: Sequence[tuple[int, str]]) -> Panel:
@@ -77,9 +86,7 @@ def heat_panel(field: Field, *, title: str, axis: str, labels: Sequence[tuple[in
     scale = scale_of(field)
     rows, columns = _parts(len(field.names), MOST_ROWS), _parts(len(field.steps), MOST_COLUMNS)
     middle = _middle(field)
-    levels = tuple(
-        tuple(scale.level(_folded(field, row, column, middle=middle)) for column in columns) for row in rows
-    )
+    levels = tuple(tuple(scale.level(_folded(field, row, column, middle=middle)) for column in columns) for row in rows)
     edges = _step_edges(field.steps)
     chart = Chart(
         title=title,
@@ -88,10 +95,10 @@ def heat_panel(field: Field, *, title: str, axis: str, labels: Sequence[tuple[in
         y=_row_axis(len(field.names), labels=labels, title=axis),
         marks=(
             Cells(
-                columns=tuple(edges[part.start] for part in columns) + (edges[-1],),
-                rows=tuple(float(part.start) for part in rows) + (float(len(field.names)),),
+                columns=(*(edges[part.start] for part in columns), edges[-1]),
+                rows=(*(float(part.start) for part in rows), float(len(field.names))),
                 levels=levels,
-                names=scale.names,
+                names=tuple(scale.names[scale.levels.index(n)] if n in scale.levels else "" for n in range(NUM_LEVELS)),
             ),
         ),
         height=210,
@@ -106,8 +113,8 @@ def heat_keys(field: Field) -> tuple[Key, ...]:
     keys = []
     if NO_LEVEL in found:
         keys.append(Key(look=level_look(NO_LEVEL), label=f"below {scale.names[0]}, zero, or not taken"))
-    for level, name in enumerate(scale.names):
-        end = f" to {scale.names[level + 1]}" if level + 1 < len(scale.names) else " and more"
+    for index, (level, name) in enumerate(zip(scale.levels, scale.names, strict=True)):
+        end = f" to {scale.names[index + 1]}" if index + 1 < len(scale.names) else " and more"
         keys.append(Key(look=level_look(level), label=f"{name}{end}"))
     if LOST in found:
         keys.append(Key(look=level_look(LOST), label="not finite"))
@@ -170,9 +177,7 @@ def _description(field: Field, *, title: str) -> str:
     values = [value for row in field.values for value in row if value is not None]
     finite = [value for value in values if math.isfinite(value)]
     lost = len(values) - len(finite)
-    span = (
-        f"from {_say(min(finite), field.kind)} to {_say(max(finite), field.kind)}" if finite else "no finite value"
-    )
+    span = f"from {_say(min(finite), field.kind)} to {_say(max(finite), field.kind)}" if finite else "no finite value"
     return (
         f"{title} of {count(len(field.names))} layers at {count(len(field.steps))} steps, {field.steps[0]} to "
         f"{field.steps[-1]}: {span}; {count(lost)} values are not finite."

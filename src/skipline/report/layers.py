@@ -14,7 +14,7 @@ from skipline.report.table import Table, thinned, write_table
 
 _MOST_WARNINGS = 40
 _CAPTIONS = {
-    "Gradient norm": "The root mean square over images of the gradient's norm at each site.",
+    "Gradient norm": "The norm of one image’s gradient at each site, its root mean square over the batch.",
     "Update ÷ weight": "How far one step moves a weight: about 10⁻³ is usual; far more is unstable, far less is idle.",
     "Mean square": "The mean of x² at each site.",
     "Zeros": "The share of values that are exactly 0; a site that stays near 100 % is dead.",

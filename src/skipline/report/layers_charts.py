@@ -59,18 +59,25 @@ _LAYERS = (
 
 
 def layer_maps(probes: Sequence[ProbeRecord]) -> tuple[Map, ...]:
-    """Maps of depth by step for whatever the probes took: gradient, update ratio, mean square, share of zeros."""
+    """Maps of depth by step for whatever the probes took: gradient, update ratio, mean square, share of zeros.
+
+    Of our own nets the sites on the trunk are drawn: between them the ends of branches would stripe the map.
+    """
     maps = []
     for layer in _LAYERS:
         taken = [layer.of(probe) for probe in probes]
-        names = tuple(_names(taken))
+        names = _on_trunk(tuple(_names(taken)))
         if names:
             values = tuple(tuple(values.get(name) for values in taken) for name in names)
-            steps = tuple(probe.step for probe in probes)
-            field = Field(names=names, steps=steps, values=values, kind=layer.kind)
+            field = Field(names=names, steps=tuple(probe.step for probe in probes), values=values, kind=layer.kind)
             panel = heat_panel(field, title=layer.title, axis=layer.axis, labels=tuple(_labels(names)))
             maps.append(Map(panel=panel, keys=heat_keys(field)))
     return tuple(maps)
+
+
+def _on_trunk(names: tuple[str, ...]) -> tuple[str, ...]:
+    roles = [place.role for place in places(names)]
+    return tuple(n for n, role in zip(names, roles, strict=True) if role == "trunk" or n == "head") or names
 
 
 def _names(taken: Iterable[dict[str, float | None]]) -> Iterator[str]:

@@ -29,9 +29,7 @@ def draw_marker(x: float, y: float, text: str, *, look: str, marker: Marker) -> 
             return f'<g>{told}{ring}<circle class="point {look}" cx="{x:.1f}" cy="{y:.1f}" r="2.2"/></g>'
 
 
-def swatch(
-    look: str, *, strokes: Sequence[Stroke] = (), markers: Sequence[Marker] = (), band: bool = False
-) -> str:
+def swatch(look: str, *, strokes: Sequence[Stroke] = (), markers: Sequence[Marker] = (), band: bool = False) -> str:
     """Draw what a key shows beside a word: a piece of line, a marker, or both; or of a band or a level its area."""
     return (
         f'<svg class="swatch" viewBox="0 0 28 14" aria-hidden="true">'

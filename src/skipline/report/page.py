@@ -97,10 +97,7 @@ def figure(panels: Sequence[Panel], *, name: str, label: str, caption: str, keys
 
     Each panel's numbers stand in a table that opens under it; the id of panel n is ``name-n``.
     """
-    entries = "".join(
-        f"<li>{swatch(key.look, strokes=key.strokes, markers=key.markers, band=key.band)}<span>{html_text(key.label)}</span></li>"
-        for key in keys
-    )
+    entries = "".join(f"<li>{_drawn(key)}<span>{html_text(key.label)}</span></li>" for key in keys)
     key_list = f'<ul class="key" aria-label="Key">{entries}</ul>\n' if keys else ""
     drawn = "\n".join(
         f'<div class="panel">\n{draw(panel.chart, name=f"{name}-{index}")}\n'
@@ -112,3 +109,7 @@ def figure(panels: Sequence[Panel], *, name: str, label: str, caption: str, keys
         f'<figure id="{name}">\n{key_list}<div class="panels">\n{drawn}\n</div>\n'
         f"<figcaption><b>{escape(label)}</b> {html_text(caption)}</figcaption>\n</figure>"
     )
+
+
+def _drawn(key: Key) -> str:
+    return swatch(key.look, strokes=key.strokes, markers=key.markers, band=key.band)

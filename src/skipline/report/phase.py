@@ -16,7 +16,7 @@ from skipline.report.page import Key, Panel
 from skipline.report.table import Table, thinned
 
 # Depths whose lines are drawn; beyond the last the lines stand closer than they are wide.
-DEPTHS = (10, 20, 50, 100, 500)
+DEPTHS = (10, 20, 50, 100)
 # A signal is lost after about six depth scales: S. S. Schoenholz et al., 1611.01232, section 5.
 SCALES = 6
 _MOST_ROWS = 60
@@ -68,8 +68,8 @@ def trainable_depth(chi: float) -> float:
 
 def phase_panel(record: PhaseRecord) -> Panel:
     """The diagram: σ_w² across, σ_b² up, the critical line, lines of equal trainable depth, and where nets stand."""
-    x = linear_axis(record.weight_variances, title="σ_w²: variance of weights × fan-in", zero=False, round_ends=False)
-    y = linear_axis(record.bias_variances, title="σ_b²: variance of biases", zero=False, round_ends=False)
+    x = linear_axis(record.weight_variances, title="variance of weights × fan-in, σ_w²", zero=False, round_ends=False)
+    y = linear_axis(record.bias_variances, title="variance of biases, σ_b²", zero=False, round_ends=False)
     inside = tuple(p for p in record.points if x.shows(p.weight_variance) and y.shows(p.bias_variance))
     lines = tuple(_lines(record))
     chart = Chart(
@@ -144,9 +144,7 @@ def _points(inside: Sequence[PhasePoint]) -> Iterator[Mark]:
         yield Dots(points=(at,), names=(said,), look="net-a", marker="here")
 
 
-def _words(
-    record: PhaseRecord, lines: Sequence[tuple[Line, str, int]], inside: Sequence[PhasePoint]
-) -> Iterator[Word]:
+def _words(record: PhaseRecord, lines: Sequence[tuple[Line, str, int]], inside: Sequence[PhasePoint]) -> Iterator[Word]:
     """Write the points' names, then a word on each line, wherever none touches another or leaves the plot."""
     xs, ys = record.weight_variances, record.bias_variances
     plot = _Plot(left=xs[0], bottom=ys[0], width=xs[-1] - xs[0], height=ys[-1] - ys[0], taken=[])
@@ -156,6 +154,12 @@ def _words(
         text = point.name if len(inside) > 1 else "you are here"
         at = plot.free_near((point.weight_variance, point.bias_variance), text)
         yield from (Word(at=place, text=text) for place in at)
+    for text, phase in (("ordered", 0), ("chaotic", 2)):
+        # In the middle of the phase's widest stretch, near the top, where the lines stand farthest apart.
+        at = _inside(record, phase)
+        if at and plot.is_free(at[0], text):
+            plot.take(at[0], text)
+            yield Word(at=at[0], text=text)
     for line, text, _ in sorted(lines, key=lambda line: line[2]):
         # From the upper third of a line outward: there the lines stand farthest apart.
         ordered = sorted(line.points, key=lambda at: abs(plot.share(at)[1] - 0.66))
@@ -163,6 +167,16 @@ def _words(
         if place is not None:
             plot.take(place, text)
             yield Word(at=place, text=text)
+
+
+def _inside(record: PhaseRecord, phase: int) -> tuple[Point, ...]:
+    """A place in the middle of a phase, high up; empty where there is none of that phase."""
+    row = round(0.9 * (len(record.bias_variances) - 1))
+    columns = [column for column, chi in enumerate(record.chi[row]) if _level(chi) == phase]
+    if not columns:
+        return ()
+    ys = record.bias_variances
+    return ((record.weight_variances[columns[len(columns) // 2]], ys[0] + 0.92 * (ys[-1] - ys[0])),)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -82,7 +82,7 @@ def svg_picture(figure: Figure) -> str:
 def png_picture(figure: Figure, *, scale: float = SCALE) -> bytes:
     """``figure`` as a PNG of ``scale`` pixels to a unit; raises ExtraMissing without resvg-py, or without a font."""
     try:
-        from resvg_py import svg_to_bytes
+        from resvg_py import svg_to_bytes  # pyright: ignore[reportMissingImports]  an extra
     except ImportError as error:
         raise ExtraMissing(_NO_RESVG) from error
     # It draws what it has no font for as nothing, and does not say so.

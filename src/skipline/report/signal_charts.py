@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from skipline.report.axis import Axis, Kind, linear_axis, log_axis
 from skipline.report.chart import Band, Chart, Dots, Lane, Line, Mark, Marker, Post, Stroke
@@ -21,6 +22,7 @@ MOST_DOTS = 60
 MOST_DOTS_BESIDE = 30  # of each of several nets
 _FEWEST_DOTS = 6
 _LONGEST_LABEL = 9  # letters; longer names would leave the plot no room
+
 
 @dataclass(frozen=True, kw_only=True)
 class Quantity:
@@ -66,9 +68,7 @@ _STYLES = (
 )
 MOST_NETS = len(_STYLES)
 _ALONE = _Style(look="net-b", stroke="solid", marker="circle")
-_BRANCH = _Style(look="net-d", stroke="dotted", marker="point")
-
-_Pick = Callable[[SiteRecord], "float | None"]
+_BRANCH = _Style(look="net-d", stroke="dashed", marker="diamond")
 
 
 def signal_panels(nets: Sequence[NetRecord]) -> tuple[Panel, Panel]:
@@ -104,7 +104,7 @@ def _key(style: _Style, label: str, known: set[str]) -> Key:
     return Key(
         look=style.look,
         label=label,
-        strokes=(style.stroke,) if "predicted" in known else (),
+        strokes=(style.stroke if "predicted" in known else "thin",),
         markers=(style.marker,) if "measured" in known else (),
     )
 
@@ -141,12 +141,13 @@ def _panel(nets: Sequence[NetRecord], quantity: Quantity) -> Panel:
     tracks = tuple(track for net, style in _styled(nets) for track in _tracks(net, style, quantity, longest=longest))
     unit = "block" if all(is_ours([site.name for site in net.sites]) for net in nets) else "site"
     ends = [place.at for net in nets for place in _places(net)]
+    y = _y_axis(tracks, quantity)
     chart = Chart(
         title=quantity.title,
         description=" ".join(_sentence(net, quantity) for net in nets),
         x=linear_axis(ends, title=unit, whole=True, round_ends=False),
-        y=_y_axis(tracks, quantity),
-        marks=(*_posts(nets), *(mark for track in tracks for mark in track.marks(quantity))),
+        y=y,
+        marks=(*_posts(nets), *(mark for track in tracks for mark in track.marks(quantity, y))),
         lanes=tuple(_lanes(tracks, quantity)),
         height=quantity.height,
     )
@@ -169,7 +170,7 @@ class _Track:
             if self.name in values:
                 yield at, values[self.name]
 
-    def marks(self, quantity: Quantity) -> Iterator[Mark]:
+    def marks(self, quantity: Quantity, y: Axis) -> Iterator[Mark]:
         shown = [(at, value if _shown(value, quantity) else math.nan) for at, value in self.points(False)]
         if quantity.banded and self.style is not _BRANCH and any(_is_banded(site) for _, site in self.sites):
             edges = [(at, *_edges(site, self.name)) for at, site in self.sites if self.name in site.predicted]
@@ -181,14 +182,13 @@ class _Track:
         if not shown and drawn:
             line = thin_line(drawn, most=MOST_POINTS)
             yield Line(points=line, look=self.style.look, stroke="thin", label=self.style.label)
-        yield self.dots(drawn)
+        yield self.dots(thin_dots(drawn, most=self.most_dots, height=y.place))
 
-    def dots(self, points: Sequence[tuple[float, float]]) -> Dots:
-        """The measured values among ``points``, each told by the name of its site."""
+    def dots(self, kept: Sequence[tuple[float, float]]) -> Dots:
+        """The measured values ``kept``, each told by the name of its site."""
         names = {at: site.name for at, site in self.sites}
-        kept = thin_dots(points, most=self.most_dots)
         told = tuple(f"{self.net.name}, {names[at]}: {number(value)}" for at, value in kept)
-        return Dots(points=kept, names=told, look=self.style.look, marker=self.style.marker)
+        return Dots(points=tuple(kept), names=told, look=self.style.look, marker=self.style.marker)
 
 
 def _edges(site: SiteRecord, name: str) -> tuple[float, float]:
@@ -211,7 +211,8 @@ def _tracks(net: NetRecord, style: _Style, quantity: Quantity, *, longest: float
     for role, look in (("branch", _BRANCH), ("trunk", style)) if alone else (("trunk", style),):
         sites = tuple((place.at, site) for place, site in placed if place.role == role)
         if sites:
-            yield _Track(net=net, style=look, sites=sites, name=quantity.name, most_dots=most)
+            dots = most // 2 if look is _BRANCH else most
+            yield _Track(net=net, style=look, sites=sites, name=quantity.name, most_dots=dots)
 
 
 def _y_axis(tracks: Sequence[_Track], quantity: Quantity) -> Axis:
@@ -221,8 +222,8 @@ def _y_axis(tracks: Sequence[_Track], quantity: Quantity) -> Axis:
         # A share or a cosine: the whole of its range, so that two charts can be compared.
         return linear_axis([*shown, 0.0, 1.0], title=quantity.axis, num=4)
     if quantity.banded:
-        edges = [edge for t in tracks for _, site in t.sites if t.name in site.predicted for edge in _edges(site, t.name)]
-        shown += [edge for edge in edges if math.isfinite(edge)]
+        sites = [site for track in tracks for _, site in track.sites if quantity.name in site.predicted]
+        shown += [edge for site in sites for edge in _edges(site, quantity.name) if math.isfinite(edge)]
     return log_axis(shown or [1.0], title=quantity.axis)
 
 
@@ -240,31 +241,38 @@ def _posts(nets: Sequence[NetRecord]) -> Iterator[Post]:
 
 
 def _lanes(tracks: Sequence[_Track], quantity: Quantity) -> Iterator[Lane]:
-    """What has no place on the axis: infinite or not a number above, exact zeros below."""
-    for label, place, belongs in (
-        ("not finite", "above", lambda value: not math.isfinite(value)),
-        ("zero", "below", lambda value: quantity.kind == "log" and value <= 0),
-    ):
-        lines, dots = [], []
-        for track in tracks:
-            predicted = [at for at, value in track.points(False) if belongs(value)]
-            if predicted:
-                ends = ((predicted[0], math.nan), (predicted[-1], math.nan))
-                lines.append(Line(points=ends, look=track.style.look, stroke=track.style.stroke))
-            lost = [(at, value) for at, value in track.points(True) if belongs(value)]
-            step = max(1, math.ceil(len(lost) / (MOST_DOTS_BESIDE // 2)))
-            if lost:
-                dots.append(track.dots(lost[::step]))
-        if lines or dots:
-            yield Lane(label=label, dots=tuple(dots), lines=tuple(lines), place=place)
+    """What has no place on the axis: what is not finite above, zeros below."""
+    yield from _lane(tracks, "not finite", "above", lambda value: not math.isfinite(value))
+    if quantity.kind == "log":
+        yield from _lane(tracks, "zero", "below", lambda value: value <= 0)
+
+
+def _lane(
+    tracks: Sequence[_Track], label: str, place: Literal["above", "below"], belongs: Callable[[float], bool]
+) -> Iterator[Lane]:
+    lines, dots = [], []
+    for track in tracks:
+        predicted = [at for at, value in track.points(False) if belongs(value)]
+        if predicted:
+            ends = ((predicted[0], math.nan), (predicted[-1], math.nan))
+            lines.append(Line(points=ends, look=track.style.look, stroke=track.style.stroke))
+        lost = [(at, value) for at, value in track.points(True) if belongs(value)]
+        step = max(1, math.ceil(len(lost) / (MOST_DOTS_BESIDE // 2)))
+        if lost:
+            dots.append(track.dots(lost[::step]))
+    if lines or dots:
+        yield Lane(label=label, dots=tuple(dots), lines=tuple(lines), place=place)
 
 
 def _sentence(net: NetRecord, quantity: Quantity) -> str:
     """Say where a quantity starts and ends along the trunk, and how many sites have no finite value."""
     trunk = [site for place, site in zip(_places(net), net.sites, strict=True) if place.role == "trunk"]
     parts = []
-    for word in ("predicted", "measured"):
-        values = [(site.name, getattr(site, word)[quantity.name]) for site in trunk if quantity.name in getattr(site, word)]
+    for word, taken in (
+        ("predicted", [(site.name, site.predicted) for site in trunk]),
+        ("measured", [(site.name, site.measured) for site in trunk]),
+    ):
+        values = [(name, found[quantity.name]) for name, found in taken if quantity.name in found]
         if values:
             (first, start), (last, end) = values[0], values[-1]
             parts.append(f"{word} {number(start)} at {first} and {number(end)} at {last}")
