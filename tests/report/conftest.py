@@ -190,9 +190,9 @@ WOBBLE = (1.0, 1.06, 0.93, 1.02, 0.97, 1.09, 0.95)  # measured ÷ predicted, in 
 
 def block_name(number: int, num_blocks: int) -> str:
     """The name of block ``number``, from 1, of a net of three stages."""
-    stage = 1 + (number - 1) * 3 // num_blocks
-    first = next(k for k in range(1, number + 1) if 1 + (k - 1) * 3 // num_blocks == stage)
-    return f"stage{stage}.block{number - first + 1}"
+    stage = (number - 1) * 3 // num_blocks
+    before = -(-stage * num_blocks // 3)  # blocks in earlier stages
+    return f"stage{stage + 1}.block{number - before}"
 
 
 def site(name: str, index: int, predicted: dict[str, float]) -> SiteRecord:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 from skipline.report.thin import thin_dots, thin_line
 
@@ -36,7 +37,7 @@ def test_dots_are_even_and_the_odd_one_stays() -> None:
     points = [(float(x), x / 1000) for x in range(1000)]
     even = thin_dots(points, most=20, height=float)
     assert len(even) == 22, "a dot for each stretch, and both ends"
-    gaps = [after[0] - before[0] for before, after in zip(even, even[1:], strict=False)]
+    gaps = [after[0] - before[0] for before, after in pairwise(even)]
     assert max(gaps) == 50
     points[533] = (533.0, 0.7)
     odd = thin_dots(points, most=20, height=float)

@@ -162,11 +162,17 @@ def _words(record: PhaseRecord, lines: Sequence[tuple[Line, str, int]], inside: 
             yield Word(at=at[0], text=text)
     for line, text, _ in sorted(lines, key=lambda line: line[2]):
         # From the upper third of a line outward: there the lines stand farthest apart.
-        ordered = sorted(line.points, key=lambda at: abs(plot.share(at)[1] - 0.66))
+        ordered = sorted(_along(line.points), key=lambda at: abs(plot.share(at)[1] - 0.66))
         place = next((at for at in ordered if plot.is_free(at, text)), None)
         if place is not None:
             plot.take(place, text)
             yield Word(at=place, text=text)
+
+
+def _along(points: Sequence[Point]) -> Iterator[Point]:
+    """Places along a line, as many between two of its points as a short line needs for its word."""
+    for (x, y), (to_x, to_y) in pairwise(points):
+        yield from ((x + (to_x - x) * part / 10, y + (to_y - y) * part / 10) for part in range(11))
 
 
 def _inside(record: PhaseRecord, phase: int) -> tuple[Point, ...]:
