@@ -250,7 +250,7 @@ def doubling_net(num_blocks: int) -> NetRecord:
 
 
 def relu_phases() -> PhaseRecord:
-    """ReLU: χ₁ is half the variance of the weights, whatever the biases; He's is critical, a default of torch is not."""
+    """ReLU: χ₁ is half the variance of the weights, whatever the biases; He's is critical, torch's is not."""
     weights, biases = tuple(0.25 * n for n in range(1, 17)), (0.0, 0.1, 0.2)
     points = (
         PhasePoint(name="He", weight_variance=2.0, bias_variance=0.0),
@@ -278,9 +278,9 @@ def diagnoses() -> tuple[DiagnosisRecord, ...]:
         RemedyRecord(action="leaky ReLU with slope 0.5", effect="1.068 a layer in place of 1.211"),
     )
     rows = (
-        (plain_net(48), "degrades", "The gradient grows by 1.211 a layer.", 48.0, (cause,), remedies),
-        (doubling_net(96), "fails", "Each block doubles the signal.", math.nan, (cause,), ()),
-        (preact_net(54), "trains", "Signals grow as a power of depth.", math.inf, (), ()),
+        (plain_net(12), "degrades", "The gradient grows by 1.211 a layer.", 48.0, (cause,), remedies),
+        (doubling_net(72), "fails", "Each block doubles the signal.", math.nan, (cause,), ()),
+        (preact_net(18), "trains", "Signals grow as a power of depth.", math.inf, (), ()),
     )
     return tuple(
         DiagnosisRecord(

@@ -20,7 +20,7 @@ def test_blocks_are_counted_across_stages() -> None:
 @pytest.mark.parametrize("model", ["digits_resnet20", "cifar_preresnet20", "cifar_plain20", "resnet18"])
 def test_the_trunk_of_a_net_is_its_stem_and_its_blocks(model: str) -> None:
     network = describe(model)
-    found = places([site for site in unfold(network).sites])
+    found = places(list(unfold(network).sites))
     trunk = [place.at for place in found if place.role == "trunk"]
     num_blocks = sum(stage.num_blocks for stage in network.stages)
     assert trunk == list(range(num_blocks + 1))

@@ -186,7 +186,7 @@ def _description(field: Field, *, title: str) -> str:
 
 def _table(field: Field, *, title: str) -> Table:
     """Some of the layers at some of the steps, evenly spaced, the first and the last among them."""
-    columns = [int(cell) for (cell,) in thinned(((str(c),) for c in range(len(field.steps))), most=_TABLE_COLUMNS)]
+    columns = thinned(range(len(field.steps)), most=_TABLE_COLUMNS)
     rows = [
         (name, *(_say(values[column], field.kind) for column in columns))
         for name, values in zip(field.names, field.values, strict=True)

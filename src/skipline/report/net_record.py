@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
+
+from skipline.report.place import Place, places
 
 QUANTITIES = ("second_moment", "gradient_norm", "channel_variance", "zero_fraction", "correlation")
 """What may be said of a site: E[x²], the norm of the gradient, variance within channels, share of zeros, and the mean
@@ -42,3 +45,8 @@ class NetRecord:
     def __post_init__(self) -> None:
         if not self.sites:
             raise ValueError(f"net {self.name!r}: no sites; expected at least one")
+
+    @cached_property
+    def places(self) -> tuple[Place, ...]:
+        """Where each site stands."""
+        return places([site.name for site in self.sites])

@@ -12,7 +12,7 @@ from skipline.report.chart import Band, Chart, Dots, Lane, Line, Mark, Marker, P
 from skipline.report.net_record import NetRecord, SiteRecord
 from skipline.report.number import count, counted, number
 from skipline.report.page import Key, Panel
-from skipline.report.place import Place, is_ours, places
+from skipline.report.place import is_ours
 from skipline.report.signal_table import signal_table
 from skipline.report.thin import thin_dots, thin_line
 
@@ -93,7 +93,7 @@ def signal_keys(nets: Sequence[NetRecord]) -> tuple[Key, ...]:
         what = f"{net.name}: {words}" if len(nets) > 1 else f"what passes on: {words}"
         short = f"{style.label}, " if style.label not in ("", net.name) else ""
         entries.append(_key(style, f"{short}{what}", known))
-        if len(nets) == 1 and any(place.role == "branch" for place in _places(net)):
+        if len(nets) == 1 and any(place.role == "branch" for place in net.places):
             entries.append(_key(_BRANCH, "ends of branches", known))
     if any(_is_banded(site) for net in nets for site in net.sites):
         entries.append(Key(look="net-b" if len(nets) == 1 else "neutral", label="band of the prediction", band=True))
@@ -122,10 +122,6 @@ def _styled(nets: Sequence[NetRecord]) -> Iterator[tuple[NetRecord, _Style]]:
         yield net, _Style(look=style.look, stroke=style.stroke, marker=style.marker, label=label)
 
 
-def _places(net: NetRecord) -> tuple[Place, ...]:
-    return places([site.name for site in net.sites])
-
-
 def _is_banded(site: SiteRecord) -> bool:
     return site.band > 1 and bool(site.predicted)
 
@@ -137,10 +133,10 @@ def _values(nets: Sequence[NetRecord], quantity: Quantity) -> Iterator[bool]:
 
 def _panel(nets: Sequence[NetRecord], quantity: Quantity) -> Panel:
     """One quantity of all nets; raises ValueError for more nets than can be told apart."""
-    longest = max(_places(net)[-1].at for net in nets)
+    longest = max(net.places[-1].at for net in nets)
     tracks = tuple(track for net, style in _styled(nets) for track in _tracks(net, style, quantity, longest=longest))
     unit = "block" if all(is_ours([site.name for site in net.sites]) for net in nets) else "site"
-    ends = [place.at for net in nets for place in _places(net)]
+    ends = [place.at for net in nets for place in net.places]
     y = _y_axis(tracks, quantity)
     chart = Chart(
         title=quantity.title,
@@ -203,7 +199,7 @@ def _shown(value: float, quantity: Quantity) -> bool:
 
 
 def _tracks(net: NetRecord, style: _Style, quantity: Quantity, *, longest: float) -> Iterator[_Track]:
-    placed = list(zip(_places(net), net.sites, strict=True))
+    placed = list(zip(net.places, net.sites, strict=True))
     alone = style is _ALONE
     # A net that takes a part of the width has as many dots to an inch as one that takes all of it.
     share = placed[-1][0].at / longest if longest else 1.0
@@ -232,7 +228,7 @@ def _posts(nets: Sequence[NetRecord]) -> Iterator[Post]:
     starts = []
     for net in nets:
         seen = dict[str, float]()
-        for place in _places(net):
+        for place in net.places:
             if place.stage:
                 seen.setdefault(place.stage, math.ceil(place.at) - 0.5)
         starts.append(seen)
@@ -266,7 +262,7 @@ def _lane(
 
 def _sentence(net: NetRecord, quantity: Quantity) -> str:
     """Say where a quantity starts and ends along the trunk, and how many sites have no finite value."""
-    trunk = [site for place, site in zip(_places(net), net.sites, strict=True) if place.role == "trunk"]
+    trunk = [site for place, site in zip(net.places, net.sites, strict=True) if place.role == "trunk"]
     parts = []
     for word, taken in (
         ("predicted", [(site.name, site.predicted) for site in trunk]),

@@ -19,7 +19,7 @@ def signal_table(nets: Sequence[NetRecord], *, name: str, title: str) -> Table:
     total, shown = sum(map(len, known)), sum(min(len(sites), most) for sites in known)
     thin = "" if shown == total else f"; {count(shown)} of {count(total)} sites, evenly spaced"
     groups = tuple(
-        (net.name if len(nets) > 1 else "", thinned((_row(site, name) for site in sites), most=most))
+        (net.name if len(nets) > 1 else "", tuple(_row(site, name) for site in thinned(sites, most=most)))
         for net, sites in zip(nets, known, strict=True)
     )
     head = ("site", "predicted", "measured", "ratio")
