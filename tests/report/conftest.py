@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from skipline.report.diagnosis_record import CauseRecord, DiagnosisRecord, RemedyRecord
+from skipline.report.diagnosis_record import CauseRecord, DiagnosisRecord, Outcome, RemedyRecord
 from skipline.report.net_record import NetRecord, SiteRecord
 from skipline.report.phase import PhasePoint, PhaseRecord
 
@@ -277,7 +277,7 @@ def diagnoses() -> tuple[DiagnosisRecord, ...]:
         ),
         RemedyRecord(action="leaky ReLU with slope 0.5", effect="1.068 a layer in place of 1.211"),
     )
-    rows = (
+    rows: tuple[tuple[NetRecord, Outcome, str, float, Any, Any], ...] = (
         (plain_net(12), "degrades", "The gradient grows by 1.211 a layer.", 48.0, (cause,), remedies),
         (doubling_net(72), "fails", "Each block doubles the signal.", math.nan, (cause,), ()),
         (preact_net(18), "trains", "Signals grow as a power of depth.", math.inf, (), ()),

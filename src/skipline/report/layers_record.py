@@ -4,7 +4,7 @@ A line is a JSON object:
 
 - ``step``: the number of steps done before the probe, rising from line to line.
 - ``sites``: by the site's name, in the order in which the signal passes them: ``second_moment`` (mean of x²),
-  ``gradient_norm`` (as in docs/architecture.md: root mean over images of the squared norm), ``zero_fraction``.
+  ``gradient_norm`` (root of the mean over images of ‖∂loss/∂x_n‖²), ``zero_fraction`` (share of exact zeros).
 - ``tensors``: by the parameter's path: ``update_ratio`` (norm of the last update ÷ norm of the weight) and
   ``weight_norm``.
 - ``warnings``, which may be left out: a list of objects of ``site`` and ``cause`` (a sentence).
