@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import struct
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -15,10 +16,10 @@ from skipline.report import ReportError, write_picture
 from skipline.report.diagnosis import diagnosis_figures
 from skipline.report.diagnosis_record import DiagnosisRecord
 from skipline.report.error import ExtraMissing
-from skipline.report.figure import Figure
+from skipline.report.figure import Figure, alone
 from skipline.report.page import stylesheet
 from skipline.report.phase import PhaseRecord
-from skipline.report.picture import figure_name, png_picture, svg_picture
+from skipline.report.picture import png_picture, svg_picture
 from skipline.report.style import plain_style
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -134,7 +135,19 @@ def test_a_png_has_the_picture(tmp_path: Path, figures: tuple[Figure, ...]) -> N
         assert colours & {(0x00, 0x68, 0xA5), (0xB9, 0xD3, 0xE8)}
 
 
-def test_names_for_files() -> None:
-    assert figure_name("Plain net, 20 layers") == "plain-net-20-layers"
-    assert figure_name("20 layers") == "figure-20-layers"
-    assert figure_name("") == "figure"
+def test_one_panel_is_a_figure_too(figures: tuple[Figure, ...]) -> None:
+    panel = figures[0].panels[0]
+    figure = alone(panel, keys=figures[0].keys)
+    assert (figure.name, figure.label, figure.caption) == ("forward", "Forward.", panel.chart.description)
+    root = ElementTree.fromstring(svg_picture(figure))
+    assert len([group for group in root.findall(f"{SVG}g") if group.attrib.get("role") == "img"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("title", "name"), [("Update ÷ weight", "update-weight"), ("2 × 2", "figure-2-2"), ("÷", "figure")]
+)
+def test_names_for_files(figures: tuple[Figure, ...], title: str, name: str) -> None:
+    panel = figures[0].panels[0]
+    figure = alone(replace(panel, chart=replace(panel.chart, title=title)), keys=())
+    assert figure.name == name
+    ElementTree.fromstring(svg_picture(figure))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -121,9 +120,3 @@ def _entry(key: Key, *, x: float, y: float) -> Iterator[str]:
     yield f'<g transform="translate({x:.1f} {y:.1f})">{drawn}'
     # The size of a chart's words; the key of a page is larger, as the page's words are.
     yield f'<text x="{_SWATCH + 8}" y="11">{svg_text(key.label)}</text></g>'
-
-
-def figure_name(text: str) -> str:
-    """A figure's name made of ``text``: small letters, digits and hyphens, beginning with a letter."""
-    name = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
-    return name if re.match(r"[a-z]", name) else f"figure-{name}".rstrip("-")
