@@ -117,7 +117,7 @@ def test_metainit_lowers_the_gradient_quotient() -> None:
     for seed in (2, 3):
         net = build(network(num_blocks=4), scheme=HE, seed=seed)
         before = quotient_by_hand(net)
-        metainit(net, *FEW, seed=0, num_steps=50)
+        metainit(net, *FEW, seed=0, num_steps=30)
         logs.append(math.log(quotient_by_hand(net) / before))
         assert train(net, 20) < 1.386  # ln 4: chance
     assert sum(logs) / 2 < math.log(0.8)
