@@ -8,7 +8,19 @@ import pytest
 
 from skipline.cost import cost
 from skipline.report.outline import count_text, outline, shape_text
-from skipline.spec import SpecError
+from skipline.spec import (
+    Activation,
+    Block,
+    Branch,
+    Head,
+    Merge,
+    Network,
+    Norm,
+    ProjectionShortcut,
+    SpecError,
+    Stage,
+    Stem,
+)
 from skipline.zoo import describe, models
 
 EXAMPLES = [(row.example, row.image_size) for row in models()]
@@ -57,6 +69,33 @@ def test_depth_adds_no_rows() -> None:
     shallow, deep = (outline(describe(f"cifar_resnet{depth}"), image_size=32).rows for depth in (20, 1202))
     assert len(shallow) == len(deep) == 7
     assert [row.num_blocks for row in deep] == [0, 200, 1, 199, 1, 199, 0]
+
+
+def test_blocks_that_differ_in_their_predicted_deviation_share_a_row() -> None:
+    """1/β of the first and the last: β² = 1 and 1.4 at α² = 0.1; behind a projection 1.1 and 1.4."""
+    block = Block(Branch(), ProjectionShortcut(), Merge(branch_scale=0.1**0.5), "pre")
+    stages = (Stage(5, 8, 8, block=block), Stage(5, 16, 16, stride=2, block=block))
+    network = Network(
+        "nf",
+        3,
+        Stem((8,)),
+        stages,
+        Head(5),
+        Norm("none"),
+        Activation("silu", output_scale=1.5),
+        first_identity="raw",
+        biases="scalar",
+        branch_input="unit_variance",
+    )
+    rows = outline(network, image_size=32).rows
+    assert [row.num_blocks for row in rows] == [0, 5, 1, 4, 0]
+    assert [[word.text for word in (*row.entry, *row.layers) if not word.is_around] for row in rows[1:4]] == [
+        ["scale 1–0.85", "3×3 conv 8", "3×3 conv 8", "scale 0.316228"],
+        ["scale 0.82", "3×3 conv 16 /2", "3×3 conv 16", "scale 0.316228"],
+        ["scale 0.95–0.85", "3×3 conv 16", "3×3 conv 16", "scale 0.316228"],
+    ]
+    around = [word.text for word in rows[1].layers if word.is_around]
+    assert around == ["learned shift", "shaped silu", "learned shift"] * 2
 
 
 def test_an_image_without_pixels_is_refused() -> None:

@@ -15,7 +15,8 @@ from skipline.theory.activation import slopes, values
 from skipline.theory.gaussian import forward_gain, moments, nodes, normal_cdf, product, slope_product
 
 LEAKY = Activation("leaky_relu", 0.2)
-ALL = [LEAKY, *(Activation(kind) for kind in ("relu", "elu", "gelu", "silu", "tanh", "identity"))]
+TRANSFORMED = Activation("silu", input_scale=1.3, input_shift=0.4, output_shift=-0.3, output_scale=0.8)
+ALL = [LEAKY, TRANSFORMED, *(Activation(kind) for kind in ("relu", "elu", "gelu", "silu", "tanh", "identity"))]
 
 
 def torch_values(activation: Activation, x: Tensor) -> Tensor:
@@ -26,13 +27,15 @@ def torch_values(activation: Activation, x: Tensor) -> Tensor:
         case "identity":
             return x * 1.0
         case kind:
-            return {
+            x = activation.input_scale * x + activation.input_shift
+            y = {
                 "relu": functional.relu,
                 "elu": functional.elu,
                 "gelu": functional.gelu,
                 "silu": functional.silu,
                 "tanh": torch.tanh,
             }[kind](x)
+            return activation.output_scale * (y + activation.output_shift)
 
 
 def grid(num: int) -> tuple[Tensor, Tensor]:

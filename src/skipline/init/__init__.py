@@ -18,6 +18,16 @@ from skipline.init.laws import laws_of
 from skipline.init.lsuv import lsuv
 from skipline.init.metainit import metainit
 from skipline.init.names import scheme_named, scheme_names, start_named, start_names
+from skipline.init.parameterisations import (
+    with_deep_kernel_shape,
+    with_depth_scaling,
+    with_fixup,
+    with_leaky_shape,
+    with_normaliser_free,
+    with_rezero,
+    with_scaled_weights,
+    with_skip_init,
+)
 from skipline.init.scheme import Scheme
 from skipline.init.schemes import HE_FAN_OUT_NORMAL, SCHEMES, scaled_identity
 from skipline.init.zero import zero_branch, zero_gamma
@@ -43,7 +53,15 @@ __all__ = [
     "start",
     "start_named",
     "start_names",
+    "with_deep_kernel_shape",
+    "with_depth_scaling",
+    "with_fixup",
     "with_head",
+    "with_leaky_shape",
+    "with_normaliser_free",
+    "with_rezero",
+    "with_scaled_weights",
+    "with_skip_init",
     "zero_branch",
     "zero_gamma",
 ]

@@ -17,7 +17,11 @@ _ERF_P = 0.3275911
 
 
 def values(activation: Activation, x: Array) -> Array:
-    """φ(x), element by element; φ is that of PyTorch's module of the same name."""
+    """φ̂(x), element by element; φ is that of PyTorch's module of the same name."""
+    if activation.is_transformed:
+        inner = plain(activation)
+        y = values(inner, activation.input_scale * x + activation.input_shift)
+        return activation.output_scale * (y + activation.output_shift)
     match activation.kind:
         case "identity":
             return x
@@ -36,7 +40,10 @@ def values(activation: Activation, x: Array) -> Array:
 
 
 def slopes(activation: Activation, x: Array) -> Array:
-    """φ′(x), element by element; at a kink the value from below, as PyTorch has it."""
+    """φ̂′(x), element by element; at a kink the value from below, as PyTorch has it."""
+    if activation.is_transformed:
+        y = slopes(plain(activation), activation.input_scale * x + activation.input_shift)
+        return activation.output_scale * activation.input_scale * y
     match activation.kind:
         case "identity":
             return np.ones_like(x)
@@ -55,13 +62,24 @@ def slopes(activation: Activation, x: Array) -> Array:
             return 1.0 - np.tanh(x) ** 2
 
 
+def plain(activation: Activation) -> Activation:
+    """φ alone, without the numbers around it."""
+    return Activation(activation.kind, activation.slope)
+
+
+def bend(activation: Activation) -> float:
+    """The x where φ̂ bends: where φ reads 0."""
+    return -activation.input_shift / activation.input_scale
+
+
 def is_homogeneous(activation: Activation) -> bool:
-    """Whether φ(t x) = t φ(x) for t > 0: piecewise linear with its kink at 0, so that only ratios of sizes matter."""
-    return activation.kind in ("identity", "relu", "leaky_relu")
+    """Whether φ̂(t x) = t φ̂(x) for t > 0: piecewise linear with its kink at 0, so that only ratios of sizes matter."""
+    shifted = activation.input_shift != 0 or activation.output_shift != 0
+    return not shifted and activation.kind in ("identity", "relu", "leaky_relu")
 
 
 def negative_slope(activation: Activation) -> float:
-    """The slope a below 0 of a homogeneous φ: 0 for relu, 1 for the identity."""
+    """The slope a below 0 of a piecewise linear φ: 0 for relu, 1 for the identity."""
     return {"relu": 0.0, "identity": 1.0}.get(activation.kind, activation.slope)
 
 

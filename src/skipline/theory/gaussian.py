@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 
 from skipline.spec import Activation
-from skipline.theory.activation import Array, is_homogeneous, negative_slope, normal_cdfs, slopes, values
+from skipline.theory.activation import Array, is_homogeneous, negative_slope, normal_cdfs, plain, slopes, values
 
 _NODES = 12  # of Gauss–Legendre in each panel: measured, all expectations here to 1e-9 against 24, GELU's erf apart
 _END = 9.0  # standard deviations: beyond lies 2e-19 of a Gaussian
@@ -36,7 +36,10 @@ def moments(activation: Activation, *, mean: float = 0.0, variance: float = 1.0)
 
     Closed forms for relu, leaky relu and the identity; else quadrature in panels that end at 0 and grow away from it,
     so that small and large variances are as exact as 1 is: to 1e-9, gelu to 1e-6. With variance 0: of φ(mean).
+    The numbers around a transformed φ are applied to the input's and the output's moments.
     """
+    if activation.is_transformed:
+        return _transformed(activation, mean, variance)
     if is_homogeneous(activation):
         return _linear_moments(negative_slope(activation), mean, math.sqrt(variance))
     if variance == 0:
@@ -56,6 +59,11 @@ def product(activation: Activation, correlation: float, *, mean: float = 0.0, va
     `E_u[g(u) g(±u)]`, g(u) = E[φ | u], both by the quadrature of `moments`; to 1e-6, elu to 1e-5.
     """
     c = _correlation(correlation)
+    if activation.is_transformed:
+        inner, scale, shift = plain(activation), activation.output_scale, activation.output_shift
+        m, v = _read(activation, mean, variance)
+        both = product(inner, c, mean=m, variance=v)
+        return scale**2 * (both + shift * (2 * moments(inner, mean=m, variance=v).mean + shift))
     if is_homogeneous(activation) and mean == 0:
         a = negative_slope(activation)
         odd, even = (1 + a) / 2, (1 - a) / 2  # φ(x) = odd · x + even · |x|
@@ -67,6 +75,10 @@ def product(activation: Activation, correlation: float, *, mean: float = 0.0, va
 def slope_product(activation: Activation, correlation: float, *, mean: float = 0.0, variance: float = 1.0) -> float:
     """E[φ′(x) φ′(y)], x and y as for `product`; for relu of mean 0 `(π − arccos c) / 2π`."""
     c = _correlation(correlation)
+    if activation.is_transformed:
+        m, v = _read(activation, mean, variance)
+        steepness = (activation.input_scale * activation.output_scale) ** 2
+        return steepness * slope_product(plain(activation), c, mean=m, variance=v)
     if is_homogeneous(activation) and mean == 0:
         a = negative_slope(activation)
         return ((1 + a) / 2) ** 2 + ((1 - a) / 2) ** 2 * 2 / math.pi * math.asin(c)
@@ -115,6 +127,22 @@ def _powers(span: float, first: float) -> int:
 def _legendre() -> tuple[Array, Array]:
     unit, weight = np.polynomial.legendre.leggauss(_NODES)
     return (unit + 1) / 2, weight / 2
+
+
+def _read(activation: Activation, mean: float, variance: float) -> tuple[float, float]:
+    """Mean and variance of what φ reads where φ̂ reads N(mean, variance)."""
+    return activation.input_scale * mean + activation.input_shift, activation.input_scale**2 * variance
+
+
+def _transformed(activation: Activation, mean: float, variance: float) -> Moments:
+    m, v = _read(activation, mean, variance)
+    inner = moments(plain(activation), mean=m, variance=v)
+    scale, shift = activation.output_scale, activation.output_shift
+    return Moments(
+        scale * (inner.mean + shift),
+        scale**2 * (inner.second_moment + shift * (2 * inner.mean + shift)),
+        (scale * activation.input_scale) ** 2 * inner.slope_square,
+    )
 
 
 def _linear_moments(a: float, mean: float, deviation: float) -> Moments:
