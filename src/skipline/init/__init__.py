@@ -1,17 +1,23 @@
 """How a network's weights start: a scheme is a table from the role of a tensor to the rule that fills it.
 
-`schemes.py` holds the rows; a new one is a new row there, out of the rules of `rules.py`. Schemes that look at data or
-at gradients before training (LSUV, MetaInit) will stand in files of their own beside `build.py`, and use its draws.
+`schemes.py` holds the rows; a new one is a new row there, out of the rules of `rules.py`, or a function in a file of
+its own beside `critical.py`. Starts that look at images or at gradients before training are fits: a function in a file
+of its own beside `lsuv.py`, and its row in `fits.py`.
 """
 
 from __future__ import annotations
 
 from skipline.init.build import build, initialise
 from skipline.init.error import InitError
+from skipline.init.fit import Fit, start
+from skipline.init.fits import FITS_OF_SCHEME, PLAIN_FITS
 from skipline.init.gain import gain
+from skipline.init.gradinit import gradinit
 from skipline.init.head import with_head
 from skipline.init.laws import laws_of
-from skipline.init.names import scheme_named, scheme_names
+from skipline.init.lsuv import lsuv
+from skipline.init.metainit import metainit
+from skipline.init.names import scheme_named, scheme_names, start_named, start_names
 from skipline.init.parameterisations import (
     with_deep_kernel_shape,
     with_depth_scaling,
@@ -27,17 +33,26 @@ from skipline.init.schemes import HE_FAN_OUT_NORMAL, SCHEMES, scaled_identity
 from skipline.init.zero import zero_branch, zero_gamma
 
 __all__ = [
+    "FITS_OF_SCHEME",
     "HE_FAN_OUT_NORMAL",
+    "PLAIN_FITS",
     "SCHEMES",
+    "Fit",
     "InitError",
     "Scheme",
     "build",
     "gain",
+    "gradinit",
     "initialise",
     "laws_of",
+    "lsuv",
+    "metainit",
     "scaled_identity",
     "scheme_named",
     "scheme_names",
+    "start",
+    "start_named",
+    "start_names",
     "with_deep_kernel_shape",
     "with_depth_scaling",
     "with_fixup",

@@ -1,4 +1,4 @@
-"""The one place where a name becomes a scheme."""
+"""The one place where a name becomes a scheme, or a start that looks at data."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from skipline.init.critical import critical
 from skipline.init.depth import taki
 from skipline.init.error import InitError
+from skipline.init.fit import Fit
+from skipline.init.fits import FITS_OF_SCHEME, PLAIN_FITS
 from skipline.init.scheme import Scheme
 from skipline.init.schemes import SCHEMES, scaled_identity
 from skipline.init.zero import zero_branch, zero_gamma
@@ -24,6 +26,25 @@ _OF_SCHEME: Mapping[str, Callable[[Scheme], Scheme]] = {"zero_gamma": zero_gamma
 _FORM = re.compile(r"\s*(?P<name>\w+)\s*(?:\((?P<argument>.*)\))?\s*")
 
 
+def start_names() -> tuple[str, ...]:
+    """What `start_named` reads: the schemes, and the starts that look at data."""
+    return (*scheme_names(), *PLAIN_FITS, *(f"{name}(SCHEME)" for name in FITS_OF_SCHEME))
+
+
+def start_named(text: str) -> Scheme | Fit:
+    """The scheme or the fit that `text` names: `orthogonal`, `lsuv`, `gradinit(he_fan_in_normal)`.
+
+    `start_named(how.name).name == how.name`. Raises `InitError` with the closest name there is.
+    """
+    name, argument = _split(text)
+    if name in PLAIN_FITS:
+        _require_no_argument(text, name, argument)
+        return PLAIN_FITS[name]
+    if name in FITS_OF_SCHEME:
+        return FITS_OF_SCHEME[name](_inner(name, argument))
+    return scheme_named(text)
+
+
 def scheme_names() -> tuple[str, ...]:
     """What `scheme_named` reads, in the order of the table: `he_fan_in_normal`, `scaled_identity(NUMBER)`, …"""
     of_number = tuple(f"{name}(NUMBER)" for name in _OF_NUMBER)
@@ -36,23 +57,41 @@ def scheme_named(text: str) -> Scheme:
 
     `scheme_named(scheme.name).name == scheme.name`. Raises `InitError` with the closest name there is.
     """
-    form = _FORM.fullmatch(text)
-    if form is None:
-        raise InitError(f"{text!r} is no scheme's name. There are {', '.join(scheme_names())}.")
-    name, argument = form["name"], form["argument"]
+    name, argument = _split(text)
     if name in _OF_NUMBER:
         return _OF_NUMBER[name](_number(name, argument))
     if name in _OF_SCHEME:
-        if argument is None:
-            raise InitError(f"{name} needs the scheme for everything else, e.g. {name}(he_fan_out_normal).")
-        return _OF_SCHEME[name](scheme_named(argument))
+        return _OF_SCHEME[name](_inner(name, argument))
+    if name in PLAIN_FITS or name in FITS_OF_SCHEME:
+        raise InitError(
+            f"{name} looks at images before training, and {text.strip()!r} is to start a net without any. "
+            "Use skipline.init.start with images, or a scheme such as he_fan_out_normal."
+        )
     if name not in _PLAIN:
-        close = difflib.get_close_matches(name, (*_PLAIN, *_OF_NUMBER, *_OF_SCHEME), n=1, cutoff=0.4)
+        known = (*_PLAIN, *_OF_NUMBER, *_OF_SCHEME, *PLAIN_FITS, *FITS_OF_SCHEME)
+        close = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
         hint = f" Did you mean {close[0]!r}?" if close else ""
         raise InitError(f"there is no scheme {name!r}.{hint} There are {', '.join(scheme_names())}.")
+    _require_no_argument(text, name, argument)
+    return _PLAIN[name]
+
+
+def _split(text: str) -> tuple[str, str | None]:
+    form = _FORM.fullmatch(text)
+    if form is None:
+        raise InitError(f"{text!r} is no scheme's name. There are {', '.join(scheme_names())}.")
+    return form["name"], form["argument"]
+
+
+def _inner(name: str, argument: str | None) -> Scheme:
+    if argument is None:
+        raise InitError(f"{name} needs the scheme for everything else, e.g. {name}(he_fan_out_normal).")
+    return scheme_named(argument)
+
+
+def _require_no_argument(text: str, name: str, argument: str | None) -> None:
     if argument is not None:
         raise InitError(f"{name} takes no argument; {text.strip()!r} gives it {argument!r}. Write {name}.")
-    return _PLAIN[name]
 
 
 def _number(name: str, argument: str | None) -> float:

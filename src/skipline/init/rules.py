@@ -77,6 +77,15 @@ def orthogonal() -> Rule:
     return rule("orthogonal", lambda slot: slot.gain, draw)
 
 
+def orthonormal() -> Rule:
+    """A random matrix with orthonormal rows or columns, in each group: `orthogonal` without a gain."""
+
+    def draw(tensor: Tensor, slot: Slot, gain: float, generator: Generator) -> None:
+        draws.orthogonal(matrices(tensor, slot.layer), gain, generator)
+
+    return rule("orthogonal", lambda _slot: 1.0, draw)
+
+
 def delta_orthogonal() -> Rule:
     """The activation's gain times a random matrix with orthonormal columns at the centre tap, in each group; else 0."""
 
