@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+from skipline.signal.error import SignalError
 from skipline.signal.features import features
 from skipline.signal.nonfinite import first_nonfinite_site
 from skipline.signal.norms import Norms, norms_at
+from skipline.signal.reading import SiteReading, TensorReading, TensorState, Xray
 from skipline.signal.taps import tapped
 
-__all__ = ["Norms", "features", "first_nonfinite_site", "norms_at", "tapped"]
+__all__ = [
+    "Norms",
+    "SignalError",
+    "SiteReading",
+    "TensorReading",
+    "TensorState",
+    "Xray",
+    "features",
+    "first_nonfinite_site",
+    "norms_at",
+    "tapped",
+]
