@@ -6,11 +6,15 @@ from skipline.signal.error import SignalError
 from skipline.signal.features import features
 from skipline.signal.nonfinite import first_nonfinite_site
 from skipline.signal.norms import Norms, norms_at
+from skipline.signal.objective import Objective, ProbeObjective
 from skipline.signal.reading import SiteReading, TensorReading, TensorState, Xray
 from skipline.signal.taps import tapped
+from skipline.signal.xray import xray
 
 __all__ = [
     "Norms",
+    "Objective",
+    "ProbeObjective",
     "SignalError",
     "SiteReading",
     "TensorReading",
@@ -20,4 +24,5 @@ __all__ = [
     "first_nonfinite_site",
     "norms_at",
     "tapped",
+    "xray",
 ]
