@@ -67,6 +67,7 @@ class Trace:
         self._handles: list[RemovableHandle] = []
         self._is_over = False
         self._is_inside = False
+        self._entered = ""
 
     def attach(self) -> None:
         """Put the hooks on."""
@@ -83,14 +84,15 @@ class Trace:
 
     @property
     def path(self) -> str:
-        """The path of the module that runs, or that ran when the pass was given up."""
-        return self._stack[-1].path if self._stack else ""
+        """That of the last module that the pass has entered."""
+        return self._entered
 
     def _enter(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if self._is_over or (module is self._root) == bool(self._stack):
             return  # not the first pass; or what a caller runs of the net before that pass
         path = self._path_of(module)
         self._calls[path] += 1
+        self._entered = path
         inputs = frozenset((id(tensor), tensor._version) for _, tensor in named_tensors([args, kwargs], ""))
         inherits = bool(self._stack) and self._stack[-1].is_sequence_first
         self._stack.append(_Call(module, path, self._calls[path], inputs, inherits or is_sequence_first(module)))
@@ -137,7 +139,9 @@ class Trace:
         if name == "sum":
             if call.path.rpartition(".")[2] == "sum" and not is_block:
                 return  # a module that is nothing but this addition, and named so
-        elif not is_block and (type(call.module).__module__.startswith("torch.nn.") or not _has_parameters(call.module)):
+        elif not is_block and (
+            type(call.module).__module__.startswith("torch.nn.") or not _has_parameters(call.module)
+        ):
             return  # the activation is that module
         self._tell(self._name(call, name), output, call)
 
@@ -160,5 +164,3 @@ def _has_parameters(module: nn.Module) -> bool:
 
 def _numbered(number: int) -> str:
     return f"@{number}" if number > 1 else ""
-
-

@@ -71,7 +71,9 @@ def is_real_or_complex(tensor: Tensor) -> bool:
 def checked_value(value: Any) -> Tensor:
     """What an objective returned; raises `SignalError` where it is no scalar that can be differentiated."""
     if not isinstance(value, Tensor) or value.numel() != 1 or not value.is_floating_point():
-        came = f"a tensor of shape {tuple(value.shape)} and {value.dtype}" if isinstance(value, Tensor) else f"{value!r}"
+        came = (
+            f"a tensor of shape {tuple(value.shape)} and {value.dtype}" if isinstance(value, Tensor) else f"{value!r}"
+        )
         raise SignalError(
             f"the objective returned {came}; expected one real number as a tensor. End it with .sum() or .mean()."
         )

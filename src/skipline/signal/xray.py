@@ -47,7 +47,8 @@ def xray(
     be measured, and for whatever the module raises.
     """
     target = unwrapped(module)
-    wanted = wanted_sites(target, sites)
+    chosen = sites if isinstance(sites, str) else tuple(sites)
+    wanted = wanted_sites(target, chosen)
     with undisturbed(target):
         data = batch_of(target, batch, batch_axis=batch_axis)
         incoming, record = Record(), Record()
@@ -68,7 +69,7 @@ def xray(
         )
         tensors = _with_sleepers(target, data, objective, tensors)
     found = record.readings(numbers[1])
-    check_met(sites, found)
+    _check_met(target, chosen, found)
     return Xray(
         inputs=incoming.readings(numbers[0]),
         sites=found,
@@ -92,11 +93,12 @@ def wanted_sites(module: nn.Module, sites: Iterable[str]) -> Collection[str]:
     return [name for name in unfold(module.network).sites if name in there]
 
 
-def check_met(sites: Iterable[str], found: Mapping[str, object]) -> None:
+def _check_met(module: nn.Module, sites: Iterable[str], found: Mapping[str, object]) -> None:
     """Refuse where one of `sites` did not pass."""
     missed = [name for name in sites if name not in found]
     if missed:
-        close = difflib.get_close_matches(missed[0], found, n=1) or list(found)[:1]
+        names = [*found, *(name for name, _ in module.named_modules() if name and name != missed[0])]
+        close = difflib.get_close_matches(missed[0], names, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
         raise SignalError(
             f"nothing passed at {missed[0]!r}: no module of that path ran and returned floating-point numbers, and no "
