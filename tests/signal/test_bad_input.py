@@ -81,9 +81,7 @@ def test_modules_in_place() -> None:
 
 def test_an_in_place_operation_that_autograd_refuses() -> None:
     net = Does(lambda self, x: torch.sigmoid(self.fc(x)).relu_())  # the sigmoid's derivative needs its output
-    with pytest.raises(
-        SignalError, match="backward pass raised RuntimeError: .*modified by an inplace.*take the in-pl"
-    ):
+    with pytest.raises(SignalError, match=r"pass raised RuntimeError: .*modified by an inplace.*take the in-pl"):
         xray(net, BATCH)
 
 
@@ -188,7 +186,7 @@ def test_integer_inputs() -> None:
 
 def test_integers_into_frozen_parameters() -> None:
     net = nn.Sequential(nn.Embedding(10, 6), nn.Linear(6, 3)).requires_grad_(False)
-    with pytest.raises(SignalError, match="inputs are integers and every parameter is frozen.*unfreeze a parameter"):
+    with pytest.raises(SignalError, match=r"inputs are integers and every parameter is frozen.*unfreeze a parameter"):
         xray(net, torch.tensor([[1, 2]]))
 
 
@@ -294,20 +292,25 @@ def test_a_module_that_detaches_everything() -> None:
 def test_checkpoints(use_reentrant: bool) -> None:
     net = Does(lambda self, x: checkpoint(self.fc, x, use_reentrant=use_reentrant) + x)
     if use_reentrant:
-        with pytest.raises(SignalError, match="backward pass raised.*use use_reentrant=False"):
+        with pytest.raises(SignalError, match=r"backward pass raised.*use use_reentrant=False"):
             xray(net, BATCH)
     else:
         same(net, Does(lambda self, x: self.fc(x) + x))
 
 
+def _doubled(_module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
+    return 2 * output
+
+
 def test_hooks_of_the_users_own_run_and_stay() -> None:
-    net = nn.Sequential(nn.Linear(6, 6), nn.Linear(6, 3))
+    first, second = nn.Linear(6, 6), nn.Linear(6, 3)
+    net = nn.Sequential(first, second)
     seen: list[str] = []
-    net[0].register_forward_hook(lambda _module, _inputs, output: output * 2)
-    net[1].register_forward_pre_hook(lambda _module, _inputs: seen.append("forward"))
-    net[1].register_full_backward_hook(lambda _module, _inputs, _outputs: seen.append("backward"))
+    first.register_forward_hook(_doubled)
+    second.register_forward_pre_hook(lambda _module, _inputs: seen.append("forward"))
+    second.register_full_backward_hook(lambda _module, _inputs, _outputs: seen.append("backward"))
     found = xray(net, BATCH)
-    doubled = 2 * functional.linear(BATCH, net[0].weight, net[0].bias).detach()
+    doubled = 2 * functional.linear(BATCH, first.weight, first.bias).detach()
     assert found.sites["0"].second_moment == pytest.approx(doubled.square().mean().item(), rel=1e-5)
     assert seen == ["forward", "backward"]
     assert [len(module._forward_hooks) for module in net] == [1, 0]
@@ -385,13 +388,13 @@ def test_data_parallel_is_unwrapped() -> None:
 def test_what_torchscript_compiled_is_refused() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # TorchScript is deprecated
-        scripted = torch.jit.trace(nn.Linear(6, 3), BATCH)
+        scripted: Any = torch.jit.trace(nn.Linear(6, 3), BATCH)
     with pytest.raises(SignalError, match=r"the module at '0' is compiled by TorchScript.*before torch\.jit\.script"):
         xray(nn.Sequential(scripted), BATCH)
 
 
 def test_what_has_no_values_is_refused() -> None:
-    with pytest.raises(SignalError, match="weight has no shape yet: the module is lazy. Run one batch"):
+    with pytest.raises(SignalError, match=r"weight has no shape yet: the module is lazy\. Run one batch"):
         xray(nn.LazyLinear(3), BATCH)
     with pytest.raises(SignalError, match="weight is on the device 'meta' and has no values"):
         xray(nn.Linear(6, 3, device="meta"), BATCH)
@@ -403,7 +406,7 @@ def test_what_has_no_values_is_refused() -> None:
 
 def test_what_is_no_module_is_refused() -> None:
     function: Any = torch.relu
-    with pytest.raises(SignalError, match="module is a builtin_function_or_method; expected a torch.nn.Module"):
+    with pytest.raises(SignalError, match=r"module is a builtin_function_or_method; expected a torch\.nn\.Module"):
         xray(function, BATCH)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 import torch
@@ -48,9 +49,7 @@ def test_a_layer_scaled_by_three_is_where_the_signal_jumps(alpha: float) -> None
         net.get_parameter("stage1.block2.branch.conv2.weight").mul_(3)
     found = xray(net, torch.ones(2, 1, 4, 4), sites=[step.name for step in unfold(net.network).steps()])
     moments = [(name, reading.second_moment) for name, reading in found.sites.items() if "conv" in name]
-    factors = {
-        name: math.sqrt(after / before) for (_, before), (name, after) in zip(moments, moments[1:], strict=False)
-    }
+    factors = {name: math.sqrt(after / before) for (_, before), (name, after) in pairwise(moments)}
     assert max(factors, key=lambda name: factors[name]) == "stage1.block2.branch.conv2"
     assert factors["stage1.block2.branch.conv2"] == pytest.approx(3 * alpha)
 

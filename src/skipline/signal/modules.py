@@ -139,10 +139,8 @@ class Trace:
         if name == "sum":
             if call.path.rpartition(".")[2] == "sum" and not is_block:
                 return  # a module that is nothing but this addition, and named so
-        elif not is_block and (
-            type(call.module).__module__.startswith("torch.nn.") or not _has_parameters(call.module)
-        ):
-            return  # the activation is that module
+        elif not is_block and _is_activation(call.module):
+            return  # the module's own place tells of it
         self._tell(self._name(call, name), output, call)
 
     def _name(self, call: _Call, name: str) -> str:
@@ -158,8 +156,9 @@ class Trace:
             self._read(name, tensor, self._guess.of(tensor, is_sequence_first=call.is_sequence_first))
 
 
-def _has_parameters(module: nn.Module) -> bool:
-    return any(True for _ in module.parameters())
+def _is_activation(module: nn.Module) -> bool:
+    """Whether an activation that `module`, which has no children, makes is all that it does."""
+    return type(module).__module__.startswith("torch.nn.") or not any(True for _ in module.parameters())
 
 
 def _numbered(number: int) -> str:

@@ -34,8 +34,8 @@ class ProbeObjective:
         tensors = [tensor for _, tensor in named_tensors(outputs, "") if is_real_or_complex(tensor)]
         if not tensors:
             raise SignalError(
-                f"the module returned {_described(outputs)}, with no floating-point tensor in it. Hand in objective=, a "
-                "function from what the module returns to a scalar."
+                f"the module returned {_described(outputs)}, with no floating-point tensor in it. Hand in objective=, "
+                "a function from what the module returns to a scalar."
             )
         generator = torch.Generator().manual_seed(split_seed(self.seed, "probe objective"))
         return torch.stack([self._sum(tensor, generator) for tensor in tensors]).sum()
@@ -80,8 +80,8 @@ def checked_value(value: Any) -> Tensor:
     if not value.requires_grad:
         raise SignalError(
             "the objective does not depend on any input or parameter in a way that can be differentiated: the forward "
-            "pass runs under torch.no_grad() or detaches what it returns, or the inputs are integers and every parameter "
-            "is frozen. Take that away, or unfreeze a parameter."
+            "pass runs under torch.no_grad() or detaches what it returns, or the inputs are integers and every "
+            "parameter is frozen. Take that away, or unfreeze a parameter."
         )
     return value
 

@@ -135,7 +135,7 @@ def _scale(largest: Tensor) -> Tensor:
 
 
 def _correlation(scaled: Tensor, norms: Tensor) -> Tensor:
-    """Mean over pairs of the cosine: with u = Σ x_n / ‖x_n‖ it is (‖u‖² − n) / (n (n − 1)), n the rows that are not 0."""
+    """Mean cosine over pairs: with u = Σ x_n / ‖x_n‖ it is (‖u‖² − n) / (n (n − 1)), n the number of rows not 0."""
     directions = torch.where(norms > 0, 1 / norms, torch.zeros_like(norms))
     num = _wide((norms != 0).sum())
     total = _wide(vector_norm(directions @ scaled)).square()

@@ -52,8 +52,8 @@ def unwrapped(module: nn.Module) -> nn.Module:
     for path, part in module.named_modules():
         if isinstance(part, torch.jit.ScriptModule):
             raise SignalError(
-                f"{_at(path)} is compiled by TorchScript, which runs without the hooks that a measurement needs. Hand in "
-                "the module from before torch.jit.script or torch.jit.trace."
+                f"{_at(path)} is compiled by TorchScript, which runs without the hooks that a measurement needs. Hand "
+                "in the module from before torch.jit.script or torch.jit.trace."
             )
     for name, tensor in module.named_parameters():
         _check_parameter(name, tensor)
@@ -67,16 +67,16 @@ def batch_of(module: nn.Module, batch: Any, *, batch_axis: int) -> Batch:
     """
     if type(module).__module__.startswith("torch.nn.") and is_sequence_first(module) and batch_axis == 0:
         raise SignalError(
-            f"{type(module).__name__} takes (time, inputs, channels): it was made with batch_first=False, and axis 0 is "
-            "not that of the inputs. Say batch_axis=1."
+            f"{type(module).__name__} takes (time, inputs, channels): it was made with batch_first=False, and axis 0 "
+            "is not that of the inputs. Say batch_axis=1."
         )
     tensors = list(named_tensors(batch, "input"))
     sizes = [tensor.shape[batch_axis] for _, tensor in tensors if tensor.dim() > batch_axis]
     if not sizes or not sizes[0]:
         shapes = ", ".join(str(tuple(tensor.shape)) for _, tensor in tensors) or _kind(batch)
         raise SignalError(
-            f"batch is {shapes}; expected at least one tensor with inputs along axis {batch_axis}: a tensor, a tuple of "
-            "arguments, or a mapping of keyword arguments."
+            f"batch is {shapes}; expected at least one tensor with inputs along axis {batch_axis}: a tensor, a tuple "
+            "of arguments, or a mapping of keyword arguments."
         )
     leaf_of = {id(x): x.detach().clone().requires_grad_(True) for _, x in tensors if is_real_or_complex(x)}
     leaves = {name: leaf_of[id(x)] for name, x in tensors if id(x) in leaf_of}
@@ -115,10 +115,14 @@ def uncompiled() -> Iterator[None]:
 
 def _inside(module: nn.Module) -> nn.Module:
     if isinstance(module, DataParallel | DistributedDataParallel):
-        return module.module
+        inner = module.module
+        assert isinstance(inner, nn.Module)
+        return inner
     dynamo = sys.modules.get("torch._dynamo")
     if dynamo is not None and isinstance(module, dynamo.OptimizedModule):
-        return module._orig_mod
+        compiled = module._orig_mod
+        assert isinstance(compiled, nn.Module)
+        return compiled
     return module
 
 
@@ -130,8 +134,8 @@ def _check_parameter(name: str, tensor: Tensor) -> None:
         raise SignalError(f"{name} is on the device 'meta' and has no values. Build the module on a real device.")
     if tensor.is_inference():
         raise SignalError(
-            f"{name} was made under torch.inference_mode(), and nothing that it enters can be differentiated. Build the "
-            "module outside of it."
+            f"{name} was made under torch.inference_mode(), and nothing that it enters can be differentiated. Build "
+            "the module outside of it."
         )
     if kind.__module__.startswith("torch.distributed") or kind.__name__ == "FlatParameter":
         raise SignalError(

@@ -21,6 +21,9 @@ from skipline.signal.statistics import norm_of
 from skipline.signal.target import Batch, batch_of, called, undisturbed, unwrapped
 from skipline.spec import unfold
 
+PROBE = ProbeObjective()
+"""The objective of an x-ray that names no other."""
+
 ALL: Sequence[str] = ()
 """Every site of a net of ours, `unfold(net.network).sites`; every place that a pass meets in another module."""
 
@@ -29,7 +32,7 @@ def xray(
     module: nn.Module,
     batch: Any,
     *,
-    objective: Objective = ProbeObjective(),
+    objective: Objective = PROBE,
     sites: Iterable[str] = ALL,
     batch_axis: int = 0,
 ) -> Xray:
