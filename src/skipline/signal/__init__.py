@@ -12,8 +12,9 @@ from skipline.signal.nonfinite import first_nonfinite_site
 from skipline.signal.norms import Norms, norms_at
 from skipline.signal.objective import Objective, ProbeObjective
 from skipline.signal.paths import PathLengths, path_lengths
-from skipline.signal.reading import SiteReading, TensorReading, TensorState, Xray
+from skipline.signal.reading import SiteReading, StepReading, TensorChange, TensorReading, TensorState, Xray
 from skipline.signal.taps import tapped
+from skipline.signal.watch import Watch, watching
 from skipline.signal.xray import xray
 
 __all__ = [
@@ -25,8 +26,11 @@ __all__ = [
     "ProbeObjective",
     "SignalError",
     "SiteReading",
+    "StepReading",
+    "TensorChange",
     "TensorReading",
     "TensorState",
+    "Watch",
     "Xray",
     "errors_without_each",
     "features",
@@ -37,5 +41,6 @@ __all__ = [
     "norms_at",
     "path_lengths",
     "tapped",
+    "watching",
     "xray",
 ]

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
@@ -88,8 +89,10 @@ class Trace:
         return self._entered
 
     def _enter(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        if self._is_over or (module is self._root) == bool(self._stack):
-            return  # not the first pass; or what a caller runs of the net before that pass
+        if self._is_over or module not in self._paths or (module is self._root) == bool(self._stack):
+            return  # another pass; a replica of a module; or what a caller runs of the net outside of a pass
+        if not self._stack and not torch.is_grad_enabled():
+            return
         path = self._path_of(module)
         self._calls[path] += 1
         self._entered = path

@@ -74,3 +74,23 @@ class Xray:
     num_inputs: int  # N
     objective: float  # its value
     is_training: bool  # the mode that the module was in
+
+
+@dataclass(frozen=True, slots=True)
+class TensorChange:
+    """One parameter over one step of an optimiser; `gradient_norm` is `None` where it had no `.grad`."""
+
+    shape: tuple[int, ...]
+    norm: float  # ‖w‖ before the step
+    gradient_norm: float | None
+    update_ratio: float  # ‖Δw‖ / ‖w‖: about 1e-3 is healthy (a rule of thumb); infinite for zeros that moved
+    cosine_to_start: float  # ⟨w, w₀⟩ / (‖w‖ ‖w₀‖) after the step; NaN where either is zero
+
+
+@dataclass(frozen=True, slots=True)
+class StepReading:
+    """One training step, read: what passed its sites, and how its parameters moved."""
+
+    step: int
+    sites: Mapping[str, SiteReading]
+    tensors: Mapping[str, TensorChange]

@@ -65,11 +65,7 @@ def batch_of(module: nn.Module, batch: Any, *, batch_axis: int) -> Batch:
 
     Raises `SignalError` for what holds no tensor of inputs.
     """
-    if type(module).__module__.startswith("torch.nn.") and is_sequence_first(module) and batch_axis == 0:
-        raise SignalError(
-            f"{type(module).__name__} takes (time, inputs, channels): it was made with batch_first=False, and axis 0 "
-            "is not that of the inputs. Say batch_axis=1."
-        )
+    check_batch_axis(module, batch_axis)
     tensors = list(named_tensors(batch, "input"))
     sizes = [tensor.shape[batch_axis] for _, tensor in tensors if tensor.dim() > batch_axis]
     if not sizes or not sizes[0]:
@@ -81,6 +77,15 @@ def batch_of(module: nn.Module, batch: Any, *, batch_axis: int) -> Batch:
     leaf_of = {id(x): x.detach().clone().requires_grad_(True) for _, x in tensors if is_real_or_complex(x)}
     leaves = {name: leaf_of[id(x)] for name, x in tensors if id(x) in leaf_of}
     return Batch(batch, leaves, leaf_of, sizes[0])
+
+
+def check_batch_axis(module: nn.Module, batch_axis: int) -> None:
+    """Refuse axis 0 as that of the inputs where PyTorch's own layer says that it is time."""
+    if type(module).__module__.startswith("torch.nn.") and is_sequence_first(module) and batch_axis == 0:
+        raise SignalError(
+            f"{type(module).__name__} takes (time, inputs, channels): it was made with batch_first=False, and axis 0 "
+            "is not that of the inputs. Say batch_axis=1."
+        )
 
 
 @contextmanager
