@@ -72,7 +72,7 @@ def test_a_due_step_reads_what_an_x_ray_would_and_how_parameters_moved(kind: str
         found = watch.after_step()
     assert found is not None
     assert found.step == 2
-    assert list(found.sites) == [name for name in expected.sites]
+    assert list(found.sites) == list(expected.sites)
     for name, reading in expected.sites.items():
         assert found.sites[name].second_moment == pytest.approx(reading.second_moment, rel=1e-5), name
         assert found.sites[name].gradient_norm == pytest.approx(reading.gradient_norm, rel=1e-4), name
@@ -151,7 +151,9 @@ def test_a_scaled_loss_is_scaled_back(net: nn.Module) -> None:
     assert found is not None
     for name, reading in expected.sites.items():
         assert found.sites[name].gradient_norm == pytest.approx(reading.gradient_norm, rel=1e-5)
-    assert found.tensors["0.weight"].gradient_norm == pytest.approx(expected.tensors["0.weight"].gradient_norm, rel=1e-5)
+    assert found.tensors["0.weight"].gradient_norm == pytest.approx(
+        expected.tensors["0.weight"].gradient_norm, rel=1e-5
+    )
 
 
 def test_autocast_is_watched_as_it_is(net: nn.Module) -> None:
@@ -188,9 +190,13 @@ def test_a_module_for_several_processes_is_watched_inside(net: nn.Module, tmp_pa
 
 
 def test_an_exception_in_the_loop_leaves_no_hook(net: nn.Module) -> None:
-    with pytest.raises(RuntimeError, match="mat1 and mat2"), watching(net) as watch:
-        watch.before_step(0)
-        net(torch.ones(2, 5))
+    def loop() -> None:
+        with watching(net) as watch:
+            watch.before_step(0)
+            net(torch.ones(2, 5))
+
+    with pytest.raises(RuntimeError, match="mat1 and mat2"):
+        loop()  # and the fixture looks for hooks
 
 
 def test_a_frozen_parameter_is_not_watched_and_one_without_a_gradient_has_none(net: nn.Module) -> None:
@@ -211,14 +217,14 @@ def test_what_cannot_be_read_is_said(net: nn.Module) -> None:
     optimiser = torch.optim.SGD(net.parameters(), lr=0.1)
     with watching(net) as watch:
         watch.before_step(0)
-        with pytest.raises(SignalError, match=r"step 0 was to be read, and no forward pass with gradients went through"):
+        with pytest.raises(SignalError, match=r"step 0 was to be read, and no forward pass with gradients went"):
             watch.after_step()
         watch.before_step(50)
         step(net, optimiser)
         optimiser.zero_grad()
         with pytest.raises(SignalError, match=r"no parameter has a gradient. Call after_step behind optimiser\.step"):
             watch.after_step()
-    with pytest.raises(SignalError, match="every is 0; expected a whole number of steps from 1, e.g. 50"):
+    with pytest.raises(SignalError, match=r"every is 0; expected a whole number of steps from 1, e\.g\. 50"):
         Watch(net, every=0, sites=(), batch_axis=0)
 
 
@@ -240,7 +246,6 @@ def test_a_compiled_module_is_seen_into(net: nn.Module) -> None:
     compiled = torch.compile(net, backend="eager")
     assert isinstance(compiled, nn.Module)
     compiled(BATCH)
-    net.load_state_dict({**net.state_dict()})
     for module in (net, compiled):
         found = xray(module, BATCH, objective=loss_of)
         assert list(found.sites) == list(expected.sites)

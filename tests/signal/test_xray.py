@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from skipline.init import build, scaled_identity
 from skipline.nn import ResidualNet, seed_dropout
@@ -195,3 +197,27 @@ def test_a_spoilt_net_is_read_as_it_is() -> None:
     assert found.sites["stage1.block3.out"].num_nonfinite == 0
     assert found.sites["stage2.block1.branch"].num_nonfinite > 0
     assert math.isnan(found.sites["head"].second_moment)
+
+
+class Transfers(TorchFunctionMode):
+    """Counts what waits for a device to hand its numbers over."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: Counter[str] = Counter()
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func.__name__ in ("tolist", "item", "cpu", "numpy", "nonzero", "__float__", "__int__", "__bool__"):
+            self.found[func.__name__] += 1
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("kind", ["ours", "foreign"])
+def test_numbers_are_fetched_once(kind: str) -> None:
+    net = build(describe("cifar_resnet20")) if kind == "ours" else nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())
+    with Transfers() as transfers:
+        found = xray(net, images())
+    num_rows = 2 * (len(found.sites) + len(found.inputs))
+    assert transfers.found["tolist"] == 1
+    assert set(transfers.found) <= {"tolist", "__bool__"}
+    assert transfers.found["__bool__"] <= num_rows  # asked on the CPU alone, whose numbers are here

@@ -44,7 +44,8 @@ def xray(
     them: what each module returned, by its path, and each residual addition, `layer1.0.sum` (see `modules.Trace`).
 
     The module runs in its mode and under the caller's autocast, and is left as it was: parameters, their `.grad`,
-    buffers, mode and PyTorch's random state; its own hooks run. Memory is that of an ordinary training step. Gradients
+    buffers, mode and PyTorch's random state; its own hooks run, and what it keeps elsewhere (an attribute that is no
+    buffer, Python's random state) is its own affair. Memory is that of an ordinary training step. Gradients
     that are exactly zero beside tensors that are cost further passes (see `TensorState`). A site that the pass does not
     reach, such as a branch that stochastic depth leaves out, is not in the result. Raises `SignalError` for what cannot
     be measured, and for whatever the module raises.
