@@ -15,7 +15,7 @@ from torch.overrides import TorchFunctionMode
 
 from skipline.init import build, scaled_identity
 from skipline.nn import ResidualNet, seed_dropout
-from skipline.signal import ProbeObjective, SignalError, xray
+from skipline.signal import ProbeObjective, SignalError, features, xray
 from skipline.spec import Activation, Block, Branch, Head, Network, Norm, NoShortcut, Stage, Stem, unfold
 from skipline.spec.block import Shortcut
 from skipline.spec.network import StochasticDepth
@@ -221,3 +221,16 @@ def test_numbers_are_fetched_once(kind: str) -> None:
     assert transfers.found["tolist"] == 1
     assert set(transfers.found) <= {"tolist", "__bool__"}
     assert transfers.found["__bool__"] <= num_rows  # asked on the CPU alone, whose numbers are here
+
+
+def test_every_sites_gradient_is_that_of_autograd() -> None:
+    """Also where a sum hands one gradient on to both of its sides."""
+    net = build(describe("cifar_resnet20"), seed=3)
+    sites = unfold(net.network).sites
+    values = features(net, images(), sites)
+    gradients = torch.autograd.grad(values["head"].square().sum(), list(values.values()))
+    found = xray(net, images(), objective=lambda logits: logits.square().sum())
+    for name, gradient in zip(sites, gradients, strict=True):
+        expected = gradient.flatten(1).double().square().sum(1).mean().sqrt().item()
+        assert found.sites[name].gradient_norm == pytest.approx(expected, rel=1e-4), name
+        assert found.sites[name].second_moment == pytest.approx(values[name].double().square().mean().item(), rel=1e-5)

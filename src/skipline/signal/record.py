@@ -14,8 +14,9 @@ from skipline.signal.statistics import Layout, gradient_row, signal_row, site_re
 class Record:
     """Reads tensors as they pass, forward and backward; no activation is kept.
 
-    `read` computes the signal's row at once and leaves a hook for the gradient's on the tensor. A tensor that passes
-    under several names one after another (the last layer of a block, and the block) is computed once.
+    `read` computes the signal's row at once and leaves a hook for the gradient's on the tensor. What passes under
+    several names one after another (the last layer of a block, and the block; the gradient of a sum, and of its two
+    sides) is computed once. The tensor that passed last is held until `let_go`, so that its memory is not another's.
     """
 
     def __init__(self) -> None:
@@ -24,6 +25,7 @@ class Record:
         self._gradients: dict[str, Tensor] = {}
         self._hooked: dict[str, str] = {}  # name → the name under which its gradient comes
         self._last: tuple[str, Tensor, int] | None = None  # the tensor that passed last, and its version
+        self._last_gradient: tuple[str, Tensor, int] | None = None
 
     def __contains__(self, name: str) -> bool:
         return name in self._shapes
@@ -31,7 +33,7 @@ class Record:
     def read(self, name: str, x: Tensor, layout: Layout) -> None:
         """Record `x` (N, C, …) as what passes at `name`, and its gradient when it comes."""
         self._shapes[name] = tuple(x.shape)
-        known = self._same_as(x)
+        known = _name_of(x, self._last)
         self._signals[name] = self._signals[known] if known else signal_row(x, layout)
         if known and self._last and self._last[1] is x:
             self._hooked[name] = self._hooked[known]
@@ -42,8 +44,8 @@ class Record:
             x.register_hook(lambda gradient: self._read_gradient(name, gradient, layout))
 
     def let_go(self) -> None:
-        """Forget the tensor that passed last: the forward pass is over."""
-        self._last = None
+        """Forget the tensors that passed last: the pass, forward or backward, is over."""
+        self._last = self._last_gradient = None
 
     def rows(self) -> list[Tensor]:
         """What `readings` is made of, on its devices: hand it to `fetched`."""
@@ -58,20 +60,23 @@ class Record:
             for name, signal in signals.items()
         }
 
-    def _same_as(self, x: Tensor) -> str:
-        """The name of the tensor that passed last, if `x` is that tensor, or a view of all of it; else nothing."""
-        if self._last is None:
-            return ""
-        name, last, version = self._last
-        same = (
-            last.data_ptr() == x.data_ptr()
-            and version == x._version
-            and (last.shape, last.stride(), last.dtype, last.device) == (x.shape, x.stride(), x.dtype, x.device)
-        )
-        return name if same else ""
-
     def _read_gradient(self, name: str, gradient: Tensor, layout: Layout) -> None:
-        self._gradients[name] = gradient_row(gradient, layout)
+        known = _name_of(gradient, self._last_gradient)
+        self._gradients[name] = self._gradients[known] if known else gradient_row(gradient, layout)
+        self._last_gradient = (name, gradient, gradient._version)
+
+
+def _name_of(x: Tensor, last: tuple[str, Tensor, int] | None) -> str:
+    """The name of `last`, if `x` is that tensor or a view of all of it, unchanged since; otherwise nothing."""
+    if last is None:
+        return ""
+    name, tensor, version = last
+    same = (
+        tensor.data_ptr() == x.data_ptr()
+        and version == x._version
+        and (tensor.shape, tensor.stride(), tensor.dtype, tensor.device) == (x.shape, x.stride(), x.dtype, x.device)
+    )
+    return name if same else ""
 
 
 def fetched(*groups: Sequence[Tensor]) -> list[list[list[float]]]:

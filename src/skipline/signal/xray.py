@@ -64,6 +64,7 @@ def xray(
         value = checked_value(objective(outputs))
         del outputs
         steepness = _gradient_norms(target, data, value)
+        record.let_go()
         norms = {name: norm_of(tensor) for name, tensor in target.named_parameters()}
         numbers = fetched(incoming.rows(), record.rows(), [*norms.values()], [*steepness.values()], [value])
         tensors = _tensor_readings(
