@@ -2,9 +2,45 @@
 
 from __future__ import annotations
 
+from skipline.signal.bidiagonal import Ends
+from skipline.signal.error import SignalError
 from skipline.signal.features import features
+from skipline.signal.jacobian import jacobian_ends
+from skipline.signal.lesion import errors_without_each, lesioned
+from skipline.signal.line import LineReading, gradients_along_line
 from skipline.signal.nonfinite import first_nonfinite_site
 from skipline.signal.norms import Norms, norms_at
+from skipline.signal.objective import Objective, ProbeObjective
+from skipline.signal.paths import PathLengths, path_lengths
+from skipline.signal.reading import SiteReading, StepReading, TensorChange, TensorReading, TensorState, Xray
 from skipline.signal.taps import tapped
+from skipline.signal.watch import Watch, watching
+from skipline.signal.xray import xray
 
-__all__ = ["Norms", "features", "first_nonfinite_site", "norms_at", "tapped"]
+__all__ = [
+    "Ends",
+    "LineReading",
+    "Norms",
+    "Objective",
+    "PathLengths",
+    "ProbeObjective",
+    "SignalError",
+    "SiteReading",
+    "StepReading",
+    "TensorChange",
+    "TensorReading",
+    "TensorState",
+    "Watch",
+    "Xray",
+    "errors_without_each",
+    "features",
+    "first_nonfinite_site",
+    "gradients_along_line",
+    "jacobian_ends",
+    "lesioned",
+    "norms_at",
+    "path_lengths",
+    "tapped",
+    "watching",
+    "xray",
+]
