@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from skipline.cli import options
 from skipline.cli.exits import UsageError
+from skipline.cli.lists import one_of, parts, whole_numbers
 
 if TYPE_CHECKING:
     from skipline.spec import Network
     from skipline.train import Recipe
-
-Choice = TypeVar("Choice", bound=str)
 
 app = typer.Typer(help="Experiments over many runs.", no_args_is_help=True)
 
@@ -54,6 +53,7 @@ def depth(
     does not; and it is the training error, so it is not over-fitting. Without SOURCE
     on the digits. Ends with the path of a report.
     """
+    from skipline.cli.conduct import Setting
     from skipline.cli.depth_study import run_depth_study
     from skipline.cli.device import default_data_dir, device_of
     from skipline.cli.recipe import read_settings
@@ -74,18 +74,46 @@ def depth(
     run_depth_study(
         DepthDesign(
             source=chosen_source,
-            family=family_for(dataset.image_size) if family == "auto" else _one_of("--family", family, FAMILIES),
-            units=tuple(_one_of("--units", unit, UNITS) for unit in _parts(units)),
-            depths=_whole_numbers("--depths", depths),
-            seeds=_whole_numbers("--seeds", seeds),
+            family=family_for(dataset.image_size) if family == "auto" else one_of("--family", family, FAMILIES),
+            units=tuple(one_of("--units", unit, UNITS) for unit in parts(units)),
+            depths=whole_numbers("--depths", depths),
+            seeds=whole_numbers("--seeds", seeds),
             recipe=recipe,
         ),
         dataset,
-        out=out,
-        resume=resume,
-        data_dir=data_dir,
-        device=device_of(device),
-        jobs=jobs,
+        setting=Setting(out=out, resume=resume, data_dir=data_dir, device=device_of(device), jobs=jobs),
+        as_json=json_,
+    )
+
+
+@app.command("calibration")
+def calibration(
+    cells: Annotated[int, _option("Train so many cells, spread over the grid. Default: all.")] = 0,
+    data: options.Data = None,
+    out: options.Out = Path("runs"),
+    resume: options.ResumeStudy = None,
+    jobs: options.Jobs = None,
+    device: options.Device = "cpu",
+    json_: options.Json = False,
+) -> None:
+    """Train a grid of initialiser, depth, norm, unit and activation, to hold predictions to what trains.
+
+    Small nets on the digits and on the first images of CIFAR-10, each at the first of two
+    rates at which it trains. Ends with the tables, as a report and as Markdown.
+    """
+    from skipline.cli.calibration import run_calibration
+    from skipline.cli.conduct import Setting
+    from skipline.cli.device import default_data_dir, device_of
+    from skipline.study import grid_cells, spread_over
+
+    whole = grid_cells()
+    if not 0 <= cells <= len(whole):
+        raise UsageError(f"--cells is {cells}; the grid has {len(whole)}. Expected 1 to {len(whole)}, or leave it out.")
+    data_dir = data or default_data_dir()
+    run_calibration(
+        spread_over(whole, cells) if cells else whole,
+        judges={},
+        setting=Setting(out=out, resume=resume, data_dir=data_dir, device=device_of(device), jobs=jobs),
         as_json=json_,
     )
 
@@ -99,27 +127,9 @@ def _recipe(preset: str, settings: Mapping[str, Any], *, data_name: str) -> Call
     for name, flags in instead.items():
         if name in settings:
             raise UsageError(f"{name} is set to {settings[name]!r}, but a study has its own: {flags}. Leave it out.")
-    _one_of("--preset", preset, tuple(PRESETS))
+    one_of("--preset", preset, tuple(PRESETS))
 
     def recipe(network: Network, source: str) -> Recipe:
         return over_preset(preset, network, data_name, {**settings, "source": source})
 
     return recipe
-
-
-def _parts(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",")]
-
-
-def _whole_numbers(flag: str, text: str) -> tuple[int, ...]:
-    parts = _parts(text)
-    if not all(part.isascii() and part.isdigit() for part in parts):
-        raise UsageError(f"{flag} is {text!r}; expected whole numbers with commas between them, e.g. {flag} 0,1,2.")
-    return tuple(map(int, parts))
-
-
-def _one_of(flag: str, text: str, choices: Sequence[Choice]) -> Choice:
-    for choice in choices:
-        if choice == text:
-            return choice
-    raise UsageError(f"{flag} has {text!r}; expected {' or '.join(map(repr, choices))}.")
