@@ -18,6 +18,7 @@ from skipline.spec import (
     Attention,
     Block,
     Branch,
+    ConvWeights,
     Head,
     Merge,
     Network,
@@ -211,6 +212,11 @@ def small(*, norm: Norm, activation: Activation, block: Block, pool: bool = Fals
 SQUEEZE = Attention("squeeze_excite")
 RELU = Activation()
 BATCH = Norm()
+SHAPES: dict[str, dict[str, float]] = {
+    "its input": {"input_scale": 0.5, "input_shift": 0.1},
+    "its output": {"output_scale": 0.5},
+    "both": {"input_shift": 0.1, "output_shift": 0.2},
+}
 CASES = {
     **{
         f"activation {kind}": small(norm=BATCH, activation=Activation(kind), block=Block()) for kind in ACTIVATION_KINDS
@@ -248,6 +254,21 @@ CASES = {
         )
         for pool in STEM_POOLS
     },
+    "learned shifts": replace(small(norm=Norm("none"), activation=RELU, block=Block()), biases="scalar"),
+    "inputs of unit variance": replace(
+        small(
+            norm=Norm("none"),
+            activation=Activation("gelu"),
+            block=Block(Branch(), ProjectionShortcut(), Merge(branch_scale=0.5), "pre"),
+        ),
+        first_identity="raw",
+        branch_input="unit_variance",
+    ),
+    **{
+        f"{kind} shaped at {where}": small(norm=BATCH, activation=replace(Activation(kind), **shape), block=Block())
+        for kind in ACTIVATION_KINDS
+        for where, shape in SHAPES.items()
+    },
     "constant scaling": small(norm=BATCH, activation=RELU, block=Block(merge=Merge(branch_scale=0.5))),
 }
 
@@ -256,6 +277,15 @@ CASES = {
 def test_activations_are_those_that_autograd_keeps(case: str) -> None:
     result = cost(CASES[case], image_size=8)
     assert (result.activation_elements, result.index_elements) == kept_by_autograd(CASES[case], 8)
+
+
+SCALED = replace(small(norm=BATCH, activation=RELU, block=Block()), conv_weights=ConvWeights("scaled", gain=1.7))
+
+
+@pytest.mark.parametrize("network", [SCALED, CASES["learned shifts"], CASES["learned scale"]])
+def test_learned_gains_shifts_and_scales_are_counted(network: Network) -> None:
+    counted = cost(network, image_size=8).parameters
+    assert counted == sum(parameter.numel() for parameter in assemble(network, device="meta").parameters())
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from skipline.spec import BlockPlan, Network, Step, unfold
 from skipline.spec.check import SpecError, require_count
 from skipline.spec.layers import (
     Activate,
+    Activation,
     ActivationKind,
     Blur,
     Conv,
@@ -21,6 +22,7 @@ from skipline.spec.layers import (
     GlobalAverage,
     Layer,
     LearnedScale,
+    LearnedShift,
     Linear,
     Normalise,
     PadChannels,
@@ -118,6 +120,9 @@ class _Signal:
     shape: Shape
 
 
+_IDENTITY = Activation("identity")
+
+
 class _Fold:
     """Runs shapes through a plan and books what it meets."""
 
@@ -153,7 +158,7 @@ class _Fold:
 
     def _step(self, step: Step, x: _Signal) -> _Signal:
         layer = step.layer
-        if isinstance(layer, Activate) and layer.activation.kind == "identity":
+        if isinstance(layer, Activate) and layer.activation == _IDENTITY:
             y = x  # the same tensor, under the name it has
         else:
             y = _Signal(step.name, _shape_behind(layer, x.shape))
@@ -185,7 +190,9 @@ def _kept(step: Step, x: _Signal, y: _Signal) -> tuple[_Signal, ...]:
         case Conv() | Normalise() | Linear() | Pool() | Subsample() | LearnedScale():
             return (x,)  # `nn` subsamples by a mean over one pixel
         case Activate(activation):
-            return _kept_by(activation.kind, x, y)
+            reads = inside("input", *x.shape) if activation.transforms_input else x
+            gives = inside("output", *x.shape) if activation.transforms_output else y
+            return _kept_by(activation.kind, reads, gives)
         case Blur():  # a convolution of the image with a mirrored border
             channels, height, width = x.shape
             return x, inside("bordered", channels, height + 2, width + 2)
@@ -197,7 +204,7 @@ def _kept(step: Step, x: _Signal, y: _Signal) -> tuple[_Signal, ...]:
             return (inside("mask", *y.shape),)
         case DropBlock():
             return (inside("mask", *y.shape[1:]),)
-        case GlobalAverage() | PadChannels() | PadPixels() | Scale() | DropBranch():
+        case GlobalAverage() | PadChannels() | PadPixels() | Scale() | LearnedShift() | DropBranch():
             return ()  # their derivatives read shapes, constants and one number an image only
         case _:
             assert_never(layer)
@@ -237,6 +244,7 @@ def _shape_behind(layer: Layer, shape: Shape) -> Shape:
             | Activate()
             | Scale()
             | LearnedScale()
+            | LearnedShift()
             | SqueezeExcite()
             | EfficientAttention()
             | Dropout()
@@ -262,7 +270,7 @@ def _pooled(pool: Pool, side: int) -> int:
 def _parameters(layer: Layer) -> int:
     match layer:
         case Conv():
-            return _weights(layer) + (layer.out_channels if layer.bias else 0)
+            return _weights(layer) + layer.out_channels * (layer.bias + (layer.weights.kind == "scaled"))
         case Normalise():
             return 2 * layer.channels
         case Linear():
@@ -271,7 +279,7 @@ def _parameters(layer: Layer) -> int:
             return _parameters(layer.squeeze) + _parameters(layer.excite)
         case EfficientAttention(kernel=kernel):
             return kernel
-        case LearnedScale():
+        case LearnedScale() | LearnedShift():
             return 1
         case _:
             return 0  # the other layers have no weights

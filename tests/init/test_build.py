@@ -15,6 +15,7 @@ from skipline.spec import (
     Attention,
     Block,
     Branch,
+    ConvWeights,
     Head,
     Merge,
     Network,
@@ -100,6 +101,11 @@ def with_attention(kind: AttentionKind) -> Network:
     return Network("mine", 3, Stem((64,)), (Stage(1, 64, 64, block=block),), Head(5))
 
 
+NOT_WITH_NORMS = {"looks_linear", "critical(0.05)", "fixup"}
+RESCALING = {"delta_orthogonal", "autoinit", "taki(1.0)", "arpit"}  # refused where filters are rescaled anyway
+STARTING = [scheme for scheme in SCHEMES if scheme.name not in NOT_WITH_NORMS]
+
+
 @pytest.mark.parametrize(
     ("kind", "bounds"),
     [  # 1/√fan_in: 64 channels squeezed to 8, and back; a filter of 3 channels
@@ -107,7 +113,7 @@ def with_attention(kind: AttentionKind) -> Network:
         ("eca", {"conv.weight": 3**-0.5}),
     ],
 )
-@pytest.mark.parametrize("scheme", SCHEMES, ids=lambda scheme: scheme.name)
+@pytest.mark.parametrize("scheme", STARTING, ids=lambda scheme: scheme.name)
 def test_attention_starts_at_pytorchs_default_in_every_scheme(
     scheme: Scheme, kind: AttentionKind, bounds: dict[str, float]
 ) -> None:
@@ -120,9 +126,20 @@ def test_attention_starts_at_pytorchs_default_in_every_scheme(
 
 
 def test_a_learned_scale_starts_where_the_description_says() -> None:
-    for scheme in SCHEMES:
+    for scheme in STARTING:
         scale = build(with_attention("eca"), scheme=scheme).get_parameter("stage1.block1.branch.scale.factor")
         assert (scale.item(), scale.shape) == (0.25, ())
+
+
+def test_learned_shifts_start_at_0_and_gains_at_1_in_every_scheme() -> None:
+    network = replace(network_with("post", Norm("none"), RELU), biases="scalar", conv_weights=ConvWeights("scaled"))
+    for scheme in (scheme for scheme in STARTING if scheme.name not in RESCALING):
+        parameters = dict(build(network, scheme=scheme).named_parameters())
+        offsets = [tensor for name, tensor in parameters.items() if name.endswith(".offset")]
+        gains = [tensor for name, tensor in parameters.items() if name.endswith(".gain")]
+        assert (len(offsets), len(gains)) == (1 + 2 * 4 + 1, 1 + 2 * 2)
+        assert not any(tensor.any() for tensor in offsets)
+        assert all((tensor == 1).all() for tensor in gains)
 
 
 RELU = Activation()

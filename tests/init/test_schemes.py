@@ -182,8 +182,11 @@ def test_the_signal_of_a_plain_relu_net_has_the_predicted_slope(name: str) -> No
 
 
 def test_every_row_says_what_it_is_and_is_named_once() -> None:
+    """The rows of `elsewhere` and `residual` are measured in files of their own."""
     names = [scheme.name for scheme in SCHEMES]
-    assert set(names) == {"scaled_identity(1.0)", *FORWARD}
+    elsewhere = {"dirac", "delta_orthogonal", "looks_linear", "critical(0.05)", "autoinit"}
+    residual = {"taki(1.0)", "arpit", "fixup"}
+    assert set(names) == {"scaled_identity(1.0)", *FORWARD, *elsewhere, *residual}
     assert len(names) == len(set(names))
     assert all(scheme.equation and scheme.source for scheme in SCHEMES)
 

@@ -57,6 +57,25 @@ SWITCHES: dict[str, Network] = {
     "drop-block": net_with(Branch(drop_block=0.2, drop_block_size=3)),
     "learned scale": net_with(Branch(), merge=Merge(branch_scale=0.1, branch_scaling="learned"), norm=Norm("none")),
     "standardised": net_with(Branch(groups=2), norm=Norm("group", groups=4), conv_weights=ConvWeights("standardised")),
+    "scaled": net_with(Branch(groups=2), norm=Norm("none"), conv_weights=ConvWeights("scaled", gain=1.7)),
+    **{
+        f"scalar biases, {order}": net_with(
+            Branch("bottleneck", dropout=0.1, antialias="blur"), order=order, norm=Norm("none"), biases="scalar"
+        )
+        for order in ORDERS
+    },
+    "unit variance": net_with(
+        Branch(),
+        order="pre",
+        merge=Merge(branch_scale=0.5),
+        norm=Norm("none"),
+        branch_input="unit_variance",
+        first_identity="raw",
+    ),
+    **{
+        f"shaped {kind}": net_with(Branch(), activation=Activation(kind, 0.0, 1.5, 0.25, -0.125, 2.0))
+        for kind in ACTIVATION_KINDS
+    },
     "stochastic depth": net_with(Branch(), order="pre", stochastic_depth=StochasticDepth(0.5, "sample")),
     "raw": net_with(Branch(), order="pre", first_identity="raw"),
     "blurred identities": replace(

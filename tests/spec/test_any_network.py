@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given, settings
@@ -90,14 +91,20 @@ NORMS = st.one_of(
     st.builds(Norm, kind=st.sampled_from(("batch", "layer", "none")), epsilon=st.floats(1e-12, 1)),
     st.builds(Norm, kind=st.just("group"), groups=st.sampled_from((1, 2, 4))),
 )
+SHAPE = {
+    **dict.fromkeys(("input_scale", "output_scale"), st.sampled_from((1.0, 0.5))),
+    **dict.fromkeys(("input_shift", "output_shift"), st.sampled_from((0.0, -0.5))),
+}
 ACTIVATIONS = st.one_of(
-    st.builds(Activation, st.sampled_from(ACTIVATION_KINDS)),
-    st.builds(Activation, st.just("leaky_relu"), slope=st.floats(0, 1)),
+    st.builds(Activation, st.sampled_from(ACTIVATION_KINDS), **SHAPE),
+    st.builds(Activation, st.just("leaky_relu"), slope=st.floats(0, 1), **SHAPE),
 )
 
 
 CONV_WEIGHTS = st.one_of(
-    st.just(ConvWeights()), st.builds(ConvWeights, st.just("standardised"), epsilon=st.floats(1e-12, 1))
+    st.just(ConvWeights()),
+    st.builds(ConvWeights, st.just("standardised"), epsilon=st.floats(1e-12, 1)),
+    st.builds(ConvWeights, st.just("scaled"), epsilon=st.floats(1e-12, 1), gain=st.floats(1e-6, 1e6)),
 )
 DEPTHS = st.one_of(
     st.just(StochasticDepth()),
@@ -120,19 +127,24 @@ def networks(draw: st.DrawFn) -> Network:
     )
     stages = []
     incoming = stem.channels[-1]
+    predicted = draw(st.sampled_from((False, False, True)))  # a net whose block inputs have a predicted variance
     for _ in range(draw(st.integers(1, 3))):
-        shortcut = draw(SHORTCUTS)
+        shortcut = draw(st.builds(ProjectionShortcut, subsample=SUBSAMPLINGS) if predicted else SHORTCUTS)
         merge = Merge() if isinstance(shortcut, NoShortcut) else draw(MERGES)
+        merge = replace(merge, gate="none") if predicted else merge
         channels = draw(CHANNELS)
         if isinstance(shortcut, PadShortcut):
             channels = max(channels, incoming)
-        block = Block(draw(BRANCHES), shortcut, merge, draw(st.sampled_from(ORDERS)))
+        block = Block(draw(BRANCHES), shortcut, merge, "pre" if predicted else draw(st.sampled_from(ORDERS)))
         sizes = {name: draw(st.integers(1, 3)) for name in ("num_blocks", "stride", "dilation", "first_dilation")}
         stages.append(Stage(channels=channels, inner_channels=draw(CHANNELS), block=block, **sizes))
         incoming = channels
     head = Head(draw(st.integers(1, 12)), dropout=draw(RATES))
     in_channels = draw(st.integers(1, 4))
-    switches: dict[str, Any] = {"norm": draw(NORMS), "activation": draw(ACTIVATIONS)}
+    norm = Norm("none") if predicted else draw(NORMS)
+    switches: dict[str, Any] = {"norm": norm, "activation": draw(ACTIVATIONS)}
+    if norm.kind == "none":
+        switches["biases"] = draw(st.sampled_from(("channel", "scalar")))
     if (stem.kernel, in_channels) != (1, 1):  # a single weight cannot be standardised
         switches["conv_weights"] = draw(CONV_WEIGHTS)
     blocks = [stage.block for stage in stages]
@@ -140,6 +152,8 @@ def networks(draw: st.DrawFn) -> Network:
         switches["stochastic_depth"] = draw(DEPTHS)
     if blocks[0].order in ("pre", "act_only_pre"):
         switches["first_identity"] = draw(st.sampled_from(("activated", "raw")))
+    if predicted:
+        switches |= {"branch_input": "unit_variance", "first_identity": "raw"}
     return Network("any", in_channels, stem, tuple(stages), head, **switches)
 
 

@@ -13,8 +13,22 @@ from skipline.spec.layers import Conv, Normalise
 
 MESSAGES: list[tuple[Callable[[], object], str]] = [
     (
+        lambda: ConvWeights("standardised", gain=1.7),
+        "ConvWeights.gain is 1.7 with kind 'standardised'; only 'scaled' has a gain. "
+        "Leave it at 1, or write ConvWeights(kind='scaled', gain=1.7).",
+    ),
+    (
+        lambda: Activation(output_scale=0.0),
+        "Activation.output_scale is 0.0; it must lie in [1e-06, 1e+06]. The nearest valid value is 1e-06.",
+    ),
+    (
+        lambda: Activation(input_shift=float("nan")),
+        "Activation.input_shift is nan; it must be a finite number in [-1e+06, 1e+06].",
+    ),
+    (
         lambda: ConvWeights("standardized"),  # type: ignore[arg-type]
-        "ConvWeights.kind is 'standardized'; it must be one of 'free', 'standardised', 'scaled'. Did you mean 'standardised'?",
+        "ConvWeights.kind is 'standardized'; it must be one of 'free', 'standardised', 'scaled'. "
+        "Did you mean 'standardised'?",
     ),
     (
         lambda: ConvWeights("standardised", epsilon=0),

@@ -66,6 +66,17 @@ VARIANTS = {
     ),
     "gated": with_block(NETWORKS["basic, option A"], Branch(), Merge(gate="exclusive")),
     "standardised weights": replace(NETWORKS["basic, option B"], conv_weights=ConvWeights("standardised")),
+    "scalar biases": replace(NETWORKS["basic, option B"], norm=Norm("none"), biases="scalar"),
+    "a leaky relu of another scale": with_activation(
+        NETWORKS["basic, option B"], Activation("leaky_relu", 0.1, output_scale=1.2)
+    ),
+    "scaled weights": replace(NETWORKS["basic, option B"], conv_weights=ConvWeights("scaled", gain=1.7)),
+    "inputs of unit variance": replace(
+        with_block(with_order(NETWORKS["basic, option B"], "pre"), Branch(), Merge(branch_scale=0.2)),
+        norm=Norm("none"),
+        first_identity="raw",
+        branch_input="unit_variance",
+    ),
     "stochastic depth for each sample": replace(
         NETWORKS["basic, option A"], stochastic_depth=StochasticDepth(0.5, "sample", rule="uniform")
     ),
@@ -165,6 +176,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         ("learned scale", 1 + 3 + 3, 0),
         ("gated", 1, 0),  # the stem's; such a block runs as its module
         ("standardised weights", 1 + 3 + 2, 3),
+        ("a leaky relu of another scale", 4 + 3 + 2, 0),  # each norm alone: such an activation is no rectifier
         ("stochastic depth for each sample", 1, 0),
     ],
 )

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from skipline.init import build
 from skipline.nn import freeze
-from skipline.spec import Network
+from skipline.spec import Block, ConvWeights, Head, Merge, Network, Norm, Stage, Stem
 from skipline.train import AdamW, RecipeError, Sgd
 from skipline.train.optimiser import (
     OptimiserSettings,
@@ -69,6 +69,28 @@ def test_adamw_is_its_equation() -> None:
         w = (1 - rate * decay) * w - rate * (m / (1 - beta1**t)) / ((v / (1 - beta2**t)).sqrt() + 1e-8)
     found = run(AdamW(learning_rate=rate, beta1=beta1, beta2=beta2, weight_decay=decay))
     torch.testing.assert_close(found, w, rtol=1e-6, atol=1e-6)
+
+
+def test_shifts_scales_and_gains_do_not_decay() -> None:
+    block = Block(merge=Merge(branch_scaling="learned"))
+    network = Network(
+        "net",
+        3,
+        Stem((4,)),
+        (Stage(1, 4, 4, block=block),),
+        Head(2),
+        Norm("none"),
+        biases="scalar",
+        conv_weights=ConvWeights("scaled"),
+    )
+    net = build(network)
+    names = {id(parameter): name for name, parameter in net.named_parameters()}
+    decayed, kept = (
+        {names[id(parameter)] for parameter in group["params"]}
+        for group in sorted(parameter_groups(net, Sgd(weight_decay=0.1)), key=lambda group: -group["weight_decay"])
+    )
+    assert {name.rsplit(".", 1)[1] for name in kept} == {"offset", "factor", "gain", "bias"}
+    assert {name.rsplit(".", 1)[1] for name in decayed} == {"weight"}
 
 
 def test_weights_decay_and_norms_and_biases_do_not(network: Network) -> None:

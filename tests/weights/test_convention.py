@@ -102,6 +102,12 @@ CHANGES: dict[str, Callable[[Network], Network]] = {
     "Norm.groups, Norm.epsilon": other_norm,
     "Activation.kind": lambda network: replace(network, activation=Activation("silu")),
     "Activation.slope": lambda network: replace(network, activation=Activation("leaky_relu", 0.2)),
+    **{
+        f"Activation.{name}": lambda network, name=name: replace(
+            network, activation=replace(network.activation, **{name: 0.5})
+        )
+        for name in ("input_scale", "input_shift", "output_shift", "output_scale")
+    },
     "ConvWeights.kind": lambda network: replace(network, conv_weights=ConvWeights("standardised", 1e-3)),
     "ConvWeights.epsilon": lambda network: replace(network, conv_weights=ConvWeights("standardised", 1e-4)),
 }
@@ -115,7 +121,7 @@ TOLD = {
     ProjectionShortcut: {"when"},
     Norm: {"kind"},
     Activation: set[str](),
-    ConvWeights: set[str](),
+    ConvWeights: {"gain"},  # its own tensors stand beside it
     Head: {"num_classes", "dropout"},
 }
 
@@ -181,6 +187,10 @@ def test_the_words_are_those_of_the_description() -> None:
     assert (
         "where branch and shortcut meet: resnet18 has 0.3 and 1, torchvision (pytorch/vision) has 1 and 1." in warning
     )
+    other = replace(network, conv_weights=ConvWeights("scaled", 1e-4, 1.5), activation=Activation(output_scale=2.0))
+    weights, activation = disagreements(other, source_of("torchvision"))
+    assert "has them standardised with ε = 0.0001 and scaled by 1.5 / √fan_in, torchvision" in weights
+    assert "has 2 (relu(1 x + 0) + 0), torchvision (pytorch/vision) has relu" in activation
     padded = blocks(shortcut=PadShortcut("end"))(network)
     (warning,) = disagreements(padded, source_of("torchvision"))
     assert "resnet18 has pad='end', subsample='stride', torchvision (pytorch/vision) has none" in warning

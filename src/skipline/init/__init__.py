@@ -10,9 +10,11 @@ from skipline.init.build import build, initialise
 from skipline.init.error import InitError
 from skipline.init.gain import gain
 from skipline.init.head import with_head
+from skipline.init.laws import laws_of
 from skipline.init.names import scheme_named, scheme_names
 from skipline.init.scheme import Scheme
-from skipline.init.schemes import HE_FAN_OUT_NORMAL, SCHEMES, scaled_identity, zero_branch, zero_gamma
+from skipline.init.schemes import HE_FAN_OUT_NORMAL, SCHEMES, scaled_identity
+from skipline.init.zero import zero_branch, zero_gamma
 
 __all__ = [
     "HE_FAN_OUT_NORMAL",
@@ -22,6 +24,7 @@ __all__ = [
     "build",
     "gain",
     "initialise",
+    "laws_of",
     "scaled_identity",
     "scheme_named",
     "scheme_names",

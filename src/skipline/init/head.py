@@ -7,7 +7,7 @@ import dataclasses
 
 from torch import nn
 
-from skipline.init.build import Place, start_module
+from skipline.init.build import start_module
 from skipline.init.scheme import Scheme
 from skipline.init.schemes import HE_FAN_OUT_NORMAL
 from skipline.nn import ResidualNet
@@ -35,6 +35,6 @@ def with_head(net: ResidualNet, num_classes: int, *, seed: int = 0, scheme: Sche
     assert isinstance(old, nn.Linear)
     new = nn.Linear(layer.in_features, layer.out_features, device="meta", dtype=old.weight.dtype)
     new = new.to_empty(device=old.weight.device).train(old.training)
-    start_module(new, Place(step, network, norm_ends_branch=False), scheme=scheme, seed=seed)
+    start_module(new, step, network, None, scheme=scheme, seed=seed)
     own.set_submodule(step.name, new)
     return own

@@ -7,12 +7,19 @@ import math
 import re
 from collections.abc import Callable, Mapping
 
+from skipline.init.critical import critical
+from skipline.init.depth import taki
 from skipline.init.error import InitError
 from skipline.init.scheme import Scheme
-from skipline.init.schemes import SCHEMES, scaled_identity, zero_branch, zero_gamma
+from skipline.init.schemes import SCHEMES, scaled_identity
+from skipline.init.zero import zero_branch, zero_gamma
 
 _PLAIN: Mapping[str, Scheme] = {scheme.name: scheme for scheme in SCHEMES}
-_OF_NUMBER: Mapping[str, Callable[[float], Scheme]] = {"scaled_identity": scaled_identity}
+_OF_NUMBER: Mapping[str, Callable[[float], Scheme]] = {
+    "scaled_identity": scaled_identity,
+    "taki": taki,
+    "critical": critical,
+}
 _OF_SCHEME: Mapping[str, Callable[[Scheme], Scheme]] = {"zero_gamma": zero_gamma, "zero_branch": zero_branch}
 _FORM = re.compile(r"\s*(?P<name>\w+)\s*(?:\((?P<argument>.*)\))?\s*")
 

@@ -1,4 +1,4 @@
-"""The rules that schemes are made of: each fills one tensor from its slot."""
+"""The rules that schemes are made of: each fills one tensor from its slot, and says how it is distributed."""
 
 from __future__ import annotations
 
@@ -9,65 +9,96 @@ from torch import Generator, Tensor
 
 from skipline.init import draws
 from skipline.init.fans import centre_taps, matrices
-from skipline.init.scheme import Rule, Slot
+from skipline.init.scheme import Rule
+from skipline.init.slot import Slot
+from skipline.theory.start import WeightKind, WeightLaw
 
 Variance = Callable[[Slot], float]
+Scale = Callable[[Slot], float]
+Draw = Callable[[Tensor, Slot, float, Generator], None]
+
+
+def rule(kind: WeightKind, scale: Scale, draw: Draw) -> Rule:
+    """The law of this kind with `scale(slot)`, and `draw(tensor, slot, scale, generator)`, which fills by it."""
+
+    def law(slot: Slot) -> WeightLaw:
+        return WeightLaw(kind, scale(slot))
+
+    def fill(tensor: Tensor, slot: Slot, generator: Generator) -> None:
+        draw(tensor, slot, scale(slot), generator)
+
+    return Rule(fill, law)
 
 
 def normal(variance: Variance) -> Rule:
     """Independent N(0, variance)."""
 
-    def fill(tensor: Tensor, slot: Slot, generator: Generator) -> None:
-        draws.normal(tensor, math.sqrt(variance(slot)), generator)
+    def draw(tensor: Tensor, _slot: Slot, std: float, generator: Generator) -> None:
+        draws.normal(tensor, std, generator)
 
-    return fill
+    return rule("independent", lambda slot: math.sqrt(variance(slot)), draw)
 
 
 def uniform(variance: Variance) -> Rule:
     """Independent and uniform around 0 with this variance."""
 
-    def fill(tensor: Tensor, slot: Slot, generator: Generator) -> None:
-        draws.uniform(tensor, math.sqrt(variance(slot)), generator)
+    def draw(tensor: Tensor, _slot: Slot, std: float, generator: Generator) -> None:
+        draws.uniform(tensor, std, generator)
 
-    return fill
+    return rule("independent", lambda slot: math.sqrt(variance(slot)), draw)
 
 
 def constant(value: float) -> Rule:
     """Every number is `value`."""
-
-    def fill(tensor: Tensor, _slot: Slot, _generator: Generator) -> None:
-        tensor.fill_(value)
-
-    return fill
+    return rule("constant", lambda _slot: value, _fill)
 
 
-def as_described(tensor: Tensor, slot: Slot, _generator: Generator) -> None:
-    """What the description says that a learned scale starts at."""
-    tensor.fill_(slot.start)
+def as_described() -> Rule:
+    """What the description says that a learned scale or shift starts at."""
+    return rule("constant", lambda slot: slot.start, _fill)
 
 
 def identity(alpha: float) -> Rule:
     """αI at the centre tap, in each group."""
 
-    def fill(tensor: Tensor, slot: Slot, _generator: Generator) -> None:
+    def draw(tensor: Tensor, slot: Slot, alpha: float, _generator: Generator) -> None:
         tensor.zero_()
         draws.identity(centre_taps(tensor, slot.layer), alpha)
 
-    return fill
+    return rule("identity", lambda _slot: alpha, draw)
 
 
-def orthogonal(tensor: Tensor, slot: Slot, generator: Generator) -> None:
+def orthogonal() -> Rule:
     """The activation's gain times a random orthogonal matrix, in each group."""
-    draws.orthogonal(matrices(tensor, slot.layer), slot.gain, generator)
+
+    def draw(tensor: Tensor, slot: Slot, gain: float, generator: Generator) -> None:
+        draws.orthogonal(matrices(tensor, slot.layer), gain, generator)
+
+    return rule("orthogonal", lambda slot: slot.gain, draw)
 
 
-def zero_unless_norm_follows(rule: Rule) -> Rule:
-    """0 for a convolution that ends its branch; `rule` for one with a norm behind it, which can be zero instead."""
+def delta_orthogonal() -> Rule:
+    """The activation's gain times a random matrix with orthonormal columns at the centre tap, in each group; else 0."""
+
+    def draw(tensor: Tensor, slot: Slot, gain: float, generator: Generator) -> None:
+        tensor.zero_()
+        draws.orthogonal(centre_taps(tensor, slot.layer), gain, generator)
+
+    return rule("delta_orthogonal", lambda slot: slot.gain, draw)
+
+
+def zero_unless_norm_follows(other: Rule) -> Rule:
+    """0 for a convolution that ends its branch; `other` for one with a norm behind it, which can be zero instead."""
+    zero = constant(0.0)
+
+    def chosen(slot: Slot) -> Rule:
+        return other if slot.norm_ends_branch else zero
 
     def fill(tensor: Tensor, slot: Slot, generator: Generator) -> None:
-        if slot.norm_ends_branch:
-            rule(tensor, slot, generator)
-        else:
-            tensor.zero_()
+        chosen(slot).fill(tensor, slot, generator)
 
-    return fill
+    return Rule(fill, law=lambda slot: chosen(slot).law(slot))
+
+
+def _fill(tensor: Tensor, _slot: Slot, value: float, _generator: Generator) -> None:
+    tensor.fill_(value)

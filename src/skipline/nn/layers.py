@@ -23,6 +23,7 @@ from skipline.spec.layers import (
     GlobalAverage,
     Layer,
     LearnedScale,
+    LearnedShift,
     Linear,
     Normalise,
     PadChannels,
@@ -40,11 +41,11 @@ def module_of(layer: Layer) -> nn.Module:
     """The module that computes `layer`; its weights are PyTorch's own until someone sets them."""
     match layer:
         case Conv():
-            return StandardisedConv(layer) if layer.weights.kind == "standardised" else _conv(layer)
+            return _conv(layer) if layer.weights.kind == "free" else StandardisedConv(layer)
         case Normalise():
             return _norm(layer)
         case Activate(activation):
-            return _activation(activation)
+            return ShapedActivation(activation) if activation.is_transformed else _activation(activation)
         case Pool():
             return _pool(layer)
         case Blur(stride):
@@ -61,6 +62,8 @@ def module_of(layer: Layer) -> nn.Module:
             return Multiply(factor)
         case LearnedScale():
             return LearnedMultiply()
+        case LearnedShift():
+            return LearnedAdd()
         case SqueezeExcite():
             return SqueezeAndExcite(_conv(layer.squeeze), _conv(layer.excite))
         case EfficientAttention(kernel=kernel):
@@ -134,6 +137,41 @@ class LearnedMultiply(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(…) → (…)."""
         return self.factor.to(x.dtype) * x
+
+
+class LearnedAdd(nn.Module):
+    """`y = x + offset`, the offset one learned number."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.offset = nn.Parameter(torch.empty((), dtype=torch.float32))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(…) → (…)."""
+        return x + self.offset.to(x.dtype)
+
+
+class ShapedActivation(nn.Module):
+    """`y = output_scale · (φ(input_scale · x + input_shift) + output_shift)`."""
+
+    def __init__(self, activation: Activation) -> None:
+        super().__init__()
+        self.activation = activation
+        self.function = _activation(activation)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(…) → (…)."""
+        shape = self.activation
+        if shape.transforms_input:
+            x = shape.input_scale * x + shape.input_shift
+        y = self.function(x)
+        return shape.output_scale * (y + shape.output_shift) if shape.transforms_output else y
+
+    def extra_repr(self) -> str:
+        """The four numbers, as `print(net)` shows them."""
+        shape = self.activation
+        inside = f"{shape.input_scale:g} x + {shape.input_shift:g}"
+        return f"{shape.output_scale:g} (φ({inside}) + {shape.output_shift:g})"
 
 
 class BinomialBlur(nn.Module):

@@ -15,7 +15,7 @@ _GAP = "  "
 _LEAST_LAYERS = 24  # columns that the layers keep on a narrow terminal: guessed
 _NOTES = (
     "field: pixels of the image, a side, that one place sees; /2: stride 2; (+ …): the shortcut, x where it is the "
-    "identity. Norms and activations are left out."
+    "identity. Norms, activations and learned shifts are left out."
 )
 
 

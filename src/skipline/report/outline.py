@@ -21,6 +21,7 @@ from skipline.spec.layers import (
     GlobalAverage,
     Layer,
     LearnedScale,
+    LearnedShift,
     Linear,
     Normalise,
     PadChannels,
@@ -35,7 +36,7 @@ from skipline.theory.receptive_field import receptive_fields
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A layer in a word or two; `is_around` says that it is a norm or an activation, which stand around the others."""
+    """A layer in a word or two; `is_around` says that it is a norm, an activation or a shift, around the others."""
 
     text: str
     is_around: bool
@@ -121,9 +122,9 @@ def count_text(value: int) -> str:
 
 
 def _likeness(block: BlockPlan) -> object:
-    """Equal for blocks that share a row; the rate of stochastic depth may differ, as it grows with the depth."""
+    """Equal for blocks that share a row; what grows with the depth may differ: rates of drops, input deviations."""
     stage = block.name.split(".")[0]
-    layers = [(step.role, step.layer) for step in block.steps() if step.role != "drop"]
+    layers = [(step.role, step.layer) for step in block.steps() if step.role not in ("drop", "downscale")]
     return stage, block.is_residual, block.shortcut_reads_entry, block.drop_step is None, layers
 
 
@@ -153,13 +154,18 @@ def _blocks(blocks: tuple[BlockPlan, ...], costs: dict[str, StepCost], fields: d
     if len(blocks) > 1:
         name = f"{name}–{last.name.partition('.')[2].removeprefix('block')}"
     steps = [costs[step.name] for block in blocks for step in block.steps()]
+    downscaled = _downscaled(first, last)
     return Row(
         name=name,
         stage=stage,
         kind="residual" if first.is_residual else "plain",
         num_blocks=len(blocks),
-        entry=_words(first.entry),
-        layers=(*_words(first.branch), *_dropped(first, last)),
+        entry=(*(downscaled if first.shortcut_reads_entry else ()), *_words(first.entry)),
+        layers=(
+            *(() if first.shortcut_reads_entry else downscaled),
+            *_words(first.branch),
+            *_dropped(first, last),
+        ),
         shortcut=_words(first.shortcut),
         gate=() if first.gate_step is None else _words((first.gate_step,)),
         out=_words(first.out),
@@ -171,7 +177,18 @@ def _blocks(blocks: tuple[BlockPlan, ...], costs: dict[str, StepCost], fields: d
 
 
 def _words(steps: Iterable[Step]) -> Words:
-    return tuple(Word(_text(step.layer), isinstance(step.layer, Normalise | Activate)) for step in steps)
+    return tuple(
+        Word(_text(step.layer), isinstance(step.layer, Normalise | Activate | LearnedShift))
+        for step in steps
+        if step.role != "downscale"
+    )
+
+
+def _downscaled(first: BlockPlan, last: BlockPlan) -> Words:
+    """What the input is multiplied by, in the first block and in the last."""
+    factors = [first.input_scale, last.input_scale]
+    texts = dict.fromkeys(f"{factor:.2g}" for factor in factors)
+    return () if factors == [1.0, 1.0] else (Word(f"scale {'–'.join(texts)}", is_around=False),)
 
 
 def _dropped(first: BlockPlan, last: BlockPlan) -> Words:
@@ -192,7 +209,8 @@ def _text(layer: Layer) -> str:
         case Normalise(norm):
             return f"{norm.kind} norm"
         case Activate(activation):
-            return activation.kind.replace("_", " ")
+            shaped = "shaped " if activation.is_transformed else ""
+            return shaped + activation.kind.replace("_", " ")
         case Pool():
             return f"{_square(layer.kernel)} {layer.kind}{_strided(layer.stride, 1)}"
         case GlobalAverage():
@@ -205,6 +223,8 @@ def _text(layer: Layer) -> str:
             return f"scale {factor:g}"
         case LearnedScale():
             return "learned scale"
+        case LearnedShift():
+            return "learned shift"
         case Blur(stride):
             return f"blur{_strided(stride, 1)}"
         case PadPixels():

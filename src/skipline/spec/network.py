@@ -343,7 +343,7 @@ def _unpredictable(stage: Stage, incoming: int) -> str:
     """Why the variance behind a block of this stage does not follow from its scales; empty if it does."""
     block = stage.block
     if block.order != "pre":
-        return f"has order {block.order!r}, where it is not the blocks' sums alone that grow"
+        return f"has order {block.order!r}, where the paper's blocks have 'pre'"
     if not block.is_residual:
         return "is plain, so that nothing is added up"
     if block.merge.gate != "none":

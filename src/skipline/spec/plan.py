@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from skipline.spec.block import Gate
-from skipline.spec.layers import Layer, Normalise
+from skipline.spec.layers import Layer, Normalise, Scale
 
 Role = Literal["stem", "entry", "downscale", "branch", "branch_end", "shortcut", "gate", "drop", "out", "head"]
 """Where a layer stands. `branch_end`: a branch's last convolution, and the norm behind it if there is one; `downscale`:
@@ -60,6 +60,14 @@ class BlockPlan:
         if self.drop_step is not None:
             yield self.drop_step
         yield from self.out
+
+    @property
+    def input_scale(self) -> float:
+        """What the input is multiplied by before the branch reads it: 1 over its predicted deviation, or 1."""
+        factors = [
+            step.layer.factor for step in self.steps() if step.role == "downscale" and isinstance(step.layer, Scale)
+        ]
+        return factors[0] if factors else 1.0
 
     @property
     def norm_ends_branch(self) -> bool:

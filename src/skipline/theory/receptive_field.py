@@ -19,6 +19,7 @@ from skipline.spec.layers import (
     GlobalAverage,
     Layer,
     LearnedScale,
+    LearnedShift,
     Linear,
     Normalise,
     PadChannels,
@@ -110,7 +111,9 @@ def _behind(layer: Layer, x: ReceptiveField) -> ReceptiveField:
             return ReceptiveField(x.stride, -math.inf, math.inf)
         case Normalise() | SqueezeExcite() | EfficientAttention():
             return x  # what they take from the whole image is not counted: see `receptive_fields`
-        case Activate() | PadChannels() | Scale() | LearnedScale() | Dropout() | DropBlock() | DropBranch() | Linear():
+        case Activate() | Scale() | LearnedScale() | LearnedShift() | PadChannels() | Linear():
+            return x
+        case Dropout() | DropBlock() | DropBranch():
             return x
         case _:
             assert_never(layer)

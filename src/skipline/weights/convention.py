@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from skipline.spec import ConvWeights, Network, NoShortcut, PadShortcut, ProjectionShortcut
+from skipline.spec import Activation, ConvWeights, Network, NoShortcut, PadShortcut, ProjectionShortcut
 from skipline.weights.habits import Trait, unusual_strides
 from skipline.weights.source import Source
 
@@ -120,7 +120,18 @@ def _shortcut_in_words(shortcut: NoShortcut | PadShortcut) -> str:
 
 
 def _weights_in_words(weights: ConvWeights) -> str:
-    return "them as they are" if weights.kind == "free" else f"them standardised with ε = {weights.epsilon:g}"
+    if weights.kind == "free":
+        return "them as they are"
+    scaled = f" and scaled by {weights.gain:g} / √fan_in" if weights.kind == "scaled" else ""
+    return f"them standardised with ε = {weights.epsilon:g}{scaled}"
+
+
+def _activation_in_words(activation: Activation) -> str:
+    slope = f" with slope {activation.slope:g}" if activation.slope else ""
+    if not activation.is_transformed:
+        return activation.kind + slope
+    inside = f"{activation.input_scale:g} x + {activation.input_shift:g}"
+    return f"{activation.output_scale:g} ({activation.kind}({inside}) + {activation.output_shift:g}){slope}"
 
 
 def _strides_in_words(stages: tuple[tuple[int, int, int, int], ...]) -> str:
@@ -174,7 +185,7 @@ _ROWS: Mapping[Trait, _Row] = {
     "activation": _Row(
         "the activation",
         lambda network: iter((network.activation,)),
-        lambda activation: activation.kind + (f" with slope {activation.slope:g}" if activation.slope else ""),
-        lambda activation: activation.kind != "relu",
+        _activation_in_words,
+        lambda activation: activation != Activation(),
     ),
 }
