@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import numpy as np
+
 from skipline.spec import Activation
 from skipline.theory.activation import is_homogeneous, negative_slope, slopes, values
 from skipline.theory.element_law import Gaussian, Points, activated, as_points, maximum
@@ -40,10 +42,12 @@ def passed_activation(signal: Signal, pairs: Correlations, *, largest_of: float)
     activation = pairs.activation
     if activation.kind == "identity" and not activation.is_transformed:
         return signal, lambda gradient: gradient
+    different = 1.0
     reactions = [activated(population.law, activation) for population in signal.populations]
     populations, squares = [], []
     for population, reaction in zip(signal.populations, reactions, strict=True):
         kernel = _kernel(population, pairs, reaction.moments.mean, reaction.moments.second_moment)
+        kernel = kernel.combined(1.0, different)
         zeros = population.zeros if activation.output_shift == activation.input_shift == 0 else 0.0
         if is_homogeneous(activation) and negative_slope(activation) == 0:
             zeros = max(zeros, reaction.below)
@@ -75,6 +79,12 @@ def passed_activation(signal: Signal, pairs: Correlations, *, largest_of: float)
         return replace(gradient, flows=tuple(flows), spread=gradient.spread + _gradient_spread(gradient, signal, pairs))
 
     return out, pull
+
+
+def _pixels_apart(signal: Signal) -> float:
+    """The mean over two pixels of the product of their deviations, over the second moment: 1 without a border."""
+    root = np.sqrt(signal.profile).mean().item()
+    return root**4
 
 
 def _crossed(flow: Flow, square: float, population: Population) -> Flow:

@@ -9,6 +9,7 @@ import numpy as np
 
 from skipline.spec.layers import Conv, Linear
 from skipline.theory.activation import Array
+from skipline.theory.border import border_of
 from skipline.theory.signal_state import (
     NO_FLOW,
     ZERO,
@@ -80,13 +81,15 @@ def convolved(signal: Signal, conv: Conv, weights: Weights, *, bias: WeightLaw) 
     kernel = 1 if weights.centred else conv.kernel
     taps = taps_of(kernel, conv.stride, conv.dilation if kernel > 1 else 1, signal.side)
     same, profile = _spread_over(signal.profile, taps)
-    different = _pairs(signal.profile, taps, taps.shape[1])
+    different = _pairs(signal.profile, taps, same) if kernel > 1 else 1.0
     reads = conv.in_channels // conv.groups
     x = signal.kernel
     mean = signal.mean if weights.offset or weights.removes_mean else 0.0
     if weights.removes_mean:
         x = x.shifted(-mean * mean)
-    y = x.combined(weights.variance * reads * same * same, weights.variance * reads * different * different)
+    y = x.combined(weights.variance * reads * same * same, weights.variance * reads * different)
+    if kernel == 3:
+        y = _patterned(x, y, weights.variance * reads, signal.side, (same * same, different))
     if signal.odd is not None and weights.makes_pairs:
         y = _looking_linear(y, signal.odd)
     mean_out = 0.0
@@ -161,12 +164,17 @@ def _spread_over(profile: Array, taps: Array) -> tuple[float, Array]:
     return mean, sums / mean if mean else np.ones_like(sums)
 
 
-def _pairs(profile: Array, taps: Array, count: int) -> float:
-    """As `_spread_over`'s mean, for products of two pixels of size √profile, over `count` of them."""
+def _pairs(profile: Array, taps: Array, same: float) -> float:
+    """The factor of products of two pixels, if they fall off towards the border as √profile in each direction does."""
     roots = np.sqrt(np.append(profile, 0.0))
+    count, pixels_before = taps.shape[1], len(profile) ** 2
     sums = roots[taps].sum(axis=1) / count
-    mean = roots.sum() / len(profile)
-    return ((sums @ sums) / (mean * mean)).item()
+    every = ((sums @ sums) ** 2).item()  # of all pairs, those of a pixel with itself among them
+    before = (roots.sum() / len(profile)).item() ** 4
+    pixels = count * count
+    if pixels == 1 or pixels_before == 1:
+        return every / before
+    return (every * pixels - same * same) / (pixels - 1) / ((before * pixels_before - 1) / (pixels_before - 1))
 
 
 def _pulled(gradient: Gradient, signal: Signal, taps: Array, factor: float) -> Gradient:
@@ -197,6 +205,21 @@ def _returned(gradient: Gradient, signal: Signal, taps: Array) -> Gradient:
         for flow in gradient.flows
     )
     return replace(gradient, side=size, profile=profile, flows=flows)
+
+
+def _patterned(x: Kernel, y: Kernel, factor: float, side: int, falls: tuple[float, float]) -> Kernel:
+    """What all images share at a pixel beyond their mean over pixels is the border's pattern, which counts less."""
+    pixels = side * side
+    shared = (x.across_images - x.across_both) * (1 - 1 / pixels)
+    if not 0 < shared < np.inf:
+        return y
+    border = border_of(side)
+    kept = 9 * border.kept * factor * shared
+    apart = (pixels * border.levelled - 1) / (pixels - 1) * kept
+    uniform = x.across_images - shared
+    same, different = falls
+    more = different * factor * (uniform - x.across_both) + apart
+    return Kernel(y.second, y.across_pixels + more, same * factor * uniform + kept, y.across_both + more)
 
 
 def _looking_linear(y: Kernel, odd: Kernel) -> Kernel:

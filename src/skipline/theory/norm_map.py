@@ -5,7 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from skipline.spec.layers import Normalise
+from skipline.theory.activation import Array
+from skipline.theory.border import border_of
 from skipline.theory.element_law import Gaussian, Law, moments_of, moved
 from skipline.theory.signal_state import (
     Gradient,
@@ -14,6 +18,7 @@ from skipline.theory.signal_state import (
     Population,
     Signal,
     gaussian_population,
+    ratio,
 )
 from skipline.theory.start import WeightLaw
 
@@ -40,14 +45,51 @@ def passed_norm(signal: Signal, layer: Normalise, gamma: WeightLaw, beta: Weight
     if norm.kind == "batch" and all(isinstance(p.law, Gaussian) for p in merged):
         merged = (_merged(merged),)
     odd = merged[0].kernel if signal.odd == signal.populations[0].kernel and len(merged) == 1 else None
-    out = replace(signal, populations=merged, spread=0.0, fresh=0.0, odd=odd, rank=max(signal.rank, 1))
+    profile = _centred_profile(signal, num_images) if norm.kind == "batch" else signal.profile
+    out = replace(signal, profile=profile, populations=merged, spread=0.0, fresh=0.0, odd=odd, rank=max(signal.rank, 1))
+    unequal = _unequal(out) if norm.kind == "batch" else 0.0
 
     def pull(gradient: Gradient) -> Gradient:
         flows = gradient.flows if len(gradient.flows) == len(factors) else gradient.flows * len(factors)
-        back = tuple(flow.times(math.sqrt(factor)) for flow, factor in zip(flows, factors, strict=True))
-        return replace(gradient, flows=back)
+        steps = (math.sqrt(factor * (1 + unequal)) for factor in factors)
+        return replace(gradient, flows=tuple(flow.times(step) for flow, step in zip(flows, steps, strict=True)))
 
     return out, pull
+
+
+def _centred_profile(signal: Signal, num_images: int) -> Array:
+    """Along a side, of a signal less the mean of each channel.
+
+    With the mean of a channel at pixel (i, j) proportional to √profile: `second · profile − m (2 root − 1)`, m being
+    the squared mean and root √profile over its mean.
+    """
+    second, square = signal.kernel.second, signal.channel_mean_square(num_images)
+    if not 0 < second - square < math.inf:
+        return signal.profile
+    root = np.sqrt(signal.profile)
+    root = root / root.mean()
+    profile = np.maximum(second * signal.profile - square * (2 * root - 1), 0.0)
+    return profile / profile.mean()
+
+
+def _unequal(normalised: Signal) -> float:
+    """E[1/σ²] E[σ²] − 1 over channels, from what all images have in common: the pattern that the border makes.
+
+    σ² of a channel is a form in its weights; its relative variance is twice the mean square over pairs of pixels of
+    what they share: of what one pixel has in common in two images, squared, the part that `Border.sharing` says.
+    """
+    kernel = normalised.kernel
+    shared = ratio(kernel.across_images, kernel.second)
+    return min(1.0, 2 * max(0.0, shared) ** 2 * border_of(normalised.side).sharing)
+
+
+def _of_unequal(centred: Kernel, side: int) -> float:
+    """What of the border's pattern is left where each channel is divided by its own σ², larger where the pattern is.
+
+    To second order in the pattern's share s of σ², which differs between channels: 1 − 2 sharing s (1 − s).
+    """
+    share = max(0.0, min(1.0, ratio(centred.across_images, centred.second)))
+    return 1 - 2 * border_of(side).sharing * share * (1 - share)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +104,8 @@ class _Centred:
 def _over_batch(population: Population, signal: Signal, num_images: int) -> _Centred:
     square = population.channel_mean_square(signal.num_pixels, num_images)
     kernel = population.kernel.shifted(-square)
+    less = _of_unequal(kernel, signal.side)
+    kernel = replace(kernel, across_images=kernel.across_images * less, across_both=kernel.across_both * less)
     return _Centred(kernel, max(kernel.second, 0.0), 0.0)
 
 
