@@ -9,9 +9,9 @@ import numpy as np
 
 from skipline.spec import Activation
 from skipline.theory.activation import is_homogeneous, negative_slope, slopes, values
-from skipline.theory.element_law import Gaussian, Points, activated, as_points, maximum
+from skipline.theory.element_law import Gaussian, Grid, Law, Points, activated, as_points, maximum
 from skipline.theory.gaussian import moments, product
-from skipline.theory.signal_state import Flow, Gradient, Kernel, Passed, Population, Signal, ratio
+from skipline.theory.signal_state import Flow, Given, Gradient, Kernel, Passed, Population, Signal, ratio
 
 _TINY = 1e-12  # of a correlation: rounding
 _STEP = 0.02  # of a variance, in a difference quotient: guessed
@@ -71,7 +71,12 @@ def passed_activation(signal: Signal, pairs: Correlations, *, largest_of: float)
     def pull(gradient: Gradient) -> Gradient:
         flows = []
         for flow, square, population in zip(gradient.flows, squares, signal.populations, strict=True):
-            if isinstance(population.law, Points):
+            if flow.given is not None:
+                flows.append(_given(flow, flow.given, square, population.law, activation))
+            elif isinstance(population.law, Grid):
+                known = Given(population.law.start, population.law.step, np.full(len(population.law.masses), flow.square))
+                flows.append(_given(flow, known, square, population.law, activation))
+            elif isinstance(population.law, Points):
                 points = population.law
                 flows.append(flow.weighed(slopes(activation, points.values), points.weights))
             else:
@@ -79,6 +84,17 @@ def passed_activation(signal: Signal, pairs: Correlations, *, largest_of: float)
         return replace(gradient, flows=tuple(flows), spread=gradient.spread + _gradient_spread(gradient, signal, pairs))
 
     return out, pull
+
+
+def _given(flow: Flow, given: Given, square: float, law: Law, activation: Activation) -> Flow:
+    """E[g² | x] = φ′(x)² E[g² | φ(x)], and its mean."""
+    points = as_points(law)
+    slope = slopes(activation, points.values) ** 2
+    behind = given.at(values(activation, points.values))
+    steep = (points.weights @ slope).item()
+    mean = (points.weights @ (slope * behind)).item() * ratio(square, steep)
+    known = Given(law.start, law.step, slope * behind) if isinstance(law, Grid) else None
+    return Flow(mean, flow.across_pixels * ratio(mean, flow.square), given=known)
 
 
 def _pixels_apart(signal: Signal) -> float:

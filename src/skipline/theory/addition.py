@@ -9,8 +9,8 @@ from dataclasses import replace
 import numpy as np
 
 from skipline.theory.activation import Array
-from skipline.theory.element_law import Points, added, moments_of
-from skipline.theory.signal_state import Flow, Gradient, Kernel, Population, Signal, flow_of, ratio
+from skipline.theory.element_law import Gaussian, Law, Points, added, moments_of, smoothed
+from skipline.theory.signal_state import Flow, Given, Gradient, Kernel, Population, Signal, flow_of, ratio
 
 Split = Callable[[Gradient], tuple[Gradient, Gradient]]
 """From the gradient of a sum to those of its branch and of its shortcut."""
@@ -39,7 +39,8 @@ def summed(branch: Signal, shortcut: Signal) -> tuple[Signal, Split]:
         indices = [i for i, _, _ in cuts], [j for _, j, _ in cuts]
         channels = [count for _, _, count in cuts]
         to_branch = _gathered(gradient.flows, indices[0], channels, len(f))
-        to_shortcut = _gathered(gradient.flows, indices[1], channels, len(s))
+        onto = tuple(_without(flow, f[i].law) for flow, i in zip(gradient.flows, indices[0], strict=True))
+        to_shortcut = _gathered(onto, indices[1], channels, len(s))
         return replace(gradient, flows=to_branch), replace(gradient, flows=to_shortcut)
 
     return out, split
@@ -55,6 +56,17 @@ def joined(one: Gradient, two: Gradient) -> Gradient:
         flows,
         spread=_mixed_spread(one.spread, two.spread, weights),
     )
+
+
+def _without(flow: Flow, other: Law) -> Flow:
+    """The flow given x instead of x + y, y a Gaussian that does not depend on x: E[g² | x] is a mean over y."""
+    if flow.given is None:
+        return flow
+    if not isinstance(other, Gaussian):
+        return replace(flow, given=None)
+    given = flow.given
+    squares = smoothed(given.squares, other.variance / given.step**2)
+    return replace(flow, given=Given(given.start - other.mean, given.step, squares))
 
 
 def _added(f: Population, s: Population, channels: int) -> Population:
@@ -103,7 +115,15 @@ def _joined(one: Flow, two: Flow) -> Flow:
     if one.amplitudes is not None and two.amplitudes is not None and one.weights is not None:
         like = Flow(one.square + two.square, one.across_pixels + two.across_pixels)
         return flow_of(one.amplitudes + two.amplitudes, one.weights, like=like)
-    return Flow(one.square + two.square, one.across_pixels + two.across_pixels)
+    return Flow(one.square + two.square, one.across_pixels + two.across_pixels, given=_both_given(one, two))
+
+
+def _both_given(one: Flow, two: Flow) -> Given | None:
+    if one.given is not None and two.given is None:
+        return one.given.plus(two.square)
+    if two.given is not None and one.given is None:
+        return two.given.plus(one.square)
+    return None
 
 
 def _cuts(f: tuple[Population, ...], s: tuple[Population, ...]) -> list[tuple[int, int, int]]:

@@ -139,8 +139,7 @@ def carried(signal: Signal, conv: Conv, alpha: float) -> Passed:
         flows = []
         for index, population in enumerate(signal.populations):
             share = out.populations[index].channels / population.channels if index < len(kept) else 0.0
-            flow = back.flows[index].times(alpha) if share else NO_FLOW
-            flows.append(flow if share in (0.0, 1.0) else flow.times(share**0.5))
+            flows.append(back.flows[index].before(alpha, factor=share) if share else NO_FLOW)
         return replace(back, flows=tuple(flows))
 
     return out, pull
@@ -201,6 +200,7 @@ def _returned(gradient: Gradient, signal: Signal, taps: Array) -> Gradient:
             flow.across_pixels * different * different,
             None if flow.amplitudes is None else mean * flow.amplitudes,
             flow.weights,
+            None if flow.given is None else flow.given.times(mean * mean),
         )
         for flow in gradient.flows
     )

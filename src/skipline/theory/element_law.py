@@ -146,6 +146,15 @@ def maximum(law: Law, count: float) -> Points:
     return Points(points.values[order], np.diff(largest, prepend=0.0))
 
 
+def smoothed(function: Array, variance: float) -> Array:
+    """A function on a grid, each value the mean over a Gaussian around it of this variance, in steps; its ends go on."""
+    if variance < 1e-6:
+        return function
+    reach = math.ceil(_REACH * math.sqrt(variance)) + 1
+    padded = np.pad(function, reach, mode="edge")
+    return _filtered(padded, variance, 0.0)[reach : reach + len(function)]
+
+
 def moments_of(law: Law) -> tuple[float, float]:
     """E[x] and E[x²]."""
     if isinstance(law, Gaussian):

@@ -34,7 +34,7 @@ def passed_scale(signal: Signal, factor: float) -> Passed:
     out = replace(signal, populations=tuple(scaled(p, factor) for p in signal.populations), odd=odd)
 
     def pull(gradient: Gradient) -> Gradient:
-        return replace(gradient, flows=tuple(flow.times(factor) for flow in gradient.flows))
+        return replace(gradient, flows=tuple(flow.before(factor) for flow in gradient.flows))
 
     return out, pull
 
@@ -79,7 +79,7 @@ def passed_border(signal: Signal, layer: PadPixels) -> Passed:
     def pull(gradient: Gradient) -> Gradient:
         inside = gradient.profile[layer.before : layer.before + signal.side]
         mean = inside.mean().item()
-        flows = tuple(flow.times(mean) for flow in gradient.flows)
+        flows = tuple(Flow(f.square * mean**2, f.across_pixels * mean**4) for f in gradient.flows)
         return replace(gradient, side=signal.side, profile=inside / mean if mean else flat(signal.side), flows=flows)
 
     return out, pull
@@ -172,7 +172,7 @@ def passed_drop(signal: Signal, rate: float, *, whole_batch: bool) -> Passed:
     out = replace(signal, populations=tuple(populations), odd=None, rank=max(signal.rank, 1))
 
     def pull(gradient: Gradient) -> Gradient:
-        return replace(gradient, flows=tuple(flow.times(math.sqrt(more)) for flow in gradient.flows))
+        return replace(gradient, flows=tuple(Flow(f.square * more, f.across_pixels * more) for f in gradient.flows))
 
     return out, pull
 
@@ -191,7 +191,7 @@ def passed_factor(signal: Signal, *, square: float, mean: float) -> Passed:
     out = replace(signal, populations=tuple(populations), odd=None, rank=APPROXIMATE)
 
     def pull(gradient: Gradient) -> Gradient:
-        return replace(gradient, flows=tuple(flow.times(math.sqrt(square)) for flow in gradient.flows))
+        return replace(gradient, flows=tuple(Flow(f.square * square, f.across_pixels * square) for f in gradient.flows))
 
     return out, pull
 

@@ -12,6 +12,7 @@ from skipline.theory.activation import Array
 from skipline.theory.border import border_of
 from skipline.theory.element_law import Gaussian, Law, moments_of, moved
 from skipline.theory.signal_state import (
+    Flow,
     Gradient,
     Kernel,
     Passed,
@@ -51,10 +52,17 @@ def passed_norm(signal: Signal, layer: Normalise, gamma: WeightLaw, beta: Weight
 
     def pull(gradient: Gradient) -> Gradient:
         flows = gradient.flows if len(gradient.flows) == len(factors) else gradient.flows * len(factors)
-        steps = (math.sqrt(factor * (1 + unequal)) for factor in factors)
-        return replace(gradient, flows=tuple(flow.times(step) for flow, step in zip(flows, steps, strict=True)))
+        moves = zip(flows, signal.populations, factors, strict=True)
+        back = (_before(flow, p, factor, 1 + unequal) for flow, p, factor in moves)
+        return replace(gradient, flows=tuple(back))
 
     return out, pull
+
+
+def _before(flow: Flow, population: Population, factor: float, more: float) -> Flow:
+    """The gradient by x where `flow` is by √factor (x − mean)."""
+    scale = math.sqrt(factor)
+    return flow.before(scale, shift=-scale * population.mean, factor=more)
 
 
 def _centred_profile(signal: Signal, num_images: int) -> Array:

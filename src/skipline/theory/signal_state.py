@@ -129,22 +129,52 @@ class Signal:
 
 
 @dataclass(frozen=True, slots=True)
+class Given:
+    """E[g² | x]: the mean square of the gradient by an element that is `start + i · step`; beyond, as at the ends."""
+
+    start: float
+    step: float
+    squares: Array
+
+    def at(self, x: Array) -> Array:
+        """Between the points linearly."""
+        return np.interp(x, self.start + self.step * np.arange(len(self.squares)), self.squares)
+
+    def before(self, scale: float, shift: float = 0.0) -> Given:
+        """By x where this is by `scale · x + shift`, with scale > 0."""
+        return Given((self.start - shift) / scale, self.step / scale, self.squares * (scale * scale))
+
+    def times(self, factor: float) -> Given:
+        """The mean squares times `factor`."""
+        return Given(self.start, self.step, self.squares * factor)
+
+    def plus(self, square: float) -> Given:
+        """With another gradient that does not depend on x."""
+        return Given(self.start, self.step, self.squares + square)
+
+
+@dataclass(frozen=True, slots=True)
 class Flow:
     """The gradient in one population: `square` is the mean of its squared elements, `across_pixels` that of products
     of two pixels of an image; `amplitudes` its size at each value of the population's law, which have the probabilities
-    `weights`, where that is known: where elements do not mix, a gradient knows which element it is of.
+    `weights`, where that is known: where elements do not mix, a gradient knows which element it is of. `given` is its
+    mean square for each value of an element, where it depends on that: an element of a stack of identities that is
+    large now will be above 0 further on, and gets more gradient.
     """
 
     square: float
     across_pixels: float
     amplitudes: Array | None = None
     weights: Array | None = None
+    given: Given | None = None
 
-    def times(self, factor: float) -> Flow:
-        """The gradient times `factor`."""
-        amplitudes = None if self.amplitudes is None else factor * self.amplitudes
-        square = factor * factor
-        return Flow(_times(self.square, square), _times(self.across_pixels, square), amplitudes, self.weights)
+    def before(self, scale: float, *, shift: float = 0.0, factor: float = 1.0) -> Flow:
+        """The gradient by x where this is by `scale · x + shift`, its square times `factor`."""
+        square = scale * scale * factor
+        amplitudes = None if self.amplitudes is None else math.sqrt(factor) * scale * self.amplitudes
+        given = self.given.before(scale, shift).times(factor) if self.given is not None and scale > 0 else None
+        across = _times(self.across_pixels, square)
+        return Flow(_times(self.square, square), across, amplitudes, self.weights, given)
 
     def weighed(self, by: Array, weights: Array) -> Flow:
         """The gradient times `by` at each value of the law, whose probabilities are `weights`."""
