@@ -8,13 +8,14 @@ from dataclasses import replace
 import numpy as np
 
 from skipline.spec import Activation
-from skipline.theory.activation import is_homogeneous, negative_slope, slopes, values
-from skipline.theory.element_law import Gaussian, Grid, Law, Points, activated, as_points, maximum
-from skipline.theory.gaussian import moments, product
+from skipline.theory.activation import Array, is_homogeneous, negative_slope, slopes, values
+from skipline.theory.element_law import Gaussian, Grid, Law, Points, Reaction, activated, as_points, maximum
+from skipline.theory.gaussian import Moments, moments, product
 from skipline.theory.signal_state import Flow, Given, Gradient, Kernel, Passed, Population, Signal, ratio
 
 _TINY = 1e-12  # of a correlation: rounding
 _STEP = 0.02  # of a variance, in a difference quotient: guessed
+_EVEN = 0.03  # guessed: φ's moments then differ by less than a thousandth
 _HALF_WAY = 0.5  # see `_crossed`
 
 
@@ -42,12 +43,12 @@ def passed_activation(signal: Signal, pairs: Correlations, *, largest_of: float)
     activation = pairs.activation
     if activation.kind == "identity" and not activation.is_transformed:
         return signal, lambda gradient: gradient
-    different = 1.0
-    reactions = [activated(population.law, activation) for population in signal.populations]
+    uneven = 0.0 if is_homogeneous(activation) else _unevenness(signal.profile)
+    tilted = [_reaction(population.law, activation, uneven) for population in signal.populations]
+    reactions, tilt = [reaction for reaction, _ in tilted], tilted[0][1]
     populations, squares = [], []
     for population, reaction in zip(signal.populations, reactions, strict=True):
-        kernel = _kernel(population, pairs, reaction.moments.mean, reaction.moments.second_moment)
-        kernel = kernel.combined(1.0, different)
+        kernel = _kernel(population, pairs, reaction)
         zeros = population.zeros if activation.output_shift == activation.input_shift == 0 else 0.0
         if is_homogeneous(activation) and negative_slope(activation) == 0:
             zeros = max(zeros, reaction.below)
@@ -59,10 +60,13 @@ def passed_activation(signal: Signal, pairs: Correlations, *, largest_of: float)
             square = (top.weights @ slopes(activation, top.values) ** 2).item()
         squares.append(square)
     exact = is_homogeneous(activation) and all(isinstance(p.law, Gaussian) for p in signal.populations)
+    spread, follows = _spread(signal, activation)
+    profile = signal.profile**follows if uneven else signal.profile
     out = replace(
         signal,
+        profile=profile / profile.mean() if uneven else profile,
         populations=tuple(populations),
-        spread=_spread(signal, activation),
+        spread=spread,
         fresh=0.0,
         odd=_odd(signal, activation),
         rank=max(signal.rank, 1 if exact else 2),
@@ -81,7 +85,16 @@ def passed_activation(signal: Signal, pairs: Correlations, *, largest_of: float)
                 flows.append(flow.weighed(slopes(activation, points.values), points.weights))
             else:
                 flows.append(_crossed(flow, square, population))
-        return replace(gradient, flows=tuple(flows), spread=gradient.spread + _gradient_spread(gradient, signal, pairs))
+        own, common = _gradient_spread(gradient, signal, activation)
+        gradient = _tilted(gradient, signal, tilt)
+        factor = gradient.profile.mean().item() ** 2
+        return replace(
+            gradient,
+            profile=gradient.profile / gradient.profile.mean(),
+            flows=tuple(flow.before(1.0, factor=factor) for flow in flows),
+            spread=gradient.spread + own,
+            common=gradient.common + common,
+        )
 
     return out, pull
 
@@ -97,21 +110,18 @@ def _given(flow: Flow, given: Given, square: float, law: Law, activation: Activa
     return Flow(mean, flow.across_pixels * ratio(mean, flow.square), given=known)
 
 
-def _pixels_apart(signal: Signal) -> float:
-    """The mean over two pixels of the product of their deviations, over the second moment: 1 without a border."""
-    root = np.sqrt(signal.profile).mean().item()
-    return root**4
-
-
 def _crossed(flow: Flow, square: float, population: Population) -> Flow:
     """E[φ′(x) φ′(y)] of two pixels lies between E[φ′]² and E[φ′²]: for relu and independent pixels it is half of it."""
     alike = max(0.0, min(1.0, ratio(population.kernel.across_pixels, population.kernel.second)))
     return Flow(flow.square * square, flow.across_pixels * square * (_HALF_WAY + (1 - _HALF_WAY) * alike))
 
 
-def _kernel(population: Population, pairs: Correlations, mean: float, second: float) -> Kernel:
+def _kernel(population: Population, pairs: Correlations, reaction: Reaction) -> Kernel:
+    """Products of pairs: exact for Gaussian ones; for others the linear part of φ, and the rest as the square."""
     before, square = population.kernel, population.mean**2
+    mean, second = reaction.moments.mean, reaction.moments.second_moment
     variance, alone, behind = before.second - square, mean * mean, second - mean * mean
+    linear = min(1.0, ratio(variance * reaction.slope**2, behind)) if behind > 0 else 1.0
 
     def of(whole: float) -> float:
         c = ratio(whole - square, variance)
@@ -124,9 +134,7 @@ def _kernel(population: Population, pairs: Correlations, mean: float, second: fl
         c = max(c, -1.0)
         if isinstance(population.law, Gaussian):
             return pairs.product(c, population.mean, variance)
-        least = pairs.product(0.0, population.mean, variance)
-        most = pairs.product(1.0, population.mean, variance)
-        return alone + behind * ratio(pairs.product(c, population.mean, variance) - least, most - least)
+        return alone + behind * (linear * c + (1 - linear) * c * c)
 
     pixels, images = of(before.across_pixels), of(before.across_images)
     both = pixels if before.across_both == before.across_pixels else of(before.across_both)
@@ -142,16 +150,49 @@ def _odd(signal: Signal, activation: Activation) -> Kernel | None:
     return signal.odd.times(0.25) if activation.kind in ("gelu", "silu") else None
 
 
-def _spread(signal: Signal, activation: Activation) -> float:
+def _unevenness(profile: Array) -> float:
+    """The deviation over pixels of the second moment, relative to its mean; 0 where it is too small to matter."""
+    deviation = math.sqrt(max(0.0, (profile @ profile).item() ** 2 / len(profile) ** 2 - 1))
+    return deviation if deviation > _EVEN else 0.0
+
+
+def _tilted(gradient: Gradient, signal: Signal, tilt: float) -> Gradient:
+    """The gradient's profile times what φ′² is at each pixel, to first order in how large the signal is there."""
+    if not tilt:
+        return gradient
+    return replace(gradient, profile=gradient.profile * np.maximum(1 + tilt * (signal.profile - 1), 0.0))
+
+
+def _reaction(law: Law, activation: Activation, uneven: float) -> tuple[Reaction, float]:
+    """φ of an element; of a Gaussian one whose variance differs over pixels, the mean of one deviation up and down.
+
+    Also the slope of ln E[φ′²] along the variance, relative to its mean.
+    """
+    reaction = activated(law, activation)
+    if not uneven or not isinstance(law, Gaussian):
+        return reaction, 0.0
+    less, more = max(1 - uneven, 0.0), 1 + uneven
+    low = moments(activation, mean=law.mean, variance=law.variance * less)
+    high = moments(activation, mean=law.mean, variance=law.variance * more)
+    found = Moments(
+        (low.mean + high.mean) / 2,
+        (low.second_moment + high.second_moment) / 2,
+        (low.slope_square + high.slope_square) / 2,
+    )
+    tilt = ratio(high.slope_square - low.slope_square, (more - less) * found.slope_square)
+    return replace(reaction, moments=found), tilt
+
+
+def _spread(signal: Signal, activation: Activation) -> tuple[float, float]:
     """The variance of ln second moment behind φ: 5/n in all for a ReLU layer whose images have become alike.
 
     n is the number of channels; what independent images bring averages out. φ passes on what was there before as its
-    second moment follows that of its input.
+    second moment follows that of its input, with the exponent that comes second.
     """
     population = signal.populations[0]
     second, base = population.kernel.second, signal.spread - signal.fresh
     if len(signal.populations) > 1 or not isinstance(population.law, Gaussian) or not 0 < second < math.inf:
-        return signal.spread
+        return signal.spread, 1.0
     if is_homogeneous(activation):
         a = negative_slope(activation)
         excess, follows = 6 * (1 + a**4) / (1 + a * a) ** 2 - 3, 1.0
@@ -164,13 +205,20 @@ def _spread(signal: Signal, activation: Activation) -> float:
         grown = moments(activation, mean=law.mean, variance=(1 + _STEP) * law.variance).second_moment
         follows = (grown / mean - 1) / _STEP
     alike = max(0.0, min(1.0, ratio(population.kernel.across_images, second)))
-    return max(0.0, base * follows**2 + signal.fresh + excess / signal.channels * alike**2)
+    return max(0.0, base * follows**2 + signal.fresh + excess / signal.channels * alike**2), max(follows, 0.0)
 
 
-def _gradient_spread(gradient: Gradient, signal: Signal, pairs: Correlations) -> float:
-    """What one layer adds to the variance of ln ‖g‖² of one image: 5/n for relu, less what pixels average out."""
-    a = negative_slope(pairs.activation) if is_homogeneous(pairs.activation) else 1.0  # guessed: smooth φ as linear
+def _gradient_spread(gradient: Gradient, signal: Signal, activation: Activation) -> tuple[float, float]:
+    """What one layer adds to the variance of ln ‖g‖²: for images one by one, and for all of them together.
+
+    5/n for relu, 2/n of it by the weights behind, less what pixels average out. Images that are alike have the same φ′
+    and so a gradient through the same matrix.
+    """
+    a = negative_slope(activation) if is_homogeneous(activation) else 1.0  # guessed: smooth φ as linear
     kurtosis = 6 * (1 + a**4) / (1 + a * a) ** 2 - 1
     alike = max(ratio(flow.across_pixels, flow.square) for flow in gradient.flows)
     pixels = 1 / signal.num_pixels
-    return kurtosis / signal.channels * (pixels + (1 - pixels) * min(1.0, max(0.0, alike)) ** 2)
+    whole = kurtosis / signal.channels * (pixels + (1 - pixels) * min(1.0, max(0.0, alike)) ** 2)
+    kernel = signal.kernel
+    shared = min(1.0, max(0.0, ratio(kernel.across_images, kernel.second))) ** 2
+    return whole * (1 - shared), whole * shared

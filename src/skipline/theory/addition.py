@@ -55,6 +55,7 @@ def joined(one: Gradient, two: Gradient) -> Gradient:
         _mixed(one.profile, two.profile, weights),
         flows,
         spread=_mixed_spread(one.spread, two.spread, weights),
+        common=_mixed_spread(one.common, two.common, weights),
     )
 
 

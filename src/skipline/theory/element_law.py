@@ -66,11 +66,15 @@ Law = Gaussian | Activated | Points | Grid
 
 @dataclass(frozen=True, slots=True)
 class Reaction:
-    """What an activation makes of an element: moments of φ and φ′², the law behind, the share at or below the bend."""
+    """What an activation makes of an element: moments of φ and φ′², the law behind, the share at or below the bend.
+
+    `slope` is E[φ′], which is computed for laws that are not Gaussian; of those it is not asked and 0.
+    """
 
     moments: Moments
     law: Law
     below: float
+    slope: float
 
 
 def activated(law: Law, activation: Activation) -> Reaction:
@@ -80,13 +84,15 @@ def activated(law: Law, activation: Activation) -> Reaction:
         found = moments(activation, mean=law.mean, variance=law.variance)
         deviation = math.sqrt(law.variance)
         below = normal_cdf((at - law.mean) / deviation) if deviation > 0 else float(law.mean <= at)
-        return Reaction(found, Activated(activation, law.mean, law.variance), below)
+        return Reaction(found, Activated(activation, law.mean, law.variance), below, 0.0)
     if isinstance(law, Grid):
         return _on_grid(law, activation)
     points = as_points(law)
     y = values(activation, points.values)
-    found = _moments(y, slopes(activation, points.values) ** 2, points.weights)
-    return Reaction(found, Points(y, points.weights), points.weights[points.values <= at].sum().item())
+    slope = slopes(activation, points.values)
+    found = _moments(y, slope**2, points.weights)
+    below = points.weights[points.values <= at].sum().item()
+    return Reaction(found, Points(y, points.weights), below, (points.weights @ slope).item())
 
 
 def as_points(law: Law) -> Points:
@@ -186,16 +192,18 @@ def _on_grid(law: Grid, activation: Activation) -> Reaction:
     half = weights[place].item() / 2 if 0 <= place < count else 0.0
     below = weights[:edge].sum().item() + half
     y = values(activation, x)
-    slope = slopes(activation, x) ** 2
+    steep = slopes(activation, x)
+    slope = steep**2
     if half:  # the point at the bend is half on either side
         sides = slopes(activation, np.array([at - law.step * 1e-6, at + law.step * 1e-6]))
         slope[place] = (sides**2).mean()
     found = _moments(y, slope, weights)
+    mean_slope = (weights @ steep).item()
     if activation.kind != "relu" or activation.is_transformed:
-        return Reaction(found, Points(y, weights), below)
+        return Reaction(found, Points(y, weights), below, mean_slope)
     kept = weights[edge:].copy() if edge < count else np.zeros(1)
     kept[0] = below + half
-    return Reaction(found, Grid(0.0, law.step, kept), below)
+    return Reaction(found, Grid(0.0, law.step, kept), below, mean_slope)
 
 
 def _with_point_at(law: Grid, at: float) -> Grid:

@@ -153,10 +153,19 @@ def passed_dropout(signal: Signal, rate: float, *, approximate: bool) -> Passed:
     out = replace(signal, populations=tuple(populations), odd=None, rank=rank)
 
     def pull(gradient: Gradient) -> Gradient:
-        flows = tuple(Flow(flow.square / keep, flow.across_pixels) for flow in gradient.flows)
-        return replace(gradient, flows=flows)
+        pairs = zip(gradient.flows, signal.populations, strict=True)
+        return replace(gradient, flows=tuple(_before_dropout(flow, keep, p) for flow, p in pairs))
 
     return out, pull
+
+
+def _before_dropout(flow: Flow, keep: float, population: Population) -> Flow:
+    """Gradient comes to kept elements only: E[g² | x] is 1/keep times what it is by x/keep behind."""
+    if flow.given is None:
+        return Flow(flow.square / keep, flow.across_pixels)
+    given = flow.given.before(1 / keep).times(keep)
+    points = as_points(population.law)
+    return Flow((points.weights @ given.at(points.values)).item(), flow.across_pixels, given=given)
 
 
 def passed_drop(signal: Signal, rate: float, *, whole_batch: bool) -> Passed:

@@ -48,7 +48,7 @@ def _signals(trace: Trace) -> dict[str, Signal]:
 def _site(signal: Signal, gradient: Gradient, inputs: Inputs) -> SitePrediction:
     kernel = signal.kernel
     typical = math.exp(-signal.spread / 2)  # the median over the mean of a log-normal variable
-    back = _of_batch(gradient.spread, inputs.num_images)
+    back = gradient.common + _of_batch(gradient.spread, inputs.num_images)
     base = _APPROXIMATE_BAND if METHODS[signal.rank] == "approximate" else _BAND
     images = max(-1.0, min(1.0, ratio(kernel.across_images, kernel.second)))
     return SitePrediction(

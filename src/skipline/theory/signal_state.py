@@ -193,12 +193,16 @@ def flow_of(amplitudes: Array, weights: Array, *, like: Flow) -> Flow:
 
 @dataclass(frozen=True, slots=True)
 class Gradient:
-    """The gradient of the objective by one `Signal`: a flow for each of its populations; the rest as there."""
+    """The gradient of the objective by one `Signal`: a flow for each of its populations; the rest as there.
+
+    `spread` is what images have one by one, `common` what all of a batch have together.
+    """
 
     side: int
     profile: Array
     flows: tuple[Flow, ...]
     spread: float = 0.0
+    common: float = 0.0
 
 
 Pull = Callable[[Gradient], Gradient]
