@@ -78,7 +78,9 @@ def passed_activation(signal: Signal, pairs: Correlations, *, largest_of: float)
             if flow.given is not None:
                 flows.append(_given(flow, flow.given, square, population.law, activation))
             elif isinstance(population.law, Grid):
-                known = Given(population.law.start, population.law.step, np.full(len(population.law.masses), flow.square))
+                known = Given(
+                    population.law.start, population.law.step, np.full(len(population.law.masses), flow.square)
+                )
                 flows.append(_given(flow, known, square, population.law, activation))
             elif isinstance(population.law, Points):
                 points = population.law

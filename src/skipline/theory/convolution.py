@@ -25,6 +25,7 @@ from skipline.theory.signal_state import (
 )
 from skipline.theory.start import WeightLaw
 
+
 @dataclass(frozen=True, slots=True)
 class Weights:
     """One weight tensor: the variance of an entry (of the centre tap, if `centred`) over all entries and draws.
@@ -148,11 +149,7 @@ def carried(signal: Signal, conv: Conv, alpha: float) -> Passed:
 @cache
 def taps_of(kernel: int, stride: int, dilation: int, side: int) -> Array:
     """(kernel, ⌈side / stride⌉): the pixel that each tap of each output reads along a side; `side` is off the image."""
-    reads = (
-        np.arange(0, side, stride)
-        + dilation * np.arange(kernel)[:, None]
-        - dilation * (kernel - 1) // 2
-    )
+    reads = np.arange(0, side, stride) + dilation * np.arange(kernel)[:, None] - dilation * (kernel - 1) // 2
     return np.where((reads >= 0) & (reads < side), reads, side)
 
 
@@ -250,4 +247,3 @@ def _shape(layer: Conv | Linear) -> tuple[int, int, int]:
     if isinstance(layer, Linear):
         return layer.out_features, 1, layer.in_features
     return layer.out_channels // layer.groups, layer.kernel**2, layer.in_channels // layer.groups
-

@@ -11,7 +11,9 @@ from skipline.spec import Activation
 from skipline.theory.activation import Array, bend, slopes, values
 from skipline.theory.gaussian import Moments, moments, nodes, normal_cdf
 
-_STEPS = 5.0  # grid points in a standard deviation of what is added: measured, the reflected walk to 1e-4 of its moments
+_STEPS = (
+    5.0  # grid points in a standard deviation of what is added: measured, the reflected walk to 1e-4 of its moments
+)
 _MOST_POINTS = 8192  # of a grid; beyond, what is added is below a thousandth of what is there
 _TAIL = 1e-13  # mass that a grid may leave out at each end: rounding
 _REACH = 7.5  # standard deviations of a Gaussian that a grid holds: 6e-14 lies outside

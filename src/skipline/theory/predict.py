@@ -18,9 +18,7 @@ _APPROXIMATE_BAND = 1.5  # guessed: where something is known in its size only
 _NINE_IN_TEN = 1.645  # standard deviations either way
 
 
-def predict_signals(
-    network: Network, start: Start, *, image_size: int, inputs: Inputs = STANDARD_INPUTS
-) -> Prediction:
+def predict_signals(network: Network, start: Start, *, image_size: int, inputs: Inputs = STANDARD_INPUTS) -> Prediction:
     """What a batch of square images of `image_size` pixels a side is at each site of `network`, and its gradient.
 
     One fold over the plan forward and one back. Layers are taken to be wide, weights to be independent of signals, and
@@ -60,6 +58,7 @@ def _site(signal: Signal, gradient: Gradient, inputs: Inputs) -> SitePrediction:
         method=METHODS[signal.rank],
         band=base * math.exp(_NINE_IN_TEN * math.sqrt(signal.spread)),
         gradient_band=base * math.exp(_NINE_IN_TEN / 2 * math.sqrt(back)),
+        spread=signal.spread,
     )
 
 

@@ -55,7 +55,8 @@ class SitePrediction:
     `‖∂ objective / ∂x_n‖²`, of the edge behind the site, for the objective Σ z · logits with z ~ N(0, 1).
 
     Second moment and gradient norm are typical values: medians over draws of the weights. `band` is the factor within
-    which a measured second moment is expected, nine times in ten, `gradient_band` that of a measured gradient norm.
+    which a measured second moment is expected, nine times in ten, `gradient_band` that of a measured gradient norm;
+    `spread` is the variance of ln second moment over draws of the weights, the length lottery.
     """
 
     second_moment: float
@@ -66,6 +67,7 @@ class SitePrediction:
     method: Method
     band: float
     gradient_band: float
+    spread: float
 
     @property
     def channel_variance(self) -> float:
