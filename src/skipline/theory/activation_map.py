@@ -82,8 +82,8 @@ def passed_activation(signal: Signal, pairs: Correlations, *, largest_of: float)
                     population.law.start, population.law.step, np.full(len(population.law.masses), flow.square)
                 )
                 flows.append(_given(flow, known, square, population.law, activation))
-            elif isinstance(population.law, Points):
-                points = population.law
+            elif isinstance(population.law, Points) or flow.amplitudes is not None:
+                points = as_points(population.law)
                 flows.append(flow.weighed(slopes(activation, points.values), points.weights))
             else:
                 flows.append(_crossed(flow, square, population))

@@ -1,4 +1,4 @@
-"""Where a branch and a shortcut meet: their sum, and the gradient that splits there and joins again before the block."""
+"""Where branch and shortcut meet: their sum, and the gradient that splits there and joins again before the block."""
 
 from __future__ import annotations
 
@@ -113,6 +113,8 @@ def _known_by_value(gradient: Gradient, signal: Signal) -> Gradient:
 
 
 def _joined(one: Flow, two: Flow) -> Flow:
+    if one.square == 0 or two.square == 0:
+        return two if one.square == 0 else one
     if one.amplitudes is not None and two.amplitudes is not None and one.weights is not None:
         like = Flow(one.square + two.square, one.across_pixels + two.across_pixels)
         return flow_of(one.amplitudes + two.amplitudes, one.weights, like=like)

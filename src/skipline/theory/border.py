@@ -35,13 +35,13 @@ def border_of(side: int) -> Border:
         return Border(0.0, 1 / 9, 0.0)
     places = np.arange(size)
     inside = [(places + tap >= 0) & (places + tap < size) for tap in (-1, 0, 1)]
-    line = sum(np.outer(row, row) for row in inside).astype(float)
+    line = np.stack([np.outer(row, row) for row in inside]).sum(axis=0).astype(np.float64)
     square = np.einsum("ik,jl->ijkl", line, line).reshape(size * size, size * size)
     pattern = square - square.mean(0) - square.mean(1)[:, None] + square.mean()
     energy = np.diag(pattern).mean()
     padded = np.pad(pattern.reshape(size, size, size, size), 1)
     taps = [(slice(a, a + size), slice(b, b + size)) for a in range(3) for b in range(3)]
-    behind = sum(padded[(*tap, *tap)] for tap in taps).reshape(size * size, size * size)
+    behind = np.stack([padded[(*tap, *tap)] for tap in taps]).sum(axis=0).reshape(size * size, size * size)
     kept = np.diag(behind).mean()
     sharing = (pattern**2).mean() / energy**2
     return Border(sharing.item(), (kept / energy / 9).item(), (behind.mean() / kept).item() * size / side)

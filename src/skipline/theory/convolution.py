@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skipline.spec.layers import Conv, Linear
 from skipline.theory.activation import Array
@@ -24,6 +25,9 @@ from skipline.theory.signal_state import (
     scaled,
 )
 from skipline.theory.start import WeightLaw
+
+Taps = NDArray[np.intp]
+"""(kernel, outputs): the pixel that each tap of each output reads, see `taps_of`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,20 +151,20 @@ def carried(signal: Signal, conv: Conv, alpha: float) -> Passed:
 
 
 @cache
-def taps_of(kernel: int, stride: int, dilation: int, side: int) -> Array:
+def taps_of(kernel: int, stride: int, dilation: int, side: int) -> Taps:
     """(kernel, ⌈side / stride⌉): the pixel that each tap of each output reads along a side; `side` is off the image."""
     reads = np.arange(0, side, stride) + dilation * np.arange(kernel)[:, None] - dilation * (kernel - 1) // 2
     return np.where((reads >= 0) & (reads < side), reads, side)
 
 
-def _spread_over(profile: Array, taps: Array) -> tuple[float, Array]:
+def _spread_over(profile: Array, taps: Taps) -> tuple[float, Array]:
     """The mean along a side of the sums over taps, and those sums relative to it."""
     sums = np.append(profile, 0.0)[taps].sum(axis=0)
     mean = sums.mean().item()
     return mean, sums / mean if mean else np.ones_like(sums)
 
 
-def _pairs(profile: Array, taps: Array, same: float) -> float:
+def _pairs(profile: Array, taps: Taps, same: float) -> float:
     """The factor of products of two pixels, if they fall off towards the border as √profile in each direction does."""
     roots = np.sqrt(np.append(profile, 0.0))
     count, pixels_before = taps.shape[1], len(profile) ** 2
@@ -173,7 +177,7 @@ def _pairs(profile: Array, taps: Array, same: float) -> float:
     return (every * pixels - same * same) / (pixels - 1) / ((before * pixels_before - 1) / (pixels_before - 1))
 
 
-def _pulled(gradient: Gradient, signal: Signal, taps: Array, factor: float) -> Gradient:
+def _pulled(gradient: Gradient, signal: Signal, taps: Taps, factor: float) -> Gradient:
     """Back through weights that mix all channels: one flow for every population of the input."""
     back = _returned(gradient, signal, taps)
     (flow,) = back.flows
@@ -181,7 +185,7 @@ def _pulled(gradient: Gradient, signal: Signal, taps: Array, factor: float) -> G
     return replace(back, flows=(each,) * len(signal.populations))
 
 
-def _returned(gradient: Gradient, signal: Signal, taps: Array) -> Gradient:
+def _returned(gradient: Gradient, signal: Signal, taps: Taps) -> Gradient:
     """Each output's gradient handed to the pixels that it has read, with weights of 1."""
     size = signal.side
     received = np.bincount(taps.ravel(), np.tile(gradient.profile, len(taps)), size + 1)[:size]

@@ -9,8 +9,8 @@ from typing import Literal
 
 from skipline.spec import Network
 from skipline.spec.network import MOST_BLOCKS
-from skipline.theory.prediction import STANDARD_INPUTS, Inputs, Prediction
 from skipline.theory.predict import predict_signals
+from skipline.theory.prediction import STANDARD_INPUTS, Inputs, Prediction
 from skipline.theory.start import Start
 
 GrowthKind = Literal["flat", "polynomial", "exponential"]
@@ -89,7 +89,7 @@ def depth_limit(
 
 
 def with_blocks(network: Network, num_blocks: int) -> Network:
-    """The same description with about `num_blocks` blocks in all, shared among its stages as before, at least 1 each."""
+    """The same description with about `num_blocks` blocks, shared among its stages as before, at least 1 each."""
     share = num_blocks / network.num_blocks
     stages = tuple(replace(stage, num_blocks=max(1, round(stage.num_blocks * share))) for stage in network.stages)
     return replace(network, stages=stages)
@@ -163,7 +163,7 @@ def _norms(prediction: Prediction) -> list[float]:
 
 def _range(values: Sequence[float]) -> float:
     low, high = min(values), max(values)
-    return math.log(high / low) if 0 < low and high < math.inf else math.inf
+    return math.log(high / low) if low > 0 and high < math.inf else math.inf
 
 
 def _spread(prediction: Prediction) -> float:

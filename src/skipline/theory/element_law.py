@@ -60,7 +60,7 @@ class Grid:
     @property
     def values(self) -> Array:
         """The points of the grid."""
-        return self.start + self.step * np.arange(len(self.masses))
+        return self.start + self.step * np.arange(len(self.masses), dtype=np.float64)
 
 
 Law = Gaussian | Activated | Points | Grid
@@ -155,7 +155,7 @@ def maximum(law: Law, count: float) -> Points:
 
 
 def smoothed(function: Array, variance: float) -> Array:
-    """A function on a grid, each value the mean over a Gaussian around it of this variance, in steps; its ends go on."""
+    """A function on a grid, each value the mean over a Gaussian around it; `variance` in steps, the ends go on."""
     if variance < 1e-6:
         return function
     reach = math.ceil(_REACH * math.sqrt(variance)) + 1
@@ -220,8 +220,8 @@ def _with_point_at(law: Grid, at: float) -> Grid:
 
 def _with_gaussian(law: Law, gaussian: Gaussian) -> Law:
     """Law of x + y, y Gaussian and independent of x."""
-    if gaussian.variance == 0:
-        return moved(law, scale=1.0, shift=gaussian.mean)
+    if gaussian.variance == 0:  # as points, which know the variable that they are a function of
+        return moved(as_points(law), scale=1.0, shift=gaussian.mean) if isinstance(law, Activated) else law
     deviation = math.sqrt(gaussian.variance)
     points = as_points(law)
     low, high = points.values.min().item(), points.values.max().item()
@@ -249,7 +249,9 @@ def _deposited(points: Points, step: float, low: float, high: float) -> tuple[fl
     left = np.floor(place).astype(np.int64)
     part = place - left
     size = math.ceil(high / step) - first + 2
-    masses = np.bincount(left, points.weights * (1 - part), size) + np.bincount(left + 1, points.weights * part, size)
+    masses = np.zeros(size)
+    masses += np.bincount(left, points.weights * (1 - part), size)
+    masses += np.bincount(left + 1, points.weights * part, size)
     return first * step, masses, (points.weights @ (part * (1 - part))).item() * step**2
 
 

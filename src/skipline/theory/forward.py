@@ -32,8 +32,8 @@ from skipline.theory.convolution import carried, convolved, weights_of
 from skipline.theory.layer_maps import (
     passed_blur,
     passed_border,
-    passed_dropout,
     passed_drop,
+    passed_dropout,
     passed_filter,
     passed_padding,
     passed_pool,
@@ -128,8 +128,8 @@ class ForwardFold:
         """The signal behind `steps`, and the way back through them."""
         pulls: list[Pull] = []
         for place, step in enumerate(steps):
-            x, pull = self._step(step, x, _largest_of(steps[place + 1 :], x.side))
-            pulls.append(pull)
+            x, back = self._step(step, x, _largest_of(steps[place + 1 :], x.side))
+            pulls.append(back)
         pulls.reverse()
 
         def pull(gradient: Gradient) -> Gradient:

@@ -108,15 +108,12 @@ def passed_filter(signal: Signal, *, side: int, squares: float, count: int) -> P
     """
     populations = []
     for p in signal.populations:
-        k = p.kernel
-        second = k.across_pixels + squares * (k.second - k.across_pixels)
-        images = k.across_both + squares * (k.across_images - k.across_both)
-        kernel = Kernel(second, k.across_pixels, images, k.across_both)
-        population = gaussian_population(p.channels, p.mean, kernel)
+        population = gaussian_population(p.channels, p.mean, _filtered(p.kernel, squares))
         populations.append(replace(population, zeros=p.zeros**count))
     covered = (side / signal.side) ** 2
     profile = _resized(signal.profile, side)
-    out = replace(signal, side=side, profile=profile, populations=tuple(populations), odd=None)
+    odd = None if signal.odd is None else _filtered(signal.odd, squares)
+    out = replace(signal, side=side, profile=profile, populations=tuple(populations), odd=odd)
 
     def pull(gradient: Gradient) -> Gradient:
         flows = []
@@ -128,6 +125,12 @@ def passed_filter(signal: Signal, *, side: int, squares: float, count: int) -> P
         return replace(gradient, side=signal.side, profile=back, flows=tuple(flows))
 
     return out, pull
+
+
+def _filtered(kernel: Kernel, squares: float) -> Kernel:
+    second = kernel.across_pixels + squares * (kernel.second - kernel.across_pixels)
+    images = kernel.across_both + squares * (kernel.across_images - kernel.across_both)
+    return Kernel(second, kernel.across_pixels, images, kernel.across_both)
 
 
 def window_count(pool: Pool, side: int) -> float:

@@ -57,7 +57,7 @@ ZERO = Kernel(0.0, 0.0, 0.0, 0.0)
 
 @dataclass(frozen=True, slots=True)
 class Population:
-    """Channels that are alike: how many, their mean over everything, kernel, share of exact zeros, law of an element."""
+    """Channels that are alike: how many, their mean over everything, kernel, share of zeros, law of an element."""
 
     channels: int
     mean: float
@@ -178,7 +178,9 @@ class Flow:
 
     def weighed(self, by: Array, weights: Array) -> Flow:
         """The gradient times `by` at each value of the law, whose probabilities are `weights`."""
-        before = np.full(len(weights), math.sqrt(self.square)) if self.amplitudes is None else self.amplitudes
+        known = self.amplitudes is not None and len(self.amplitudes) == len(weights)
+        before = self.amplitudes if known else np.full(len(weights), math.sqrt(self.square))
+        assert before is not None
         return flow_of(before * by, weights, like=self)
 
 
