@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from skipline.spec.check import require_count
+
 Method = Literal["exact", "mean field", "quadrature", "approximate"]
 """How a site's numbers came about, the least exact layer before it deciding.
 
@@ -21,11 +23,13 @@ METHODS: tuple[Method, ...] = ("exact", "mean field", "quadrature", "approximate
 class Inputs:
     """The images that a prediction is for: each pixel of mean 0 and `second_moment`, Gaussian, pixels independent.
 
-    `correlation` is that of one pixel in two different images.
+    `correlation` is that of one pixel in two different images. They come in batches of `num_images`: so many norms take
+    their statistics over, and so many a measurement's means.
     """
 
     second_moment: float = 1.0
     correlation: float = 0.0
+    num_images: int = 64
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.second_moment) and self.second_moment > 0):
@@ -35,6 +39,7 @@ class Inputs:
                 f"Inputs.correlation is {self.correlation}; it must be between 0 and 1: "
                 "of many images no two can all be opposites."
             )
+        require_count("Inputs", "num_images", self.num_images)
 
 
 STANDARD_INPUTS = Inputs()
@@ -50,7 +55,8 @@ class SitePrediction:
     `‖∂ objective / ∂x_n‖²`, of the edge behind the site, for the objective Σ z · logits with z ~ N(0, 1).
 
     Second moment and gradient norm are typical values: medians over draws of the weights. `band` is the factor within
-    which a measured second moment is expected, nine times in ten, `gradient_band` that of a measured gradient norm.
+    which a measured second moment is expected, nine times in ten, `gradient_band` that of a measured gradient norm;
+    `spread` is the variance of ln second moment over draws of the weights, the length lottery.
     """
 
     second_moment: float
@@ -61,6 +67,7 @@ class SitePrediction:
     method: Method
     band: float
     gradient_band: float
+    spread: float
 
     @property
     def channel_variance(self) -> float:

@@ -1,0 +1,226 @@
+"""What an activation makes of a signal, and how the gradient comes back through it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from skipline.spec import Activation
+from skipline.theory.activation import Array, is_homogeneous, negative_slope, slopes, values
+from skipline.theory.element_law import Gaussian, Grid, Law, Points, Reaction, activated, as_points, maximum
+from skipline.theory.gaussian import Moments, moments, product
+from skipline.theory.signal_state import Flow, Given, Gradient, Kernel, Passed, Population, Signal, ratio
+
+_TINY = 1e-12  # of a correlation: rounding
+_STEP = 0.02  # of a variance, in a difference quotient: guessed
+_EVEN = 0.03  # guessed: φ's moments then differ by less than a thousandth
+_HALF_WAY = 0.5  # see `_crossed`
+
+
+class Correlations:
+    """E[φ(x) φ(y)] for Gaussian pairs, each computed once: blocks that are alike ask again and again."""
+
+    def __init__(self, activation: Activation) -> None:
+        self.activation = activation
+        self.known: dict[tuple[float, float, float], float] = {}
+
+    def product(self, correlation: float, mean: float, variance: float) -> float:
+        """See `gaussian.product`; the correlation to ten digits."""
+        key = (round(correlation, 10), mean, variance)
+        if key not in self.known:
+            self.known[key] = product(self.activation, key[0], mean=mean, variance=variance)
+        return self.known[key]
+
+
+def passed_activation(signal: Signal, pairs: Correlations, *, largest_of: float) -> Passed:
+    """φ, element by element. Behind it stands a max-pool over `largest_of` pixels, or 1: gradient comes to the largest.
+
+    Exact in the moments of an element; of pairs for Gaussian ones, else with the correlation that Gaussian ones of the
+    same mean and variance have.
+    """
+    activation = pairs.activation
+    if activation.kind == "identity" and not activation.is_transformed:
+        return signal, lambda gradient: gradient
+    uneven = 0.0 if is_homogeneous(activation) else _unevenness(signal.profile)
+    tilted = [_reaction(population.law, activation, uneven) for population in signal.populations]
+    reactions, tilt = [reaction for reaction, _ in tilted], tilted[0][1]
+    populations, squares = [], []
+    for population, reaction in zip(signal.populations, reactions, strict=True):
+        kernel = _kernel(population, pairs, reaction)
+        zeros = population.zeros if activation.output_shift == activation.input_shift == 0 else 0.0
+        if is_homogeneous(activation) and negative_slope(activation) == 0:
+            zeros = max(zeros, reaction.below)
+        mean = reaction.moments.mean
+        populations.append(replace(population, mean=mean, kernel=kernel, zeros=zeros, law=reaction.law))
+        square = reaction.moments.slope_square
+        if largest_of > 1:
+            top = maximum(population.law, largest_of)
+            square = (top.weights @ slopes(activation, top.values) ** 2).item()
+        squares.append(square)
+    exact = is_homogeneous(activation) and all(isinstance(p.law, Gaussian) for p in signal.populations)
+    spread, follows = _spread(signal, activation)
+    profile = signal.profile**follows if uneven else signal.profile
+    out = replace(
+        signal,
+        profile=profile / profile.mean() if uneven else profile,
+        populations=tuple(populations),
+        spread=spread,
+        fresh=0.0,
+        odd=_odd(signal, activation),
+        rank=max(signal.rank, 1 if exact else 2),
+    )
+
+    def pull(gradient: Gradient) -> Gradient:
+        flows = []
+        for flow, square, population in zip(gradient.flows, squares, signal.populations, strict=True):
+            if flow.given is not None:
+                flows.append(_given(flow, flow.given, square, population.law, activation))
+            elif isinstance(population.law, Grid):
+                known = Given(
+                    population.law.start, population.law.step, np.full(len(population.law.masses), flow.square)
+                )
+                flows.append(_given(flow, known, square, population.law, activation))
+            elif isinstance(population.law, Points) or flow.amplitudes is not None:
+                points = as_points(population.law)
+                flows.append(flow.weighed(slopes(activation, points.values), points.weights))
+            else:
+                flows.append(_crossed(flow, square, population))
+        own, common = _gradient_spread(gradient, signal, activation)
+        gradient = _tilted(gradient, signal, tilt)
+        factor = gradient.profile.mean().item() ** 2
+        return replace(
+            gradient,
+            profile=gradient.profile / gradient.profile.mean(),
+            flows=tuple(flow.before(1.0, factor=factor) for flow in flows),
+            spread=gradient.spread + own,
+            common=gradient.common + common,
+        )
+
+    return out, pull
+
+
+def _given(flow: Flow, given: Given, square: float, law: Law, activation: Activation) -> Flow:
+    """E[g² | x] = φ′(x)² E[g² | φ(x)], and its mean."""
+    points = as_points(law)
+    slope = slopes(activation, points.values) ** 2
+    behind = given.at(values(activation, points.values))
+    steep = (points.weights @ slope).item()
+    mean = (points.weights @ (slope * behind)).item() * ratio(square, steep)
+    known = Given(law.start, law.step, slope * behind) if isinstance(law, Grid) else None
+    return Flow(mean, flow.across_pixels * ratio(mean, flow.square), given=known)
+
+
+def _crossed(flow: Flow, square: float, population: Population) -> Flow:
+    """E[φ′(x) φ′(y)] of two pixels lies between E[φ′]² and E[φ′²]: for relu and independent pixels it is half of it."""
+    alike = max(0.0, min(1.0, ratio(population.kernel.across_pixels, population.kernel.second)))
+    return Flow(flow.square * square, flow.across_pixels * square * (_HALF_WAY + (1 - _HALF_WAY) * alike))
+
+
+def _kernel(population: Population, pairs: Correlations, reaction: Reaction) -> Kernel:
+    """Products of pairs: exact for Gaussian ones; for others the linear part of φ, and the rest as the square."""
+    before, square = population.kernel, population.mean**2
+    mean, second = reaction.moments.mean, reaction.moments.second_moment
+    variance, alone, behind = before.second - square, mean * mean, second - mean * mean
+    linear = min(1.0, ratio(variance * reaction.slope**2, behind)) if behind > 0 else 1.0
+
+    def of(whole: float) -> float:
+        c = ratio(whole - square, variance)
+        if variance <= 0 or c > 1 - _TINY:
+            return second
+        if abs(c) < _TINY or behind <= 0:
+            return alone
+        if math.isinf(second):
+            return math.inf
+        c = max(c, -1.0)
+        if isinstance(population.law, Gaussian):
+            return pairs.product(c, population.mean, variance)
+        return alone + behind * (linear * c + (1 - linear) * c * c)
+
+    pixels, images = of(before.across_pixels), of(before.across_images)
+    both = pixels if before.across_both == before.across_pixels else of(before.across_both)
+    return Kernel(second, pixels, images, both)
+
+
+def _odd(signal: Signal, activation: Activation) -> Kernel | None:
+    """Of (φ(x) − φ(−x)) / 2: ((1 + a) / 2) x for leaky relu, x / 2 for gelu and silu too; tanh is odd itself."""
+    if signal.odd is None or activation.is_transformed:
+        return None
+    if is_homogeneous(activation):
+        return signal.odd.times(((1 + negative_slope(activation)) / 2) ** 2)
+    return signal.odd.times(0.25) if activation.kind in ("gelu", "silu") else None
+
+
+def _unevenness(profile: Array) -> float:
+    """The deviation over pixels of the second moment, relative to its mean; 0 where it is too small to matter."""
+    deviation = math.sqrt(max(0.0, (profile @ profile).item() ** 2 / len(profile) ** 2 - 1))
+    return deviation if deviation > _EVEN else 0.0
+
+
+def _tilted(gradient: Gradient, signal: Signal, tilt: float) -> Gradient:
+    """The gradient's profile times what φ′² is at each pixel, to first order in how large the signal is there."""
+    if not tilt:
+        return gradient
+    return replace(gradient, profile=gradient.profile * np.maximum(1 + tilt * (signal.profile - 1), 0.0))
+
+
+def _reaction(law: Law, activation: Activation, uneven: float) -> tuple[Reaction, float]:
+    """φ of an element; of a Gaussian one whose variance differs over pixels, the mean of one deviation up and down.
+
+    Also the slope of ln E[φ′²] along the variance, relative to its mean.
+    """
+    reaction = activated(law, activation)
+    if not uneven or not isinstance(law, Gaussian):
+        return reaction, 0.0
+    less, more = max(1 - uneven, 0.0), 1 + uneven
+    low = moments(activation, mean=law.mean, variance=law.variance * less)
+    high = moments(activation, mean=law.mean, variance=law.variance * more)
+    found = Moments(
+        (low.mean + high.mean) / 2,
+        (low.second_moment + high.second_moment) / 2,
+        (low.slope_square + high.slope_square) / 2,
+    )
+    tilt = ratio(high.slope_square - low.slope_square, (more - less) * found.slope_square)
+    return replace(reaction, moments=found), tilt
+
+
+def _spread(signal: Signal, activation: Activation) -> tuple[float, float]:
+    """The variance of ln second moment behind φ: 5/n in all for a ReLU layer whose images have become alike.
+
+    n is the number of channels; what independent images bring averages out. φ passes on what was there before as its
+    second moment follows that of its input, with the exponent that comes second.
+    """
+    population = signal.populations[0]
+    second, base = population.kernel.second, signal.spread - signal.fresh
+    if len(signal.populations) > 1 or not isinstance(population.law, Gaussian) or not 0 < second < math.inf:
+        return signal.spread, 1.0
+    if is_homogeneous(activation):
+        a = negative_slope(activation)
+        excess, follows = 6 * (1 + a**4) / (1 + a * a) ** 2 - 3, 1.0
+    else:
+        law = population.law
+        points = as_points(law)
+        y = values(activation, points.values) ** 2
+        mean = (points.weights @ y).item()
+        excess = (points.weights @ y**2).item() / mean**2 - 3
+        grown = moments(activation, mean=law.mean, variance=(1 + _STEP) * law.variance).second_moment
+        follows = (grown / mean - 1) / _STEP
+    alike = max(0.0, min(1.0, ratio(population.kernel.across_images, second)))
+    return max(0.0, base * follows**2 + signal.fresh + excess / signal.channels * alike**2), max(follows, 0.0)
+
+
+def _gradient_spread(gradient: Gradient, signal: Signal, activation: Activation) -> tuple[float, float]:
+    """What one layer adds to the variance of ln ‖g‖²: for images one by one, and for all of them together.
+
+    5/n for relu, 2/n of it by the weights behind, less what pixels average out. Images that are alike have the same φ′
+    and so a gradient through the same matrix.
+    """
+    a = negative_slope(activation) if is_homogeneous(activation) else 1.0  # guessed: smooth φ as linear
+    kurtosis = 6 * (1 + a**4) / (1 + a * a) ** 2 - 1
+    alike = max(ratio(flow.across_pixels, flow.square) for flow in gradient.flows)
+    pixels = 1 / signal.num_pixels
+    whole = kurtosis / signal.channels * (pixels + (1 - pixels) * min(1.0, max(0.0, alike)) ** 2)
+    kernel = signal.kernel
+    shared = min(1.0, max(0.0, ratio(kernel.across_images, kernel.second))) ** 2
+    return whole * (1 - shared), whole * shared

@@ -1,0 +1,174 @@
+"""How deep a family of networks can be and still train, by the laws of its signals: exponential against polynomial."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from skipline.spec import Network
+from skipline.spec.network import MOST_BLOCKS
+from skipline.theory.predict import predict_signals
+from skipline.theory.prediction import STANDARD_INPUTS, Inputs, Prediction
+from skipline.theory.start import Start
+
+GrowthKind = Literal["flat", "polynomial", "exponential"]
+Cause = Literal["none", "signal", "gradient", "length lottery", "collapse"]
+
+# All guessed, to be calibrated on nets that are trained for real.
+SIGNAL_RANGE = 6.0  # ln of the ratio of second moments: six depth scales, of arXiv 1611.01232
+GRADIENT_RANGE = math.log(1e4)  # ln of the ratio of gradient norms
+LOTTERY_SPREAD = 1.0  # variance of ln second moment: n/5 layers of relu
+LEAST_DIFFERENCE = 0.01  # 1 − correlation of two different inputs
+FLAT = 0.2  # ln of a ratio: a change by less from one depth to the double is none
+EXPONENTIAL = 1.5  # growth from 2K to 4K over that from K to 2K: 2 of an exponential, 1 of a power
+_SIZES = (16, 32, 64)  # blocks of the nets that growth is read from
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """How a quantity changes with the number of blocks K, from its logarithm at three depths.
+
+    `per_block` is the change of the logarithm with each further block, `exponent` that with ln K; `depth_scale` is
+    1/|per_block| where the growth is exponential, else ∞.
+    """
+
+    kind: GrowthKind
+    per_block: float
+    exponent: float
+
+    @property
+    def depth_scale(self) -> float:
+        """Blocks over which the quantity changes by a factor of e."""
+        return 1 / abs(self.per_block) if self.kind == "exponential" and self.per_block else math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class DepthLimit:
+    """The greatest number of blocks that still trains, the depth of that network in weighted layers, and what ends it.
+
+    Both are ∞, and the cause `none`, where no law sets an end before the greatest description.
+    """
+
+    num_blocks: float
+    depth: float
+    cause: Cause
+    signal: Growth
+    gradient: Growth
+
+
+def depth_limit(
+    network: Network, start_of: Callable[[Network], Start], *, image_size: int, inputs: Inputs = STANDARD_INPUTS
+) -> DepthLimit:
+    """The limit of the family of `network`: the same description with more or fewer blocks in every stage.
+
+    `start_of` says how the weights of any of them start. Growth is read off predictions at three depths, and each law
+    carried on from there: exponential growth of signal or gradient to the range that trains, the spread of lengths and
+    the collapse of inputs as they grow. Polynomial growth ends nothing: a healthy pre-activation net of 500 blocks has
+    gradients that differ by a factor of 390. Thresholds are this file's constants.
+    """
+    family = [with_blocks(network, size) for size in _SIZES]
+    seen = [predict_signals(each, start_of(each), image_size=image_size, inputs=inputs) for each in family]
+    counts = [each.num_blocks for each in family]
+    signals, gradients = [_range(_seconds(p)) for p in seen], [_range(_norms(p)) for p in seen]
+    signal, gradient = growth_of(counts, signals), growth_of(counts, gradients)
+    ends: list[tuple[float, Cause]] = [
+        (_end(counts, signals, signal, _reach(_seconds(seen[2]), SIGNAL_RANGE)), "signal"),
+        (_end(counts, gradients, gradient, _reach(_norms(seen[2])[::-1], GRADIENT_RANGE)), "gradient"),
+        (_lottery_end(counts, [_spread(p) for p in seen]), "length lottery"),
+        (_collapse_end(counts, [_difference(p) for p in seen]), "collapse"),
+    ]
+    blocks, cause = min(ends, key=lambda end: end[0])
+    if blocks > MOST_BLOCKS:
+        return DepthLimit(math.inf, math.inf, "none", signal, gradient)
+    blocks = max(blocks, 1.0)
+    layers = (family[1].depth - family[0].depth) / (counts[1] - counts[0])
+    depth = family[0].depth + layers * (blocks - counts[0])
+    return DepthLimit(math.floor(blocks), max(1, math.floor(depth)), cause, signal, gradient)
+
+
+def with_blocks(network: Network, num_blocks: int) -> Network:
+    """The same description with about `num_blocks` blocks, shared among its stages as before, at least 1 each."""
+    share = num_blocks / network.num_blocks
+    stages = tuple(replace(stage, num_blocks=max(1, round(stage.num_blocks * share))) for stage in network.stages)
+    return replace(network, stages=stages)
+
+
+def growth_of(counts: Sequence[int], logs: Sequence[float]) -> Growth:
+    """Growth of a quantity whose logarithm is `logs` at three depths, each about the double of the one before."""
+    first, second = logs[1] - logs[0], logs[2] - logs[1]
+    if math.isinf(logs[2]):
+        return Growth("exponential", math.inf, math.inf)
+    per_block = second / (counts[2] - counts[1])
+    exponent = second / math.log(counts[2] / counts[1])
+    if max(abs(first), abs(second)) < FLAT:
+        return Growth("flat", per_block, exponent)
+    kind: GrowthKind = "exponential" if abs(second) > EXPONENTIAL * abs(first) else "polynomial"
+    return Growth(kind, per_block, exponent)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reach:
+    """Where a quantity leaves its range in the deepest net that was predicted; ∞ if it does not; and that range."""
+
+    blocks: float
+    limit: float
+
+
+def _reach(values: Sequence[float], limit: float) -> _Reach:
+    """Along the way of the signal, or back along that of the gradient."""
+    for number in range(1, len(values)):
+        if _range(values[: number + 1]) > limit:
+            return _Reach(float(number), limit)
+    return _Reach(math.inf, limit)
+
+
+def _end(counts: Sequence[int], logs: Sequence[float], growth: Growth, reach: _Reach) -> float:
+    """The number of blocks at which exponential growth leaves its range."""
+    if growth.kind != "exponential":
+        return math.inf
+    if math.isfinite(reach.blocks):
+        return reach.blocks
+    return counts[2] + (reach.limit - logs[2]) / growth.per_block if growth.per_block > 0 else math.inf
+
+
+def _lottery_end(counts: Sequence[int], spreads: Sequence[float]) -> float:
+    rate = (spreads[2] - spreads[1]) / (counts[2] - counts[1])
+    if rate <= 0 or growth_of(counts, spreads).kind != "exponential":  # here: linear in K, so that it has no end
+        return math.inf
+    return counts[2] + (LOTTERY_SPREAD - spreads[2]) / rate
+
+
+def _collapse_end(counts: Sequence[int], differences: Sequence[float]) -> float:
+    """Where the difference of two inputs, falling like a power of K, comes to `LEAST_DIFFERENCE`."""
+    before, after = differences[1], differences[2]
+    if after <= 0 or before <= after * 1.2:  # guessed: what falls more slowly than K^−1/4 is coming to rest
+        return math.inf if after > LEAST_DIFFERENCE else float(counts[0])
+    power = math.log(before / after) / math.log(counts[2] / counts[1])
+    return counts[2] * (after / LEAST_DIFFERENCE) ** (1 / power)
+
+
+def _body(prediction: Prediction) -> list[str]:
+    return [name for name in prediction.sites if name == "stem" or name.endswith(".out")]
+
+
+def _seconds(prediction: Prediction) -> list[float]:
+    return [prediction.sites[name].second_moment for name in _body(prediction)]
+
+
+def _norms(prediction: Prediction) -> list[float]:
+    return [prediction.sites[name].gradient_norm for name in _body(prediction)]
+
+
+def _range(values: Sequence[float]) -> float:
+    low, high = min(values), max(values)
+    return math.log(high / low) if low > 0 and high < math.inf else math.inf
+
+
+def _spread(prediction: Prediction) -> float:
+    return max(prediction.sites[name].spread for name in _body(prediction))
+
+
+def _difference(prediction: Prediction) -> float:
+    return min(1 - prediction.sites[name].correlation for name in _body(prediction))

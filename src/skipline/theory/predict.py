@@ -1,0 +1,69 @@
+"""The signal and its gradient at every site of a described network, before it is built."""
+
+from __future__ import annotations
+
+import math
+
+from skipline.spec import Network, unfold
+from skipline.spec.check import require_count
+from skipline.theory.backward import gradients
+from skipline.theory.forward import ForwardFold, Trace, images_of
+from skipline.theory.prediction import METHODS, STANDARD_INPUTS, Inputs, Prediction, SitePrediction
+from skipline.theory.signal_state import Gradient, Signal, norm_square, ratio
+from skipline.theory.start import Start
+
+# Factors within which widths of 16 channels and more keep, where draws of the weights differ by nothing else.
+_BAND = 1.15  # the tolerance of convolutions
+_APPROXIMATE_BAND = 1.5  # guessed: where something is known in its size only
+_NINE_IN_TEN = 1.645  # standard deviations either way
+
+
+def predict_signals(network: Network, start: Start, *, image_size: int, inputs: Inputs = STANDARD_INPUTS) -> Prediction:
+    """What a batch of square images of `image_size` pixels a side is at each site of `network`, and its gradient.
+
+    One fold over the plan forward and one back. Layers are taken to be wide, weights to be independent of signals, and
+    training mode's statistics to be those of a batch of `inputs.num_images`; what that costs is in each site's `band`.
+    `start` says how each parameter starts (`skipline.init.laws_of`); raises `ValueError` for a parameter without a law
+    and for images of which a layer would leave no pixel.
+    """
+    require_count("predict_signals", "image_size", image_size)
+    plan = unfold(network)
+    trace = ForwardFold(network, start, inputs).network(plan, images_of(network, image_size, inputs))
+    back = gradients(trace)
+    signals = _signals(trace)
+    sites = {name: _site(signals[name], back[name], inputs) for name in plan.sites}
+    return Prediction(image_size, inputs, sites)
+
+
+def _signals(trace: Trace) -> dict[str, Signal]:
+    found = {"stem": trace.stem, "head": trace.head}
+    for block in trace.blocks:
+        for site, signal in block.sites.items():
+            found[f"{block.plan.name}.{site}"] = signal
+    return found
+
+
+def _site(signal: Signal, gradient: Gradient, inputs: Inputs) -> SitePrediction:
+    kernel = signal.kernel
+    typical = math.exp(-signal.spread / 2)  # the median over the mean of a log-normal variable
+    back = gradient.common + _of_batch(gradient.spread, inputs.num_images)
+    base = _APPROXIMATE_BAND if METHODS[signal.rank] == "approximate" else _BAND
+    images = max(-1.0, min(1.0, ratio(kernel.across_images, kernel.second)))
+    return SitePrediction(
+        second_moment=kernel.second * typical,
+        channel_mean_square=signal.channel_mean_square(inputs.num_images) * typical,
+        zero_fraction=signal.zeros,
+        correlation=images,
+        gradient_norm=math.sqrt(norm_square(gradient, signal)) * math.exp(-back / 4),
+        method=METHODS[signal.rank],
+        band=base * math.exp(_NINE_IN_TEN * math.sqrt(signal.spread)),
+        gradient_band=base * math.exp(_NINE_IN_TEN / 2 * math.sqrt(back)),
+        spread=signal.spread,
+    )
+
+
+def _of_batch(spread: float, num_images: int) -> float:
+    """The variance of the logarithm of a mean of `num_images` log-normal variables: their gradients are independent."""
+    if spread > 30:  # where 1 beside e^spread is rounding
+        return max(spread - math.log(num_images), 0.0)
+    return math.log1p(math.expm1(spread) / num_images)
