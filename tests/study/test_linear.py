@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from skipline.spec import SpecError
 from skipline.study import measure_linear
 
 ROUNDING = 1e-5  # 50 roundings of fp32, at most 6e-8 each, and as many in the norms
@@ -31,7 +32,10 @@ def test_alpha_one_changes_nothing() -> None:
     assert set(measure_linear(1.0, depth=10).forward) == {1.0}
 
 
-@pytest.mark.parametrize("depth", [2, 7])
-def test_a_depth_that_no_blocks_make_is_refused(depth: int) -> None:
-    with pytest.raises(ValueError, match=f"depth is {depth}; expected an even number of at least 4"):
-        measure_linear(0.5, depth=depth)
+def test_an_odd_depth_has_a_second_convolution_in_the_stem() -> None:
+    assert measure_linear(0.5, depth=7).forward == pytest.approx([0.5**layer for layer in range(1, 8)])
+
+
+def test_a_depth_that_no_blocks_make_is_refused() -> None:
+    with pytest.raises(SpecError, match="the linear net has no depth 3: a stem, a block of two layers"):
+        measure_linear(0.5, depth=3)

@@ -1,7 +1,7 @@
 """Exit codes, and how a failure is told: one sentence on stderr, no traceback unless it is asked for.
 
-0 ok · 1 internal · 2 usage · 3 data or storage · 5 an extra is missing · 6 out of memory · 7 diverged · 130
-interrupted, with a checkpoint written. Kept free: 4 for a gate that failed.
+0 ok · 1 internal · 2 usage · 3 data or storage · 4 a gate that failed · 5 an extra is missing · 6 out of memory ·
+7 diverged · 130 interrupted, with a checkpoint written.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ EXITS: dict[str, int] = {
     "skipline.train.run_folder.RunError": 2,
     "skipline.study.error.StudyError": 2,
     "skipline.cli.exits.UsageError": 2,
+    "skipline.cli.exits.GateFailed": 4,
     "skipline.data.error.DataError": 3,
     "skipline.files.StorageError": 3,
     "skipline.weights.error.WeightsError": 3,
@@ -34,6 +35,10 @@ EXITS: dict[str, int] = {
 
 class UsageError(ValueError):
     """A command that cannot be meant; the message says what to type instead."""
+
+
+class GateFailed(Exception):
+    """Something was done and did not do what it was for; the message says what was seen."""
 
 
 def exit_code(error: BaseException) -> int | None:

@@ -24,12 +24,13 @@ def net_design(*, unit: str, depth: int, norm: str, activation: str, width: int 
         unit=one_of("--unit", unit, ALL_UNITS),
         depth=depth,
         width=_WIDTHS[family_for(image_size)] if width is None else width,
-        norm=_norm(norm),
-        activation=_activation(activation),
+        norm=norm_of(norm),
+        activation=activation_of(activation),
     )
 
 
-def _norm(text: str) -> Norm:
+def norm_of(text: str) -> Norm:
+    """The norm that --norm means: `batch`, `group(4)`, …"""
     kind, number = _parsed("--norm", text)
     chosen = one_of("--norm", kind, NORM_KINDS)
     if chosen == "group":
@@ -40,7 +41,8 @@ def _norm(text: str) -> Norm:
     return Norm(chosen)
 
 
-def _activation(text: str) -> Activation:
+def activation_of(text: str) -> Activation:
+    """The activation that --activation means: `relu`, `leaky_relu(0.2)`, …"""
     kind, number = _parsed("--activation", text)
     chosen = one_of("--activation", kind, ACTIVATION_KINDS)
     if chosen == "leaky_relu":

@@ -18,10 +18,17 @@ def network_of(model: str, *, num_classes: int, in_channels: int) -> Network:
     """
     if not model.endswith(".json"):
         return describe(model, num_classes=num_classes, in_channels=in_channels)
+    network = described(model)
+    head = dataclasses.replace(network.head, num_classes=num_classes)
+    return dataclasses.replace(network, in_channels=in_channels, head=head)
+
+
+def described(model: str) -> Network:
+    """The network that `model` names, or that the JSON file at the path `model` describes, as it stands there."""
+    if not model.endswith(".json"):
+        return describe(model)
     try:
         text = Path(model).read_bytes()
     except OSError as error:
-        raise UsageError(f"--model {model}: the file cannot be read: {error.strerror}.") from error
-    network = loads(text)
-    head = dataclasses.replace(network.head, num_classes=num_classes)
-    return dataclasses.replace(network, in_channels=in_channels, head=head)
+        raise UsageError(f"{model}: the file cannot be read: {error.strerror}.") from error
+    return loads(text)

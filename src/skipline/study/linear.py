@@ -10,7 +10,7 @@ import torch
 from skipline.init import build, scaled_identity
 from skipline.seeds import split_seed
 from skipline.signal import norms_at
-from skipline.spec import Activation, Block, Head, Network, Norm, NoShortcut, Stage, Stem, unfold
+from skipline.spec import Activation, Block, Head, Network, Norm, NoShortcut, SpecError, Stage, Stem, unfold
 from skipline.spec.layers import Conv, Linear
 from skipline.theory import linear
 
@@ -42,11 +42,9 @@ class LinearSignal:
 def measure_linear(alpha: float, *, depth: int) -> LinearSignal:
     """Measure a net of `depth` layers W = αI in fp32 at each of its layers; the net up to layer l is one of l layers.
 
-    `depth` is even and at least 4: a stem, blocks of two convolutions, a classifier. Images have one pixel, so that
-    the mean over pixels, which the classifier reads, changes nothing.
+    `depth` is at least 4: a stem, blocks of two convolutions, a classifier. Images have one pixel, so that the mean
+    over pixels, which the classifier reads, changes nothing.
     """
-    if depth < 4 or depth % 2:
-        raise ValueError(f"depth is {depth}; expected an even number of at least 4: two layers a block, and two more.")
     network = linear_network(depth)
     net = build(network, scheme=scaled_identity(alpha))
     generator = torch.Generator().manual_seed(split_seed(0, "study", "linear"))
@@ -63,12 +61,17 @@ def measure_linear(alpha: float, *, depth: int) -> LinearSignal:
 
 
 def linear_network(depth: int) -> Network:
-    """`depth` layers of one width without norm, activation or shortcut: a network of plain blocks like any other."""
+    """`depth` layers of one width without norm, activation or shortcut: a network of plain blocks like any other.
+
+    An odd depth has a second convolution in the stem. Raises `SpecError` for fewer than 4 layers.
+    """
+    if depth < 4:
+        raise SpecError(f"the linear net has no depth {depth}: a stem, a block of two layers and a classifier make 4.")
     block = Block(shortcut=NoShortcut())
     return Network(
         name=f"linear{depth}",
         in_channels=_WIDTH,
-        stem=Stem((_WIDTH,)),
+        stem=Stem((_WIDTH,) * (1 + depth % 2)),
         stages=(Stage((depth - 2) // 2, _WIDTH, _WIDTH, block=block),),
         head=Head(_WIDTH),
         norm=Norm("none"),

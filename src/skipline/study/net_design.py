@@ -1,4 +1,4 @@
-"""The net that a race or a grid starts in many ways: a thin network for small images, of any even depth."""
+"""The net that a race or a grid starts in many ways: a thin network for small images, of any depth."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class NetDesign:
     """Three stages of basic blocks with `width`, 2·`width` and 4·`width` channels, `depth` weighted layers in all.
 
     The published networks have equal stages and so depths 6n + 2 (arXiv 1512.03385, section 4.2); here the first
-    stages have a block more where that makes the depth, so that every even depth from 8 on exists. Shortcuts are
-    option A's. The stem's convolution has `stem_stride`.
+    stages have a block more where that makes the depth, and an odd depth has a second convolution in the stem, so that
+    every depth from 8 on exists. Shortcuts are option A's. The stem's first convolution has `stem_stride`.
     """
 
     unit: Unit
@@ -30,14 +30,10 @@ class NetDesign:
     stem_stride: int = 1
 
     def __post_init__(self) -> None:
-        if self.depth >= LEAST_DEPTH and self.depth % 2 == 0:
-            return
-        below = self.depth - self.depth % 2
-        nearest = f"the nearest are {below} and {below + 2}" if below >= LEAST_DEPTH else f"the least is {LEAST_DEPTH}"
-        raise SpecError(
-            f"there is no depth {self.depth}: two layers a block and two more make even depths from {LEAST_DEPTH} on; "
-            f"{nearest}."
-        )
+        if self.depth < LEAST_DEPTH:
+            raise SpecError(
+                f"there is no depth {self.depth}: a stem, three stages of a block and a classifier make {LEAST_DEPTH}."
+            )
 
     @property
     def num_blocks(self) -> tuple[int, ...]:
@@ -66,7 +62,7 @@ class NetDesign:
         stages = zip(equal.stages, self.num_blocks, strict=True)
         network = replace(
             equal,
-            stem=replace(equal.stem, stride=self.stem_stride),
+            stem=replace(equal.stem, channels=(self.width,) * (1 + self.depth % 2), stride=self.stem_stride),
             stages=tuple(replace(stage, num_blocks=num) for stage, num in stages),
             norm=self.norm,
             activation=self.activation,

@@ -12,15 +12,11 @@ from skipline.spec.network import MOST_BLOCKS
 from skipline.theory.predict import predict_signals
 from skipline.theory.prediction import STANDARD_INPUTS, Inputs, Prediction
 from skipline.theory.start import Start
+from skipline.theory.thresholds import THRESHOLDS
 
 GrowthKind = Literal["flat", "polynomial", "exponential"]
 Cause = Literal["none", "signal", "gradient", "length lottery", "collapse"]
 
-# All guessed, to be calibrated on nets that are trained for real.
-SIGNAL_RANGE = 6.0  # ln of the ratio of second moments: six depth scales, of arXiv 1611.01232
-GRADIENT_RANGE = math.log(1e4)  # ln of the ratio of gradient norms
-LOTTERY_SPREAD = 1.0  # variance of ln second moment: n/5 layers of relu
-LEAST_DIFFERENCE = 0.01  # 1 − correlation of two different inputs
 FLAT = 0.2  # ln of a ratio: a change by less from one depth to the double is none
 EXPONENTIAL = 1.5  # growth from 2K to 4K over that from K to 2K: 2 of an exponential, 1 of a power
 _SIZES = (16, 32, 64)  # blocks of the nets that growth is read from
@@ -66,7 +62,8 @@ def depth_limit(
     `start_of` says how the weights of any of them start. Growth is read off predictions at three depths, and each law
     carried on from there: exponential growth of signal or gradient to the range that trains, the spread of lengths and
     the collapse of inputs as they grow. Polynomial growth ends nothing: a healthy pre-activation net of 500 blocks has
-    gradients that differ by a factor of 390. Thresholds are this file's constants.
+    gradients that differ by a factor of 390. Where norms bring the signal back its size ends nothing, and batch norm
+    takes out what all inputs share. The ranges are those beyond which a net trains worse: `thresholds.py`.
     """
     family = [with_blocks(network, size) for size in _SIZES]
     seen = [predict_signals(each, start_of(each), image_size=image_size, inputs=inputs) for each in family]
@@ -74,11 +71,14 @@ def depth_limit(
     signals, gradients = [_range(_seconds(p)) for p in seen], [_range(_norms(p)) for p in seen]
     signal, gradient = growth_of(counts, signals), growth_of(counts, gradients)
     ends: list[tuple[float, Cause]] = [
-        (_end(counts, signals, signal, _reach(_seconds(seen[2]), SIGNAL_RANGE)), "signal"),
-        (_end(counts, gradients, gradient, _reach(_norms(seen[2])[::-1], GRADIENT_RANGE)), "gradient"),
-        (_lottery_end(counts, [_spread(p) for p in seen]), "length lottery"),
-        (_collapse_end(counts, [_difference(p) for p in seen]), "collapse"),
+        (_end(counts, gradients, gradient, _reach(_norms(seen[2])[::-1], _gradient_range(network))), "gradient"),
     ]
+    if not is_normalised(network):
+        seconds = _seconds(seen[2])
+        ends.append((_end(counts, signals, signal, _reach(seconds, _signal_range(seconds))), "signal"))
+        ends.append((_lottery_end(counts, [_spread(p) for p in seen]), "length lottery"))
+    if network.norm.kind != "batch":
+        ends.append((_collapse_end(counts, [_difference(p) for p in seen]), "collapse"))
     blocks, cause = min(ends, key=lambda end: end[0])
     if blocks > MOST_BLOCKS:
         return DepthLimit(math.inf, math.inf, "none", signal, gradient)
@@ -86,6 +86,11 @@ def depth_limit(
     layers = (family[1].depth - family[0].depth) / (counts[1] - counts[0])
     depth = family[0].depth + layers * (blocks - counts[0])
     return DepthLimit(math.floor(blocks), max(1, math.floor(depth)), cause, signal, gradient)
+
+
+def is_normalised(network: Network) -> bool:
+    """Whether signals are brought to a fixed size again and again, by norms or by standardised weights."""
+    return network.norm.kind != "none" or network.conv_weights.kind != "free"
 
 
 def with_blocks(network: Network, num_blocks: int) -> Network:
@@ -133,20 +138,31 @@ def _end(counts: Sequence[int], logs: Sequence[float], growth: Growth, reach: _R
     return counts[2] + (reach.limit - logs[2]) / growth.per_block if growth.per_block > 0 else math.inf
 
 
+def _signal_range(seconds: Sequence[float]) -> float:
+    """ln of the ratio of second moments that still trains: twice that of norms."""
+    limit = THRESHOLDS.vanishing if seconds[-1] < seconds[0] else THRESHOLDS.exploding
+    return 2 * limit.degrades
+
+
+def _gradient_range(network: Network) -> float:
+    return (THRESHOLDS.gradient if is_normalised(network) else THRESHOLDS.exploding).degrades
+
+
 def _lottery_end(counts: Sequence[int], spreads: Sequence[float]) -> float:
     rate = (spreads[2] - spreads[1]) / (counts[2] - counts[1])
     if rate <= 0 or growth_of(counts, spreads).kind != "exponential":  # here: linear in K, so that it has no end
         return math.inf
-    return counts[2] + (LOTTERY_SPREAD - spreads[2]) / rate
+    return counts[2] + (THRESHOLDS.lottery.degrades - spreads[2]) / rate
 
 
 def _collapse_end(counts: Sequence[int], differences: Sequence[float]) -> float:
-    """Where the difference of two inputs, falling like a power of K, comes to `LEAST_DIFFERENCE`."""
+    """Where the difference of two inputs, falling like a power of K, comes to the least that trains."""
+    least = 1 / THRESHOLDS.collapse.degrades
     before, after = differences[1], differences[2]
     if after <= 0 or before <= after * 1.2:  # guessed: what falls more slowly than K^−1/4 is coming to rest
-        return math.inf if after > LEAST_DIFFERENCE else float(counts[0])
+        return math.inf if after > least else float(counts[0])
     power = math.log(before / after) / math.log(counts[2] / counts[1])
-    return counts[2] * (after / LEAST_DIFFERENCE) ** (1 / power)
+    return counts[2] * (after / least) ** (1 / power)
 
 
 def _body(prediction: Prediction) -> list[str]:

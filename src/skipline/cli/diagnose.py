@@ -1,0 +1,167 @@
+"""`skipline diagnose`: whether a network will train, why not, how deep it could be, and what helps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from skipline.cli import options
+from skipline.cli.exits import UsageError
+
+if TYPE_CHECKING:
+    from skipline.signal.remedies import Candidate
+    from skipline.study.examination import Conditions
+
+_NET = "Network"
+_LOOK = "Examination"
+
+
+def _option(text: str, panel: str, *names: str) -> Any:
+    return typer.Option(*names, help=text, rich_help_panel=panel, show_default=False)
+
+
+def diagnose(
+    target: Annotated[
+        str,
+        typer.Argument(help="A model's name, a .json description, a run folder or a .safetensors.", show_default=False),
+    ] = "",
+    depth: Annotated[int | None, _option("Layers of thin nets to examine instead of a named one.", _NET)] = None,
+    compare: Annotated[
+        str, _option("Their units: plain, residual, preact, linear. Default: plain,residual,preact.", _NET)
+    ] = "",
+    alpha: Annotated[str, _option("Examine linear nets W = αI with these factors, e.g. 0.5,1.5.", _NET)] = "",
+    init: Annotated[str, _option("Initialiser. Default: he_fan_out_normal.", _NET)] = "",
+    norm: Annotated[str, _option("batch, none, layer or 'group(4)'. Default: batch.", _NET)] = "batch",
+    activation: Annotated[str, _option("relu, tanh, 'leaky_relu(0.2)', … Default: relu.", _NET)] = "relu",
+    width: Annotated[int | None, _option("Channels of the first stage. Default: 8.", _NET)] = None,
+    image_size: Annotated[int | None, _option("Side of the images. Default: the network's own.", _LOOK)] = None,
+    batch_size: Annotated[int, typer.Option(min=2, help="Images measured at once.", rich_help_panel=_LOOK)] = 16,
+    seed: Annotated[int, typer.Option(min=0, help="Of weights and images.", rich_help_panel=_LOOK)] = 0,
+    number_format: Annotated[
+        str, _option("float32, bfloat16, float16: whose range counts. Default: float32.", _LOOK)
+    ] = "float32",
+    measure: Annotated[
+        bool, _option("Measure a real network too (the default), or predict only.", _LOOK, "--measure/--no-measure")
+    ] = True,
+    fix: Annotated[bool, _option("Apply the best remedy, examine again, and say whether it helped.", _LOOK)] = False,
+    report: Annotated[Path | None, _option("Also write a page with the figures into this .html file.", _LOOK)] = None,
+    figures: Annotated[
+        Path | None, _option("Also write each figure into this folder, as SVG, or as PNG with --png.", _LOOK)
+    ] = None,
+    png: Annotated[bool, _option("Figures as PNG (needs skipline[png]).", _LOOK, "--png")] = False,
+    json_: options.Json = False,
+) -> None:
+    """Say whether a network will train, why not, up to which depth such nets do, and what helps.
+
+    Before training: from the description alone, beside a measurement of one real network with Gaussian images. Of a
+    trained run or model file what is measured is judged.
+    """
+    from skipline.cli.diagnosis_output import Output, tell_examinations, tell_inspection
+
+    output = Output(as_json=json_, report=report, figures=figures, png=png)
+    if png and figures is None:
+        raise UsageError("--png says how figures are written, and --figures where. Add --figures FOLDER.")
+    if _is_trained(target):
+        if fix or depth is not None or compare or alpha or init:
+            raise UsageError(
+                f"{target} is trained: it has a depth and weights, and is measured as it is. Leave --fix, --depth, "
+                "--compare, --alpha and --init out, or name a model of `skipline models`."
+            )
+        tell_inspection(*_inspected(Path(target), image_size, batch_size, seed), output)
+        return
+    named = _candidate_named(target, init) if target else []
+    chosen = named or _candidates(
+        depth=depth, compare=compare, alpha=alpha, init=init, norm=norm, activation=activation, width=width
+    )
+    if target and (depth is not None or compare or alpha):
+        raise UsageError(f"{target} has its own depth and unit; leave --depth, --compare and --alpha out, or {target}.")
+    from skipline.study.examination import Conditions, examine, treat
+
+    examined = []
+    for candidate, size in chosen:
+        conditions = Conditions(
+            image_size=image_size or size, batch_size=batch_size, seed=seed, number_format=number_format
+        )
+        examined.append(examine(candidate, conditions, measure=measure))
+    treated = [treat(each, measure=measure) for each in examined if each.diagnosis.verdict != "trains"] if fix else []
+    tell_examinations(examined, treated, output)
+
+
+def _is_trained(target: str) -> bool:
+    from skipline.cli.model_file import is_model_file
+
+    path = Path(target)
+    return bool(target) and (is_model_file(path) or (path.exists() and not target.endswith(".json")))
+
+
+def _candidate_named(target: str, init: str) -> list[tuple[Candidate, int]]:
+    from skipline.cli.network import described
+    from skipline.signal.remedies import Candidate
+    from skipline.zoo import models
+
+    network = described(target)
+    size = next((row.image_size for row in models() if row.has(target)), max(32, network.smallest_image))
+    return [(Candidate(network, init or "he_fan_out_normal"), size)]
+
+
+def _candidates(
+    *, depth: int | None, compare: str, alpha: str, init: str, norm: str, activation: str, width: int | None
+) -> list[tuple[Candidate, int]]:
+    from skipline.cli.lists import one_of, parts
+    from skipline.cli.net_design import activation_of, norm_of
+    from skipline.study.subject import IMAGE_SIZE, LINEAR_IMAGE_SIZE, SUBJECTS, candidate_of
+
+    if depth is None:
+        raise UsageError(
+            "which network? Name one (skipline diagnose resnet50), a run (runs/last), or a depth: "
+            "skipline diagnose --depth 1001 --compare plain,residual,preact"
+        )
+    if alpha:
+        if compare or init:
+            raise UsageError("--alpha is the linear net's start and unit. Leave --compare and --init out.")
+        entries = [("linear", f"scaled_identity({float(number)!r})") for number in _numbers(alpha)]
+    else:
+        units = parts(compare or "plain,residual,preact")
+        entries = [(unit, init or "he_fan_out_normal") for unit in units]
+    found = []
+    for unit, start in entries:
+        subject = one_of("--compare", unit, SUBJECTS)
+        candidate = candidate_of(
+            subject,
+            depth=depth,
+            width=width or 8,
+            norm=norm_of(norm),
+            activation=activation_of(activation),
+            init=start,
+        )
+        found.append((candidate, LINEAR_IMAGE_SIZE if subject == "linear" else IMAGE_SIZE))
+    return found
+
+
+def _numbers(text: str) -> list[float]:
+    from skipline.cli.lists import parts
+
+    try:
+        return [float(part) for part in parts(text)]
+    except ValueError:
+        raise UsageError(f"--alpha is {text!r}; expected numbers with commas between them, e.g. 0.5,1.5.") from None
+
+
+def _inspected(target: Path, image_size: int | None, batch_size: int, seed: int) -> tuple[str, Any, Conditions]:
+    import torch
+
+    from skipline.cli.model_file import model_file
+    from skipline.seeds import split_seed
+    from skipline.study.examination import Conditions
+    from skipline.study.inspection import inspect
+    from skipline.weights import load_model
+
+    model = load_model(model_file(target, best=False))
+    network = model.net.network
+    size = image_size or max(32, network.smallest_image)
+    generator = torch.Generator().manual_seed(split_seed(seed, "examination", "images"))
+    images = torch.randn((batch_size, network.in_channels, size, size), generator=generator)
+    conditions = Conditions(image_size=size, batch_size=batch_size, seed=seed)
+    return network.name, inspect(model.net.train(), images), conditions

@@ -1,0 +1,212 @@
+"""What `skipline diagnose` says: in words, as JSON, as a page, as figures."""
+
+from __future__ import annotations
+
+import math
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from skipline.cli.diagnosis_record import record_of, record_of_inspection
+from skipline.cli.exits import GateFailed
+from skipline.files import dump_json, write_whole
+from skipline.report.diagnosis import diagnosis_figures, diagnosis_page
+from skipline.report.picture import write_picture
+from skipline.signal.causes import Verdict
+from skipline.signal.diagnosis import Diagnosis
+from skipline.signal.reading import Xray
+from skipline.signal.remedies import REMEDIES
+from skipline.study.examination import Conditions, Examination, Treatment
+from skipline.study.inspection import Inspection
+
+FORMAT = "skipline.diagnosis"
+VERSION = 1
+_MARKS: dict[Verdict, str] = {"trains": "✓", "degrades": "!", "fails": "✗"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """Where what was found goes besides stdout."""
+
+    as_json: bool
+    report: Path | None
+    figures: Path | None
+    png: bool
+
+
+def tell_examinations(examined: Sequence[Examination], treated: Sequence[Treatment], output: Output) -> None:
+    """Say what was found of each network, and of each remedy that was tried.
+
+    Raises `GateFailed`, after all is said, where a remedy was tried and could not be shown to help.
+    """
+    records = [record_of(each, treated) for each in examined]
+    if output.as_json:
+        nets = [_document(each) for each in examined]
+        fixes = [{"remedy": each.remedy, "helped": each.helped, "after": _document(each.after)} for each in treated]
+        print(dump_json({"format": FORMAT, "version": VERSION, "nets": nets, "treatments": fixes}), end="")
+    else:
+        print("\n\n".join(_told(each) for each in examined))
+        for treatment in treated:
+            print(f"\n{_told_treatment(treatment)}")
+    _write(records, output, settings=_settings(examined[0].conditions))
+    useless = [each for each in treated if not each.helped]
+    if useless:
+        name = useless[0].after.candidate.network.name
+        raise GateFailed(
+            f"no remedy in the table was shown to help: {name} is judged no better than what it was made of. "
+            "The lines above say what was tried; --json has every number."
+        )
+
+
+def tell_inspection(name: str, inspection: Inspection, conditions: Conditions, output: Output) -> None:
+    """Say what was measured in a trained network."""
+    diagnosis = inspection.diagnosis
+    if output.as_json:
+        found = {
+            "name": name,
+            **_judged(diagnosis),
+            "greatest_depth": diagnosis.greatest_depth,
+            "measured": _sites(inspection.reading),
+        }
+        print(dump_json({"format": FORMAT, "version": VERSION, "nets": [found], "treatments": []}), end="")
+    else:
+        print(f"{name}, trained\n{_MARKS[diagnosis.verdict]} {diagnosis.sentence}")
+        print("\n".join(_details(diagnosis, diagnosis.greatest_depth)))
+    _write([record_of_inspection(name, inspection)], output, settings=_settings(conditions))
+
+
+def _told(examination: Examination) -> str:
+    candidate, diagnosis = examination.candidate, examination.diagnosis
+    network = candidate.network
+    about = f"{network.name}, {network.depth} layers, {candidate.init}"
+    lines = [about, f"{_MARKS[diagnosis.verdict]} {diagnosis.sentence}", *_details(diagnosis, examination.limit.depth)]
+    if examination.comparison is not None and examination.measured is not None:
+        seen, comparison = examination.measured, examination.comparison
+        lines.append(
+            f"  measured   signal {comparison.signal:.3g} times the predicted ({comparison.signal_within:.0%} of "
+            f"{comparison.num_sites} sites within the band), gradient {comparison.gradient:.3g} times "
+            f"({comparison.gradient_within:.0%})"
+        )
+        if seen.verdict != diagnosis.verdict:
+            lines.append(f"             by itself the measurement says: {seen.sentence}")
+    for number, name in enumerate(examination.remedies, start=1):
+        lines.append(f"  {'remedies   ' if number == 1 else '           '}{number}. {REMEDIES[name].says}")
+    return "\n".join(lines)
+
+
+def _details(diagnosis: Diagnosis, deepest: float) -> list[str]:
+    lines = []
+    for finding in diagnosis.findings:
+        if finding.verdict == "trains":
+            continue
+        lines.append(f"  cause      {finding.cause.name}: {finding.says}")
+        lines.append(f"  law        {finding.cause.law} ({finding.cause.source})")
+    if math.isfinite(deepest):
+        lines.append(f"  depth      such nets train up to about {deepest:,.0f} layers")
+    else:
+        lines.append("  depth      no depth is known at which such nets stop training")
+    return lines
+
+
+def _told_treatment(treatment: Treatment) -> str:
+    after = treatment.after
+    head = f"fix: {REMEDIES[treatment.remedy].says}"
+    verdict = "shown to help" if treatment.helped else "not shown to help"
+    return f"{head}: {verdict}\n{_told(after)}"
+
+
+def _judged(diagnosis: Diagnosis) -> dict[str, Any]:
+    return {
+        "verdict": diagnosis.verdict,
+        "sentence": diagnosis.sentence,
+        "forward": {"kind": diagnosis.evidence.forward.kind, "ln_total": diagnosis.evidence.forward.total},
+        "backward": {"kind": diagnosis.evidence.backward.kind, "ln_total": diagnosis.evidence.backward.total},
+        "findings": [
+            {
+                "cause": finding.cause.name,
+                "law": finding.cause.law,
+                "source": finding.cause.source,
+                "verdict": finding.verdict,
+                "says": finding.says,
+                "trains_to": finding.trains_to,
+                "fails_from": finding.fails_from,
+            }
+            for finding in diagnosis.findings
+        ],
+    }
+
+
+def _document(examination: Examination) -> dict[str, Any]:
+    candidate, seen = examination.candidate, examination.measured
+    return {
+        "name": candidate.network.name,
+        "depth": candidate.network.depth,
+        "init": candidate.init,
+        "image_size": examination.conditions.image_size,
+        **_judged(examination.diagnosis),
+        "greatest_depth": examination.limit.depth,
+        "remedies": [{"name": name, "says": REMEDIES[name].says} for name in examination.remedies],
+        "predicted": {
+            name: {
+                "second_moment": site.second_moment,
+                "channel_mean_square": site.channel_mean_square,
+                "zero_fraction": site.zero_fraction,
+                "correlation": site.correlation,
+                "gradient_norm": site.gradient_norm,
+                "band": site.band,
+                "gradient_band": site.gradient_band,
+                "method": site.method,
+            }
+            for name, site in examination.prediction.sites.items()
+        },
+        "measured": {} if examination.reading is None else _sites(examination.reading),
+        "measured_verdict": "" if seen is None else seen.verdict,
+    }
+
+
+def _sites(reading: Xray) -> dict[str, Any]:
+    return {
+        name: {
+            "second_moment": site.second_moment,
+            "channel_mean_square": site.channel_mean_square,
+            "zero_fraction": site.zero_fraction,
+            "correlation": site.correlation,
+            "gradient_norm": site.gradient_norm,
+            "num_nonfinite": site.num_nonfinite,
+        }
+        for name, site in reading.sites.items()
+    }
+
+
+def _settings(conditions: Conditions) -> dict[str, Any]:
+    return {
+        "images": f"Gaussian, {conditions.image_size}×{conditions.image_size}",
+        "batch_size": conditions.batch_size,
+        "seed": conditions.seed,
+        "number_format": conditions.number_format,
+    }
+
+
+def _write(records: Sequence[Any], output: Output, *, settings: dict[str, Any]) -> None:
+    if output.report is not None:
+        headline = "; ".join(f"{record.net.name} {record.verdict.split(':')[0]}" for record in records)
+        page = diagnosis_page(
+            records,
+            headline=headline,
+            facts=[shlex.join(["skipline", *sys.argv[1:]])],
+            phases=(),
+            settings=settings,
+            made_by="Written by skipline.",
+        )
+        write_whole(output.report, page)
+        print(f"page: {output.report}", file=sys.stderr)
+    if output.figures is not None:
+        output.figures.mkdir(parents=True, exist_ok=True)
+        suffix = "png" if output.png else "svg"
+        for figure in diagnosis_figures(records, phases=()):
+            path = output.figures / f"{figure.name}.{suffix}"
+            write_picture(figure, path)
+            print(f"figure: {path}", file=sys.stderr)

@@ -1,0 +1,98 @@
+"""From an examination to what its page draws."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from skipline.report.diagnosis_record import CauseRecord, DiagnosisRecord, RemedyRecord
+from skipline.report.net_record import NetRecord, SiteRecord
+from skipline.signal.causes import Verdict
+from skipline.signal.diagnosis import Diagnosis, Finding
+from skipline.signal.reading import SiteReading
+from skipline.signal.remedies import REMEDIES
+from skipline.study.examination import Examination, Treatment
+from skipline.study.inspection import Inspection
+from skipline.theory.prediction import SitePrediction
+
+_OUTCOMES: Mapping[Verdict, str] = {
+    "trains": "will train",
+    "degrades": "will train worse than a shallower one",
+    "fails": "will not train",
+}
+
+
+def record_of(examination: Examination, treatments: Sequence[Treatment]) -> DiagnosisRecord:
+    """The record of one network; `treatments` are those of all networks."""
+    name = examination.candidate.network.name
+    readings = {} if examination.reading is None else examination.reading.sites
+    sites = tuple(
+        SiteRecord(
+            name=place,
+            predicted=_numbers(site),
+            measured=_numbers(readings[place]) if place in readings else {},
+            band=max(site.band, 1.0),
+        )
+        for place, site in examination.prediction.sites.items()
+    )
+    shown = {each.remedy: _shown(each) for each in treatments if each.after.candidate.network.name.startswith(name)}
+    remedies = tuple(
+        RemedyRecord(action=REMEDIES[each].says, effect="", shown=shown.get(each, "")) for each in examination.remedies
+    )
+    net, depth = NetRecord(name=name, sites=sites), examination.candidate.network.depth
+    return _record(net, examination.diagnosis, remedies, depth=depth, trainable_depth=examination.limit.depth)
+
+
+def record_of_inspection(name: str, inspection: Inspection) -> DiagnosisRecord:
+    """The record of a trained network: dots alone."""
+    sites = tuple(
+        SiteRecord(name=place, predicted={}, measured=_numbers(site))
+        for place, site in inspection.reading.sites.items()
+    )
+    diagnosis = inspection.diagnosis
+    net, depth = NetRecord(name=name, sites=sites), diagnosis.evidence.num_layers
+    return _record(net, diagnosis, (), depth=depth, trainable_depth=diagnosis.greatest_depth)
+
+
+def _record(
+    net: NetRecord,
+    diagnosis: Diagnosis,
+    remedies: tuple[RemedyRecord, ...],
+    *,
+    depth: int,
+    trainable_depth: float,
+) -> DiagnosisRecord:
+    worst = [finding for finding in diagnosis.findings if finding.verdict != "trains"]
+    return DiagnosisRecord(
+        net=net,
+        outcome=diagnosis.verdict,
+        verdict=diagnosis.sentence,
+        law=worst[0].cause.law if worst else "",
+        depth=depth,
+        trainable_depth=trainable_depth,
+        causes=tuple(map(_cause, worst)),
+        remedies=remedies,
+    )
+
+
+def _cause(finding: Finding) -> CauseRecord:
+    return CauseRecord(
+        symptom=finding.says,
+        cause=finding.cause.name,
+        law=f"{finding.cause.law} ({finding.cause.source})",
+        evidence=f"trains up to about {finding.trains_to:,.0f} layers, fails from about {finding.fails_from:,.0f}",
+    )
+
+
+def _shown(treatment: Treatment) -> str:
+    after = treatment.after
+    return f"{after.candidate.network.name}: {_OUTCOMES[after.diagnosis.verdict]}"
+
+
+def _numbers(site: SitePrediction | SiteReading) -> dict[str, float]:
+    found = {
+        "second_moment": site.second_moment,
+        "channel_variance": site.channel_variance,
+        "zero_fraction": site.zero_fraction,
+        "correlation": site.correlation,
+    }
+    return found if site.gradient_norm is None else {**found, "gradient_norm": site.gradient_norm}

@@ -1,0 +1,156 @@
+"""What helps: a table of changes to a network's description and to how it starts. A new remedy is a new row."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from skipline.spec import (
+    Activation,
+    Block,
+    Merge,
+    Network,
+    Norm,
+    PadShortcut,
+    ProjectionShortcut,
+    Stage,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A network and the name of the scheme that starts it."""
+
+    network: Network
+    init: str
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """`says` tells a person what to do; `helps` whether it would change `Candidate` at all; `apply` does it."""
+
+    says: str
+    helps: Callable[[Candidate], bool]
+    apply: Callable[[Candidate], Candidate]
+
+
+def _each_block(network: Network, change: Callable[[Block], Block]) -> Network:
+    return replace(network, stages=tuple(replace(stage, block=change(stage.block)) for stage in network.stages))
+
+
+def _is_plain(candidate: Candidate) -> bool:
+    return any(not stage.block.is_residual for stage in candidate.network.stages)
+
+
+def _with_shortcuts(candidate: Candidate) -> Candidate:
+    """Option A where channels grow, projections where they shrink; the branch's last layer starts at zero."""
+    network = candidate.network
+    stages: list[Stage] = []
+    incoming = network.stem.channels[-1]
+    for stage in network.stages:
+        shortcut = PadShortcut() if stage.channels >= incoming else ProjectionShortcut()
+        block = replace(stage.block, shortcut=shortcut) if not stage.block.is_residual else stage.block
+        stages.append(replace(stage, block=block))
+        incoming = stage.channels
+    return Candidate(replace(network, stages=tuple(stages)), _zero_branch(candidate.init))
+
+
+def _zero_branch(init: str) -> str:
+    return init if init.startswith(("zero_", "fixup")) else f"zero_branch({init})"
+
+
+def _with_batch_norm(candidate: Candidate) -> Candidate:
+    network = replace(candidate.network, norm=Norm("batch"), biases="channel")
+    return Candidate(network, _he(candidate.init))
+
+
+def _he(init: str) -> str:
+    return f"zero_branch({_HE})" if init.startswith("zero_") else _HE
+
+
+_HE = "he_fan_in_normal"
+_STARTS_AT_HE = {"identity", "relu", "leaky_relu"}  # whose gain holds at every size of the signal
+
+
+def _is_not_he(candidate: Candidate) -> bool:
+    return candidate.network.activation.kind in _STARTS_AT_HE and "he_fan_in" not in candidate.init
+
+
+def _is_not_critical(candidate: Candidate) -> bool:
+    return candidate.network.activation.kind == "tanh" and "critical" not in candidate.init
+
+
+def _is_leakier(candidate: Candidate) -> bool:
+    activation = candidate.network.activation
+    return activation.kind == "relu" or (activation.kind == "leaky_relu" and activation.slope < _SLOPE)
+
+
+_SLOPE = 0.5  # χ_BN = 1.068 there: 1.033 a layer where ReLU has 1.211 (theory's own quadrature)
+
+
+def _has_merge(candidate: Candidate) -> bool:
+    blocks = [stage.block for stage in candidate.network.stages]
+    return any(block.is_residual and (block.merge != Merge() or block.order == "norm_after_add") for block in blocks)
+
+
+def _cleaned(block: Block) -> Block:
+    order = "post" if block.order == "norm_after_add" else block.order
+    always = isinstance(block.shortcut, ProjectionShortcut) and block.shortcut.when == "always"
+    shortcut = ProjectionShortcut() if always else block.shortcut
+    return replace(block, shortcut=shortcut, merge=Merge(), order=order)
+
+
+def _is_residual(candidate: Candidate) -> bool:
+    return not _is_plain(candidate)
+
+
+def _depth_scaled(candidate: Candidate) -> Candidate:
+    scale = 1 / math.sqrt(candidate.network.num_blocks)
+    network = _each_block(
+        candidate.network, lambda block: replace(block, merge=replace(block.merge, branch_scale=scale))
+    )
+    return replace(candidate, network=network)
+
+
+def _is_unscaled(candidate: Candidate) -> bool:
+    return _is_residual(candidate) and all(stage.block.merge.branch_scale == 1.0 for stage in candidate.network.stages)
+
+
+REMEDIES: Mapping[str, Remedy] = {
+    "residual": Remedy("residual blocks: y = φ(x + f(x)), whose branches start at zero", _is_plain, _with_shortcuts),
+    "batch_norm": Remedy(
+        "batch norm behind every convolution", lambda c: c.network.norm.kind == "none", _with_batch_norm
+    ),
+    "he": Remedy(
+        f"weights by He's rule ({_HE}), which keeps the signal's size",
+        _is_not_he,
+        lambda c: replace(c, init=_he(c.init)),
+    ),
+    "critical": Remedy(
+        "weights and biases on the critical line of the activation (critical(0.05))",
+        _is_not_critical,
+        lambda c: replace(c, init="critical(0.05)"),
+    ),
+    "zero_branch": Remedy(
+        "branches that start at zero",
+        lambda c: _is_residual(c) and not c.init.startswith(("zero_", "fixup")),
+        lambda c: replace(c, init=_zero_branch(c.init)),
+    ),
+    "depth_scaling": Remedy("branches scaled by 1/√K, K the number of blocks", _is_unscaled, _depth_scaled),
+    "leaky": Remedy(
+        f"a leaky ReLU of slope {_SLOPE}",
+        _is_leakier,
+        lambda c: replace(c, network=replace(c.network, activation=Activation("leaky_relu", _SLOPE))),
+    ),
+    "clean_shortcut": Remedy(
+        "nothing on the shortcut but the identity",
+        _has_merge,
+        lambda c: replace(c, network=_each_block(c.network, _cleaned)),
+    ),
+}
+
+
+def remedies_for(candidate: Candidate, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of `names` that would change `candidate`, in the same order."""
+    return tuple(name for name in names if REMEDIES[name].helps(candidate))

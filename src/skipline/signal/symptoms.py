@@ -1,0 +1,127 @@
+"""The symptoms of a diagnosis: each reads the evidence and says how far one thing has gone, or that it is not there."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from skipline.signal.evidence import Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Symptom:
+    """How far a cause has gone: `amount` on the scale of its `limit`, `per_layer` of it in each layer.
+
+    `per_layer` 0: the amount does not grow in proportion to the depth, and `depth_at` says where a limit is reached.
+    """
+
+    amount: float
+    per_layer: float
+    says: str
+
+
+def proportional(amount: float, symptom: Symptom) -> float:
+    return amount / symptom.per_layer if symptom.per_layer > 0 else math.inf
+
+
+def _forward(evidence: Evidence, *, sign: int) -> Symptom | None:
+    growth, traits = evidence.forward, evidence.traits
+    amount = sign * growth.total
+    if traits.is_normalised or growth.kind in ("steady", "polynomial") or amount <= 0:
+        return None
+    rate = abs(growth.rate) / traits.layers_per_block if growth.kind == "exponential" else 0.0
+    verb = "grows" if sign > 0 else "shrinks"
+    return Symptom(amount, rate, f"the signal {verb} by a factor of {said(amount)} from the first block to the last")
+
+
+def vanishing(evidence: Evidence) -> Symptom | None:
+    return _forward(evidence, sign=-1)
+
+
+def exploding(evidence: Evidence) -> Symptom | None:
+    return None if evidence.traits.unit == "residual" else _forward(evidence, sign=1)
+
+
+def doubling(evidence: Evidence) -> Symptom | None:
+    return _forward(evidence, sign=1) if evidence.traits.unit == "residual" else None
+
+
+def _gradient(evidence: Evidence, *, sign: int) -> Symptom | None:
+    """`sign` 1: larger at the first block than at the last."""
+    growth, traits = evidence.backward, evidence.traits
+    amount = -sign * growth.total
+    if growth.kind in ("steady", "polynomial") or amount <= 0:
+        return None
+    rate = abs(growth.rate) / traits.layers_per_block if growth.kind == "exponential" else 0.0
+    verb = "larger" if sign > 0 else "smaller"
+    return Symptom(amount, rate, f"the gradient is {said(amount)} times {verb} at the first block than at the last")
+
+
+def norm_explosion(evidence: Evidence) -> Symptom | None:
+    traits = evidence.traits
+    if not traits.is_normalised or not traits.has_clean_shortcuts:
+        return None
+    return _gradient(evidence, sign=1)
+
+
+def shortcut(evidence: Evidence) -> Symptom | None:
+    if evidence.traits.has_clean_shortcuts or evidence.traits.unit == "plain":
+        return None
+    return _gradient(evidence, sign=1) or _gradient(evidence, sign=-1)
+
+
+def gradient_vanishes(evidence: Evidence) -> Symptom | None:
+    return _gradient(evidence, sign=-1) if evidence.traits.has_clean_shortcuts else None
+
+
+def gradient_explodes(evidence: Evidence) -> Symptom | None:
+    traits = evidence.traits
+    if traits.is_normalised or not traits.has_clean_shortcuts:
+        return None
+    return _gradient(evidence, sign=1)
+
+
+def collapse(evidence: Evidence) -> Symptom | None:
+    """Batch norm takes out of every batch what its inputs share; other norms do not."""
+    if evidence.traits.norm in ("batch", "unknown") or evidence.overlap <= 0:
+        return None
+    apart = max(1 - evidence.overlap, 1e-12)
+    return Symptom(1 / apart, 0.0, f"two inputs overlap by {evidence.overlap:.4f} behind the last block")
+
+
+def collapse_depth(amount: float, _symptom: Symptom) -> float:
+    return math.sqrt(amount * 9 * math.pi**2 / 2)  # 1 − c_L → 9π²/(2L²)
+
+
+def lottery(evidence: Evidence) -> Symptom | None:
+    """The variance of ln ‖x‖² over draws of the weights, behind the last block."""
+    spread = evidence.course.spreads[-1]
+    if evidence.traits.is_normalised or not spread > 0:
+        return None
+    says = f"ln ‖x‖² differs by ±{math.sqrt(spread):.1f} from one draw of the weights to another"
+    return Symptom(spread, spread / evidence.num_layers, says)
+
+
+def unbounded(_amount: float, _symptom: Symptom) -> float:
+    """Nothing that a law ties to the depth."""
+    return math.inf
+
+
+def range_of_numbers(evidence: Evidence) -> Symptom | None:
+    """The part of the format's range, on a log scale, that the largest block's output needs; 1 is its end."""
+    largest = max(evidence.course.second_moments)
+    if not largest > 1:
+        return None
+    amount = 0.5 * math.log(largest) / math.log(evidence.largest)
+    return Symptom(amount, 0.0, f"the signal reaches {said(0.5 * math.log(largest))}")
+
+
+def said(amount: float) -> str:
+    """e^amount in few characters."""
+    if math.isinf(amount):
+        return "infinity"
+    decimal = amount / math.log(10)
+    if decimal < 3:
+        return f"{math.exp(amount):.3g}"
+    exponent = math.floor(decimal)
+    return f"{10 ** (decimal - exponent):.1f}e{exponent}"

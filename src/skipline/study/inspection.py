@@ -1,0 +1,33 @@
+"""A trained network, or anybody's module, inspected: measured and judged, with nothing predicted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from skipline.nn import ResidualNet
+from skipline.signal import Xray, xray
+from skipline.signal.course import course_of
+from skipline.signal.diagnosis import Diagnosis, diagnose
+from skipline.signal.evidence import evidence_of
+from skipline.signal.traits import FOREIGN, traits_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inspection:
+    """What was measured in a module, and what the table of causes says of it."""
+
+    reading: Xray
+    diagnosis: Diagnosis
+
+
+def inspect(module: nn.Module, images: Tensor) -> Inspection:
+    """X-ray `module` on `images` in the mode it is in, and judge what was seen.
+
+    Of a net of ours the description tells what its blocks are made of; of any other module nothing is assumed. Raises
+    `SignalError` for a module that cannot be measured or has too few layers to be judged.
+    """
+    reading = xray(module, images)
+    traits = traits_of(module.network) if isinstance(module, ResidualNet) else FOREIGN
+    return Inspection(reading=reading, diagnosis=diagnose(evidence_of(course_of(reading), traits, reading=reading)))
