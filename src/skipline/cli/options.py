@@ -48,7 +48,9 @@ WeightDecay = Annotated[float | None, _option("λ of the optimiser.", _RECIPE)]
 LayerDecay = Annotated[float | None, _option("Learning rate of a stage over that of the next; 1: equal.", _RECIPE)]
 Schedule = Annotated[str, _option(f"{either(SCHEDULES)}.", _RECIPE)]
 WarmUp = Annotated[str, _option(f"{either(WARM_UPS)}.", _RECIPE)]
-Init = Annotated[str, _option("Initialiser, e.g. he_fan_in_normal, 'zero_gamma(he_fan_out_normal)'.", _RECIPE)]
+Init = Annotated[
+    str, _option("Initialiser, e.g. orthogonal, 'zero_gamma(he_fan_out_normal)'; a wrong name lists all.", _RECIPE)
+]
 LabelSmoothing = Annotated[float | None, _option("ε, from 0 (none) to 1.", _RECIPE)]
 Ema = Annotated[float | None, _option("Decay of the averaged weights; 0: none.", _RECIPE)]
 Clip = Annotated[float | None, _option("Longest gradient norm; inf: any.", _RECIPE)]
