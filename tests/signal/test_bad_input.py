@@ -285,6 +285,19 @@ def test_a_module_that_detaches_everything() -> None:
         xray(Does(quiet), BATCH)
 
 
+def test_a_part_in_inference_mode_has_no_gradient() -> None:
+    def partly(self: Does, x: Tensor) -> Tensor:
+        with torch.inference_mode():
+            fixed = self.fc(x)
+        return x * fixed.clone()
+
+    found = xray(Does(partly), BATCH)
+    assert found.sites["fc"].gradient_norm is None
+    assert found.sites["fc"].second_moment > 0
+    assert found.tensors["fc.weight"].state == "unused"
+    assert found.inputs["input"].gradient_norm is not None
+
+
 @pytest.mark.parametrize("use_reentrant", [True, False])
 def test_checkpoints(use_reentrant: bool) -> None:
     net = Does(lambda self, x: checkpoint(self.fc, x, use_reentrant=use_reentrant) + x)

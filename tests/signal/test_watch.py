@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -246,7 +248,12 @@ def test_a_compiled_module_is_seen_into(net: nn.Module) -> None:
     compiled = torch.compile(net, backend="eager")
     assert isinstance(compiled, nn.Module)
     compiled(BATCH)
-    for module in (net, compiled):
+    in_place = copy.deepcopy(net)
+    in_place.compile(backend="eager")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the compiler's own: it looks at the .grad of what is no leaf
+        in_place(BATCH)
+    for module in (net, compiled, in_place):
         found = xray(module, BATCH, objective=loss_of)
         assert list(found.sites) == list(expected.sites)
         assert found.sites["2.sum"].gradient_norm == pytest.approx(expected.sites["2.sum"].gradient_norm, rel=1e-5)

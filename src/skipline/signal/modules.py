@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,26 +15,10 @@ from skipline.signal.ancestry import is_residual_sum
 from skipline.signal.layout import LayoutGuess, is_sequence_first
 from skipline.signal.objective import is_real_or_complex, named_tensors
 from skipline.signal.operations import Operations
+from skipline.signal.record import version_of
 from skipline.signal.statistics import Layout
 
 SiteReader = Callable[[str, Tensor, Layout], None]
-
-
-@contextmanager
-def traced(root: nn.Module, guess: LayoutGuess, read: SiteReader) -> Iterator[None]:
-    """While the block lasts, call `read(name, x, layout)` at each place that a forward pass of `root` meets.
-
-    Places are what each module inside returned, under its path (`layer1.0.conv1`; the second call of one module is
-    `layer1.0.relu@2`; one of several tensors is `encoder[1]`); a residual addition, `layer1.0.sum`, and a functional
-    activation, `layer1.0.relu`, under the path of the module whose forward makes it, the second of a call `sum2`; and
-    `output`. What hands on its input is no place. The hooks come off when the block ends, also by an exception.
-    """
-    trace = Trace(root, guess, read)
-    trace.attach()
-    try:
-        yield
-    finally:
-        trace.detach()
 
 
 @dataclass(slots=True)
@@ -51,7 +34,14 @@ class _Call:
 
 
 class Trace:
-    """The hooks of `traced`, for one forward pass of `root`: what follows, a recomputation say, is not told of."""
+    """Hooks that call `read(name, x, layout)` at each place that one forward pass of `root` meets, from `attach` on.
+
+    Places are what each module inside returned, under its path (`layer1.0.conv1`; the second call of one module is
+    `layer1.0.relu@2`; one of several tensors is `encoder[1]`); a residual addition, `layer1.0.sum`, and a functional
+    activation, `layer1.0.relu`, under the path of the module whose forward makes it, the second of a call `sum2`; and
+    `output`. What hands on its input is no place. Only the first pass with gradients counts: what follows, such as a
+    recomputation, is not told of.
+    """
 
     def __init__(self, root: nn.Module, guess: LayoutGuess, read: SiteReader) -> None:
         self._root = root
@@ -96,7 +86,7 @@ class Trace:
         path = self._path_of(module)
         self._calls[path] += 1
         self._entered = path
-        inputs = frozenset((id(tensor), tensor._version) for _, tensor in named_tensors([args, kwargs], ""))
+        inputs = frozenset((id(tensor), version_of(tensor)) for _, tensor in named_tensors([args, kwargs], ""))
         inherits = bool(self._stack) and self._stack[-1].is_sequence_first
         self._stack.append(_Call(module, path, self._calls[path], inputs, inherits or is_sequence_first(module)))
         if len(self._stack) == 1:
@@ -113,7 +103,7 @@ class Trace:
         name = f"{call.path or 'output'}{_numbered(call.number)}"
         tensors = list(named_tensors(outputs, name))
         for place, tensor in tensors:
-            if (id(tensor), tensor._version) not in call.inputs or module is self._root:
+            if (id(tensor), version_of(tensor)) not in call.inputs or module is self._root:
                 self._tell(name if len(tensors) == 1 else place, tensor, call)
         self._stack.pop()
         if not self._stack:

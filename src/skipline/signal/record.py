@@ -27,9 +27,6 @@ class Record:
         self._last: tuple[str, Tensor, int] | None = None  # the tensor that passed last, and its version
         self._last_gradient: tuple[str, Tensor, int] | None = None
 
-    def __contains__(self, name: str) -> bool:
-        return name in self._shapes
-
     def read(self, name: str, x: Tensor, layout: Layout) -> None:
         """Record `x` (N, C, …) as what passes at `name`, and its gradient when it comes."""
         self._shapes[name] = tuple(x.shape)
@@ -39,7 +36,7 @@ class Record:
             self._hooked[name] = self._hooked[known]
             return
         self._hooked[name] = name
-        self._last = (name, x, x._version)
+        self._last = (name, x, version_of(x))
         if x.requires_grad and torch.is_grad_enabled():
             x.register_hook(lambda gradient: self._read_gradient(name, gradient, layout))
 
@@ -63,7 +60,12 @@ class Record:
     def _read_gradient(self, name: str, gradient: Tensor, layout: Layout) -> None:
         known = _name_of(gradient, self._last_gradient)
         self._gradients[name] = self._gradients[known] if known else gradient_row(gradient, layout)
-        self._last_gradient = (name, gradient, gradient._version)
+        self._last_gradient = (name, gradient, version_of(gradient))
+
+
+def version_of(x: Tensor) -> int:
+    """How often `x` was changed in place; 0 for an inference tensor, which does not count and which nothing changes."""
+    return 0 if x.is_inference() else x._version
 
 
 def _name_of(x: Tensor, last: tuple[str, Tensor, int] | None) -> str:
@@ -73,7 +75,7 @@ def _name_of(x: Tensor, last: tuple[str, Tensor, int] | None) -> str:
     name, tensor, version = last
     same = (
         tensor.data_ptr() == x.data_ptr()
-        and version == x._version
+        and version == version_of(x)
         and (tensor.shape, tensor.stride(), tensor.dtype, tensor.device) == (x.shape, x.stride(), x.dtype, x.device)
     )
     return name if same else ""

@@ -35,9 +35,9 @@ def watching(module: nn.Module, *, every: int = 50, sites: Iterable[str] = ALL, 
     There is no further pass: a step that is due costs the statistics, one copy of the parameters and one transfer, any
     other a comparison. Of several forward passes in a step (gradient accumulation) the first with gradients is read;
     parameters and their `.grad` are those of the whole step. Autocast, data-parallel wrappers and compilation are as
-    they are; a compiled module runs uncompiled on steps that are due. `sites` and `batch_axis` are those of `xray`. What
-    autograd does not see cannot be told: behind frozen layers alone there is no gradient, and an addition to the raw
-    input is not recognised as residual. Whatever happens, the hooks are off when the block ends.
+    they are; a compiled module runs uncompiled on steps that are due. `sites` and `batch_axis` are those of `xray`.
+    What autograd does not see cannot be told: behind frozen layers alone there is no gradient, and an addition to the
+    raw input is not recognised as residual. Whatever happens, the hooks are off when the block ends.
     """
     watch = Watch(module, every=every, sites=sites, batch_axis=batch_axis)
     try:
