@@ -25,6 +25,7 @@ def snapshot(step: int, *, test_error: float = 0.25, num_epochs: int = 20) -> Sn
         num_steps=10 * num_epochs,
         epoch=math.ceil(step / 10),
         num_epochs=num_epochs,
+        ends_epoch=step % 10 == 0,
         learning_rate=0.1,
         train_loss=0.51234,
         train_error=0.125,

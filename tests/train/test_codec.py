@@ -66,6 +66,7 @@ OPTIMISER = st.one_of(
     st.builds(AdamW, learning_rate=RATE, beta1=FRACTION, beta2=FRACTION, decay_on=DECAY_ON),
 )
 AUGMENT = st.builds(Augment, pad=st.integers(0, 9), flip=st.booleans(), cutout=st.integers(0, 9), mixup=st.floats(0, 5))
+LIMIT = st.just(math.inf) | st.integers(1, 10**6).map(float)
 RECIPE = st.builds(
     Recipe,
     network=st.sampled_from([describe("cifar_resnet8"), describe("cifar_preresnet_basic8")]),
@@ -73,6 +74,7 @@ RECIPE = st.builds(
     seed=st.integers(0, 2**80),
     init=st.sampled_from(["he_fan_out_normal", "scaled_identity(0.5)", "orthogonal"]),
     epochs=st.integers(1, 10**6),
+    most_steps=LIMIT,
     batch_size=st.integers(8, 10**6),
     accumulate=st.integers(1, 8),
     optimiser=OPTIMISER,
@@ -85,6 +87,7 @@ RECIPE = st.builds(
     precision=st.sampled_from(["auto", "fp32", "bf16"]),
     memory_layout=st.sampled_from(["channels_last", "contiguous"]),
     kernels=st.sampled_from(["auto", "fused", "plain"]),
+    loss_every=LIMIT,
     checkpoint_seconds=st.floats(0, allow_infinity=True),
 )
 
@@ -134,6 +137,7 @@ def test_what_is_not_set_takes_its_default(network: Network) -> None:
         ("clip_norm = inf", {"clip_norm": math.inf}),
         ('clip_norm = "inf"', {"clip_norm": math.inf}),
         ("label_smoothing = 0", {"label_smoothing": 0.0}),
+        ("most_steps = 300", {"most_steps": 300}),
     ],
 )
 def test_settings_are_read(text: str, expected: dict[str, Any], network: Network) -> None:
@@ -145,7 +149,7 @@ def test_settings_are_read(text: str, expected: dict[str, Any], network: Network
     ("text", "message"),
     [
         ("epoch = 3", "there is no setting 'epoch'. Did you mean 'epochs'?"),
-        ("colour = 3", "there is no setting 'colour'. There are: source, seed, init, epochs, batch_size, "),
+        ("colour = 3", "there is no setting 'colour'. There are: source, seed, init, epochs, most_steps, batch_size, "),
         (
             'optimiser = {kind = "sgd", momentun = 0.9}',
             "there is no setting 'optimiser.momentun'. Did you mean 'optimiser.momentum'?",

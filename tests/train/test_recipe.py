@@ -25,6 +25,10 @@ def test_a_recipe_is_frozen(recipe: Recipe) -> None:
         ({"source": ""}, "source is ''; expected the name of a data set, e.g. 'digits', or a path as text."),
         ({"seed": -1}, "seed is -1; expected a whole number of at least 0."),
         ({"epochs": 0}, "epochs is 0; expected a whole number of at least 1."),
+        ({"most_steps": 0}, "most_steps is 0; expected a whole number of at least 1, or inf for none."),
+        ({"most_steps": 2.5}, "most_steps is 2.5; expected a whole number of at least 1, or inf for none."),
+        ({"loss_every": math.nan}, "loss_every is nan; expected a whole number of at least 1, or inf for none."),
+        ({"loss_every": True}, "loss_every is True; expected a whole number of at least 1, or inf for none."),
         ({"batch_size": 12.5}, "batch_size is 12.5; expected a whole number of at least 1."),
         ({"batch_size": True}, "batch_size is True; expected a whole number of at least 1."),
         (

@@ -56,6 +56,7 @@ FEATURES: dict[str, dict[str, Any]] = {
     "parts, and no layout": {"accumulate": 3, "memory_layout": "contiguous"},
     "clipping and smoothing": {"clip_norm": 0.1, "label_smoothing": 0.1},
     "PyTorch's own kernels": {"kernels": "plain"},
+    "an end within an epoch": {"batch_size": 11, "most_steps": NUM_STEPS},
     "fp32": {"precision": "fp32"},
     "bf16": {"precision": "bf16"},
 }

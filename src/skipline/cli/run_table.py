@@ -28,7 +28,7 @@ class RunTable:
         network = recipe.network
         parameters = cost(network, image_size=max(32, network.stride)).parameters
         self._console.print(
-            f"[bold]{network.name}[/] · {parameters:,} parameters · {data_name} · {recipe.epochs:,} epochs",
+            f"[bold]{network.name}[/] · {parameters:,} parameters · {data_name} · {_length(recipe)}",
             highlight=False,
             soft_wrap=True,
         )
@@ -53,12 +53,11 @@ class RunTable:
 
     def show(self, snapshot: Snapshot) -> None:
         """Draw `snapshot`; one at the end of an epoch becomes a row that stays."""
-        at_end = snapshot.step * snapshot.num_epochs % snapshot.num_steps == 0
-        if at_end:
+        if snapshot.ends_epoch:
             self._ended.append(snapshot)
         if self._is_terminal:
             self._live.update(self._drawing(snapshot))
-        elif at_end:
+        elif snapshot.ends_epoch:
             self._console.print(_line(snapshot), highlight=False, soft_wrap=True)
 
     def _drawing(self, now: Snapshot) -> Group:
@@ -81,6 +80,11 @@ class RunTable:
             Text(f"{duration(now.seconds)} · {left}", style="dim"),
         )
         return Group(table, bar)
+
+
+def _length(recipe: Recipe) -> str:
+    most = f", at most {recipe.most_steps:,.0f} steps" if math.isfinite(recipe.most_steps) else ""
+    return f"{recipe.epochs:,} epochs{most}"
 
 
 def duration(seconds: float) -> str:

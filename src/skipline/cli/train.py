@@ -127,7 +127,7 @@ def _show_plan(recipe: Recipe, dataset: Dataset, device: torch.device, *, as_jso
         }
         print(dump_json(plan), end="")
         return
-    steps = -(-len(dataset.train) // recipe.batch_size) * recipe.epochs
+    steps = recipe.num_steps(len(dataset.train))
     kept = counted.activation_elements * 4 * recipe.batch_size / recipe.accumulate / 2**20
     print(
         f"{recipe.network.name}: {counted.parameters:,} parameters, {counted.macs / 1e6:,.1f} M multiply-adds an image"

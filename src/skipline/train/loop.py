@@ -18,6 +18,7 @@ from skipline.train.divergence import check_loss, check_nets
 from skipline.train.kernels import choose_kernels
 from skipline.train.learner import Learner, make_learner
 from skipline.train.lock import locked
+from skipline.train.loss_log import LossLog
 from skipline.train.model_card import model_card
 from skipline.train.optimiser import set_learning_rate
 from skipline.train.outcome import Interrupted, Outcome, Snapshot
@@ -67,42 +68,44 @@ def _train(task: Task, show: Callable[[Snapshot], None], should_stop: Callable[[
     remove_partials(folder.path)
     learner = make_learner(recipe, task.device)
     progress = restore_checkpoint(folder.checkpoint, learner, recipe) if folder.checkpoint.exists() else Progress()
-    folder.rewind_metrics(progress.step, num_epochs=progress.step // task.steps_per_epoch)
+    folder.rewind_metrics(progress.step, num_epochs=task.num_evaluations(progress.step))
+    folder.rewind_losses(progress.step)
     first_step = progress.step
     tally = Tally(progress, task.device)
     clock = Clock(seconds_before=progress.seconds, first_step=first_step, checkpoint_seconds=recipe.checkpoint_seconds)
-    while progress.step < task.num_steps:
-        epoch, first_batch = divmod(progress.step, task.steps_per_epoch)
-        for batch in batches(task, epoch, first_batch):
-            rate = learning_rate(task, progress)
-            set_learning_rate(learner.optimiser, rate)
-            loss, mistakes = training_step(learner, batch, recipe, step=progress.step, dtype=task.dtype)
-            tally.add(loss, mistakes, len(batch.images))
-            clock.trained(len(batch.images))
-            progress.step += 1
-            _watch_error(task, progress, mistakes, len(batch.images))
-            ends_epoch = progress.step % task.steps_per_epoch == 0
-            stops = should_stop()
-            saves = ends_epoch or stops or clock.due_checkpoint()
-            if saves or task.device.type == "cpu" or progress.step % CHECK_STEPS == 0:
-                check_loss(task, learner, first_step=first_step)
-            if saves:
-                check_nets(task, learner, step=progress.step)
-            if ends_epoch:
-                _end_epoch(task, learner, progress, tally, clock, rate)
-            if ends_epoch or clock.due_show():
-                show(_snapshot(task, progress, tally, clock, rate))
-                clock.shown()
-            if ends_epoch:
-                tally.clear()
-                clock.start_epoch()
-            if saves:
-                tally.write_into(progress)
-                progress.seconds = clock.seconds()
-                save_checkpoint(folder.checkpoint, learner, progress, recipe)
-                clock.saved()
-            if stops and progress.step < task.num_steps:
-                raise Interrupted(step=progress.step, run=folder.path)
+    with LossLog(folder, every=recipe.loss_every) as losses:
+        while progress.step < task.num_steps:
+            for batch in batches(task, *divmod(progress.step, task.steps_per_epoch)):
+                rate = learning_rate(task, progress)
+                set_learning_rate(learner.optimiser, rate)
+                loss, mistakes = training_step(learner, batch, recipe, step=progress.step, dtype=task.dtype)
+                losses.add(progress.step, loss)
+                tally.add(loss, mistakes, len(batch.images))
+                clock.trained(len(batch.images))
+                progress.step += 1
+                _watch_error(task, progress, mistakes, len(batch.images))
+                ends_epoch = task.ends_epoch(progress.step)
+                stops = should_stop()
+                saves = ends_epoch or stops or clock.due_checkpoint()
+                if saves or task.device.type == "cpu" or progress.step % CHECK_STEPS == 0:
+                    check_loss(task, learner, first_step=first_step)
+                if saves:
+                    check_nets(task, learner, step=progress.step)
+                if ends_epoch:
+                    _end_epoch(task, learner, progress, tally, clock, rate)
+                if ends_epoch or clock.due_show():
+                    show(_snapshot(task, progress, tally, clock, rate))
+                    clock.shown()
+                if ends_epoch:
+                    tally.clear()
+                    clock.start_epoch()
+                if saves:
+                    losses.write()
+                    _save(task, learner, progress, tally, clock)
+                if stops and progress.step < task.num_steps:
+                    raise Interrupted(step=progress.step, run=folder.path)
+                if progress.step == task.num_steps:
+                    break
     return _finish(task, learner, progress)
 
 
@@ -129,7 +132,7 @@ def _end_epoch(task: Task, learner: Learner, progress: Progress, tally: Tally, c
     task.folder.append_metrics(
         {
             "step": progress.step,
-            "epoch": progress.step // task.steps_per_epoch,
+            "epoch": math.ceil(progress.step / task.steps_per_epoch),
             "learning_rate": rate,
             "train_loss": train_loss,
             "train_error": train_error,
@@ -143,6 +146,13 @@ def _end_epoch(task: Task, learner: Learner, progress: Progress, tally: Tally, c
     if tested.error < progress.best_error:
         progress.best_error = tested.error
         save_model(task.folder.best_model, _trained(task, learner))
+
+
+def _save(task: Task, learner: Learner, progress: Progress, tally: Tally, clock: Clock) -> None:
+    tally.write_into(progress)
+    progress.seconds = clock.seconds()
+    save_checkpoint(task.folder.checkpoint, learner, progress, task.recipe)
+    clock.saved()
 
 
 def _evaluate(task: Task, learner: Learner) -> Evaluation:
@@ -166,7 +176,8 @@ def _snapshot(task: Task, progress: Progress, tally: Tally, clock: Clock, rate: 
         step=progress.step,
         num_steps=task.num_steps,
         epoch=math.ceil(progress.step / task.steps_per_epoch),
-        num_epochs=task.recipe.epochs,
+        num_epochs=task.num_epochs,
+        ends_epoch=task.ends_epoch(progress.step),
         learning_rate=rate,
         train_loss=loss,
         train_error=error,

@@ -18,12 +18,16 @@ _SLOWER = 10  # what the papers divide a rate by
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A run at one moment. Errors are fractions in [0, 1]; NaN where nothing has been measured yet."""
+    """A run at one moment. Errors are fractions in [0, 1]; NaN where nothing has been measured yet.
+
+    `ends_epoch`: an epoch has just ended, and `test_error` is the net's as it is now.
+    """
 
     step: int
     num_steps: int
     epoch: int
     num_epochs: int
+    ends_epoch: bool
     learning_rate: float
     train_loss: float
     train_error: float

@@ -13,7 +13,14 @@ from skipline.train.kernels import KERNEL_CHOICES, KernelChoice
 from skipline.train.layout import LAYOUTS, MemoryLayout
 from skipline.train.optimiser import AdamW, OptimiserSettings, Sgd
 from skipline.train.precision import PRECISIONS, Precision
-from skipline.train.refuse import RecipeError, require_choice, require_count, require_real, require_record
+from skipline.train.refuse import (
+    RecipeError,
+    require_choice,
+    require_count,
+    require_limit,
+    require_real,
+    require_record,
+)
 from skipline.train.schedule import NoWarmUp, OneCycle, Schedule, WarmUp
 
 
@@ -23,6 +30,8 @@ class Recipe:
 
     - `source`: what `data.load` takes, a name or a path; `seed`: the seed of every random stream.
     - `init`: the name of an initialisation scheme, e.g. "zero_gamma(he_fan_out_normal)" or "scaled_identity(0.5)".
+    - `epochs`: passes over the training images; `most_steps`: the run ends after so many steps where its epochs have
+      not ended by then, also within one (∞: they decide alone). Schedules span the run as it is.
     - `batch_size`: images for one step of the optimiser, computed in `accumulate` parts one after the other (batch
       norm then sees a part at a time). An epoch's last batch may be smaller.
     - `label_smoothing` ε: targets (1 − ε) t + ε / K. `clip_norm`: the gradient's norm is cut to it (∞: never).
@@ -31,6 +40,7 @@ class Recipe:
     - `precision`: `bf16` is autocast; `auto` takes it where the hardware has it. `memory_layout`: of images and
       convolution weights. `kernels`: `fused` computes norm, addition and rectifier in one compiled operation; `auto`
       takes it where it runs.
+    - `loss_every` n: the loss of each n-th step's batch, before that step, is kept in `losses.jsonl` (∞: of none).
     - `checkpoint_seconds`: the longest time between two checkpoints; one is also written after every epoch.
 
     Raises `RecipeError`, or `InitError` where `init` is no scheme or cannot start `network`.
@@ -41,6 +51,7 @@ class Recipe:
     seed: int = 0
     init: str = "he_fan_out_normal"
     epochs: int = 10
+    most_steps: float = math.inf
     batch_size: int = 128
     accumulate: int = 1
     optimiser: OptimiserSettings = field(default_factory=Sgd)
@@ -53,6 +64,7 @@ class Recipe:
     precision: Precision = "auto"
     memory_layout: MemoryLayout = "channels_last"
     kernels: KernelChoice = "auto"
+    loss_every: float = math.inf
     checkpoint_seconds: float = 60.0  # guessed: what a person is willing to lose
 
     def __post_init__(self) -> None:
@@ -63,6 +75,7 @@ class Recipe:
             )
         require_count("seed", self.seed, least=0)
         require_count("epochs", self.epochs, least=1)
+        require_limit("most_steps", self.most_steps)
         require_count("batch_size", self.batch_size, least=1)
         require_count("accumulate", self.accumulate, least=1)
         if self.accumulate > self.batch_size:
@@ -80,5 +93,14 @@ class Recipe:
         require_choice("precision", self.precision, PRECISIONS)
         require_choice("memory_layout", self.memory_layout, LAYOUTS)
         require_choice("kernels", self.kernels, KERNEL_CHOICES)
+        require_limit("loss_every", self.loss_every)
         require_real("checkpoint_seconds", self.checkpoint_seconds, "[0, inf]")
         scheme_named(self.init).requires(self.network)
+
+    def steps_per_epoch(self, num_images: int) -> int:
+        """Steps of the optimiser in one pass over `num_images` images; the last batch may be short."""
+        return math.ceil(num_images / self.batch_size)
+
+    def num_steps(self, num_images: int) -> int:
+        """Steps of the whole run on `num_images` training images."""
+        return int(min(self.epochs * self.steps_per_epoch(num_images), self.most_steps))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable
 
 
@@ -27,6 +28,13 @@ def require_count(setting: str, value: object, *, least: int) -> None:
     """Refuse `value` unless it is a whole number of at least `least`."""
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise RecipeError(f"{setting} is {value!r}; expected a whole number of at least {least}.")
+
+
+def require_limit(setting: str, value: object) -> None:
+    """Refuse `value` unless it is a whole number of at least 1, or ∞ for no limit."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not value >= 1 or (math.isfinite(value) and value != int(value)):
+        raise RecipeError(f"{setting} is {value!r}; expected a whole number of at least 1, or inf for none.")
 
 
 def require_switch(setting: str, value: object) -> None:

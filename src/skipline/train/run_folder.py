@@ -7,7 +7,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,8 +36,8 @@ class RunFolder:
     """A run at `path`.
 
     `start` puts there `config.toml` as given, `resolved.json` (the whole recipe), `environment.json`, `classes.json`,
-    `split.json` (what the data were) and `preprocess.json`; training adds `metrics.jsonl`, the checkpoints, the model,
-    `MODEL_CARD.md`, and `DONE` or `FAILED.json` at the end.
+    `split.json` (what the data were) and `preprocess.json`; training adds `metrics.jsonl`, `losses.jsonl` where the
+    recipe asks for it, the checkpoints, the model, `MODEL_CARD.md`, and `DONE` or `FAILED.json` at the end.
     """
 
     path: Path
@@ -66,6 +66,11 @@ class RunFolder:
     def metrics(self) -> Path:
         """One JSON object a line, one line an evaluation."""
         return self.path / "metrics.jsonl"
+
+    @property
+    def losses(self) -> Path:
+        """One JSON object a line: a step, and the loss of its batch before it."""
+        return self.path / "losses.jsonl"
 
     @property
     def is_done(self) -> bool:
@@ -102,10 +107,22 @@ class RunFolder:
 
     def read_metrics(self) -> list[dict[str, Any]]:
         """The evaluations so far; a torn last line, left by a crash, is not one. Raises `RunError` for other faults."""
-        if not self.metrics.exists():
-            return []
-        *whole, _torn = self.metrics.read_bytes().split(b"\n")
-        return [self._evaluation(text, number) for number, text in enumerate(whole, start=1)]
+        return _read_lines(self.metrics, "evaluation")
+
+    def append_losses(self, lines: Sequence[Mapping[str, Any]]) -> None:
+        """Append `lines` to `losses.jsonl`."""
+        if lines:
+            append_line(self.losses, "\n".join(map(dump_json_line, lines)))
+
+    def read_losses(self) -> list[dict[str, Any]]:
+        """The losses so far, as `read_metrics` reads; none where the recipe asks for none."""
+        return _read_lines(self.losses, "loss")
+
+    def rewind_losses(self, step: int) -> None:
+        """Drop the losses from `step` on: a resumed run makes them again."""
+        if self.losses.exists():
+            kept = [line for line in self.read_losses() if line["step"] < step]
+            write_whole(self.losses, "".join(dump_json_line(line) + "\n" for line in kept))
 
     def rewind_metrics(self, step: int, *, num_epochs: int) -> None:
         """Drop the evaluations after `step`: a resumed run makes them again.
@@ -119,18 +136,6 @@ class RunFolder:
                 "ended: it was changed or removed. Put it back, or train again with `skipline train`."
             )
         write_whole(self.metrics, "".join(dump_json_line(line) + "\n" for line in kept))
-
-    def _evaluation(self, text: bytes, number: int) -> dict[str, Any]:
-        try:
-            line = json.loads(text)
-        except ValueError:
-            line = None
-        if not isinstance(line, dict) or not isinstance(line.get("step"), int):
-            raise RunError(
-                f"{self.metrics}, line {number}, is no evaluation: {text[:60]!r}. Put the line back as it was, or "
-                "train again with `skipline train`."
-            )
-        return line
 
 
 def create_run(root: Path, name: str, files: Mapping[str, Mapping[str, Any] | str]) -> RunFolder:
@@ -180,6 +185,26 @@ def open_run(path: Path) -> RunFolder:
     if not (path / "resolved.json").is_file():
         raise RunError(f"{path} is no run folder: it has no resolved.json.{_runs_beside(path / 'resolved.json')}")
     return RunFolder(path)
+
+
+def _read_lines(path: Path, noun: str) -> list[dict[str, Any]]:
+    """The whole lines of `path`; each holds one `noun`, a JSON object with a step. None where there is no file."""
+    if not path.exists():
+        return []
+    *whole, _torn = path.read_bytes().split(b"\n")
+    return [_line(text, f"{path}, line {number},", noun) for number, text in enumerate(whole, start=1)]
+
+
+def _line(text: bytes, place: str, noun: str) -> dict[str, Any]:
+    try:
+        line = json.loads(text)
+    except ValueError:
+        line = None
+    if not isinstance(line, dict) or not isinstance(line.get("step"), int):
+        raise RunError(
+            f"{place} is no {noun}: {text[:60]!r}. Put the line back as it was, or train again with `skipline train`."
+        )
+    return line
 
 
 def _read_last(path: Path) -> str:

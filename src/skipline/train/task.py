@@ -33,12 +33,25 @@ class Task:
     @property
     def steps_per_epoch(self) -> int:
         """Steps of the optimiser in one epoch; the last batch may be short."""
-        return math.ceil(len(self.train) / self.recipe.batch_size)
+        return self.recipe.steps_per_epoch(len(self.train))
 
     @property
     def num_steps(self) -> int:
         """Steps of the whole run."""
-        return self.recipe.epochs * self.steps_per_epoch
+        return self.recipe.num_steps(len(self.train))
+
+    @property
+    def num_epochs(self) -> int:
+        """Epochs that the run begins; the last may be cut short."""
+        return math.ceil(self.num_steps / self.steps_per_epoch)
+
+    def ends_epoch(self, step: int) -> bool:
+        """Whether an epoch ends after `step` steps, or the run within one: then the net is evaluated."""
+        return step % self.steps_per_epoch == 0 or step == self.num_steps
+
+    def num_evaluations(self, step: int) -> int:
+        """How many evaluations there are after `step` steps."""
+        return self.num_epochs if step == self.num_steps else step // self.steps_per_epoch
 
 
 def make_task(recipe: Recipe, dataset: Dataset, folder: RunFolder, device: torch.device) -> Task:
