@@ -19,7 +19,8 @@ def test_it_is_the_lectures_experiment_on_the_digits(skipline: Command, monkeypa
     ended = skipline("demo", "--jobs", "2")
     assert ended.code == 0, ended.err
     design, dataset, rest = asked[0]
-    assert (rest["out"], rest["device"].type, rest["jobs"]) == (Path("runs"), "cpu", 2)
+    setting = rest["setting"]
+    assert (setting.out, setting.device.type, setting.jobs) == (Path("runs"), "cpu", 2)
     cells = cells_of(design, dataset)
     assert len(cells) == 16
     assert sorted({cell.depth for cell in cells}) == [8, 20, 56, 110]
@@ -32,7 +33,7 @@ def test_it_is_the_lectures_experiment_on_the_digits(skipline: Command, monkeypa
     skipline("study", "depth", "digits", "--seeds", "0,1", "--precision", "fp32", "--device", "cpu")
     same, _, same_rest = asked[1]
     assert cells_of(same, dataset) == cells, "the help names this command"
-    assert same_rest["device"] == rest["device"]
+    assert same_rest["setting"].device == setting.device
     assert ended.err.startswith(
         "Is deeper better? Plain and residual networks of 8, 20, 56 and 110 layers learn to read handwritten digits: "
         "16 trainings, about a minute on two cores."

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from skipline.cli.study_table import StudyTable
+from skipline.cli.study_table import depth_table
 from skipline.data import load
 from skipline.study import UNITS, Cell, DepthDesign, Result, Running, cells_of
 from skipline.train import PRESETS
+
+DIGITS = load("digits", data_dir=Path())
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +23,7 @@ def cells() -> tuple[Cell, ...]:
     design = DepthDesign(
         source="digits", family="digits", units=UNITS, depths=(8, 110), seeds=(0, 1), recipe=PRESETS["lecture"]
     )
-    return cells_of(design, load("digits", data_dir=Path()))
+    return cells_of(design, DIGITS)
 
 
 def result(cell: Cell, *, train_error: float, seconds: float = 12.4) -> Result:
@@ -39,6 +41,11 @@ def result(cell: Cell, *, train_error: float, seconds: float = 12.4) -> Result:
         test_error=train_error + 0.01,
         curve=(),
     )
+
+
+def running(epoch: int) -> Running:
+    """At the end of `epoch` of ten."""
+    return Running(epoch, 10, step=12 * epoch, num_steps=120, train_loss=1.0, train_error=0.03, test_error=math.nan)
 
 
 def console_of(width: int, *, is_terminal: bool) -> Console:
@@ -61,7 +68,7 @@ def last_frame(console: Console) -> list[str]:
 
 
 def drawn(console: Console, cells: tuple[Cell, ...], heard: list[tuple[Cell, Running | Result]]) -> list[str]:
-    with StudyTable(cells, console=console, image_size=8) as table:
+    with depth_table(cells, DIGITS, console=console) as table:
         for cell, state in heard:
             table.show(cell, state)
     return last_frame(console)
@@ -75,7 +82,7 @@ def test_units_stand_side_by_side_in_80_columns(cells: tuple[Cell, ...]) -> None
     heard: list[tuple[Cell, Running | Result]] = [
         (of(cells, "plain", 110)[0], result(of(cells, "plain", 110)[0], train_error=0.88)),
         (of(cells, "plain", 110)[1], result(of(cells, "plain", 110)[1], train_error=0.90)),
-        (of(cells, "residual", 110)[0], Running(5, 10, 0.5, train_error=0.03, test_error=math.nan)),
+        (of(cells, "residual", 110)[0], running(5)),
     ]
     frame = drawn(console_of(80, is_terminal=True), cells, heard)
     assert max(map(len, frame)) < 80
@@ -105,8 +112,8 @@ def test_what_diverged_says_so(cells: tuple[Cell, ...]) -> None:
 def test_elsewhere_it_is_a_line_for_every_training_that_ends(cells: tuple[Cell, ...]) -> None:
     console = console_of(80, is_terminal=False)
     first, second = of(cells, "plain", 110)
-    with StudyTable(cells, console=console, image_size=8) as table:
-        table.show(first, Running(1, 10, 0.1, train_error=0.9, test_error=0.9))
+    with depth_table(cells, DIGITS, console=console) as table:
+        table.show(first, running(1))
         table.show(first, result(first, train_error=0.8887, seconds=3.21))
         table.show(second, result(second, train_error=math.nan))
     assert text_of(console).splitlines() == [
@@ -119,7 +126,7 @@ def test_a_dumb_terminal_is_no_place_for_a_live_table(cells: tuple[Cell, ...], m
     monkeypatch.setenv("TERM", "dumb")
     console = console_of(80, is_terminal=True)
     cell = cells[0]
-    with StudyTable(cells, console=console, image_size=8) as table:
+    with depth_table(cells, DIGITS, console=console) as table:
         table.show(cell, result(cell, train_error=0.0))
     assert "\x1b" not in text_of(console)
     assert "1 of 8" in text_of(console)

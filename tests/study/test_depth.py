@@ -6,6 +6,7 @@ import json
 import math
 import multiprocessing
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -76,7 +77,7 @@ def place_in(folder: StudyFolder, *, jobs: int) -> Place:
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory, digits: Dataset) -> Study:
     heard: Heard = []
-    folder = create_study(tmp_path_factory.mktemp("runs"), "digits")
+    folder = create_study(tmp_path_factory.mktemp("runs"), "depth", "digits")
     document = study_depth(
         DESIGN, digits, place=place_in(folder, jobs=2), show=lambda cell, state: heard.append((cell, state))
     )
@@ -173,6 +174,17 @@ def test_what_has_ended_is_not_trained_again(study: Study, digits: Dataset) -> N
     assert {path: path.stat().st_mtime_ns for path in study.folder.runs.rglob("*")} == before
 
 
+def test_a_study_that_an_older_version_began_is_found(study: Study, digits: Dataset, tmp_path: Path) -> None:
+    """Its recipes lack the settings that have come since; their defaults are what it was begun with."""
+    folder = StudyFolder(tmp_path)
+    shutil.copytree(study.folder.runs, folder.runs)
+    for path in folder.runs.glob("*/resolved.json"):
+        recipe = json.loads(path.read_text())
+        del recipe["most_steps"], recipe["loss_every"]
+        path.write_text(json.dumps(recipe))
+    assert len(folder.find(cells_of(DESIGN, digits), fingerprint=digits.fingerprint())) == 4
+
+
 def test_another_study_is_not_mixed_in(study: Study, digits: Dataset) -> None:
     other = replace(DESIGN, recipe=lambda network, source: replace(recipe(network, source), epochs=2))
     with pytest.raises(StudyError, match="holds another study: none of its 4 trainings has the settings asked for now"):
@@ -198,7 +210,7 @@ def test_a_process_that_is_killed_is_an_error_that_names_its_cell(tmp_path: Path
 
     long = replace(DESIGN, units=("residual",), recipe=lambda net, source: replace(recipe(net, source), epochs=1000))
     with pytest.raises(CellError) as raised:
-        study_depth(long, digits, place=place_in(create_study(tmp_path, "digits"), jobs=1), show=kill)
+        study_depth(long, digits, place=place_in(create_study(tmp_path, "depth", "digits"), jobs=1), show=kill)
     assert str(raised.value) == (
         "residual 14, seed 0: its process was ended from outside (SIGKILL). If nobody did that, the machine may have "
         "run out of memory: train fewer networks at a time, with --jobs 1."
@@ -207,7 +219,7 @@ def test_a_process_that_is_killed_is_an_error_that_names_its_cell(tmp_path: Path
 
 
 def test_what_a_process_raises_comes_through_with_its_cell(tmp_path: Path, digits: Dataset) -> None:
-    folder = create_study(tmp_path, "digits")
+    folder = create_study(tmp_path, "depth", "digits")
     folder.runs.rmdir()
     folder.runs.write_text("a file where the folder of runs should be")
     with pytest.raises(StorageError, match=r"plain 14, seed 0: cannot write .*/runs"):

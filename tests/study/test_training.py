@@ -44,7 +44,7 @@ def begun(cell: Cell, root: Path) -> RunFolder:
 
 
 def test_what_was_begun_goes_on_and_gives_the_same(cell: Cell, tmp_path: Path) -> None:
-    folder = create_study(tmp_path, "digits")
+    folder = create_study(tmp_path, "depth", "digits")
     run = begun(cell, folder.runs)
     assert read_result(run) is None
     found = folder.find(cells_of(DESIGN, DIGITS), fingerprint=DIGITS.fingerprint())
@@ -57,7 +57,7 @@ def test_what_was_begun_goes_on_and_gives_the_same(cell: Cell, tmp_path: Path) -
         cell, DIGITS, run=None, root=tmp_path, data_dir=Path(), device=CPU, config="", show=lambda _: None
     )
     assert shown[0].fraction > 17 / 36
-    assert shown[-1] == replace(shown[-1], epoch=3, num_epochs=3, fraction=1.0)
+    assert shown[-1] == replace(shown[-1], epoch=3, num_epochs=3, step=36, num_steps=36)
     assert replace(going_on, seconds=0.0) == replace(whole, seconds=0.0)
     assert read_result(run) == going_on, "it comes back from the file as it was"
     assert [point.epoch for point in going_on.curve] == [1, 2, 3]

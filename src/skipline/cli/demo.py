@@ -38,6 +38,7 @@ def demo(
     )
     import torch
 
+    from skipline.cli.conduct import Setting
     from skipline.cli.depth_study import run_depth_study
     from skipline.data import load
     from skipline.study import UNITS, DepthDesign
@@ -46,11 +47,7 @@ def demo(
     run_depth_study(
         DepthDesign(source="digits", family="digits", units=UNITS, depths=DEPTHS, seeds=SEEDS, recipe=_recipe),
         load("digits", data_dir=nowhere),
-        out=out,
-        resume=resume,
-        data_dir=nowhere,
-        device=torch.device("cpu"),
-        jobs=jobs,
+        setting=Setting(out=out, resume=resume, data_dir=nowhere, device=torch.device("cpu"), jobs=jobs),
         as_json=json_,
     )
 

@@ -27,7 +27,7 @@ EXITS: dict[str, int] = {
     "torch.OutOfMemoryError": _OUT_OF_MEMORY,
     "skipline.train.outcome.Diverged": 7,
     "skipline.train.outcome.Interrupted": 130,
-    "skipline.cli.depth_study.StudyInterrupted": 130,
+    "skipline.cli.conduct.StudyInterrupted": 130,
 }
 """By full name, so that looking one up imports nothing: most verbs never load torch."""
 

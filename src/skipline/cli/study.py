@@ -54,6 +54,7 @@ def depth(
     does not; and it is the training error, so it is not over-fitting. Without SOURCE
     on the digits. Ends with the path of a report.
     """
+    from skipline.cli.conduct import Setting
     from skipline.cli.depth_study import run_depth_study
     from skipline.cli.device import default_data_dir, device_of
     from skipline.cli.recipe import read_settings
@@ -81,11 +82,7 @@ def depth(
             recipe=recipe,
         ),
         dataset,
-        out=out,
-        resume=resume,
-        data_dir=data_dir,
-        device=device_of(device),
-        jobs=jobs,
+        setting=Setting(out=out, resume=resume, data_dir=data_dir, device=device_of(device), jobs=jobs),
         as_json=json_,
     )
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 from skipline.study.cell import Cell
 from skipline.study.claims import Claim, judge
 from skipline.study.cores import Share, available_cores, share_of, share_out
-from skipline.study.depth import Place, study_depth
+from skipline.study.depth import study_depth
 from skipline.study.design import DepthDesign, cells_of
 from skipline.study.error import CellError, StudyError
-from skipline.study.family import FAMILIES, UNITS, Family, Unit, family_for
+from skipline.study.family import ALL_UNITS, FAMILIES, UNITS, Family, Unit, family_for
 from skipline.study.folder import StudyFolder, create_study, open_study
+from skipline.study.images import Images
 from skipline.study.linear import LinearSignal, measure_linear
 from skipline.study.result import Epoch, Result
 from skipline.study.training import Running
+from skipline.study.trainings import Place, Trained, train_cells, work_of
 
 __all__ = [
+    "ALL_UNITS",
     "FAMILIES",
     "UNITS",
     "Cell",
@@ -23,6 +26,7 @@ __all__ = [
     "DepthDesign",
     "Epoch",
     "Family",
+    "Images",
     "LinearSignal",
     "Place",
     "Result",
@@ -30,6 +34,7 @@ __all__ = [
     "Share",
     "StudyError",
     "StudyFolder",
+    "Trained",
     "Unit",
     "available_cores",
     "cells_of",
@@ -41,4 +46,6 @@ __all__ = [
     "share_of",
     "share_out",
     "study_depth",
+    "train_cells",
+    "work_of",
 ]

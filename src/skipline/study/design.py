@@ -29,9 +29,9 @@ class DepthDesign:
     recipe: Callable[[Network, str], Recipe]
 
     def __post_init__(self) -> None:
-        _require_each_once("units", self.units)
-        _require_each_once("depths", self.depths)
-        _require_each_once("seeds", self.seeds)
+        require_each_once("units", self.units)
+        require_each_once("depths", self.depths)
+        require_each_once("seeds", self.seeds)
         for unit in self.units:
             if unit not in UNITS:
                 raise StudyError(f"units has {unit!r}; expected {' or '.join(map(repr, UNITS))}.")
@@ -58,11 +58,12 @@ def cells_of(design: DepthDesign, dataset: Dataset) -> tuple[Cell, ...]:
                 image_size=dataset.image_size,
             )
             recipe = design.recipe(network, design.source)
-            cells += [Cell(unit, depth, seed, replace(recipe, seed=seed)) for seed in design.seeds]
+            cells += [Cell(f"{unit} {depth}", unit, depth, seed, replace(recipe, seed=seed)) for seed in design.seeds]
     return tuple(cells)
 
 
-def _require_each_once(name: str, entries: Sequence[str | int]) -> None:
+def require_each_once(name: str, entries: Sequence[str | float]) -> None:
+    """Refuse a list called `name` that is empty, or that has an entry twice."""
     if not entries:
         raise StudyError(f"{name} is empty; a study needs at least one.")
     for entry in entries:

@@ -1,4 +1,4 @@
-"""Families of networks that differ in their unit and depth only: what a depth study compares."""
+"""Families of networks that differ in their unit and depth only."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from typing import Literal
 from skipline.spec import Network
 from skipline.zoo import check_image_size, describe
 
-Unit = Literal["plain", "residual"]
+Unit = Literal["plain", "residual", "preact"]
 Family = Literal["digits", "cifar"]
 
 NAMES: dict[Family, dict[Unit, str]] = {
-    "digits": {"plain": "digits_plain{}", "residual": "digits_resnet{}"},
-    "cifar": {"plain": "cifar_plain{}", "residual": "cifar_resnet{}"},
+    "digits": {"plain": "digits_plain{}", "residual": "digits_resnet{}", "preact": "digits_preresnet_basic{}"},
+    "cifar": {"plain": "cifar_plain{}", "residual": "cifar_resnet{}", "preact": "cifar_preresnet_basic{}"},
 }
 """The names, in the table of models, of each family's units; the braces take the depth."""
-UNITS: tuple[Unit, ...] = ("plain", "residual")
+UNITS: tuple[Unit, ...] = ("plain", "residual")  # the lecture's two, which a depth study compares
+ALL_UNITS: tuple[Unit, ...] = (*UNITS, "preact")
 FAMILIES: tuple[Family, ...] = ("digits", "cifar")
 SMALL_IMAGE = 16  # guessed: halfway between a digit's 8 pixels and the 28 and more that the CIFAR nets were made for
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import datetime
-import json
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from skipline.files import dump_json, storage_error
+from skipline.files import storage_error
 from skipline.study.cell import Cell
 from skipline.study.error import StudyError
 from skipline.study.result import FORMAT, VERSION, Result, result_from_json
-from skipline.train import RunError, RunFolder, recipe_to_json
+from skipline.train import RunError, RunFolder, read_recipe
 
 RESULT = "cell.json"
 
@@ -46,11 +44,11 @@ class StudyFolder:
         Raises `StudyError` where such a run was trained on other data (`fingerprint` is that of the data now), and
         where there are runs but none of these cells.
         """
-        by_recipe = {_text(recipe_to_json(cell.recipe)): cell for cell in cells}
+        by_recipe = {cell.recipe: cell for cell in cells}
         found: dict[Cell, RunFolder] = {}
         runs = [RunFolder(path.parent) for path in sorted(self.runs.glob("*/resolved.json"))]
         for run in runs:
-            cell = by_recipe.get(_text(run.read("resolved.json")))
+            cell = by_recipe.get(read_recipe(run))
             if cell is None:
                 continue
             if run.read("split.json").get("sha256") != fingerprint:
@@ -67,11 +65,11 @@ class StudyFolder:
         return found
 
 
-def create_study(root: Path, name: str) -> StudyFolder:
-    """A new, empty study `root/<UTC>-depth-<name>-<4 hex>/`; raises `StorageError` where `root` cannot be written."""
+def create_study(root: Path, kind: str, name: str) -> StudyFolder:
+    """A new, empty study `root/<UTC>-<kind>-<name>-<4 hex>/`; raises `StorageError` where `root` cannot be written."""
     moment = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
     safe = "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in name)[:60]
-    folder = StudyFolder(root / f"{moment}-depth-{safe}-{secrets.token_hex(2)}")
+    folder = StudyFolder(root / f"{moment}-{kind}-{safe}-{secrets.token_hex(2)}")
     try:
         folder.runs.mkdir(parents=True)
     except OSError as error:
@@ -109,8 +107,3 @@ def read_result(run: RunFolder) -> Result | None:
         raise RunError(
             f"{run.path / RESULT} is broken ({type(error).__name__}: {error}). Delete it to have it written again."
         ) from error
-
-
-def _text(document: Any) -> str:
-    """JSON text that is equal for equal documents, whether or not they have been in a file."""
-    return json.dumps(json.loads(dump_json(document)), sort_keys=True)

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from skipline.files import read_number
-from skipline.study.family import UNITS, Unit
+from skipline.study.family import ALL_UNITS, Unit
 
 FORMAT = "skipline.study.cell"
 VERSION = 1
@@ -55,7 +55,7 @@ class Result:
 
 def result_from_json(entry: Mapping[str, Any]) -> Result:
     """What `to_json` gave, also after a way through a file. Raises `KeyError`, `TypeError` or `ValueError`."""
-    if entry["unit"] not in UNITS or entry["status"] not in ("done", "diverged"):
+    if entry["unit"] not in ALL_UNITS or entry["status"] not in ("done", "diverged"):
         raise ValueError(f"unit {entry['unit']!r} with status {entry['status']!r}")
     return Result(
         unit=entry["unit"],

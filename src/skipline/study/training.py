@@ -22,13 +22,20 @@ from skipline.weights import load_model
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A cell that is being trained: where it stands. `fraction` of its steps are done; NaN: not measured yet."""
+    """A cell that is being trained: where it stands, and its loss and errors; NaN: not measured yet."""
 
     epoch: int
     num_epochs: int
-    fraction: float
+    step: int
+    num_steps: int
+    train_loss: float
     train_error: float
     test_error: float
+
+    @property
+    def fraction(self) -> float:
+        """The share of its steps that are done."""
+        return self.step / self.num_steps
 
 
 def train_cell(
@@ -49,7 +56,17 @@ def train_cell(
     folder = run or start(cell.recipe, dataset, root=root, device=device, config=config, data_dir=data_dir)
 
     def show_snapshot(now: Snapshot) -> None:
-        show(Running(now.epoch, now.num_epochs, now.step / now.num_steps, now.train_error, now.test_error))
+        show(
+            Running(
+                epoch=now.epoch,
+                num_epochs=now.num_epochs,
+                step=now.step,
+                num_steps=now.num_steps,
+                train_loss=now.train_loss,
+                train_error=now.train_error,
+                test_error=now.test_error,
+            )
+        )
 
     try:
         outcome = train(cell.recipe, dataset, folder=folder, device=device, show=show_snapshot, should_stop=_never)

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import torch
 
-from skipline.data import DataError, load
+from skipline.data import DataError
 from skipline.files import StorageError
 from skipline.study.cell import Cell
 from skipline.study.error import CellError
+from skipline.study.images import Images
 from skipline.study.result import Result
 from skipline.study.training import Running, train_cell
 from skipline.train import RecipeError, RunError, RunFolder
@@ -30,7 +31,7 @@ _TELLING = (DataError, RecipeError, RunError, StorageError)  # made from one sen
 class Errand:
     """What every worker of a study is told once. `root` is the folder for run folders, `config` goes into each."""
 
-    source: str
+    images: Images
     data_dir: Path
     root: Path
     device: str
@@ -61,7 +62,7 @@ def work(connection: Connection, errand: Errand) -> None:
     try:
         while (order := connection.recv()) is not None:
             try:
-                dataset = dataset or load(errand.source, data_dir=errand.data_dir)
+                dataset = dataset or errand.images.load(errand.data_dir)
                 result = train_cell(
                     order.cell,
                     dataset,

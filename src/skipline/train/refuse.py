@@ -32,8 +32,12 @@ def require_count(setting: str, value: object, *, least: int) -> None:
 
 def require_limit(setting: str, value: object) -> None:
     """Refuse `value` unless it is a whole number of at least 1, or ∞ for no limit."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not value >= 1 or (math.isfinite(value) and value != int(value)):
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or not value >= 1  # so that NaN is refused
+        or (math.isfinite(value) and value != int(value))
+    ):
         raise RecipeError(f"{setting} is {value!r}; expected a whole number of at least 1, or inf for none.")
 
 

@@ -1,0 +1,108 @@
+"""A study conducted from the command line: where it is made, Ctrl-C, and how it is told in words."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import sys
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+
+from skipline.cli.live_study import LiveStudy
+from skipline.data import Dataset
+from skipline.study import Cell, Place, available_cores, create_study, open_study, share_of, share_out
+from skipline.study.trainings import Show
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """Where a study is made: in a new folder under `out`, or in the study `resume`; with `jobs` trainings at a time.
+
+    `resume` and `jobs` are None where they were not given.
+    """
+
+    out: Path
+    resume: Path | None
+    data_dir: Path
+    device: torch.device
+    jobs: int | None
+
+
+class StudyInterrupted(Exception):
+    """The study was stopped by hand; the message says what is kept and how to go on."""
+
+
+def place_for(kind: str, cells: Sequence[Cell], dataset: Dataset, setting: Setting) -> Place:
+    """The place for a study of this kind: its folder, made or opened, and its share of the cores."""
+    resume, jobs = setting.resume, setting.jobs
+    folder = open_study(resume) if resume else create_study(setting.out, kind, dataset.name)
+    cores = available_cores()
+    on_cpu = setting.device.type == "cpu"
+    share = (
+        share_out(cores, jobs=jobs)
+        if jobs
+        else share_of(cores, num_cells=len(cells), image_size=dataset.image_size, on_cpu=on_cpu)
+    )
+    return Place(folder=folder, data_dir=setting.data_dir, device=setting.device, share=share, command=_command())
+
+
+def conduct(
+    study: Callable[[Show], dict[str, Any]], *, place: Place, table: LiveStudy, num_cells: int, resumed: bool
+) -> dict[str, Any]:
+    """What `study` gives, shown in `table` while it goes on; raises `StudyInterrupted` after Ctrl-C."""
+    try:
+        with _terminated_as_interrupted(), _one_thread(), table:
+            return study(table.show)
+    except KeyboardInterrupt:
+        again = place.command if resumed else f"{place.command} --resume {shlex.quote(str(place.folder.path))}"
+        raise StudyInterrupted(
+            f"stopped; {table.num_ended} of {num_cells} trainings have ended and are kept. Go on with: {again}"
+        ) from None
+
+
+def filled(text: str, width: int, *, indent: str) -> str:
+    """`text` in lines of fewer than `width` columns, no number at the end of one and its % at the start of the next."""
+    bound = text.replace(" %", "\N{NO-BREAK SPACE}%")
+    return textwrap.fill(bound, width - 1, initial_indent=indent, subsequent_indent=indent)
+
+
+def counted(num: int, noun: str) -> str:
+    """`1 seed`, `3 seeds`."""
+    return f"{num} {noun}" if num == 1 else f"{num} {noun}s"
+
+
+def _command() -> str:
+    return shlex.join(["skipline", *sys.argv[1:]]).replace("\n", " ")
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """What `kill` and job systems send is taken for Ctrl-C: the processes end and the cursor comes back."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """The work is done in other processes: more threads here would only take their time."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
