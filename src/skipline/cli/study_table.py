@@ -33,7 +33,7 @@ class _Table:
     states: States
 
     def lines(self, width: int) -> list[Text]:
-        units = list(dict.fromkeys(cell.unit for cell in self.cells))
+        units: list[Unit] = list(dict.fromkeys(cell.unit for cell in self.cells))
         depths = sorted({cell.depth for cell in self.cells})
         columns = [self._column(unit, depths) for unit in units]
         layers = _layers(depths)

@@ -110,12 +110,20 @@ def shared_recipe(cells: Sequence[Cell], keys: Sequence[Callable[[Cell], str]]) 
             shared["seed"] = sorted({cell.seed for cell in cells})
             continue
         values = {cell: recipe[name] for cell, recipe in recipes.items()}
-        for key in (lambda _: "", *keys):
-            grouped = {key(cell): value for cell, value in values.items()}
-            if all(grouped[key(cell)] == value for cell, value in values.items()):
-                break
-        shared[name] = grouped.get("", grouped)
+        shared[name] = _said_once(values, keys)
     return shared
+
+
+def _said_once(values: Mapping[Cell, Any], keys: Sequence[Callable[[Cell], str]]) -> Any:
+    first, *others = values.values()
+    if all(value == first for value in others):
+        return first
+    grouped: dict[str, Any] = {}
+    for key in keys:
+        grouped = {key(cell): value for cell, value in values.items()}
+        if all(grouped[key(cell)] == value for cell, value in values.items()):
+            break
+    return grouped
 
 
 def _ended(runs: Mapping[Cell, RunFolder]) -> dict[Cell, Result]:
