@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from skipline.cli import demo, doctor, evaluate, export_weights, import_weights, models, resume, study, train
+from skipline.cli import demo, doctor, evaluate, export_weights, import_weights, models, race, resume, study, train
 from skipline.cli.exits import tell
 
 CLOSED_PIPE = 141  # 128 + SIGPIPE, as for every program that `head` stops
@@ -28,6 +28,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("import")(import_weights.import_weights)
 app.command("export")(export_weights.export_weights)
 app.command("models")(models.models)
+app.command("race")(race.race)
 app.add_typer(study.app, name="study")
 app.command("doctor")(doctor.doctor)
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from skipline.cli import options
 from skipline.cli.exits import UsageError
+from skipline.cli.lists import one_of, parts, whole_numbers
 
 if TYPE_CHECKING:
     from skipline.spec import Network
     from skipline.train import Recipe
-
-Choice = TypeVar("Choice", bound=str)
 
 app = typer.Typer(help="Experiments over many runs.", no_args_is_help=True)
 
@@ -75,10 +74,10 @@ def depth(
     run_depth_study(
         DepthDesign(
             source=chosen_source,
-            family=family_for(dataset.image_size) if family == "auto" else _one_of("--family", family, FAMILIES),
-            units=tuple(_one_of("--units", unit, UNITS) for unit in _parts(units)),
-            depths=_whole_numbers("--depths", depths),
-            seeds=_whole_numbers("--seeds", seeds),
+            family=family_for(dataset.image_size) if family == "auto" else one_of("--family", family, FAMILIES),
+            units=tuple(one_of("--units", unit, UNITS) for unit in parts(units)),
+            depths=whole_numbers("--depths", depths),
+            seeds=whole_numbers("--seeds", seeds),
             recipe=recipe,
         ),
         dataset,
@@ -96,27 +95,9 @@ def _recipe(preset: str, settings: Mapping[str, Any], *, data_name: str) -> Call
     for name, flags in instead.items():
         if name in settings:
             raise UsageError(f"{name} is set to {settings[name]!r}, but a study has its own: {flags}. Leave it out.")
-    _one_of("--preset", preset, tuple(PRESETS))
+    one_of("--preset", preset, tuple(PRESETS))
 
     def recipe(network: Network, source: str) -> Recipe:
         return over_preset(preset, network, data_name, {**settings, "source": source})
 
     return recipe
-
-
-def _parts(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",")]
-
-
-def _whole_numbers(flag: str, text: str) -> tuple[int, ...]:
-    parts = _parts(text)
-    if not all(part.isascii() and part.isdigit() for part in parts):
-        raise UsageError(f"{flag} is {text!r}; expected whole numbers with commas between them, e.g. {flag} 0,1,2.")
-    return tuple(map(int, parts))
-
-
-def _one_of(flag: str, text: str, choices: Sequence[Choice]) -> Choice:
-    for choice in choices:
-        if choice == text:
-            return choice
-    raise UsageError(f"{flag} has {text!r}; expected {' or '.join(map(repr, choices))}.")

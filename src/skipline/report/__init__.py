@@ -6,6 +6,15 @@ from skipline.report.depth import depth_report
 from skipline.report.diagnosis import diagnosis_figures, diagnosis_page
 from skipline.report.error import ReportError
 from skipline.report.picture import write_picture
+from skipline.report.race import race_report
 from skipline.report.run import run_report
 
-__all__ = ["ReportError", "depth_report", "diagnosis_figures", "diagnosis_page", "run_report", "write_picture"]
+__all__ = [
+    "ReportError",
+    "depth_report",
+    "diagnosis_figures",
+    "diagnosis_page",
+    "race_report",
+    "run_report",
+    "write_picture",
+]

@@ -12,13 +12,27 @@ from skipline.study.family import ALL_UNITS, FAMILIES, UNITS, Family, Unit, fami
 from skipline.study.folder import StudyFolder, create_study, open_study
 from skipline.study.images import Images
 from skipline.study.linear import LinearSignal, measure_linear
+from skipline.study.net_design import NetDesign
+from skipline.study.race import (
+    RATES,
+    LeftOut,
+    RaceDesign,
+    cells_of_race,
+    default_inits,
+    network_of_race,
+    study_race,
+)
 from skipline.study.result import Epoch, Result
+from skipline.study.trainability import RULE, TRAINABILITIES, Trainability, trainability_of
 from skipline.study.training import Running
 from skipline.study.trainings import Place, Trained, train_cells, work_of
 
 __all__ = [
     "ALL_UNITS",
     "FAMILIES",
+    "RATES",
+    "RULE",
+    "TRAINABILITIES",
     "UNITS",
     "Cell",
     "CellError",
@@ -27,25 +41,34 @@ __all__ = [
     "Epoch",
     "Family",
     "Images",
+    "LeftOut",
     "LinearSignal",
+    "NetDesign",
     "Place",
+    "RaceDesign",
     "Result",
     "Running",
     "Share",
     "StudyError",
     "StudyFolder",
+    "Trainability",
     "Trained",
     "Unit",
     "available_cores",
     "cells_of",
+    "cells_of_race",
     "create_study",
+    "default_inits",
     "family_for",
     "judge",
     "measure_linear",
+    "network_of_race",
     "open_study",
     "share_of",
     "share_out",
     "study_depth",
+    "study_race",
     "train_cells",
+    "trainability_of",
     "work_of",
 ]

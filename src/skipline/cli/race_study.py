@@ -1,0 +1,84 @@
+"""A race from the command line: made, shown while it is made, and told when it has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from skipline.cli.conduct import Setting, conduct, counted, filled, place_for
+from skipline.cli.race_table import race_table
+from skipline.data import Dataset
+from skipline.files import dump_json, write_whole
+from skipline.report import race_report
+from skipline.study import Cell, LeftOut, NetDesign, RaceDesign, StudyFolder, cells_of_race, study_race
+
+_MARKS = {"trains": ("✓", "green"), "degrades": ("~", "yellow"), "fails": ("✗", "red")}
+
+
+def run_race(
+    design: RaceDesign, dataset: Dataset, *, left_out: Sequence[LeftOut], setting: Setting, as_json: bool
+) -> None:
+    """Make `design` as `setting` says; print who trained and who did not.
+
+    Raises what `study_race` does, and `StudyInterrupted` after Ctrl-C.
+    """
+    cells = cells_of_race(design, dataset)  # before a folder is made: what cannot be leaves none
+    place = place_for("race", cells, dataset, setting)
+    console = Console(stderr=True)
+    for line in (*_facts(design, cells, dataset, jobs=min(place.share.jobs, len(cells))), *map(_reason, left_out)):
+        console.print(line, style="dim", highlight=False, markup=False, soft_wrap=not console.is_terminal)
+    console.print()
+    document = conduct(
+        lambda show: study_race(design, dataset, left_out=left_out, place=place, show=show),
+        place=place,
+        table=race_table(cells, dataset, console=console),
+        num_cells=len(cells),
+        resumed=setting.resume is not None,
+    )
+    write_whole(place.folder.report, race_report(document, where=str(place.folder.document)))
+    if as_json:
+        print(dump_json(document), end="")
+    else:
+        _tell(document, place.folder)
+
+
+def _facts(design: RaceDesign, cells: Sequence[Cell], dataset: Dataset, *, jobs: int) -> tuple[str, str]:
+    recipe = cells[0].recipe
+    rates = ", ".join(f"{rate:g}" for rate in design.rates)
+    told = f"learning rate {rates} for all" if len(design.rates) == 1 else f"each with the best of the rates {rates}"
+    return (
+        f"{recipe.network.name}: {_blocks(design.net)}",
+        f"{len(dataset.train):,} images to learn from; {counted(recipe.num_steps(len(dataset.train)), 'step')} of "
+        f"{recipe.batch_size}, {told}; {counted(len(design.seeds), 'seed')}, {jobs} at a time",
+    )
+
+
+def _blocks(net: NetDesign) -> str:
+    first, *others, last = net.num_blocks
+    if first == last:
+        return f"{net.depth} layers, {first} blocks in each of its three stages"
+    each = f"{', '.join(map(str, (first, *others)))} and {last}"
+    return f"exactly {net.depth} layers, so its stages are not equal: {each} blocks"
+
+
+def _reason(left_out: LeftOut) -> str:
+    return f"left out: {left_out.init}. {left_out.reason}"
+
+
+def _tell(document: dict[str, Any], folder: StudyFolder) -> None:
+    console = Console()
+    if console.is_terminal:
+        console.print()
+        for word, (mark, colour) in _MARKS.items():
+            names = [each["init"] for each in document["standings"] if each["trainability"] == word]
+            if names:
+                lines = filled(f"{word}: {', '.join(names)}", console.width, indent="  ")
+                console.print(Text.assemble((mark, f"bold {colour}"), lines[len(mark) :]), soft_wrap=True)
+        console.print()
+        console.print(Text(filled(document["sentence"], console.width, indent=""), style="bold"), soft_wrap=True)
+    else:
+        print(document["sentence"])
+    print(f"report  {folder.report}")
