@@ -6,19 +6,15 @@ import shlex
 import signal
 import sys
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 import torch
 
-from skipline.cli.live_study import LiveStudy
-from skipline.data import Dataset
-from skipline.study import Cell, Place, available_cores, create_study, open_study, share_of, share_out
-from skipline.study.trainings import Show
+from skipline.study import Place, available_cores, create_study, open_study, share_of, share_out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,32 +35,33 @@ class StudyInterrupted(Exception):
     """The study was stopped by hand; the message says what is kept and how to go on."""
 
 
-def place_for(kind: str, cells: Sequence[Cell], dataset: Dataset, setting: Setting) -> Place:
-    """The place for a study of this kind: its folder, made or opened, and its share of the cores."""
+def place_for(kind: str, name: str, setting: Setting, *, num_cells: int, image_size: int) -> Place:
+    """The place for a study of this kind on the data called `name`: its folder, made or opened, and its cores."""
     resume, jobs = setting.resume, setting.jobs
-    folder = open_study(resume) if resume else create_study(setting.out, kind, dataset.name)
+    folder = open_study(resume) if resume else create_study(setting.out, kind, name)
     cores = available_cores()
     on_cpu = setting.device.type == "cpu"
     share = (
         share_out(cores, jobs=jobs)
         if jobs
-        else share_of(cores, num_cells=len(cells), image_size=dataset.image_size, on_cpu=on_cpu)
+        else share_of(cores, num_cells=num_cells, image_size=image_size, on_cpu=on_cpu)
     )
     return Place(folder=folder, data_dir=setting.data_dir, device=setting.device, share=share, command=_command())
 
 
-def conduct(
-    study: Callable[[Show], dict[str, Any]], *, place: Place, table: LiveStudy, num_cells: int, resumed: bool
-) -> dict[str, Any]:
-    """What `study` gives, shown in `table` while it goes on; raises `StudyInterrupted` after Ctrl-C."""
+@contextmanager
+def stoppable(place: Place, setting: Setting, *, ended: Callable[[], str]) -> Iterator[None]:
+    """While a study is made here: Ctrl-C is `StudyInterrupted`, which says what `ended` says is kept.
+
+    `ended` gives for example "2 of 4 trainings have ended".
+    """
     try:
-        with _terminated_as_interrupted(), _one_thread(), table:
-            return study(table.show)
+        with _terminated_as_interrupted(), _one_thread():
+            yield
     except KeyboardInterrupt:
-        again = place.command if resumed else f"{place.command} --resume {shlex.quote(str(place.folder.path))}"
-        raise StudyInterrupted(
-            f"stopped; {table.num_ended} of {num_cells} trainings have ended and are kept. Go on with: {again}"
-        ) from None
+        folder = shlex.quote(str(place.folder.path))
+        again = place.command if setting.resume else f"{place.command} --resume {folder}"
+        raise StudyInterrupted(f"stopped; {ended()} and are kept. Go on with: {again}") from None
 
 
 def filled(text: str, width: int, *, indent: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from skipline.cli.conduct import Setting, conduct, counted, filled, place_for
+from skipline.cli.conduct import Setting, counted, filled, place_for, stoppable
 from skipline.cli.study_table import depth_table
 from skipline.data import Dataset
 from skipline.files import dump_json, write_whole
@@ -23,7 +23,7 @@ def run_depth_study(design: DepthDesign, dataset: Dataset, *, setting: Setting, 
     Raises what `study_depth` does, and `StudyInterrupted` after Ctrl-C.
     """
     cells = cells_of(design, dataset)  # before a folder is made: a depth that does not exist leaves none
-    place = place_for("depth", cells, dataset, setting)
+    place = place_for("depth", dataset.name, setting, num_cells=len(cells), image_size=dataset.image_size)
     console = Console(stderr=True)
     console.print(
         f"{len(dataset.train):,} images to learn from, {len(dataset.test):,} new ones; "
@@ -33,13 +33,9 @@ def run_depth_study(design: DepthDesign, dataset: Dataset, *, setting: Setting, 
         highlight=False,
         soft_wrap=not console.is_terminal,
     )
-    document = conduct(
-        lambda show: study_depth(design, dataset, place=place, show=show),
-        place=place,
-        table=depth_table(cells, dataset, console=console),
-        num_cells=len(cells),
-        resumed=setting.resume is not None,
-    )
+    table = depth_table(cells, dataset, console=console)
+    with stoppable(place, setting, ended=lambda: table.told_ended), table:
+        document = study_depth(design, dataset, place=place, show=table.show)
     write_whole(place.folder.report, depth_report(document, where=str(place.folder.document)))
     if as_json:
         print(dump_json(document), end="")

@@ -70,6 +70,11 @@ class LiveStudy:
         """How many cells are done or have diverged."""
         return sum(isinstance(state, Result) for state in self._states.values())
 
+    @property
+    def told_ended(self) -> str:
+        """`2 of 4 trainings have ended`."""
+        return f"{self.num_ended} of {len(self._states)} trainings have ended"
+
     def show(self, cell: Cell, state: Running | Result) -> None:
         """Take in what was heard of `cell`."""
         self._states[cell] = state

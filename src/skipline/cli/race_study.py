@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from skipline.cli.conduct import Setting, conduct, counted, filled, place_for
+from skipline.cli.conduct import Setting, counted, filled, place_for, stoppable
 from skipline.cli.race_table import race_table
 from skipline.data import Dataset
 from skipline.files import dump_json, write_whole
@@ -26,18 +26,14 @@ def run_race(
     Raises what `study_race` does, and `StudyInterrupted` after Ctrl-C.
     """
     cells = cells_of_race(design, dataset)  # before a folder is made: what cannot be leaves none
-    place = place_for("race", cells, dataset, setting)
+    place = place_for("race", dataset.name, setting, num_cells=len(cells), image_size=dataset.image_size)
     console = Console(stderr=True)
     for line in (*_facts(design, cells, dataset, jobs=min(place.share.jobs, len(cells))), *map(_reason, left_out)):
         console.print(line, style="dim", highlight=False, markup=False, soft_wrap=not console.is_terminal)
     console.print()
-    document = conduct(
-        lambda show: study_race(design, dataset, left_out=left_out, place=place, show=show),
-        place=place,
-        table=race_table(cells, dataset, console=console),
-        num_cells=len(cells),
-        resumed=setting.resume is not None,
-    )
+    table = race_table(cells, dataset, console=console)
+    with stoppable(place, setting, ended=lambda: table.told_ended), table:
+        document = study_race(design, dataset, left_out=left_out, place=place, show=table.show)
     write_whole(place.folder.report, race_report(document, where=str(place.folder.document)))
     if as_json:
         print(dump_json(document), end="")

@@ -86,6 +86,38 @@ def depth(
     )
 
 
+@app.command("calibration")
+def calibration(
+    cells: Annotated[int, _option("Train so many cells, spread over the grid. Default: all.")] = 0,
+    data: options.Data = None,
+    out: options.Out = Path("runs"),
+    resume: options.ResumeStudy = None,
+    jobs: options.Jobs = None,
+    device: options.Device = "cpu",
+    json_: options.Json = False,
+) -> None:
+    """Train a grid of initialiser, depth, norm, unit and activation, to hold predictions to what trains.
+
+    Small nets on the digits and on the first images of CIFAR-10, each at the first of two
+    rates at which it trains. Ends with the tables, as a report and as Markdown.
+    """
+    from skipline.cli.calibration import run_calibration
+    from skipline.cli.conduct import Setting
+    from skipline.cli.device import default_data_dir, device_of
+    from skipline.study import grid_cells, spread_over
+
+    whole = grid_cells()
+    if not 0 <= cells <= len(whole):
+        raise UsageError(f"--cells is {cells}; the grid has {len(whole)}. Expected 1 to {len(whole)}, or leave it out.")
+    data_dir = data or default_data_dir()
+    run_calibration(
+        spread_over(whole, cells) if cells else whole,
+        judges={},
+        setting=Setting(out=out, resume=resume, data_dir=data_dir, device=device_of(device), jobs=jobs),
+        as_json=json_,
+    )
+
+
 def _recipe(preset: str, settings: Mapping[str, Any], *, data_name: str) -> Callable[[Network, str], Recipe]:
     """Each network's recipe: the preset with the settings laid over it."""
     from skipline.cli.recipe import over_preset

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from skipline.report.calibration import calibration_markdown, calibration_report
 from skipline.report.depth import depth_report
 from skipline.report.diagnosis import diagnosis_figures, diagnosis_page
 from skipline.report.error import ReportError
@@ -11,6 +12,8 @@ from skipline.report.run import run_report
 
 __all__ = [
     "ReportError",
+    "calibration_markdown",
+    "calibration_report",
     "depth_report",
     "diagnosis_figures",
     "diagnosis_page",

@@ -8,11 +8,12 @@ from typing import Any
 from skipline.report.number import MISSING, count, counted, duration, number, percent
 from skipline.report.page import Key, document, figure, header, paragraph, section
 from skipline.report.race_curves import LOOKS, TOP, num_above, race_panels
-from skipline.report.race_record import WORDS, Race, StandingRecord, Word, parse_race
+from skipline.report.race_record import Race, StandingRecord, parse_race
 from skipline.report.settings import settings_table
 from skipline.report.spread import Spread, spread
 from skipline.report.table import Table, write_table
 from skipline.report.text import escape, html_text
+from skipline.report.trainability import WORDS, Word
 
 _SIGNS: dict[Word, str] = {"trains": "✓", "degrades": "~", "fails": "✗"}
 

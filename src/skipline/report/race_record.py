@@ -10,12 +10,11 @@ from pydantic import Field, StrictInt, StrictStr, model_validator
 
 from skipline.report.record import Real, Record, check_format, parse
 from skipline.report.spread import Spread, spread
+from skipline.report.trainability import WORDS, Word
 
 FORMAT = "skipline.study.race"
 VERSION = 1
 
-Word = Literal["trains", "degrades", "fails"]
-WORDS: tuple[Word, ...] = ("trains", "degrades", "fails")
 Positive = Annotated[StrictInt, Field(ge=1)]
 NonNegative = Annotated[StrictInt, Field(ge=0)]
 

@@ -53,6 +53,25 @@ def _body(name: str, rows: Rows, *, num_columns: int) -> str:
     return f"<tbody>\n{heading if name else ''}{lines}\n</tbody>"
 
 
+def markdown_table(table: Table) -> str:
+    """Write ``table`` as Markdown under its caption; the name of a group stands in a row of its own."""
+    rule = ("---", *("---:" if table.figures else "---" for _ in table.head[1:]))
+    lines = [_markdown_row(table.head), _markdown_row(rule)]
+    for name, rows in table.groups:
+        if name:
+            lines.append(_markdown_row((f"**{_markdown(name)}**", *("" for _ in table.head[1:]))))
+        lines += [_markdown_row(tuple(map(_markdown, row))) for row in rows]
+    return f"{table.caption}:\n\n" + "\n".join(lines)
+
+
+def _markdown_row(cells: tuple[str, ...]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _markdown(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
 def thinned(rows: Iterable[T], *, most: int) -> tuple[T, ...]:
     """At most ``most`` of ``rows``, evenly spaced, the first and the last among them."""
     kept = tuple(rows)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from skipline.study.calibrated import Attempt, Calibrated, calibrated_from_json, calibrated_to_json
+from skipline.study.calibration import calibrate
 from skipline.study.cell import Cell
 from skipline.study.claims import Claim, judge
+from skipline.study.confusion import Confusion, Disagreement, Judge, confusion_of
 from skipline.study.cores import Share, available_cores, share_of, share_out
 from skipline.study.depth import study_depth
 from skipline.study.design import DepthDesign, cells_of
 from skipline.study.error import CellError, StudyError
 from skipline.study.family import ALL_UNITS, FAMILIES, UNITS, Family, Unit, family_for
 from skipline.study.folder import StudyFolder, create_study, open_study
+from skipline.study.grid import GRID, GRID_RATES, LEARNING, GridCell, Slab, grid_cells, spread_over
 from skipline.study.images import Images
 from skipline.study.linear import LinearSignal, measure_linear
 from skipline.study.net_design import NetDesign
@@ -30,17 +34,26 @@ from skipline.study.trainings import Place, Trained, train_cells, work_of
 __all__ = [
     "ALL_UNITS",
     "FAMILIES",
+    "GRID",
+    "GRID_RATES",
+    "LEARNING",
     "RATES",
     "RULE",
     "TRAINABILITIES",
     "UNITS",
+    "Attempt",
+    "Calibrated",
     "Cell",
     "CellError",
     "Claim",
+    "Confusion",
     "DepthDesign",
+    "Disagreement",
     "Epoch",
     "Family",
+    "GridCell",
     "Images",
+    "Judge",
     "LeftOut",
     "LinearSignal",
     "NetDesign",
@@ -49,23 +62,30 @@ __all__ = [
     "Result",
     "Running",
     "Share",
+    "Slab",
     "StudyError",
     "StudyFolder",
     "Trainability",
     "Trained",
     "Unit",
     "available_cores",
+    "calibrate",
+    "calibrated_from_json",
+    "calibrated_to_json",
     "cells_of",
     "cells_of_race",
+    "confusion_of",
     "create_study",
     "default_inits",
     "family_for",
+    "grid_cells",
     "judge",
     "measure_linear",
     "network_of_race",
     "open_study",
     "share_of",
     "share_out",
+    "spread_over",
     "study_depth",
     "study_race",
     "train_cells",

@@ -85,6 +85,11 @@ def open_study(path: Path) -> StudyFolder:
     return folder
 
 
+def steps_taken(run: RunFolder) -> int:
+    """How many steps of a run that has ended had a finite loss: all, or those before it diverged."""
+    return int(run.read("FAILED.json")["step"]) if run.has_failed else int(run.read_metrics()[-1]["step"])
+
+
 def write_result(run: RunFolder, result: Result) -> None:
     """Keep what a cell gave, in its run folder."""
     run.write(RESULT, {"format": FORMAT, "version": VERSION, **result.to_json()})

@@ -10,6 +10,7 @@ from typing import Any
 from skipline.files import read_number
 from skipline.init import scheme_named
 from skipline.study.cell import Cell
+from skipline.study.folder import steps_taken
 from skipline.study.result import Result
 from skipline.study.trainability import TRAINABILITIES, Trainability, trainability_of, worst
 from skipline.study.trainings import Trained
@@ -121,7 +122,7 @@ def _entrant(cell: Cell, result: Result, run: RunFolder) -> Entrant:
         result=result,
         steps=tuple(int(line["step"]) for line in lines),
         losses=losses,
-        num_steps=int(run.read("FAILED.json")["step"]) if run.has_failed else int(run.read_metrics()[-1]["step"]),
+        num_steps=steps_taken(run),
     )
 
 

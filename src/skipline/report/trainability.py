@@ -1,0 +1,8 @@
+"""The three words for how a training ended, as the studies' files have them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Word = Literal["trains", "degrades", "fails"]
+WORDS: tuple[Word, ...] = ("trains", "degrades", "fails")
