@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from skipline.data import Augment, Dataset
-from skipline.files import dump_json, read_number, write_whole
+from skipline.files import dump_json, read_number, storage_error, write_whole
 from skipline.study.calibrated import Attempt, Calibrated, calibrated_to_json
 from skipline.study.cell import Cell
 from skipline.study.confusion import Judge, confusion_of
@@ -35,8 +35,8 @@ def calibrate(
 ) -> dict[str, Any]:
     """Train `cells` at the first of `GRID_RATES`, those that did not train at the next, and so on; write `study.json`.
 
-    `datasets` has the images of each source; its folder holds one study for each. What an earlier call trained is not
-    trained again. Each of `judges` is confronted with what came out. Raises what `train_cells` raises.
+    `datasets` has the images of each source; the folder holds one study for each and each rate. What an earlier call
+    trained is not trained again. Each of `judges` is confronted with what came out. Raises what `train_cells` raises.
     """
     attempts: dict[GridCell, list[Attempt]] = {cell: [] for cell in cells}
     seconds, documents = 0.0, {}
@@ -45,9 +45,8 @@ def calibrate(
         here = [cell for cell in cells if cell.learning == learning]
         if not here:
             continue
-        within = replace(place, folder=StudyFolder(place.folder.runs / source))
-        within.folder.runs.mkdir(parents=True, exist_ok=True)
         for rate in GRID_RATES:
+            within = replace(place, folder=_folder_of_pass(place.folder, source, rate))
             asked = {_training(cell, rate): cell for cell in here if not _trains(attempts[cell])}
             if not asked:
                 break
@@ -88,6 +87,16 @@ def recipe_of(cell: GridCell, rate: float) -> Recipe:
         precision="fp32",
         loss_every=STEPS,
     )
+
+
+def _folder_of_pass(folder: StudyFolder, source: str, rate: float) -> StudyFolder:
+    """A study of its own for a source and a rate, as a folder holds the trainings of one study only."""
+    of_pass = StudyFolder(folder.runs / f"{source}-{rate:g}")
+    try:
+        of_pass.runs.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise storage_error(of_pass.path, error) from error
+    return of_pass
 
 
 def _training(cell: GridCell, rate: float) -> Cell:
