@@ -81,7 +81,7 @@ def test_a_row_an_initialiser_with_the_rate_that_is_ahead(cells: tuple[Cell, ...
     assert max(map(len, frame)) <= 80
     assert frame[0].split() == ["initialiser", "rate", "loss", "training", "test"]
     assert frame[2].split() == ["orthogonal", "0.01", "0.25", "50.00", "%", "━━━━━━━━──"], "three quarters of two"
-    assert frame[3].split() == ["zero_branch(zero_branch(he_fan…", "0.1", "waiting"]
+    assert frame[3].split() == ["zero_branch(zero_branch(he_fa…", "0.1", "waiting"]
     assert "1 of 4 trained" in frame[-1]
 
 
@@ -137,7 +137,7 @@ def test_a_race_ends_with_a_sentence_and_a_report(skipline: Command, tmp_path: P
         (("--norm", "batchnorm"), 2, "--norm has 'batchnorm'; expected 'batch' or 'group' or 'layer' or 'none'."),
         (("--norm", "group"), 2, "group norm needs its number of groups, e.g. --norm 'group(4)'."),
         (("--norm", "batch(4)"), 2, "--norm is 'batch(4)'; this kind takes no number. Leave (4) out."),
-        (("--norm", "group(3)"), 2, "Norm.groups"),
+        (("--norm", "group(3)"), 2, "groups=3 does not divide Stem.channels[0]=8"),
         (("--activation", "leaky_relu"), 2, "a leaky ReLU needs its slope from 0 to 1, e.g. 'leaky_relu(0.2)'."),
         (("--activation", "a b"), 2, "--activation is 'a b'; expected a name, or a name with a number in brackets."),
         (("--lr", "fast"), 2, "--lr is 'fast'; expected a number for all, or auto."),

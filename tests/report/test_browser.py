@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from skipline.report import depth_report, diagnosis_page, run_report
+from skipline.report import depth_report, diagnosis_page, race_report, run_report
 from skipline.report.diagnosis_record import DiagnosisRecord
 from skipline.report.phase import PhaseRecord
 
@@ -47,11 +47,12 @@ def browser() -> Iterator[Any]:
         opened.close()
 
 
-@pytest.fixture(params=["study", "run", "diagnosis"])
+@pytest.fixture(params=["study", "run", "race", "diagnosis"])
 def path(
     request: pytest.FixtureRequest,
     tmp_path: Path,
     diverged_study: dict[str, Any],
+    race: dict[str, Any],
     run_folder: Callable[..., Path],
     layers: Callable[[int], str],
     three: tuple[DiagnosisRecord, ...],
@@ -68,6 +69,8 @@ def path(
             diverged_study["claims"][0]["sentence"] += attack
             diverged_study["source"] = word
             html = depth_report(diverged_study)
+        case "race":
+            html = race_report(race | {"sentence": race["sentence"] + attack, "source": word})
         case _:
             html = diagnosis_page(
                 three,

@@ -80,7 +80,7 @@ def cell_table(calibration: Calibration) -> Table:
     groups: dict[str, list[tuple[str, ...]]] = {}
     for cell in calibration.cells:
         best = min(cell.attempts, key=lambda attempt: WORDS.index(attempt.trainability))
-        end = percent(best.train_error) if math.isfinite(best.train_error) else f"diverged, {best.num_steps}"
+        end = percent(best.train_error) if math.isfinite(best.train_error) else f"diverged, step {best.num_steps}"
         row = (cell.init, count(cell.depth), f"{best.learning_rate:g}", number(best.start_loss), end, cell.trainability)
         groups.setdefault(f"{cell.images}: {cell.kind}", []).append(row)
     ordered: tuple[tuple[str, Rows], ...] = tuple((name, tuple(rows)) for name, rows in groups.items())
