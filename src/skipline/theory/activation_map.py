@@ -216,6 +216,8 @@ def _gradient_spread(gradient: Gradient, signal: Signal, activation: Activation)
     5/n for relu, 2/n of it by the weights behind, less what pixels average out. Images that are alike have the same φ′
     and so a gradient through the same matrix.
     """
+    if not isinstance(signal.populations[0].law, Gaussian):
+        return 0.0, 0.0  # behind a sum: elements that come by the shortcut are not mixed anew
     a = negative_slope(activation) if is_homogeneous(activation) else 1.0  # guessed: smooth φ as linear
     kurtosis = 6 * (1 + a**4) / (1 + a * a) ** 2 - 1
     alike = max(ratio(flow.across_pixels, flow.square) for flow in gradient.flows)

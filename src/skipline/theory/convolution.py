@@ -77,11 +77,12 @@ def weights_of(layer: Conv | Linear, law: WeightLaw, *, gain: WeightLaw, paired:
             return Weights(variance, centred=True, randomness=0.0, makes_pairs=True)
 
 
-def convolved(signal: Signal, conv: Conv, weights: Weights, *, bias: WeightLaw) -> Passed:
+def convolved(signal: Signal, conv: Conv, weights: Weights, *, bias: WeightLaw, bordered: bool) -> Passed:
     """`W ∗ x + b` with weights that do not depend on x, so that its elements are Gaussian; zeros around the image.
 
     Exact in the mean over weights for a second moment that is a product of two profiles; products of two pixels are
-    taken to fall off towards the border as the square root of the second moment does.
+    taken to fall off towards the border as the square root of the second moment does. `bordered` says that what images
+    share at a pixel comes from the border, and not from images that are alike.
     """
     kernel = 1 if weights.centred else conv.kernel
     taps = taps_of(kernel, conv.stride, conv.dilation if kernel > 1 else 1, signal.side)
@@ -93,7 +94,7 @@ def convolved(signal: Signal, conv: Conv, weights: Weights, *, bias: WeightLaw) 
     if weights.removes_mean:
         x = x.shifted(-mean * mean)
     y = x.combined(weights.variance * reads * same * same, weights.variance * reads * different)
-    if kernel == 3:
+    if kernel == 3 and bordered:
         y = _patterned(x, y, weights.variance * reads, signal.side, (same * same, different))
     if signal.odd is not None and weights.makes_pairs:
         y = _looking_linear(y, signal.odd)

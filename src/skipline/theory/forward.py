@@ -96,6 +96,7 @@ class ForwardFold:
     def __init__(self, network: Network, start: Start, inputs: Inputs) -> None:
         self.start = start
         self.num_images = inputs.num_images
+        self.bordered = inputs.correlation == 0
         self.pairs = Correlations(network.activation)
         self.relu_pairs = Correlations(Activation("relu"))  # squeeze-and-excitation has its own
 
@@ -184,7 +185,7 @@ class ForwardFold:
             return carried(pinned(x), conv, law.scale)
         gain = self._law(name, "gain") if conv.weights.kind == "scaled" else ONE
         weights = weights_of(of or conv, law, gain=gain, paired=x.odd is not None)
-        return convolved(x, conv, weights, bias=bias)
+        return convolved(x, conv, weights, bias=bias, bordered=self.bordered)
 
     def _attention(self, name: str, layer: SqueezeExcite | EfficientAttention, x: Signal) -> Passed:
         """Through the factors that a layer makes of the channels' means."""

@@ -20,7 +20,8 @@ def walk_after(num_blocks: int) -> Walk:
 
     With m = K + 1 steps of N(0, 1): zeros C(2m, m)/4^m, mean Σ_{j≤m} 1/√(2πj), second moment
     m/2 + Σ_{i+j≤m} 1/(2π√(ij)) (Spitzer 1956: the reflected walk is the maximum of an unreflected one). Exact for
-    independent Gaussian branches, as wide layers with norms have them. A projection starts the walk anew; option A's old channels go on, its new start.
+    independent Gaussian branches, as wide layers with norms have them. A projection starts the walk anew; option A's
+    old channels go on, its new ones start.
     """
     if num_blocks < 0:
         raise ValueError(f"num_blocks is {num_blocks}; it must be at least 0.")
