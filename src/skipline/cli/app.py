@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from skipline.cli import demo, doctor, evaluate, export_weights, import_weights, models, resume, study, train
+from skipline.cli import check, demo, doctor, evaluate, export_weights, import_weights, models, resume, study, train
 from skipline.cli.exits import tell
 
 CLOSED_PIPE = 141  # 128 + SIGPIPE, as for every program that `head` stops
@@ -22,6 +22,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("demo")(demo.demo)
+app.command("check")(check.check)
 app.command("train")(train.train)
 app.command("resume")(resume.resume)
 app.command("evaluate")(evaluate.evaluate)
