@@ -11,7 +11,7 @@ Severity = Literal["error", "warning", "note"]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A row of the table of findings: ``why`` it matters, and what to do ``next``, each a sentence."""
+    """A row of the table of findings: ``why`` it matters, and what to do ``next``, which may be empty."""
 
     severity: Severity
     title: str
@@ -221,21 +221,19 @@ KINDS: Mapping[str, Kind] = {
         "They are not developed here, and are left out.",
         "Export them as JPEG.",
     ),
-    "rotated": _note(
-        "turned by EXIF", "They are turned upright; programs that ignore EXIF see them lying.", "Nothing to do."
-    ),
+    "rotated": _note("turned by EXIF", "They are turned upright; programs that ignore EXIF see them lying.", ""),
     "animated": _note("animated", "Only the first frame is used.", "Nothing to do, if that is the one meant."),
     "pages": _note("of several pages", "Only the first page is used.", "Nothing to do, if that is the one meant."),
-    "cmyk": _note("CMYK", "Converted to RGB without colour management: colours are roughly right.", "Nothing to do."),
-    "lab": _note("Lab colours", "Converted to RGB.", "Nothing to do."),
-    "sixteen_bit": _note("16 bits", "Scaled to 8 bits: white stays white.", "Nothing to do."),
-    "palette": _note("with a palette", "Converted to RGB.", "Nothing to do."),
-    "transparent": _note("transparent", "Laid on white.", "Nothing to do."),
-    "grey": _note("grey", "Read as RGB with three equal channels.", "Nothing to do."),
+    "cmyk": _note("CMYK", "Converted to RGB without colour management: colours are roughly right.", ""),
+    "lab": _note("Lab colours", "Converted to RGB.", ""),
+    "sixteen_bit": _note("16 bits", "Scaled to 8 bits: white stays white.", ""),
+    "palette": _note("with a palette", "Converted to RGB.", ""),
+    "transparent": _note("transparent", "Laid on white.", ""),
+    "grey": _note("grey", "Read as RGB with three equal channels.", ""),
     "damaged_metadata": _note(
         "damaged metadata", "EXIF cannot be read, so these may lie on their side.", "Look at a few of them."
     ),
-    "other": _note("other files", "They are no images and are passed over.", "Nothing to do."),
-    "hidden": _note("hidden files", "Names with a dot in front are passed over.", "Nothing to do."),
-    "system": _note("system files", "Thumbs.db, __MACOSX and the like are passed over.", "Nothing to do."),
+    "other": _note("other files", "They are no images and are passed over.", ""),
+    "hidden": _note("hidden files", "Names with a dot in front are passed over.", ""),
+    "system": _note("system files", "Thumbs.db, __MACOSX and the like are passed over.", ""),
 }

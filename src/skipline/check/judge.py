@@ -149,7 +149,7 @@ def _what(name: str, places: Sequence[Place]) -> str:
         return places[0].what or places[0].files[0]
     if any(len(place.files) > 1 for place in places):
         files = sum(len(place.files) for place in places)
-        return f"{num:,} group{'' if num == 1 else 's'} of together {files:,} files"
+        return f"{num:,} group{'' if num == 1 else 's'}, {files:,} files"
     noun = _NOUNS.get(name, ("file", "files"))
     return f"{num:,} {noun[num != 1]}"
 

@@ -13,11 +13,12 @@ from skipline.cli import options
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from skipline.check import Check, Finding
+    from skipline.check import Check, Finding, Place
 
 _WRONG = 3  # a data problem, as in cli/exits.py
 _MOST_CLASSES = 20  # rows of the table of classes
 _MOST_PLACES = 3  # of a finding, on the terminal
+_MOST_MEMBERS = 4  # of a group of duplicates
 _COLOURS = {"error": "bold red", "warning": "yellow", "note": "dim"}
 
 
@@ -49,7 +50,7 @@ def check(
     from skipline.files import dump_json
 
     allowed = _allowed(allow or [])
-    _refuse_html_in(folder, html)
+    _refuse_other_than_html(html)
     with PhotoProgress(Console(stderr=True)) as progress:
         result = check_folder(
             folder,
@@ -84,12 +85,10 @@ def _allowed(names: list[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _refuse_html_in(folder: Path, html: Path | None) -> None:
+def _refuse_other_than_html(html: Path | None) -> None:
     from skipline.cli.exits import UsageError
 
-    if html is None:
-        return
-    if html.suffix.lower() not in (".html", ".htm"):
+    if html is not None and html.suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"--html {html} does not end in .html. Name it {html.stem}.html.")
 
 
@@ -162,13 +161,22 @@ def _print_finding(finding: Finding, console: Console) -> None:
         return
     head.append(f"  ({finding.name})", style="dim")
     console.print(head, soft_wrap=True)
-    for place in finding.places[:_MOST_PLACES]:
-        files = " = ".join(map(printable, place.files[:4])) + (" = …" if len(place.files) > 4 else "")
-        text = f"{files}  ({printable(place.what)})" if place.what and place.what != finding.what else files
-        console.print(Padding(Text(text, overflow="fold"), (0, 0, 0, 9)))
+    lines = [Text(_said(place, finding)) for place in finding.places[:_MOST_PLACES]]
     if len(finding.places) > _MOST_PLACES:
-        console.print(Padding(Text(f"… and {len(finding.places) - _MOST_PLACES:,} more", "dim"), (0, 0, 0, 9)))
-    console.print(Padding(Text(f"{kind.why} {kind.next}", style="italic"), (0, 0, 0, 9)))
+        lines.append(Text(f"… and {len(finding.places) - _MOST_PLACES:,} more", style="dim"))
+    for line in lines:
+        console.print(Text("   ") + line, soft_wrap=True)  # a path stays on one line, to be copied from it
+    console.print(Padding(Text(f"{kind.why} {kind.next}", style="italic"), (0, 0, 0, 3), expand=False))
+
+
+def _said(place: Place, finding: Finding) -> str:
+    from skipline.data.printable import printable
+
+    joint = " ≈ " if finding.name.startswith("near") else " = "
+    files = joint.join(map(printable, place.files[:_MOST_MEMBERS]))
+    if len(place.files) > _MOST_MEMBERS:
+        files += f"{joint}… {len(place.files) - _MOST_MEMBERS:,} more"
+    return f"{files}  ({printable(place.what)})" if place.what and place.what != finding.what else files
 
 
 def _print_end(result: Check, folder: Path, html: Path | None, console: Console) -> None:

@@ -42,7 +42,6 @@ _UPRIGHT = {
 }
 _ORIENTATION = 0x0112
 _MANY = (AvifImageFile, GifImageFile, PngImageFile, TiffImageFile, WebPImageFile)  # those that can hold several images
-_UPRIGHT_ONCE_LOADED = ("HEIC", "TIFF")  # Pillow and libheif turn these, and then state that nothing is left to do
 # Pillow keeps the filters of warnings for the whole process; this lock keeps two threads from crossing there. What it
 # guards is Python code that reads headers, which no two threads run at once anyway.
 _HEADER_LOCK = threading.Lock()
@@ -110,6 +109,8 @@ def read_file(path: Path, limits: Limits, *, name: str) -> bytes:
 
     Never waits: a pipe or device is refused unread. Raises DecodeError.
     """
+    if "\0" in str(path):
+        raise _error(name, "cannot_read", "there is a NUL in its name")
     try:
         # O_NONBLOCK: opening a pipe that nobody writes to would wait for good. Windows has neither flag nor pipe.
         flags = os.O_RDONLY | (0 if os.name == "nt" else os.O_NONBLOCK) | (os.O_BINARY if os.name == "nt" else 0)
@@ -123,8 +124,6 @@ def read_file(path: Path, limits: Limits, *, name: str) -> bytes:
             content = file.readall() or b""
     except OSError as error:
         raise _error(name, "cannot_read", f"{error.strerror or error}".lower()) from error
-    except ValueError as error:  # a NUL in the name
-        raise _error(name, "cannot_read", str(error)) from error
     return content
 
 
@@ -148,9 +147,10 @@ def decode_picture(content: bytes, decoding: Decoding, *, name: str) -> tuple[Im
             raise _error(name, "oversized", f"{claim}; at most {limit:,.0f} are decoded")
         traits: list[Trait] = []
         with _quiet():
+            # TIFF and HEIC are turned while they are loaded, and then state that nothing is left to do.
             if isinstance(image, _MANY) and image.is_animated:
                 traits.append("pages" if format_ == "TIFF" else "animated")
-            stated = _orientation(image, traits) if format_ in _UPRIGHT_ONCE_LOADED else 1
+            stated = _orientation(image, traits) if format_ == "TIFF" else image.info.get("original_orientation") or 1
         if format_ == "JPEG" and math.isfinite(decoding.least_side):
             share = decoding.least_side / min(width, height)
             image.draft(None, (math.ceil(width * share), math.ceil(height * share)))
@@ -195,7 +195,7 @@ def _opened(content: bytes, name: str) -> tuple[ImageFile.ImageFile, str]:
 def _orientation(image: ImageFile.ImageFile, traits: list[Trait]) -> int:
     """What EXIF states, 1 where it states nothing that is defined; metadata that cannot be read are a trait."""
     try:
-        stated = image.info.get("original_orientation") or image.getexif().get(_ORIENTATION, 1)
+        stated = image.getexif().get(_ORIENTATION, 1)
     except Exception:  # made to be broken, EXIF can raise nearly anything
         traits.append("damaged_metadata")
         return 1

@@ -108,10 +108,34 @@ def ends_early(content: bytes, format_: str) -> bool:
     if format_ == "PNG":
         return _PNG_END not in content
     if format_ == "GIF":
-        return not content.rstrip(b"\0").endswith(b";")
+        return not _has_trailer(content)
     if format_ == "WEBP":
         return len(content) < 8 + int.from_bytes(content[4:8], "little")
     return False
+
+
+def _has_trailer(gif: bytes) -> bool:
+    """Whether the blocks of a GIF, walked one by one, reach its trailer (GIF89a, appendix B)."""
+    place = 13 + _palette_bytes(gif[10:11])
+    while place < len(gif):
+        kind = gif[place]
+        if kind == 0x3B:
+            return True
+        if kind == 0x2C:  # an image: its head, its palette, one byte, then its data
+            place += 11 + _palette_bytes(gif[place + 9 : place + 10])
+        elif kind == 0x21:  # an extension: its kind, then its data
+            place += 2
+        else:  # padding, which decoders pass over
+            place += 1
+            continue
+        while place < len(gif) and gif[place]:
+            place += 1 + gif[place]
+        place += 1
+    return False
+
+
+def _palette_bytes(flags: bytes) -> int:
+    return 3 * 2 ** ((flags[0] & 7) + 1) if flags and flags[0] & 0x80 else 0
 
 
 def open_heic() -> Callable[[IO[bytes]], ImageFile.ImageFile] | None:

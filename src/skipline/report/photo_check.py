@@ -92,7 +92,7 @@ def _finding(finding: Finding, check: Check, thumbnails: Thumbnails) -> str:
         f"<h2>{escape(kind.title.capitalize() if kind.title[1].islower() else kind.title)} "
         f'<span class="severity">{finding.severity}</span></h2>\n'
         + paragraph(f"{printable(finding.what).capitalize()}. {kind.why}")
-        + paragraph(kind.next, look="then")
+        + (paragraph(kind.next, look="then") if kind.next else "")
         + drawn
         + (paragraph(f"… and {count(left)} more; skipline check --json lists all.", look="more") if left else "")
         + "\n</section>"
