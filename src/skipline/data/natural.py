@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 from typing import TypeAlias
@@ -9,6 +10,7 @@ from typing import TypeAlias
 NaturalKey: TypeAlias = tuple[tuple[str | tuple[int, str], ...], str]
 
 
+@functools.lru_cache(maxsize=2**16)  # the folders in paths come again and again
 def natural_key(name: str) -> NaturalKey:
     """What to sort names by: numbers in them by value, letters without regard to case, and no two names alike."""
     pieces = re.split("([0-9]+)", normal(name).casefold())
