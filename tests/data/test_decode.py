@@ -229,13 +229,13 @@ def test_a_jpeg_is_decoded_small_where_that_is_enough() -> None:
     assert pixels(content, Decoding(least_side=200))[0].shape == (256, 512, 3)
 
 
-@pytest.mark.parametrize(("side", "claim"), [(20_000, "400 megapixels"), (11_000, "121"), (9_500, "90")])
+@pytest.mark.parametrize(("side", "claim"), [(20_000, "400"), (11_000, "121"), (9_500, "90")])
 def test_a_claim_is_refused_before_anything_is_decoded(side: int, claim: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """20,000² is where Pillow refuses, 11,000² where it warns, 9,500² just above its limit."""
     monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.load", lambda image: pytest.fail("decoded"))
     error = refused(png(side, side, 8, 2, b""))
     assert error.reason == "oversized"
-    assert claim in str(error).replace(",", "") or f"{side * side}" in str(error)
+    assert f"it claims {claim} megapixels; at most 89 are decoded" in str(error)
 
 
 def test_a_server_has_its_own_limit() -> None:

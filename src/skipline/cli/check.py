@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -144,7 +145,6 @@ def _print_classes(result: Check, console: Console) -> None:
 
 
 def _print_finding(finding: Finding, console: Console) -> None:
-    from rich.padding import Padding
     from rich.text import Text
 
     from skipline.data.printable import printable
@@ -166,7 +166,8 @@ def _print_finding(finding: Finding, console: Console) -> None:
         lines.append(Text(f"… and {len(finding.places) - _MOST_PLACES:,} more", style="dim"))
     for line in lines:
         console.print(Text("   ") + line, soft_wrap=True)  # a path stays on one line, to be copied from it
-    console.print(Padding(Text(f"{kind.why} {kind.next}", style="italic"), (0, 0, 0, 3), expand=False))
+    for line in textwrap.wrap(f"{kind.why} {kind.next}", width=max(40, console.width - 4)):
+        console.print(Text(f"   {line}", style="italic"), soft_wrap=True)
 
 
 def _said(place: Place, finding: Finding) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import os
+import re
 import stat
 import threading
 import warnings
@@ -28,7 +29,7 @@ from skipline.data.pixels import Rgb, Treated, to_rgb
 from skipline.data.printable import printable
 
 Trait = Literal["animated", "damaged_metadata", "pages", "rotated"] | Treated
-Reason = Literal["cannot_read", "empty", "heic", "not_an_image", "oversized", "truncated", "broken", "pixels"]
+Reason = Literal["cannot_read", "empty", "heic", "not_an_image", "oversized", "truncated", "broken"]
 
 # EXIF 2.32, tag 0x0112: what makes a picture upright whose first row and column lie as the number says.
 _UPRIGHT = {
@@ -229,7 +230,9 @@ def _told(name: str) -> Iterator[None]:
     except DecodeError:
         raise
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-        raise _error(name, "oversized", f"it claims more pixels than Pillow decodes ({error})") from error
+        claimed = int((re.findall(r"\d+", str(error)) or ["0"])[0]) / 1e6  # Pillow's sentence begins with the number
+        text = f"it claims {claimed:,.0f} megapixels; at most {MOST_MEGAPIXELS:.0f} are decoded"
+        raise _error(name, "oversized", text) from error
     except MemoryError as error:
         raise _error(name, "oversized", "there is not enough memory to decode it") from error
     except Exception as error:  # hostile files make decoders raise nearly anything

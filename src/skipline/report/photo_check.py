@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from skipline.check import Check, Finding, Place
 from skipline.data.photo_fact import PhotoFact
@@ -80,23 +80,30 @@ def _classes(check: Check) -> Iterator[str]:
 
 def _finding(finding: Finding, check: Check, thumbnails: Thumbnails) -> str:
     kind = finding.kind
-    most = _MOST_PLACES[finding.severity]
-    shown = finding.places[:most]
-    if finding.name in _AS_LIST or not any(place.photos for place in shown):
-        drawn = f'<ul class="list">{"".join(map(_line, shown))}</ul>'
-    else:
-        drawn = f'<ul class="photos">{"".join(_place(place, check, thumbnails) for place in shown)}</ul>'
+    shown = finding.places[: _MOST_PLACES[finding.severity]]
     left = len(finding.places) - len(shown)
-    return (
-        f'<section class="finding {finding.severity}" id="{finding.name.replace("_", "-")}">\n'
-        f"<h2>{escape(kind.title.capitalize() if kind.title[1].islower() else kind.title)} "
-        f'<span class="severity">{finding.severity}</span></h2>\n'
-        + paragraph(f"{printable(finding.what).capitalize()}. {kind.why}")
-        + (paragraph(kind.next, look="then") if kind.next else "")
-        + drawn
-        + (paragraph(f"… and {count(left)} more; skipline check --json lists all.", look="more") if left else "")
-        + "\n</section>"
-    )
+    parts = [
+        f'<h2>{escape(_sentence(kind.title))} <span class="severity">{finding.severity}</span></h2>',
+        paragraph(f"{_sentence(printable(finding.what))}. {kind.why}"),
+        paragraph(kind.next, look="then") if kind.next else "",
+        "" if shown[0].what == finding.what else _shown(finding.name, shown, check, thumbnails),
+        paragraph(f"… and {count(left)} more; skipline check --json lists all.", look="more") if left else "",
+    ]
+    name = finding.name.replace("_", "-")
+    inside = "\n".join(part for part in parts if part)
+    return f'<section class="finding {finding.severity}" id="{name}">\n{inside}\n</section>'
+
+
+def _shown(name: str, places: Sequence[Place], check: Check, thumbnails: Thumbnails) -> str:
+    """Places as pictures where there are any to see, else as a list."""
+    seen = any(isinstance(check.facts[index], PhotoFact) for place in places for index in place.photos)
+    if name in _AS_LIST or not seen:
+        return f'<ul class="list">{"".join(map(_line, places))}</ul>'
+    return f'<ul class="photos">{"".join(_place(place, check, thumbnails) for place in places)}</ul>'
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _line(place: Place) -> str:
@@ -117,9 +124,8 @@ def _place(place: Place, check: Check, thumbnails: Thumbnails) -> str:
 
 
 def _photo(index: int, file: str, what: str, check: Check, thumbnails: Thumbnails) -> str:
-    usable = isinstance(check.facts[index], PhotoFact)
-    source = thumbnails.of(file) if usable else ""
-    seen = f'<img src="{source}" alt="">' if source else f"<span>{'no picture' if usable else 'unusable'}</span>"
+    source = thumbnails.of(file) if isinstance(check.facts[index], PhotoFact) else ""
+    seen = f'<img src="{source}" alt="">' if source else "<span>no picture</span>"
     said = f'<span class="what">{html_text(printable(what))}</span>' if what else ""
     return f'<div class="photo"><div class="frame">{seen}</div>{escape(_short(file))}{said}</div>'
 
