@@ -20,6 +20,7 @@ import io
 import json
 import os
 import random
+import resource
 import subprocess
 import sys
 import tempfile
@@ -107,7 +108,10 @@ def measure(folder: Path, *, jobs: int) -> None:
     document = json.loads(out)
     num = document["num_images"]
     main, *workers = (highest[pid] / 2**20 for pid in sorted(highest, key=lambda pid: pid != running.pid))
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = used.ru_utime + used.ru_stime
     print(f"{num:,} files in {seconds:.1f} s, {num / seconds:,.0f} a second, exit code {running.returncode}")
+    print(f"processor time {cpu:.1f} s, {1e6 * cpu / num:,.0f} µs a file; load {os.getloadavg()[0]:.1f} at the end")
     print(f"memory: {main:,.0f} MiB, and {', '.join(f'{worker:,.0f}' for worker in workers)} MiB in workers")
     for finding in document["findings"]:
         print(f"  {finding['severity']} {finding['name']}: {finding['what']}")

@@ -204,6 +204,17 @@ def test_of_an_animation_the_first_frame(format_: str) -> None:
     assert "animated" not in pixels(encoded(Image.new("RGB", (8, 8)), format=format_))[1].traits
 
 
+def test_of_a_phones_several_pictures_the_first() -> None:
+    """MPO: a JPEG with more JPEGs behind it, as phones write for depth or a second lens."""
+    pictures = [Image.new("RGB", (64, 64), colour) for colour in ("red", "lime")]
+    content = encoded(pictures[0], format="MPO", save_all=True, append_images=pictures[1:])
+    for decoding in (WHOLE, Decoding(least_side=32)):
+        found, record = pixels(content, decoding)
+        assert np.abs(found.astype(int) - (255, 0, 0)).max() <= 4
+        assert (record.format, record.traits) == ("JPEG", ())
+    assert len(found) == 32
+
+
 def test_of_several_pages_the_first() -> None:
     content = animated("TIFF", [Image.new("RGB", (8, 8), colour) for colour in ("red", "lime")])
     found, record = pixels(content)

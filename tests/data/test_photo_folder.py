@@ -215,3 +215,9 @@ def test_several_tables_are_a_question(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"several tables: one.csv, two.csv. Give the path of the one"):
         open_photos(tmp_path)
     assert open_photos(tmp_path / "two.csv").classes.names == ("b",)
+
+
+def test_a_file_that_is_no_table(tmp_path: Path) -> None:
+    make(tmp_path, "1.jpg")
+    with pytest.raises(DataError, match=r"1.jpg is a file. Give the folder of photos, or a table of file,label"):
+        open_photos(tmp_path / "1.jpg")

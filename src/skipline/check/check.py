@@ -29,8 +29,8 @@ def check_folder(
 ) -> Check:
     """Check ``place``, a folder or a table of photos, in ``num_processes`` processes beside this one.
 
-    ``show`` is called with how many photos have been read, of how many. No picture is kept: the memory grows by less
-    than a kilobyte a photo (docs/photos.md). Errors whose names are in ``allowed`` become warnings. Raises DataError
+    ``show`` is called with how many photos have been read, of how many. No picture is kept: the memory grows by what
+    is known of a photo (docs/results.md). Errors whose names are in ``allowed`` become warnings. Raises DataError
     where the folder cannot be listed, or a table in it is broken.
     """
     start = time.monotonic()

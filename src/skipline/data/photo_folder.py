@@ -9,7 +9,7 @@ from typing import Literal
 
 from skipline.data.classes import Classes, classes_of
 from skipline.data.error import DataError
-from skipline.data.listing import Listing, Passed, list_folder
+from skipline.data.listing import TABLE_SUFFIXES, Listing, Passed, list_folder
 from skipline.data.natural import likeness, normal
 from skipline.data.printable import printable
 from skipline.data.sighting import PARTS, Part, Remark, Sighting
@@ -54,6 +54,11 @@ def open_photos(place: Path) -> PhotoFolder:
     Raises DataError where ``place`` cannot be read, a table is broken, or two folders claim to be one part.
     """
     if place.is_file():
+        if place.suffix.lower() not in TABLE_SUFFIXES:
+            raise DataError(
+                f"{printable(str(place))} is a file. Give the folder of photos, or a table of file,label "
+                f"({' or '.join(TABLE_SUFFIXES)}) beside them."
+            )
         listing = list_folder(place.parent)
         tables = (place.name,)
     else:

@@ -130,7 +130,8 @@ class Readers:
             worker.process.join(_END_SECONDS)
             if not worker.is_ready:
                 raise ReadersError(
-                    f"a process that reads photos ended before it began (exit code {worker.process.exitcode})."
+                    f"a process that reads photos ended before it began (exit code {worker.process.exitcode}). A "
+                    "script that starts such processes must do so under: if __name__ == '__main__'."
                 ) from None
             return _ending(worker.process.exitcode)
         worker.heard = time.monotonic()
