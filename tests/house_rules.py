@@ -34,8 +34,15 @@ ROWS = (
 # What is imported from outside the standard library, and from which row upward: prediction never imports torch, and
 # only the command line knows terminals.
 THIRD_PARTY = {
-    **{"numpy": 2, "PIL": 2, "pillow_heif": 2, "safetensors": 2, "torch": 2},
-    **{"pydantic": 6, "resvg_py": 7, "rich": 9, "typer": 9},
+    "numpy": 2,
+    "PIL": 2,
+    "pillow_heif": 2,
+    "safetensors": 2,
+    "torch": 2,
+    "pydantic": 6,
+    "resvg_py": 7,
+    "rich": 9,
+    "typer": 9,
 }
 
 FILE_LINES = 400
