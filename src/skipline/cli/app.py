@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from skipline.cli import (
+    check,
     demo,
     diagnose,
     doctor,
@@ -34,6 +35,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("demo")(demo.demo)
+app.command("check")(check.check)
 app.command("train")(train.train)
 app.command("resume")(resume.resume)
 app.command("evaluate")(evaluate.evaluate)
