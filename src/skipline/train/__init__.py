@@ -1,6 +1,7 @@
 """Training: a recipe, the visible loop, the run folder."""
 
 from skipline.train.codec import recipe_from_json, recipe_from_settings, recipe_to_json
+from skipline.train.deepening import Deepening
 from skipline.train.environment import Setup, environment, setup_of
 from skipline.train.loop import train
 from skipline.train.optimiser import AdamW, Sgd
@@ -17,6 +18,7 @@ __all__ = [
     "AdamW",
     "Constant",
     "Cosine",
+    "Deepening",
     "Diverged",
     "Interrupted",
     "LinearWarmUp",

@@ -15,6 +15,7 @@ from skipline.files import StorageError, read_number, remove_partials
 from skipline.train.checkpoint import restore_checkpoint, save_checkpoint
 from skipline.train.clock import Clock
 from skipline.train.divergence import check_loss, check_nets
+from skipline.train.growth import learner_in, resumed_recipe
 from skipline.train.kernels import choose_kernels
 from skipline.train.learner import Learner, make_learner
 from skipline.train.lock import locked
@@ -65,7 +66,7 @@ def train(
 def _train(task: Task, show: Callable[[Snapshot], None], should_stop: Callable[[], bool]) -> Outcome:
     recipe, folder = task.recipe, task.folder
     remove_partials(folder.path)
-    learner = make_learner(recipe, task.device)
+    learner = make_learner(resumed_recipe(task), task.device)
     progress = restore_checkpoint(folder.checkpoint, learner, recipe) if folder.checkpoint.exists() else Progress()
     folder.rewind_metrics(progress.step, num_epochs=progress.step // task.steps_per_epoch)
     first_step = progress.step
@@ -73,6 +74,7 @@ def _train(task: Task, show: Callable[[Snapshot], None], should_stop: Callable[[
     clock = Clock(seconds_before=progress.seconds, first_step=first_step, checkpoint_seconds=recipe.checkpoint_seconds)
     while progress.step < task.num_steps:
         epoch, first_batch = divmod(progress.step, task.steps_per_epoch)
+        learner = learner_in(task, learner, epoch)
         for batch in batches(task, epoch, first_batch):
             rate = learning_rate(task, progress)
             set_learning_rate(learner.optimiser, rate)

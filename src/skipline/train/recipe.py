@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from skipline.data import Augment
 from skipline.init import scheme_named
 from skipline.spec import Network
+from skipline.train.deepening import Deepening, require_deepenings
 from skipline.train.kernels import KERNEL_CHOICES, KernelChoice
 from skipline.train.layout import LAYOUTS, MemoryLayout
 from skipline.train.optimiser import AdamW, OptimiserSettings, Sgd
@@ -25,6 +26,7 @@ class Recipe:
     - `init`: the name of an initialisation scheme, e.g. "zero_gamma(he_fan_out_normal)" or "scaled_identity(0.5)".
     - `batch_size`: images for one step of the optimiser, computed in `accumulate` parts one after the other (batch
       norm then sees a part at a time). An epoch's last batch may be smaller.
+    - `deepen`: after which epochs the network, `network` at first, becomes how deep; the function stays the same.
     - `label_smoothing` ε: targets (1 − ε) t + ε / K. `clip_norm`: the gradient's norm is cut to it (∞: never).
     - `ema_decay` d: evaluated and saved is the moving average of the weights in which a step counts d times as much as
       the next one; 0 takes the weights themselves.
@@ -41,6 +43,7 @@ class Recipe:
     seed: int = 0
     init: str = "he_fan_out_normal"
     epochs: int = 10
+    deepen: tuple[Deepening, ...] = ()
     batch_size: int = 128
     accumulate: int = 1
     optimiser: OptimiserSettings = field(default_factory=Sgd)
@@ -82,3 +85,8 @@ class Recipe:
         require_choice("kernels", self.kernels, KERNEL_CHOICES)
         require_real("checkpoint_seconds", self.checkpoint_seconds, "[0, inf]")
         scheme_named(self.init).requires(self.network)
+        require_record("deepen", self.deepen, (tuple,))
+        for entry in self.deepen:
+            require_record("deepen", entry, (Deepening,))
+        for network in require_deepenings(self.network, self.deepen, epochs=self.epochs):
+            scheme_named(self.init).requires(network)
