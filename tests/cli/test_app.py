@@ -15,7 +15,7 @@ from skipline.zoo import describe
 
 from .conftest import Command
 
-VERBS = ("demo", "train", "resume", "evaluate", "import", "export", "models", "study", "doctor")
+VERBS = ("demo", "train", "resume", "deepen", "evaluate", "import", "export", "models", "study", "doctor")
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["models", "--help"], ["demo", "--help"]])

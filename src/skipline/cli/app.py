@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from skipline.cli import demo, doctor, evaluate, export_weights, import_weights, models, resume, study, train
+from skipline.cli import deepen, demo, doctor, evaluate, export_weights, import_weights, models, resume, study, train
 from skipline.cli.exits import tell
 
 CLOSED_PIPE = 141  # 128 + SIGPIPE, as for every program that `head` stops
@@ -24,6 +24,7 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("train")(train.train)
 app.command("resume")(resume.resume)
+app.command("deepen")(deepen.deepen)
 app.command("evaluate")(evaluate.evaluate)
 app.command("import")(import_weights.import_weights)
 app.command("export")(export_weights.export_weights)

@@ -3,6 +3,7 @@
 from skipline.train.codec import recipe_from_json, recipe_from_settings, recipe_to_json
 from skipline.train.deepening import Deepening
 from skipline.train.environment import Setup, environment, setup_of
+from skipline.train.grown_run import GrownRun, grow_run, write_grown_run
 from skipline.train.loop import train
 from skipline.train.optimiser import AdamW, Sgd
 from skipline.train.outcome import Diverged, Interrupted, Outcome, Snapshot
@@ -20,6 +21,7 @@ __all__ = [
     "Cosine",
     "Deepening",
     "Diverged",
+    "GrownRun",
     "Interrupted",
     "LinearWarmUp",
     "NoWarmUp",
@@ -36,6 +38,7 @@ __all__ = [
     "UntilError",
     "create_run",
     "environment",
+    "grow_run",
     "open_run",
     "read_recipe",
     "recipe_from_json",
@@ -45,4 +48,5 @@ __all__ = [
     "setup_of",
     "start",
     "train",
+    "write_grown_run",
 ]

@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from skipline.train.codec import recipe_from_json, recipe_to_json
+from skipline.train.kernels import KernelChoice
 from skipline.train.learner import Learner
 from skipline.train.optimiser import expected_tensors, optimiser_tensors, restore_optimiser
 from skipline.train.progress import Progress, progress_from_json
@@ -37,6 +38,11 @@ def read_progress(path: Path) -> Progress:
     return _progress_in(_read(path)[0], path)
 
 
+def read_kernels(path: Path) -> KernelChoice:
+    """Which kernels computed what is in `path`; raises `RunError` where it cannot be read."""
+    return _recipe_in(_read(path)[0], path).kernels
+
+
 def restore_checkpoint(path: Path, learner: Learner, recipe: Recipe) -> Progress:
     """Bring `learner` to the state in `path` and return how far it had come.
 
@@ -45,11 +51,7 @@ def restore_checkpoint(path: Path, learner: Learner, recipe: Recipe) -> Progress
     """
     header, tensors = _read(path)
     progress = _progress_in(header, path)
-    try:
-        saved_recipe = recipe_from_json(header["recipe"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise RunError(f"{path} cannot be read: {error} Train again with `skipline train`.") from error
-    if saved_recipe != recipe:
+    if _recipe_in(header, path) != recipe:
         raise RunError(
             f"{path} is of another recipe than the one to go on with. Was resolved.json changed? "
             "Train again with `skipline train`."
@@ -81,6 +83,13 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 def _progress_in(header: Mapping[str, Any], path: Path) -> Progress:
     try:
         return progress_from_json(header["progress"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunError(f"{path} cannot be read: {error} Train again with `skipline train`.") from error
+
+
+def _recipe_in(header: Mapping[str, Any], path: Path) -> Recipe:
+    try:
+        return recipe_from_json(header["recipe"])
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(f"{path} cannot be read: {error} Train again with `skipline train`.") from error
 

@@ -66,9 +66,7 @@ def grown(learner: Learner, recipe: Recipe, plan: DeepeningPlan, *, images: Tens
     )
 
 
-def _grown_net(
-    net: ResidualNet, recipe: Recipe, target: Network, images: Tensor, *, needs_images: bool
-) -> ResidualNet:
+def _grown_net(net: ResidualNet, recipe: Recipe, target: Network, images: Tensor, *, needs_images: bool) -> ResidualNet:
     scheme = scheme_named(recipe.init)
     if needs_images:
         return deepened_on(net, target, images=images, seed=recipe.seed, scheme=scheme)

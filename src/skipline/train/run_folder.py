@@ -7,7 +7,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from skipline.files import (
 )
 
 LAST = "last"
+DEEPENED = "deepened.json"  # in a run that goes on from another one with a deeper net: what was done
 _LONGEST_NAME = 60  # letters of a run's name, guessed: with time and number it stays far below what file systems hold
 
 
@@ -133,9 +134,20 @@ class RunFolder:
         return line
 
 
-def create_run(root: Path, name: str, files: Mapping[str, Mapping[str, Any] | str]) -> RunFolder:
+def _add_nothing(folder: RunFolder) -> None:
+    del folder
+
+
+def create_run(
+    root: Path,
+    name: str,
+    files: Mapping[str, Mapping[str, Any] | str],
+    *,
+    fill: Callable[[RunFolder], None] = _add_nothing,
+) -> RunFolder:
     """A new run `root/<UTC>-<name>-<4 hex>/` that holds `files`, made under a temporary name and renamed when whole.
 
+    `fill` may put more into the folder, while that still has its temporary name.
     `root/last` then names it. Raises `StorageError` where `root` cannot be written.
     """
     moment = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
@@ -150,6 +162,7 @@ def create_run(root: Path, name: str, files: Mapping[str, Mapping[str, Any] | st
             (partial / "checkpoints" / "best").mkdir()
             for file, document in files.items():
                 RunFolder(partial).write(file, document)
+            fill(RunFolder(partial))
             os.rename(partial, final)
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
