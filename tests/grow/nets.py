@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -10,7 +12,7 @@ from skipline.nn import ResidualNet
 from skipline.spec import Block, Head, Network, Stage, Stem
 
 
-def small(*, block: Block | None = None, num_blocks: tuple[int, ...] = (1, 2), **switches: object) -> Network:
+def small(*, block: Block | None = None, num_blocks: tuple[int, ...] = (1, 2), **switches: Any) -> Network:
     """Two stages of 4 and 8 channels, the second with half the pixels; images of three channels, five classes."""
     block = block or Block()
     widths = (4, 8, 16)
@@ -19,7 +21,7 @@ def small(*, block: Block | None = None, num_blocks: tuple[int, ...] = (1, 2), *
         Stage(count, expansion * widths[number], widths[number], stride=1 if number == 0 else 2, block=block)
         for number, count in enumerate(num_blocks)
     )
-    return Network("small", 3, Stem((4,)), stages, Head(5), **switches)  # type: ignore[arg-type]
+    return Network("small", 3, Stem((4,)), stages, Head(5), **switches)
 
 
 def trained(network: Network, *, seed: int = 0) -> ResidualNet:

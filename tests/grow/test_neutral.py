@@ -74,7 +74,7 @@ def test_moments_are_those_of_the_batch_in_training_mode() -> None:
     moments = moments_behind(net, ["stage1.block1"], x, seed=0)["stage1.block1"]
     with torch.no_grad():
         own = copy.deepcopy(net).train()
-        passing = own.stage1(own.stem(x)).transpose(0, 1).flatten(1).double()
+        passing = own.get_submodule("stage1")(own.stem(x)).transpose(0, 1).flatten(1).double()
     torch.testing.assert_close(moments.mean, passing.mean(dim=1))
     torch.testing.assert_close(moments.variance, (passing - passing.mean(dim=1, keepdim=True)).square().mean(dim=1))
     assert all(torch.equal(one, other) for one, other in zip(buffers, net.buffers(), strict=True))

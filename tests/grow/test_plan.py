@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -96,7 +97,7 @@ PLAIN = NoShortcut()
 ALWAYS = ProjectionShortcut(when="always")
 
 
-def of(block: Block, **switches: object) -> Network:
+def of(block: Block, **switches: Any) -> Network:
     return small(block=block, **switches)
 
 

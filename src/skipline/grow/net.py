@@ -41,7 +41,7 @@ def deepened(net: ResidualNet, target: Network, *, seed: int, scheme: Scheme = H
             f"{target.name}: its new blocks let x pass through norms ({norm}), which are neutral only by the "
             "statistics of images. Use deepened_on(net, target, images=…) with a batch that the net is trained on."
         )
-    return with_blocks(net, plan, _fresh_blocks(net, plan, seed=seed, scheme=scheme))
+    return _grown(net, plan, seed=seed, scheme=scheme)
 
 
 def deepened_on(
@@ -54,7 +54,7 @@ def deepened_on(
     training mode for these, both but for rounding (1e-5 of the outputs' size is what tests hold it to).
     """
     plan = plan_deepening(net.network, target)
-    own = with_blocks(net, plan, _fresh_blocks(net, plan, seed=seed, scheme=scheme))
+    own = _grown(net, plan, seed=seed, scheme=scheme)
     moments = moments_behind(net, list(dict.fromkeys(block.behind for block in plan.inserted)), images, seed=seed)
     for block in plan.inserted:
         for step in block.identity.neutral:
@@ -65,6 +65,23 @@ def deepened_on(
 def with_blocks(net: ResidualNet, plan: DeepeningPlan, blocks: Mapping[str, nn.Module]) -> ResidualNet:
     """The net of `plan.target` with copies of everything in `net`, and of `blocks` (name → module) for the new ones."""
     own = assemble(plan.target, device="meta")
+    for inserted in plan.inserted:
+        own.set_submodule(inserted.name, copy.deepcopy(blocks[inserted.name]))
+    _carry(net, own, plan)
+    return own
+
+
+def _grown(net: ResidualNet, plan: DeepeningPlan, *, seed: int, scheme: Scheme) -> ResidualNet:
+    """The deeper net, its new blocks the identity as far as that needs no images."""
+    scheme.requires(plan.target)
+    own = assemble(plan.target, device="meta")
+    _make_blocks(own, net, plan, seed=seed, scheme=scheme)
+    _carry(net, own, plan)
+    return own
+
+
+def _carry(net: ResidualNet, own: ResidualNet, plan: DeepeningPlan) -> None:
+    """Put copies of everything in `net` into its places in `own`."""
     for part in ("stem", "head"):
         own.set_submodule(part, copy.deepcopy(net.get_submodule(part)))
     for pair in plan.kept:
@@ -72,30 +89,23 @@ def with_blocks(net: ResidualNet, plan: DeepeningPlan, blocks: Mapping[str, nn.M
         if "drop" in dict(made.named_children()):  # its rate may be that of another place now
             block.set_submodule("drop", made.get_submodule("drop").train(block.training))
         own.set_submodule(pair.new, block)
-    for inserted in plan.inserted:
-        own.set_submodule(inserted.name, copy.deepcopy(blocks[inserted.name]))
     own.training = net.training
-    return own
 
 
-def _fresh_blocks(net: ResidualNet, plan: DeepeningPlan, *, seed: int, scheme: Scheme) -> dict[str, nn.Module]:
-    """The new blocks: started by `scheme`, then made the identity as far as that needs no images."""
-    scheme.requires(plan.target)
-    own = assemble(plan.target, device="meta")
+def _make_blocks(own: ResidualNet, net: ResidualNet, plan: DeepeningPlan, *, seed: int, scheme: Scheme) -> None:
+    """Give the new blocks of `own`, which have no memory yet, their weights: by `scheme`, but for what makes them 1."""
     plans = {block.name: block for block in unfold(plan.target).blocks}
     # Streams of their own: an old block may have had the name, and the numbers, of a new one.
     stream = split_seed(seed, "deepen", plan.source.num_blocks)
-    blocks: dict[str, nn.Module] = {}
     for inserted in plan.inserted:
         like = net.get_submodule(inserted.behind)
         weight = next(like.parameters())
-        block = own.get_submodule(inserted.name).to(weight.dtype).to_empty(device=weight.device)
+        block = own.get_submodule(inserted.name).to_empty(device=weight.device).to(weight.dtype)
         _start(block, plans[inserted.name], plan.target, seed=stream, scheme=scheme)
         _pass_on(block, inserted)
         if _is_channels_last(like):
             block = block.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  # torch's stubs
-        blocks[inserted.name] = block.train(like.training)
-    return blocks
+        block.train(like.training)
 
 
 def _start(block: nn.Module, plan: BlockPlan, target: Network, *, seed: int, scheme: Scheme) -> None:
