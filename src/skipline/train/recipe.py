@@ -43,7 +43,6 @@ class Recipe:
     seed: int = 0
     init: str = "he_fan_out_normal"
     epochs: int = 10
-    deepen: tuple[Deepening, ...] = ()
     batch_size: int = 128
     accumulate: int = 1
     optimiser: OptimiserSettings = field(default_factory=Sgd)
@@ -53,6 +52,7 @@ class Recipe:
     clip_norm: float = math.inf
     ema_decay: float = 0.0
     augment: Augment = field(default_factory=Augment)
+    deepen: tuple[Deepening, ...] = ()
     precision: Precision = "auto"
     memory_layout: MemoryLayout = "channels_last"
     kernels: KernelChoice = "auto"
