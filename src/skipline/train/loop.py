@@ -19,13 +19,13 @@ from skipline.train.growth import learner_in, resumed_recipe
 from skipline.train.kernels import choose_kernels
 from skipline.train.learner import Learner, make_learner
 from skipline.train.lock import locked
-from skipline.train.model_card import model_card
+from skipline.train.model_card import model_card, origin_note
 from skipline.train.optimiser import set_learning_rate
 from skipline.train.outcome import Interrupted, Outcome, Snapshot
 from skipline.train.precision import autocast
 from skipline.train.progress import Progress
 from skipline.train.recipe import Recipe
-from skipline.train.run_folder import RunFolder
+from skipline.train.run_folder import DEEPENED, RunFolder
 from skipline.train.schedule import UntilError, next_running_error, schedule_factor, warm_up_factor
 from skipline.train.step import training_step
 from skipline.train.tally import Tally
@@ -191,6 +191,8 @@ def _finish(task: Task, learner: Learner, progress: Progress) -> Outcome:
     )
     save_model(task.folder.model, _trained(task, learner))
     card = model_card(task.recipe, outcome, task.class_names, num_train=len(task.train), num_test=len(task.test))
+    if task.folder.is_grown:
+        card += origin_note(task.folder.read(DEEPENED))
     task.folder.write("MODEL_CARD.md", card)
     task.folder.write("DONE", "")
     return outcome

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 from skipline.train.deepening import network_in
 from skipline.train.outcome import Outcome
@@ -38,4 +40,13 @@ It says nothing of images of another kind than those.
 
 `model.safetensors` holds the weights, the description of the network, the preprocessing and the class names.
 `resolved.json` holds every setting; the same settings, versions and machine give the same weights.
+"""
+
+
+def origin_note(document: Mapping[str, Any]) -> str:
+    """What the card of a run adds that went on from another one, from that `deepened.json`."""
+    run, step = Path(str(document["from"])).name, document["step"]
+    return f"""
+The net was not trained from its start in this run: it is that of the run `{run}` after step {step:,}, made deeper
+without changing what it computes (`deepened.json` says how). To get the same weights again, that run comes first.
 """

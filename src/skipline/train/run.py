@@ -19,7 +19,7 @@ from skipline.train.loop import train
 from skipline.train.outcome import Outcome, Snapshot
 from skipline.train.recipe import Recipe
 from skipline.train.refuse import RecipeError
-from skipline.train.run_folder import DEEPENED, RunError, RunFolder, create_run
+from skipline.train.run_folder import RunError, RunFolder, create_run
 
 
 def start(
@@ -105,7 +105,7 @@ def _require_open(folder: RunFolder) -> None:
             "(skipline train --lr). To see it happen again, remove its FAILED.json first."
         )
     # One evaluation is there before the first checkpoint; a run killed between the two begins again.
-    is_begun = len(folder.read_metrics()) > 1 or (folder.path / DEEPENED).exists()  # grown from another: never anew
+    is_begun = len(folder.read_metrics()) > 1 or folder.is_grown  # grown from another: never anew
     if is_begun and not folder.checkpoint.exists():
         raise RunError(
             f"{folder.path} has no checkpoint ({folder.checkpoint} is not there), so there is nothing to go on from. "

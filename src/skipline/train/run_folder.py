@@ -69,6 +69,11 @@ class RunFolder:
         return self.path / "metrics.jsonl"
 
     @property
+    def is_grown(self) -> bool:
+        """Whether the run goes on from another one with a deeper net; `deepened.json` says from which."""
+        return (self.path / DEEPENED).exists()
+
+    @property
     def is_done(self) -> bool:
         """Whether the run has ended well."""
         return (self.path / "DONE").exists()
