@@ -10,6 +10,7 @@ import typer
 
 from skipline.cli import (
     check,
+    deepen,
     demo,
     diagnose,
     doctor,
@@ -38,6 +39,7 @@ app.command("demo")(demo.demo)
 app.command("check")(check.check)
 app.command("train")(train.train)
 app.command("resume")(resume.resume)
+app.command("deepen")(deepen.deepen)
 app.command("evaluate")(evaluate.evaluate)
 app.command("import")(import_weights.import_weights)
 app.command("export")(export_weights.export_weights)
