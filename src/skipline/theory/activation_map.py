@@ -73,32 +73,34 @@ def passed_activation(signal: Signal, pairs: Correlations, *, largest_of: float)
     )
 
     def pull(gradient: Gradient) -> Gradient:
-        flows = []
-        for flow, square, population in zip(gradient.flows, squares, signal.populations, strict=True):
-            if flow.given is not None:
-                flows.append(_given(flow, flow.given, square, population.law, activation))
-            elif isinstance(population.law, Grid):
-                known = Given(
-                    population.law.start, population.law.step, np.full(len(population.law.masses), flow.square)
-                )
-                flows.append(_given(flow, known, square, population.law, activation))
-            elif isinstance(population.law, Points) or flow.amplitudes is not None:
-                points = as_points(population.law)
-                flows.append(flow.weighed(slopes(activation, points.values), points.weights))
-            else:
-                flows.append(_crossed(flow, square, population))
+        flows = zip(gradient.flows, squares, signal.populations, strict=True)
+        back = tuple(_before(flow, square, population, activation) for flow, square, population in flows)
         own, common = _gradient_spread(gradient, signal, activation)
         gradient = _tilted(gradient, signal, tilt)
-        factor = gradient.profile.mean().item() ** 2
+        mean = gradient.profile.mean().item()
         return replace(
             gradient,
-            profile=gradient.profile / gradient.profile.mean(),
-            flows=tuple(flow.before(1.0, factor=factor) for flow in flows),
+            profile=gradient.profile / mean,
+            flows=tuple(flow.before(1.0, factor=mean * mean) for flow in back),
             spread=gradient.spread + own,
             common=gradient.common + common,
         )
 
     return out, pull
+
+
+def _before(flow: Flow, square: float, population: Population, activation: Activation) -> Flow:
+    """The gradient before φ from the one behind it: `square` is E[φ′²], for who does not know the element's value."""
+    law = population.law
+    if flow.given is not None:
+        return _given(flow, flow.given, square, law, activation)
+    if isinstance(law, Grid):
+        same = Given(law.start, law.step, np.full(len(law.masses), flow.square))
+        return _given(flow, same, square, law, activation)
+    if isinstance(law, Points) or flow.amplitudes is not None:
+        points = as_points(law)
+        return flow.weighed(slopes(activation, points.values), points.weights)
+    return _crossed(flow, square, population)
 
 
 def _given(flow: Flow, given: Given, square: float, law: Law, activation: Activation) -> Flow:
