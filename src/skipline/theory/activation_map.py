@@ -44,16 +44,16 @@ def passed_activation(signal: Signal, pairs: Correlations, *, largest_of: float)
     if activation.kind == "identity" and not activation.is_transformed:
         return signal, lambda gradient: gradient
     uneven = 0.0 if is_homogeneous(activation) else _unevenness(signal.profile)
-    tilted = [_reaction(population.law, activation, uneven) for population in signal.populations]
-    reactions, tilt = [reaction for reaction, _ in tilted], tilted[0][1]
+    reactions, tilts = zip(*(_reaction(p.law, activation, uneven) for p in signal.populations), strict=True)
     populations, squares = [], []
     for population, reaction in zip(signal.populations, reactions, strict=True):
         kernel = _kernel(population, pairs, reaction)
         zeros = population.zeros if activation.output_shift == activation.input_shift == 0 else 0.0
         if is_homogeneous(activation) and negative_slope(activation) == 0:
             zeros = max(zeros, reaction.below)
-        mean = reaction.moments.mean
-        populations.append(replace(population, mean=mean, kernel=kernel, zeros=zeros, law=reaction.law))
+        populations.append(
+            replace(population, mean=reaction.moments.mean, kernel=kernel, zeros=zeros, law=reaction.law)
+        )
         square = reaction.moments.slope_square
         if largest_of > 1:
             top = maximum(population.law, largest_of)
@@ -76,7 +76,7 @@ def passed_activation(signal: Signal, pairs: Correlations, *, largest_of: float)
         flows = zip(gradient.flows, squares, signal.populations, strict=True)
         back = tuple(_before(flow, square, population, activation) for flow, square, population in flows)
         own, common = _gradient_spread(gradient, signal, activation)
-        gradient = _tilted(gradient, signal, tilt)
+        gradient = _tilted(gradient, signal, tilts[0])
         mean = gradient.profile.mean().item()
         return replace(
             gradient,
