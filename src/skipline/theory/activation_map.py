@@ -54,11 +54,7 @@ def passed_activation(signal: Signal, pairs: Correlations, *, largest_of: float)
         populations.append(
             replace(population, mean=reaction.moments.mean, kernel=kernel, zeros=zeros, law=reaction.law)
         )
-        square = reaction.moments.slope_square
-        if largest_of > 1:
-            top = maximum(population.law, largest_of)
-            square = (top.weights @ slopes(activation, top.values) ** 2).item()
-        squares.append(square)
+        squares.append(_slope_square(population.law, reaction, activation, largest_of))
     exact = is_homogeneous(activation) and all(isinstance(p.law, Gaussian) for p in signal.populations)
     spread, follows = _spread(signal, activation)
     profile = signal.profile**follows if uneven else signal.profile
@@ -87,6 +83,14 @@ def passed_activation(signal: Signal, pairs: Correlations, *, largest_of: float)
         )
 
     return out, pull
+
+
+def _slope_square(law: Law, reaction: Reaction, activation: Activation, largest_of: float) -> float:
+    """E[φ′²] where the gradient arrives: anywhere, or at the largest of some pixels."""
+    if largest_of <= 1:
+        return reaction.moments.slope_square
+    top = maximum(law, largest_of)
+    return (top.weights @ slopes(activation, top.values) ** 2).item()
 
 
 def _before(flow: Flow, square: float, population: Population, activation: Activation) -> Flow:
