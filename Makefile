@@ -8,7 +8,7 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test lint format bench setup clean again
+.PHONY: help demo test slow lint format bench setup clean again
 
 PYTHON ?=
 ARGS ?=
@@ -32,8 +32,11 @@ help:  ## what there is to make
 demo: $(PACKAGE)  ## set up, then the lecture's experiment on real digits; ends with a report's path
 	@$(RUN) -m skipline demo $(ARGS)
 
-test: $(DEV)  ## set up, then the tests
-	@$(RUN) -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile $(ARGS)
+test: $(DEV)  ## set up, then the tests, but for the slow ones
+	@$(RUN) -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile -m "not slow" $(ARGS)
+
+slow: $(DEV)  ## set up, then the tests that take long
+	@$(RUN) -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadgroup -m slow $(ARGS)
 
 lint: $(DEV)  ## set up, then ruff and pyright
 	@failed=0; \

@@ -197,5 +197,5 @@ def test_make_keeps_an_environment_that_somebody_made(machine: Machine) -> None:
 def test_make_help_names_every_target(machine: Machine) -> None:
     done = machine.make("help")
     assert re.findall(r"^make (\w+)", done.stdout, re.MULTILINE) == [
-        *("help", "demo", "test", "lint", "format", "bench", "setup", "clean"),
+        *("help", "demo", "test", "slow", "lint", "format", "bench", "setup", "clean"),
     ]

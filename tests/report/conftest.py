@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,6 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from skipline.report.diagnosis_record import CauseRecord, DiagnosisRecord, Outcome, RemedyRecord
+from skipline.report.net_record import NetRecord, SiteRecord
+from skipline.report.phase import PhasePoint, PhaseRecord
 
 FIXTURES = Path(__file__).parent / "fixtures"
 # HTML's elements without an end tag, and SVG's that are written without content.
@@ -175,3 +180,177 @@ def run_folder(tmp_path: Path) -> Callable[..., Path]:
 def metrics() -> Callable[..., str]:
     """The writer of metrics lines."""
     return metrics_line
+
+
+# ---- nets whose signals follow the laws in closed form, and measurements that stray from them like real ones
+
+PI_FACTOR = math.pi / (math.pi - 1)  # χ of ReLU behind batch norm
+WOBBLE = (1.0, 1.06, 0.93, 1.02, 0.97, 1.09, 0.95)  # measured ÷ predicted, in turn
+
+
+def block_name(number: int, num_blocks: int) -> str:
+    """The name of block ``number``, from 1, of a net of three stages."""
+    stage = (number - 1) * 3 // num_blocks
+    before = -(-stage * num_blocks // 3)  # blocks in earlier stages
+    return f"stage{stage + 1}.block{number - before}"
+
+
+def site(name: str, index: int, predicted: dict[str, float]) -> SiteRecord:
+    measured = {key: min(1.0, v) if key == "correlation" else v * WOBBLE[index % 7] for key, v in predicted.items()}
+    return SiteRecord(name=name, predicted=predicted, measured=measured, band=1.15)
+
+
+def plain_net(num_blocks: int, *, name: str = "plain") -> NetRecord:
+    """Batch norm without shortcuts: the gradient grows by 1.2111 a layer on its way back, inputs become alike."""
+    sites = []
+    for k in range(num_blocks + 1):
+        values = {
+            "second_moment": 0.5,
+            "gradient_norm": math.sqrt(10) * 1.2111 ** (num_blocks - k),
+            "channel_variance": 0.5 * (1 - 1 / math.pi),
+            "zero_fraction": 0.5,
+            "correlation": 1 - 0.68 / (k + 1),
+        }
+        parts = [f"{block_name(k, num_blocks)}.{part}" for part in ("branch", "out")] if k else ["stem"]
+        sites += [site(part, k, values) for part in parts]
+    return NetRecord(name=name, sites=tuple(sites))
+
+
+def preact_net(num_blocks: int, *, name: str = "preact") -> NetRecord:
+    """Pre-activation with batch norm: second moment 1 + k, squared gradient by a ratio of Γ functions."""
+    chi = PI_FACTOR
+    power = [math.lgamma(k + chi + chi * chi) - math.lgamma(k + chi) for k in range(num_blocks + 1)]
+    sites = []
+    for k in range(num_blocks + 1):
+        trunk = {
+            "second_moment": 1.0 + k,
+            "gradient_norm": math.sqrt(10) * math.exp((power[num_blocks] - power[k]) / 2),
+            "channel_variance": 1 + 0.6817 * k,
+            "zero_fraction": 0.0,
+            "correlation": 0.3183 * k / (1 + k),
+        }
+        if k == 0:
+            sites.append(site("stem", k, trunk))
+            continue
+        block = block_name(k, num_blocks)
+        sites.append(site(f"{block}.branch", k, trunk | {"second_moment": 1.0}))
+        sites += [site(f"{block}.{part}", k, trunk) for part in ("sum", "out")]
+    return NetRecord(name=name, sites=tuple(sites))
+
+
+def doubling_net(num_blocks: int) -> NetRecord:
+    """Residual without norms: 2 to the power k, whose squares leave 32-bit floats at block 64; a gradient that dies."""
+    sites = []
+    for k in range(num_blocks + 1):
+        name = f"{block_name(k, num_blocks)}.out" if k else "stem"
+        predicted = {"second_moment": 2.0**k, "gradient_norm": 2.0 ** ((num_blocks - k) / 2)}
+        lost = {"second_moment": math.inf if k >= 64 else 2.0**k, "gradient_norm": 0.0 if k < 4 else math.nan}
+        sites.append(SiteRecord(name=name, predicted=predicted, measured=lost, band=1.15))
+    return NetRecord(name="residual", sites=tuple(sites))
+
+
+def relu_phases() -> PhaseRecord:
+    """ReLU: χ₁ is half the variance of the weights, whatever the biases; He's is critical, torch's is not."""
+    weights, biases = tuple(0.25 * n for n in range(1, 17)), (0.0, 0.1, 0.2)
+    points = (
+        PhasePoint(name="He", weight_variance=2.0, bias_variance=0.0),
+        PhasePoint(name="default", weight_variance=1 / 3, bias_variance=0.05),
+    )
+    chi = tuple(tuple(w / 2 for w in weights) for _ in biases)
+    return PhaseRecord(activation="relu", weight_variances=weights, bias_variances=biases, chi=chi, points=points)
+
+
+def diagnoses() -> tuple[DiagnosisRecord, ...]:
+    """Three nets: one that degrades, one that fails, one that trains."""
+    cause = CauseRecord(
+        symptom="the gradient at the stem is 9.8 × 10³ times that at the head",
+        cause="the backward pass of batch norm multiplies the squared gradient by χ > 1 in each layer",
+        law="χ = E[φ′²] ÷ Var φ = 1.467",
+        evidence="measured 1.208 a layer, predicted 1.211",
+    )
+    remedies = (
+        RemedyRecord(
+            action="add shortcuts",
+            effect="the gradient grows as a power of depth",
+            command="skipline diagnose digits_plain50 --fix shortcut",
+            shown="ratio 9.8 × 10³ → 21",
+        ),
+        RemedyRecord(action="leaky ReLU with slope 0.5", effect="1.068 a layer in place of 1.211"),
+    )
+    rows: tuple[tuple[NetRecord, Outcome, str, float, Any, Any], ...] = (
+        (plain_net(12), "degrades", "The gradient grows by 1.211 a layer.", 48.0, (cause,), remedies),
+        (doubling_net(72), "fails", "Each block doubles the signal.", math.nan, (cause,), ()),
+        (preact_net(18), "trains", "Signals grow as a power of depth.", math.inf, (), ()),
+    )
+    return tuple(
+        DiagnosisRecord(
+            net=net,
+            outcome=outcome,
+            verdict=verdict,
+            law="χˡ",
+            depth=48,
+            trainable_depth=limit,
+            causes=causes,
+            remedies=tried,
+        )
+        for net, outcome, verdict, limit, causes, tried in rows
+    )
+
+
+def layers_lines(num: int) -> str:
+    """``layers.jsonl`` of ``num`` probes of a net of 12 blocks: one site dies, at last one is not finite."""
+    lines = []
+    for index in range(num):
+        sites = {}
+        for k in range(13):
+            name = f"{block_name(k, 12)}.out" if k else "stem"
+            gradient: float | str = 10.0 ** (2 - k / 6 - 3 * index / num)
+            zeros = 0.5 + 0.5 * index / num if k == 7 else 0.5
+            sites[name] = {"second_moment": 1.0 + k, "gradient_norm": gradient, "zero_fraction": zeros}
+        if index == num - 1:
+            sites["stem"]["gradient_norm"] = "NaN"
+        tensors = {
+            f"{block_name(k, 12)}.branch.conv1.weight": {"update_ratio": 1e-3 / (1 + index), "weight_norm": 9.0}
+            for k in range(1, 13)
+        }
+        line: dict[str, Any] = {"step": 50 * index, "sites": sites, "tensors": tensors}
+        if index == num - 1:
+            line["warnings"] = [{"site": "stage2.block3.out", "cause": "nearly all its values are zero: units die"}]
+        lines.append(json.dumps(line) + "\n")
+    return "".join(lines)
+
+
+@pytest.fixture
+def plain() -> Callable[..., NetRecord]:
+    """The maker of plain nets."""
+    return plain_net
+
+
+@pytest.fixture
+def preact() -> Callable[..., NetRecord]:
+    """The maker of pre-activation nets."""
+    return preact_net
+
+
+@pytest.fixture
+def doubling() -> Callable[..., NetRecord]:
+    """The maker of nets whose signal doubles."""
+    return doubling_net
+
+
+@pytest.fixture
+def phases() -> PhaseRecord:
+    """The phase diagram of ReLU."""
+    return relu_phases()
+
+
+@pytest.fixture
+def three() -> tuple[DiagnosisRecord, ...]:
+    """Three diagnoses."""
+    return diagnoses()
+
+
+@pytest.fixture
+def layers() -> Callable[[int], str]:
+    """The writer of ``layers.jsonl``."""
+    return layers_lines

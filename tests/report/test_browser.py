@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
-from skipline.report import depth_report, run_report
+from skipline.report import depth_report, diagnosis_page, run_report
+from skipline.report.diagnosis_record import DiagnosisRecord
+from skipline.report.phase import PhaseRecord
 
 playwright = pytest.importorskip(
     "playwright.sync_api", reason="playwright is not installed: pip install playwright", exc_type=ImportError
@@ -45,15 +47,36 @@ def browser() -> Iterator[Any]:
         opened.close()
 
 
-@pytest.fixture(params=["study", "run"])
+@pytest.fixture(params=["study", "run", "diagnosis"])
 def path(
-    request: pytest.FixtureRequest, tmp_path: Path, diverged_study: dict[str, Any], run_folder: Callable[..., Path]
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    diverged_study: dict[str, Any],
+    run_folder: Callable[..., Path],
+    layers: Callable[[int], str],
+    three: tuple[DiagnosisRecord, ...],
+    phases: PhaseRecord,
 ) -> Path:
     """Each kind of page in turn, on disk; the study's, with all that it can show, and a sentence that tries to run."""
-    diverged_study["claims"][0]["holds"] = False
-    diverged_study["claims"][0]["sentence"] += " <img src=https://example.invalid/x onerror=document.title='ran'>"
-    diverged_study["source"] = "/data/" + "x" * 200  # a word longer than a phone is wide
-    html = run_report(run_folder({"DONE": ""})) if request.param == "run" else depth_report(diverged_study)
+    attack = " <img src=https://example.invalid/x onerror=document.title='ran'>"
+    word = "/data/" + "x" * 200  # longer than a phone is wide
+    match request.param:
+        case "run":
+            html = run_report(run_folder({"DONE": "", "layers.jsonl": layers(30)}))
+        case "study":
+            diverged_study["claims"][0]["holds"] = False
+            diverged_study["claims"][0]["sentence"] += attack
+            diverged_study["source"] = word
+            html = depth_report(diverged_study)
+        case _:
+            html = diagnosis_page(
+                three,
+                headline=f"Of three nets one trains {attack}",
+                facts=("64 images of noise", word),
+                phases=(phases,),
+                settings={"initialiser": "he2015", "file": word},
+                made_by="Written by skipline.",
+            )
     (tmp_path / "report.html").write_text(html, encoding="utf-8")
     return tmp_path / "report.html"
 

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from skipline.report.axis import linear_axis, log_axis
-from skipline.report.chart import Band, Chart, Dots, Lane, Line, Mark, Rule
-from skipline.report.drawing import WIDTH, draw, swatch
+from skipline.report.chart import LOST, NO_LEVEL, Band, Cells, Chart, Dots, Lane, Line, Mark, Post, Rule, Word
+from skipline.report.drawing import WIDTH, draw
+from skipline.report.marker import swatch
 
 X = linear_axis([0, 10], title="epoch")
 Y = linear_axis([0, 100], title="error (%)")
@@ -99,6 +100,95 @@ def test_a_lane_stands_above_the_plot(read: Callable[[str], Any]) -> None:
     assert root.find("pattern")[0].attributes["id"] == "c-hatch"
 
 
+def test_a_lane_below_stands_between_plot_and_axis(read: Callable[[str], Any]) -> None:
+    gone = Dots(points=((5, NAN),), names=("zero",), look="plain", marker="cross")
+    lane = Lane(label="zero", dots=(gone,), lines=(Line(points=((6, NAN), (8, NAN)), look="plain"),), place="below")
+    root = read(draw(chart(dots((5, 0)), lanes=(lane,)), name="c"))
+    (cross,) = root.find("path", "cross")
+    (_, top) = map(float, re.findall(r"[0-9.]+", cross.attributes["d"])[:2])
+    ((_, bottom),) = centres(root, "plain")
+    base = float(root.find("path", "base")[0].attributes["d"].split()[1].split("H")[0])
+    assert bottom < top < top + 8 < base
+    (line,) = root.find("path", "line")
+    x, y, end = map(float, re.findall(r"[0-9.]+", line.attributes["d"]))
+    assert end > x
+    assert y == pytest.approx(top + 4, abs=0.11)
+
+
+def test_the_word_of_a_lane_gives_way_to_what_stands_at_the_left(read: Callable[[str], Any]) -> None:
+    def anchor(at: float) -> str:
+        lane = Lane(label="zero", dots=(Dots(points=((at, NAN),), names=("",), look="plain"),))
+        return read(draw(chart(lanes=(lane,)), name="c")).find("text", "lane-label")[0].attributes["text-anchor"]
+
+    assert (anchor(0), anchor(5), anchor(10)) == ("end", "start", "start")
+
+
+def test_posts_stand_upright_and_only_some_are_named(read: Callable[[str], Any]) -> None:
+    root = read(draw(chart(*(Post(x=x, label=f"stage {x}") for x in (2, 2.5, 7))), name="c"))
+    assert len(root.find("path", "post")) == 3
+    assert [word.text for word in root.find("text", "post-label")] == ["stage 2", "stage 7"]
+    (first, _) = root.find("text", "post-label")
+    tops = [tick for tick in root.find("text", "tick") if tick.text == "100"]
+    assert float(first.attributes["y"]) < float(tops[0].attributes["y"])
+
+
+def test_a_word_stands_at_its_place(read: Callable[[str], Any]) -> None:
+    root = read(draw(chart(dots((4, 50)), Word(at=(4, 50), text="σ² <b>")), name="c"))
+    ((x, y),) = centres(root, "plain")
+    (word,) = root.find("text", "word")
+    assert float(word.attributes["x"]) == pytest.approx(x, abs=0.11)
+    assert float(word.attributes["y"]) == pytest.approx(y + 4, abs=0.11)
+    assert root.find("b") == []
+
+
+def test_markers_are_told_apart_by_shape() -> None:
+    kinds = ("circle", "square", "triangle", "diamond", "cross", "here")
+    shapes = [re.sub(r"[0-9.]+", "", swatch("plain", markers=(marker,))) for marker in kinds]
+    assert len(set(shapes)) == len(kinds)
+
+
+CELLS = Cells(
+    columns=(0, 2, 4, 10), rows=(0, 50, 100), levels=((0, 0, 6), (0, LOST, NO_LEVEL)), names=("1", *5 * ("",), "10³")
+)
+
+
+def test_cells_of_a_level_are_one_path(read: Callable[[str], Any]) -> None:
+    root = read(draw(chart(CELLS), name="c"))
+    paths = {path.attributes["class"]: path.attributes["d"] for path in root.find("path", "cell")}
+    assert set(paths) == {"cell level-a", "cell level-g", "cell level-lost", "cell level-none"}
+    assert paths["cell level-a"].count("M") == 2, "two cells of a row that touch are one piece"
+    assert {pattern.attributes["id"] for pattern in root.find("pattern")} == {"c-level-lost", "c-level-none"}
+    left, bottom, right, top = map(float, re.findall(r"[0-9.]+", paths["cell level-g"])[:4])
+    assert (right - left) / (bottom - top) == pytest.approx(0.6 * _width(root) / 80, rel=0.02), (
+        "six tenths of the width, half of a plot 160 high"
+    )
+    assert sorted(word.words.strip("\u200b ") for word in root.find("text", "word")) == ["1", "10 3"]
+
+
+def _width(root: Any) -> float:
+    start, end = re.findall(r"M([0-9.]+) [0-9.]+H([0-9.]+)", root.find("path", "base")[0].attributes["d"])[0]
+    return float(end) - float(start)
+
+
+def test_a_border_runs_between_levels_only(read: Callable[[str], Any]) -> None:
+    (border,) = read(draw(chart(CELLS), name="c")).find("path", "border")
+    # Level: between rows over the second and the third column, in one piece. Upright: right of the first column in the
+    # upper row, and right of the second in both.
+    assert border.attributes["d"].count("H") == 1
+    assert border.attributes["d"].count("V") == 2
+    plain = Cells(columns=CELLS.columns, rows=CELLS.rows, levels=CELLS.levels, bordered=False)
+    assert read(draw(chart(plain), name="c")).find("path", "border") == []
+
+
+def test_cells_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(
+        ValueError, match=r"cells: rows and columns number \(1, 2\), their edges leave room for \(1, 1\)"
+    ):
+        Cells(columns=(0, 1), rows=(0, 1), levels=((0, 1),))
+    with pytest.raises(ValueError, match=r"cells: level 7; expected -2 \(not finite\) to 6"):
+        Cells(columns=(0, 1), rows=(0, 1), levels=((7,),))
+
+
 def test_a_rule_has_its_word_above_it(read: Callable[[str], Any]) -> None:
     root = read(draw(chart(Rule(y=90, label="guessing")), name="c"))
     (word,) = root.find("text", "rule-label")
@@ -143,9 +233,9 @@ def test_what_cannot_be_drawn_is_refused() -> None:
         draw(chart(), name="a b")
     with pytest.raises(ValueError, match="log axis 'signal': 0 has no place"):
         draw(chart(dots((1, 0)), y=log_axis([1, 10], title="signal")), name="c")
-    with pytest.raises(ValueError, match=r"look 'a\" onload=\"x': expected a class of page\.css in small letters"):
+    with pytest.raises(ValueError, match=r"look 'a\" onload=\"x': expected a class of chart\.css in small letters"):
         Line(points=(), look='a" onload="x')
     with pytest.raises(ValueError, match="dots: 1 points but 0 names; each point has one"):
         Dots(points=((1, 1),), names=(), look="plain")
-    with pytest.raises(ValueError, match="chart 'A title': 2 lanes; there is room for one"):
+    with pytest.raises(ValueError, match="chart 'A title': 2 lanes above the plot; there is room for one"):
         chart(lanes=(Lane(label="a", dots=()), Lane(label="b", dots=())))

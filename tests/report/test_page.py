@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from skipline.report import depth_report, run_report
+from skipline.report import depth_report, diagnosis_page, run_report
+from skipline.report.diagnosis_record import DiagnosisRecord
+from skipline.report.phase import PhaseRecord
 
 # What makes a browser fetch something, by element; a page of ours has none of it but the empty icon.
 LOADING = {"src", "href", "srcset", "data", "poster", "action", "formaction", "background", "xlink:href", "ping"}
@@ -51,12 +53,25 @@ def complaints(root: Any, html: str) -> list[str]:
     return said
 
 
-@pytest.fixture(params=["study", "diverged", "run"])
-def page(request: pytest.FixtureRequest, study: dict[str, Any], run_folder: Callable[..., Path]) -> str:
+@pytest.fixture(params=["study", "diverged", "run", "watched", "diagnosis"])
+def page(
+    request: pytest.FixtureRequest,
+    study: dict[str, Any],
+    run_folder: Callable[..., Path],
+    layers: Callable[[int], str],
+    three: tuple[DiagnosisRecord, ...],
+    phases: PhaseRecord,
+) -> str:
     """Each of the pages in turn."""
-    if request.param == "run":
-        return run_report(run_folder({"DONE": ""}))
-    return depth_report(request.getfixturevalue("diverged_study") if request.param == "diverged" else study)
+    match request.param:
+        case "run":
+            return run_report(run_folder({"DONE": ""}))
+        case "watched":
+            return run_report(run_folder({"DONE": "", "layers.jsonl": layers(20)}))
+        case "diagnosis":
+            return diagnosis_page(three, headline="h", facts=(), phases=(phases,), settings={"a": 1}, made_by="us")
+        case kind:
+            return depth_report(request.getfixturevalue("diverged_study") if kind == "diverged" else study)
 
 
 def test_a_page_contains_itself(page: str, read: Callable[[str], Any]) -> None:

@@ -16,7 +16,11 @@ import torch
 from skipline.train import RunFolder
 from skipline.weights import read_tensors
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="this system cannot fork")
+pytestmark = [
+    pytest.mark.slow,  # 25 processes are killed; tests/train/test_resume_exactly.py stops in the process itself
+    pytest.mark.skipif(sys.platform == "win32", reason="this system cannot fork"),
+    pytest.mark.xdist_group("kill and resume"),  # one process: the runs are made once for all of its tests
+]
 
 SEED = 22  # of the moments; the test holds for any
 

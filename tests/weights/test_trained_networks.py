@@ -38,7 +38,15 @@ def test_images(pretrained: Path, tmp_path_factory: pytest.TempPathFactory) -> I
 
 
 # He et al.'s networks as akamaster/pytorch_resnet_cifar10 trained them: its table of test errors.
-@pytest.mark.parametrize(("depth", "error"), [(20, "8.27"), (32, "7.37"), (44, "6.90"), (56, "6.61")])
+@pytest.mark.parametrize(
+    ("depth", "error"),
+    [
+        (20, "8.27"),
+        pytest.param(32, "7.37", marks=pytest.mark.slow),
+        pytest.param(44, "6.90", marks=pytest.mark.slow),
+        pytest.param(56, "6.61", marks=pytest.mark.slow),
+    ],
+)
 def test_the_published_error_is_reproduced(depth: int, error: str, pretrained: Path, test_images: ImageSet) -> None:
     (path,) = pretrained.glob(f"resnet{depth}-*.th")
     net = build(describe(f"cifar_resnet{depth}"))

@@ -1,7 +1,7 @@
 """Exit codes, and how a failure is told: one sentence on stderr, no traceback unless it is asked for.
 
-0 ok · 1 internal · 2 usage · 3 data or storage · 6 out of memory · 7 diverged · 130 interrupted, with a checkpoint
-written. Kept free: 4 for a gate that failed, 5 for an extra that is missing.
+0 ok · 1 internal · 2 usage · 3 data or storage · 5 an extra is missing · 6 out of memory · 7 diverged · 130
+interrupted, with a checkpoint written. Kept free: 4 for a gate that failed.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ EXITS: dict[str, int] = {
     "skipline.files.StorageError": 3,
     "skipline.weights.error.WeightsError": 3,
     "skipline.report.error.ReportError": 3,
+    "skipline.report.error.ExtraMissing": 5,
     "builtins.MemoryError": _OUT_OF_MEMORY,
     "torch.OutOfMemoryError": _OUT_OF_MEMORY,
     "skipline.train.outcome.Diverged": 7,

@@ -13,6 +13,7 @@ Kind = Literal["linear", "log"]
 
 # Steps that read as round in decimal; Heckbert, "Nice numbers for graph labels", Graphics Gems 1990.
 _ROUND_STEPS = (1.0, 2.0, 5.0, 10.0)
+_LEAST_EXPONENT, _MOST_EXPONENT = -323, 308  # of ten, in IEEE 754 binary64, denormal numbers included
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +128,9 @@ def log_axis(values: Iterable[float], *, title: str, num: int = 6) -> Axis:
     positive = [value for value in given if math.isfinite(value) and value > 0]
     if not positive:
         raise ValueError(f"log axis {title!r}: none of the {len(given)} values is above 0; there is nothing to show")
-    low, high = math.floor(math.log10(min(positive))), math.ceil(math.log10(max(positive)))
+    # The powers of ten that 64-bit floats have; a value above the last stands where that does, to a pixel.
+    low, high = math.floor(math.log10(min(positive))), min(math.ceil(math.log10(max(positive))), _MOST_EXPONENT)
+    low = max(min(low, _MOST_EXPONENT - 1), _LEAST_EXPONENT)
     high = max(high, low + 1)
     step = math.ceil((high - low) / num)
     exponents = range(step * math.ceil(low / step), high + 1, step)

@@ -26,7 +26,7 @@ def _sketch(unit: str, *, equation: str, skip: bool) -> str:
     parts = [
         f'<title id="block-{unit}-title">A {unit} block</title>',
         f'<desc id="block-{unit}-desc">{described}</desc>',
-        _word(x, 13, "x", look="sketch-symbol"),
+        _word(x, 14, "x", look="sketch-symbol"),
         _arrow(x, 20, 42),
         _box(x, 42, "layer"),
         _arrow(x, 66, 82),

@@ -9,8 +9,11 @@ from typing import Literal
 from skipline.report.axis import Axis
 
 Point = tuple[float, float]
-Marker = Literal["circle", "point", "square", "cross"]
-Stroke = Literal["solid", "dotted", "dashed", "broad"]
+Marker = Literal["circle", "point", "square", "triangle", "diamond", "cross", "here"]
+Stroke = Literal["solid", "dotted", "dashed", "chained", "broad", "thin"]
+Anchor = Literal["start", "middle", "end"]
+# Steps of lightness that a reader can tell apart without colour, each from its neighbour: looked at, in grey.
+NUM_LEVELS = 7
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +44,8 @@ class Band:
 class Dots:
     """A marker at each of ``points`` whose y is finite; ``names``, one a point, say what a resting pointer is told.
 
-    Squares are open and circles small enough to stand in one, so that two units with equal values are both seen.
+    Squares, triangles and diamonds are open and circles small enough to stand in one, so that two units with equal
+    values are both seen. ``here`` is the one place of a chart that the reader looks for.
     """
 
     points: tuple[Point, ...]
@@ -63,15 +67,64 @@ class Rule:
     label: str
 
 
-Mark = Line | Band | Dots | Rule
+@dataclass(frozen=True, kw_only=True)
+class Post:
+    """An upright line through the plot at ``x``, with its ``label`` above the plot where there is room for it."""
+
+    x: float
+    label: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Word:
+    """A text beside or on the place ``at``."""
+
+    at: Point
+    text: str
+    anchor: Anchor = "middle"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cells:
+    """A field of rectangles: row r lies between ``rows[r]`` and ``rows[r + 1]``, column c likewise.
+
+    ``levels[r][c]`` is 0, the palest, to ``NUM_LEVELS`` − 1, the strongest; ``NO_LEVEL`` for a value that is too small
+    for any (drawn empty, with dots) and ``LOST`` for one that is not finite (drawn hatched). ``names`` has a word for
+    each level, or none (""), written where the field has room for it. ``bordered``: with a fine line between levels.
+    """
+
+    columns: tuple[float, ...]
+    rows: tuple[float, ...]
+    levels: tuple[tuple[int, ...], ...]
+    names: tuple[str, ...] = ()
+    bordered: bool = True
+
+    def __post_init__(self) -> None:
+        found = (len(self.levels), *{len(row) for row in self.levels})
+        expected = (len(self.rows) - 1, len(self.columns) - 1)
+        if found != expected:
+            raise ValueError(f"cells: rows and columns number {found}, their edges leave room for {expected}")
+        for level in (level for row in self.levels for level in row):
+            if not LOST <= level < NUM_LEVELS:
+                raise ValueError(f"cells: level {level}; expected {LOST} (not finite) to {NUM_LEVELS - 1}")
+
+
+NO_LEVEL, LOST = -1, -2
+
+Mark = Line | Band | Dots | Rule | Post | Word | Cells
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lane:
-    """A hatched strip above the plot for what has an x and no y; of the points of ``dots`` only x is read."""
+    """A hatched strip above or below the plot for what has an x and no y.
+
+    Of ``dots`` only x is read; each of ``lines`` runs from its first to its last x.
+    """
 
     label: str
     dots: tuple[Dots, ...]
+    lines: tuple[Line, ...] = ()
+    place: Literal["above", "below"] = "above"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +132,7 @@ class Chart:
     """Marks over two axes, later ones on top.
 
     ``description`` says in words what a person who cannot see the chart needs to know. ``height`` is the plot's alone,
-    in units of which a drawing is ``drawing.WIDTH`` wide. ``lanes`` holds one lane or none.
+    in units of which a drawing is ``drawing.WIDTH`` wide. There is room for one lane above the plot and one below.
     """
 
     title: str
@@ -91,11 +144,13 @@ class Chart:
     height: int = 160
 
     def __post_init__(self) -> None:
-        if len(self.lanes) > 1:
-            raise ValueError(f"chart {self.title!r}: {len(self.lanes)} lanes; there is room for one")
+        for place in ("above", "below"):
+            num = sum(lane.place == place for lane in self.lanes)
+            if num > 1:
+                raise ValueError(f"chart {self.title!r}: {num} lanes {place} the plot; there is room for one")
 
 
 def _check_look(look: str) -> None:
-    """Refuse what cannot be a class of ``files/page.css``: it stands unquoted by meaning in an attribute."""
+    """Refuse what cannot be a class of ``files/chart.css``: it stands unquoted by meaning in an attribute."""
     if not re.fullmatch(r"[a-z][a-z-]*", look):
-        raise ValueError(f"look {look!r}: expected a class of page.css in small letters and hyphens")
+        raise ValueError(f"look {look!r}: expected a class of chart.css in small letters and hyphens")

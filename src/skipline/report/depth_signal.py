@@ -37,7 +37,7 @@ def factor(net: LinearRecord) -> str:
 
 
 def look_of(alpha: float) -> str:
-    """The class of page.css for a factor: what vanishes and what explodes differ in colour."""
+    """The class of chart.css for a factor: what vanishes and what explodes differ in colour."""
     return "vanish" if alpha < 1 else "explode"
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 from skipline.report.chart import Chart, Marker, Stroke
-from skipline.report.drawing import draw, swatch
+from skipline.report.drawing import draw
+from skipline.report.marker import swatch
 from skipline.report.table import Table, write_table
 from skipline.report.text import escape, html_text
 
@@ -25,17 +26,18 @@ class Panel:
 
 @dataclass(frozen=True, kw_only=True)
 class Key:
-    """One entry of a figure's key: how it is drawn, and what it is."""
+    """One entry of a figure's key: how it is drawn (a line, a marker, an area), and what it is."""
 
     look: str
     label: str
     strokes: tuple[Stroke, ...] = ()
     markers: tuple[Marker, ...] = ()
+    band: bool = False
 
 
 def document(*, title: str, body: Iterable[str], made_by: str) -> str:
     """Put the parts of ``body`` (HTML) together to one document; ``title`` and ``made_by`` are plain text."""
-    style = stylesheet("colours") + stylesheet("page")
+    style = stylesheet("colours") + stylesheet("page") + stylesheet("chart")
     return "\n".join(
         (
             "<!doctype html>",
@@ -95,10 +97,7 @@ def figure(panels: Sequence[Panel], *, name: str, label: str, caption: str, keys
 
     Each panel's numbers stand in a table that opens under it; the id of panel n is ``name-n``.
     """
-    entries = "".join(
-        f"<li>{swatch(key.look, strokes=key.strokes, markers=key.markers)}<span>{html_text(key.label)}</span></li>"
-        for key in keys
-    )
+    entries = "".join(f"<li>{_drawn(key)}<span>{html_text(key.label)}</span></li>" for key in keys)
     key_list = f'<ul class="key" aria-label="Key">{entries}</ul>\n' if keys else ""
     drawn = "\n".join(
         f'<div class="panel">\n{draw(panel.chart, name=f"{name}-{index}")}\n'
@@ -110,3 +109,7 @@ def figure(panels: Sequence[Panel], *, name: str, label: str, caption: str, keys
         f'<figure id="{name}">\n{key_list}<div class="panels">\n{drawn}\n</div>\n'
         f"<figcaption><b>{escape(label)}</b> {html_text(caption)}</figcaption>\n</figure>"
     )
+
+
+def _drawn(key: Key) -> str:
+    return swatch(key.look, strokes=key.strokes, markers=key.markers, band=key.band)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
+from skipline.report.layers import layers_section
 from skipline.report.number import count, counted, duration, percent
 from skipline.report.page import Key, document, figure, header, paragraph, section
 from skipline.report.run_charts import num_not_finite, run_panels
@@ -27,6 +28,7 @@ def run_report(run: Path) -> str:
         header(kind="skipline · training run", headline=_headline(folder), facts=tuple(_facts(folder))),
         *_state(folder, run=run),
         *_course(folder),
+        *layers_section(run),
         *_last(folder),
         _making(folder),
     ]

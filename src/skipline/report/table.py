@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from skipline.report.text import escape, html_text
 
+T = TypeVar("T")
 Rows = tuple[tuple[str, ...], ...]
 
 
@@ -51,7 +53,7 @@ def _body(name: str, rows: Rows, *, num_columns: int) -> str:
     return f"<tbody>\n{heading if name else ''}{lines}\n</tbody>"
 
 
-def thinned(rows: Iterable[tuple[str, ...]], *, most: int) -> Rows:
+def thinned(rows: Iterable[T], *, most: int) -> tuple[T, ...]:
     """At most ``most`` of ``rows``, evenly spaced, the first and the last among them."""
     kept = tuple(rows)
     if len(kept) <= most:
