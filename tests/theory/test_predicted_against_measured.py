@@ -20,6 +20,7 @@ from skipline.spec import (
     Stage,
     Stem,
 )
+from skipline.spec.block import Order
 from skipline.spec.layers import ActivationKind, NormKind
 from skipline.zoo import describe
 
@@ -61,8 +62,8 @@ def test_without_norms_sites_are_within_their_bands(unit: str, activation: Activ
 
 @pytest.mark.parametrize("order", ["post", "norm_after_add", "act_before_add", "act_only_pre", "pre"])
 @pytest.mark.parametrize("norm", ["batch", "group", "layer"])
-def test_every_order_and_norm_through_a_transition(order: str, norm: NormKind) -> None:
-    net = network(Block(order=order), 3, norm=norm, stages=2)  # type: ignore[arg-type]
+def test_every_order_and_norm_through_a_transition(order: Order, norm: NormKind) -> None:
+    net = network(Block(order=order), 3, norm=norm, stages=2)
     prediction = predict(net, "he_fan_out_normal", side=8, num_images=32)
     readings = measure(net, "he_fan_out_normal", side=8, num_images=32, seeds=3)
     second, gradient = log_errors(prediction, readings)
@@ -104,7 +105,8 @@ def test_a_larger_image_has_less_border() -> None:
 
 
 def test_what_inputs_and_channels_share() -> None:
-    for block, norm in ((PLAIN, "none"), (RESIDUAL, "batch"), (PRE, "batch")):
+    nets: list[tuple[Block, NormKind]] = [(PLAIN, "none"), (RESIDUAL, "batch"), (PRE, "batch")]
+    for block, norm in nets:
         net = network(block, 4, norm=norm)
         prediction = predict(net, "he_fan_in_normal", side=16, num_images=16)
         readings = measure(net, "he_fan_in_normal", side=16, num_images=16, seeds=2)
