@@ -55,6 +55,7 @@ def identity_of(block: BlockPlan, network: Network) -> Identity:
     for step in zero:
         _require_zero_behind(step, block, network)
     passed = (*block.shortcut, *block.out) if block.is_residual else (*block.branch, *block.out)
+    _require_untransformed(block, network, (*_behind(zero, block), *passed))
     _require_passing(block, network, passed)
     return Identity(
         zero=zero,
@@ -102,6 +103,19 @@ def _zero_of(block: BlockPlan, network: Network) -> Step:
             "network in which a norm or a learned scale of start 0 ends the branch."
         )
     return step
+
+
+def _behind(zero: tuple[Step, ...], block: BlockPlan) -> tuple[Step, ...]:
+    return block.branch[block.branch.index(zero[0]) :] if zero else ()
+
+
+def _require_untransformed(block: BlockPlan, network: Network, steps: tuple[Step, ...]) -> None:
+    for step in steps:
+        if isinstance(step.layer, Activate) and step.layer.activation.is_transformed:
+            raise GrowError(
+                f"{network.name}: no {block.name} is the identity: {step.name} shifts and scales around its activation "
+                "(Activation.input_scale and the three beside it). Deepen a network whose activation stands as it is."
+            )
 
 
 def _require_zero_behind(zero: Step, block: BlockPlan, network: Network) -> None:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from skipline.grow.error import GrowError
 from skipline.grow.neutral import make_neutral, moments_behind
 from skipline.grow.plan import DeepeningPlan, InsertedBlock, plan_deepening
-from skipline.init.build import Place, start_module
+from skipline.init.build import start_module
 from skipline.init.draws import identity
 from skipline.init.fans import centre_taps
 from skipline.init.scheme import Scheme
@@ -109,10 +109,8 @@ def _make_blocks(own: ResidualNet, net: ResidualNet, plan: DeepeningPlan, *, see
 
 
 def _start(block: nn.Module, plan: BlockPlan, target: Network, *, seed: int, scheme: Scheme) -> None:
-    ends = {step.name for step in plan.branch} if plan.norm_ends_branch else set()
     for step in plan.steps():
-        place = Place(step, target, norm_ends_branch=step.name in ends)
-        start_module(block.get_submodule(_inside(step.name)), place, scheme=scheme, seed=seed)
+        start_module(block.get_submodule(_inside(step.name)), step, target, plan, scheme=scheme, seed=seed)
 
 
 @torch.no_grad()
