@@ -8,7 +8,7 @@ import pytest
 
 from skipline.spec import Activation, Network, Norm, SpecError, unfold
 from skipline.spec.layers import Conv, Linear
-from skipline.study import ALL_UNITS, NetDesign
+from skipline.study import NetDesign, Unit
 from skipline.zoo import describe
 
 HUNDRED = NetDesign(unit="residual", depth=100, width=8)
@@ -38,9 +38,8 @@ def test_every_even_depth_exists(depth: int, blocks: tuple[int, int, int]) -> No
     ("unit", "name"),
     [("plain", "digits_plain20"), ("residual", "digits_resnet20"), ("preact", "digits_preresnet_basic20")],
 )
-def test_with_equal_stages_it_is_the_published_net(unit: str, name: str) -> None:
-    (own,) = (each for each in ALL_UNITS if each == unit)
-    network = described(NetDesign(unit=own, depth=20, width=8))
+def test_with_equal_stages_it_is_the_published_net(unit: Unit, name: str) -> None:
+    network = described(NetDesign(unit=unit, depth=20, width=8))
     assert replace(network, name=name) == describe(name, num_classes=10, in_channels=1)
 
 
