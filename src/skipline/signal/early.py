@@ -19,14 +19,23 @@ _FATAL = tuple(cause for cause in CAUSES if cause.symptom is abnormal.not_finite
 _ONLY_AT_START = (abnormal.outlier, symptoms.collapse)
 """What training brings about by itself: layers grow apart, and inputs of one class come to look alike."""
 
+_BACKWARD = (
+    symptoms.gradient_vanishes,
+    symptoms.gradient_explodes,
+    symptoms.norm_explosion,
+    symptoms.shortcut,
+    abnormal.dead_weights,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class EarlyWarning:
-    """`cause` is the name of a row of the table of causes, `says` what was seen of it, `site` where.
+    """`cause` is the name of a row of the table of causes, `says` what was seen of it, `site` where, `step` when.
 
     `verdict`: whether the network will train worse than a shallower one, or not at all.
     """
 
+    step: int
     site: str
     cause: str
     says: str
@@ -46,15 +55,17 @@ def early_warnings(
     `reading` has the outputs of blocks, of all or of every `block_stride`-th. `format_name` is that of the numbers the
     step computed in. Growth along the depth is read as in a diagnosis, from images and loss instead of a probe. A
     tensor without a gradient counts as dead unless a weight of exact zeros stands behind it or stochastic depth may
-    have left it out. Outlying layers and inputs that look alike are told of before the first step only.
+    have left it out; biases are not to be among `reading.tensors`, as they may be zero and shut nothing. Outlying
+    layers and inputs that look alike are told of before the first step only.
     """
-    asleep = "every" if network.stochastic_depth.rate > 0 else "where zeros follow"
+    may_be_left_out = network.stochastic_depth.rate > 0
     seen = Xray(
         inputs={},
         sites=reading.sites,
         tensors={
-            name: TensorReading(change.shape, change.norm, change.gradient_norm, _state(name, reading.tensors, asleep))
+            name: TensorReading(change.shape, change.norm, change.gradient_norm, state)
             for name, change in reading.tensors.items()
+            for state in [_state(name, reading.tensors, may_be_left_out=may_be_left_out)]
         },
         num_inputs=next(iter(reading.sites.values())).shape[0],
         objective=0.0,  # read by nothing
@@ -64,31 +75,33 @@ def early_warnings(
     traits = replace(traits, layers_per_block=traits.layers_per_block * block_stride)
     evidence = evidence_of(course_of(seen), traits, reading=seen, largest=LARGEST[format_name])
     fatal = diagnose(evidence, causes=_FATAL)
-    found = fatal if fatal.findings else diagnose(evidence, causes=_causes_at(reading.step))
+    found = fatal if fatal.findings else diagnose(evidence, causes=_causes_for(reading))
     return tuple(
-        EarlyWarning(finding.site, finding.cause.name, finding.says, finding.verdict)
+        EarlyWarning(reading.step, finding.site, finding.cause.name, finding.says, finding.verdict)
         for finding in found.findings
         if finding.verdict != "trains"
     )
 
 
-def _causes_at(step: int) -> tuple[Cause, ...]:
-    return CAUSES if step == 0 else tuple(cause for cause in CAUSES if cause.symptom not in _ONLY_AT_START)
+def _causes_for(reading: StepReading) -> tuple[Cause, ...]:
+    """The rows that can be told of now: behind a classifier of zeros there is no gradient yet."""
+    is_shut = any(name.startswith("head.") and change.norm == 0 for name, change in reading.tensors.items())
+    silent = (*(_ONLY_AT_START if reading.step > 0 else ()), *(_BACKWARD if is_shut else ()))
+    return tuple(cause for cause in CAUSES if cause.symptom not in silent)
 
 
-def _state(name: str, tensors: Mapping[str, TensorChange], asleep: str) -> TensorState:
+def _state(name: str, tensors: Mapping[str, TensorChange], *, may_be_left_out: bool) -> TensorState:
     change = tensors[name]
     if change.gradient_norm is None:
         return "unused"
     if change.gradient_norm != 0:
         return "live"
-    return "asleep" if asleep == "every" or _zeros_follow(name, tensors) else "dead"
+    return "asleep" if may_be_left_out or _zeros_follow(name, tensors) else "dead"
 
 
 def _zeros_follow(name: str, tensors: Mapping[str, TensorChange]) -> bool:
-    """Whether a weight that is exactly zero, and moves, is in the same block as `name` or in the head."""
-    block = name.split(".branch.")[0].split(".shortcut.")[0]
+    """Whether a weight that is exactly zero, and is about to move, is in the same block as `name`."""
+    block = ".".join(name.split(".")[:2])
     return any(
-        change.norm == 0 and change.gradient_norm and (other.startswith((f"{block}.", "head.")))
-        for other, change in tensors.items()
+        change.norm == 0 and change.gradient_norm and other.startswith(f"{block}.") for other, change in tensors.items()
     )
