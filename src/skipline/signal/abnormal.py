@@ -26,9 +26,12 @@ def not_finite(evidence: Evidence) -> Symptom | None:
 
 
 def dead_units(evidence: Evidence) -> Symptom | None:
-    """The share of channels that are 0 for every input, at the worst of the blocks' outputs."""
+    """The share of channels that are 0 for every input, at the worst of the blocks' outputs.
+
+    Not while tensors are asleep: channels that a shortcut pads with zeros wait for a branch that starts at zero.
+    """
     reading = evidence.reading
-    if reading is None:
+    if reading is None or any(tensor.state == "asleep" for tensor in reading.tensors.values()):
         return None
     worst = max(evidence.course.places, key=lambda place: reading.sites[place].dead_fraction)
     share = reading.sites[worst].dead_fraction

@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
+from skipline.init import Scheme, start_named
 from skipline.signal import EarlyWarning, SiteReading, StepReading, TensorChange, early_warnings, tapped
 from skipline.signal.causes import VERDICTS
 from skipline.signal.changes import Changes
@@ -93,6 +94,7 @@ class StepWatch:
         warnings = early_warnings(
             reading,
             task.recipe.network,
+            is_fresh=reading.step == 0 and isinstance(start_named(task.recipe.init), Scheme),
             block_stride=self._stride,
             format_name=str(task.dtype).removeprefix("torch."),
         )
