@@ -166,8 +166,8 @@ def main() -> None:
         results.append(found)
         print(
             f"{case}: with the probe {found.ratio:.3f} ({found.ratio_low:.3f} to {found.ratio_high:.3f}, wanted "
-            f"≤ {TARGET}); a step {found.step:.3f} s, one that is read {found.read:.3f} s; x-ray {found.xray_ratio:.2f} "
-            "of a forward and backward pass"
+            f"≤ {TARGET}); a step {found.step:.3f} s, one that is read {found.read:.3f} s; an x-ray takes "
+            f"{found.xray_ratio:.2f} of a forward and a backward pass"
         )
     if arguments.json is not None:
         document = {"environment": environment(device), "results": [asdict(result) for result in results]}

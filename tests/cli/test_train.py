@@ -143,7 +143,7 @@ def test_a_watched_run_warns_in_words_and_shows_its_layers(skipline: Command, tm
         (
             ["train", "digits", "--set", "probe.step=5"],
             2,
-            "there is no setting 'probe.step'. Did you mean 'probe.every'?",
+            "Did you mean 'probe.every'?",
         ),
         (["train", "digits", "--layer-decay", "2"], 2, "optimiser.layer_decay is 2.0; expected a number in (0, 1]."),
         (["train"], 2, "there is nothing to train on"),

@@ -61,7 +61,9 @@ def early_warnings(
     fitted to data and not trained.
     """
     tensors = reading.tensors
-    states = {name: _state(name, tensors, is_stochastic=network.stochastic_depth.rate > 0) for name in tensors}
+    states: dict[str, TensorState] = {
+        name: _state(name, tensors, is_stochastic=network.stochastic_depth.rate > 0) for name in tensors
+    }
     seen = Xray(
         inputs={},
         sites=reading.sites,
