@@ -106,7 +106,7 @@ def _sides(
     recipe = replace(PRESETS["quick"](network, "cifar10"), batch_size=BATCH_SIZE, probe=Probe(every=every))
     task = make_task(recipe, dataset, RunFolder(folder), device)
     learner = make_learner(recipe, device)
-    watch = StepWatch(task, learner)
+    watch = StepWatch(task)
     drawn = _endless(task)
 
     def step_at(number: int) -> None:

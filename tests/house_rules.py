@@ -19,10 +19,10 @@ PACKAGE = ROOT / "src" / "skipline"
 
 # A package imports only from lower rows, and siblings never import each other. docs/architecture.md has the same table.
 ROWS = (
-    ("files", "seeds", "spec"),
+    ("cores", "files", "seeds", "spec"),
     ("cost", "theory", "zoo"),
     ("data", "kernels", "nn"),
-    ("init", "signal"),
+    ("check", "init", "signal"),
     ("grow", "weights"),
     ("evaluate", "export"),
     ("train",),
@@ -33,7 +33,17 @@ ROWS = (
 
 # What is imported from outside the standard library, and from which row upward: prediction never imports torch (numpy
 # is arithmetic, not an implementation of networks), and only the command line knows terminals.
-THIRD_PARTY = {"numpy": 1, "PIL": 2, "safetensors": 2, "torch": 2, "pydantic": 6, "resvg_py": 7, "rich": 9, "typer": 9}
+THIRD_PARTY = {
+    "numpy": 1,
+    "PIL": 2,
+    "pillow_heif": 2,
+    "safetensors": 2,
+    "torch": 2,
+    "pydantic": 6,
+    "resvg_py": 7,
+    "rich": 9,
+    "typer": 9,
+}
 
 FILE_LINES = 400
 BODY_LINES = 45  # of a function without its signature and docstring, which may be as long as they need
@@ -41,8 +51,8 @@ FORBIDDEN_STEMS = {"common", "helper", "helpers", "misc", "util", "utils"}
 
 # Where a rule below does not hold, and why. A key ending in "/" is a folder.
 EXEMPT: Mapping[str, Mapping[str, str]] = {
-    "dynamic import": {"__init__.py": "the lazy public surface"},
-    "registry": {"__init__.py": "the lazy public surface"},
+    "dynamic import": {"__init__.py": "the lazy public surface", "data/__init__.py": "the same"},
+    "registry": {"__init__.py": "the lazy public surface", "data/__init__.py": "the same"},
     "global state": {
         "cli/": "a process of our own: threads and determinism are its to set",
         "study/worker.py": "the same, in the processes that a study starts",
@@ -99,6 +109,8 @@ def import_complaints(package: Path) -> list[str]:
             complaints.append(f"{file}: {owner} is in no row. Add it to {where}.")
             continue
         for name, line in imported(tree, file):
+            if name == "?" and file in EXEMPT["dynamic import"]:
+                continue
             reason = _import_complaint(name, owner, row_of)
             if reason:
                 complaints.append(f"{file}:{line}: {reason}")

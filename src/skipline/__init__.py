@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from skipline.data import DataError, Dataset, ImageSet, Preprocess, fit_preprocess, load
     from skipline.init import build, with_head
     from skipline.nn import freeze, with_in_channels
-    from skipline.signal import features
+    from skipline.signal import features, xray
     from skipline.spec import Network, SpecError
+    from skipline.theory import predict_signals
     from skipline.train import Recipe, RunFolder, open_run
     from skipline.weights import TrainedModel, load_model, load_weights, save_weights
     from skipline.zoo import describe, models
@@ -37,9 +38,11 @@ _HOME = {
     "load_weights": "skipline.weights",
     "models": "skipline.zoo",
     "open_run": "skipline.train",
+    "predict_signals": "skipline.theory",
     "save_weights": "skipline.weights",
     "with_head": "skipline.init",
     "with_in_channels": "skipline.nn",
+    "xray": "skipline.signal",
 }
 
 __all__ = [
@@ -63,9 +66,11 @@ __all__ = [
     "load_weights",
     "models",
     "open_run",
+    "predict_signals",
     "save_weights",
     "with_head",
     "with_in_channels",
+    "xray",
 ]
 
 

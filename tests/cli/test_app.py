@@ -15,7 +15,10 @@ from skipline.zoo import describe
 
 from .conftest import Command
 
-VERBS = ("demo", "train", "resume", "evaluate", "import", "export", "models", "study", "doctor")
+VERBS = (
+    *("demo", "check", "train", "resume", "deepen", "evaluate", "import", "export", "models", "diagnose", "race"),
+    *("study", "doctor"),
+)
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["models", "--help"], ["demo", "--help"]])

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -17,76 +14,10 @@ from skipline.report.diagnosis_record import CauseRecord, DiagnosisRecord, Outco
 from skipline.report.net_record import NetRecord, SiteRecord
 from skipline.report.phase import PhasePoint, PhaseRecord
 
+from .html_page import Element, read_page
+from .races import example_race
+
 FIXTURES = Path(__file__).parent / "fixtures"
-# HTML's elements without an end tag, and SVG's that are written without content.
-EMPTY = {"meta", "link", "br", "img", "input", "hr"}
-
-
-@dataclass
-class Element:
-    """One element of a page: its tag, its attributes, its parent and the text directly in it."""
-
-    tag: str
-    attributes: dict[str, str]
-    parent: Element | None
-    text: str = ""
-    children: list[Element] = field(default_factory=list)
-
-    def find(self, tag: str, look: str = "") -> list[Element]:
-        """All elements inside this one of a tag and, where given, a class; in the page's order."""
-        found = []
-        for child in self.children:
-            if tag in (child.tag, "*") and (not look or look in child.attributes.get("class", "").split()):
-                found.append(child)
-            found += child.find(tag, look)
-        return found
-
-    @property
-    def words(self) -> str:
-        """The text in this element and all inside it, in no particular order."""
-        return " ".join([self.text, *(child.words for child in self.children)])
-
-
-class Reader(HTMLParser):
-    """Reads a page into a tree and fails where a tag is not closed, or closes another."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.root = Element(tag="", attributes={}, parent=None)
-        self._open = self.root
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        names = Counter(name for name, _ in attrs)
-        assert max(names.values(), default=1) == 1, f"<{tag}> has an attribute twice: {attrs}"
-        element = Element(tag=tag, attributes={name: value or "" for name, value in attrs}, parent=self._open)
-        self._open.children.append(element)
-        if tag not in EMPTY:
-            self._open = element
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.handle_starttag(tag, attrs)
-        if tag not in EMPTY:
-            self.handle_endtag(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert tag == self._open.tag, f"</{tag}> closes <{self._open.tag}>"
-        assert self._open.parent is not None
-        self._open = self._open.parent
-
-    def handle_data(self, data: str) -> None:
-        self._open.text += data
-
-    def close(self) -> None:
-        super().close()
-        assert self._open is self.root, f"<{self._open.tag}> is not closed"
-
-
-def read_page(html: str) -> Element:
-    """Read a page, or a piece of one, into a tree; its root has no tag."""
-    reader = Reader()
-    reader.feed(html)
-    reader.close()
-    return reader.root
 
 
 @pytest.fixture
@@ -119,74 +50,10 @@ def diverged_study(study: dict[str, Any]) -> dict[str, Any]:
     return study
 
 
-def entrant(losses: list[float | str], **changes: object) -> dict[str, Any]:
-    """One training of a race, a loss a step."""
-    whole = {
-        "seed": 0,
-        "learning_rate": 0.01,
-        "status": "done",
-        "num_steps": len(losses),
-        "start_loss": losses[0],
-        "train_loss": losses[-1],
-        "train_error": 0.05,
-        "test_error": 0.06,
-        "seconds": 3.0,
-        "steps": list(range(len(losses))),
-        "losses": losses,
-    }
-    return whole | changes
-
-
-def standing(init: str, word: str, *entrants: dict[str, Any]) -> dict[str, Any]:
-    """How an initialiser stood in a race."""
-    return {
-        "init": init,
-        "equation": "W ~ N(0, g²/fan_in)",
-        "source": "arXiv 1502.01852, eq. 10",
-        "learning_rate": 0.01,
-        "tried": [{"learning_rate": 0.01, "train_loss": entrants[0]["train_loss"]}],
-        "trainability": word,
-        "entrants": list(entrants),
-    }
-
-
 @pytest.fixture
 def race() -> dict[str, Any]:
-    """A race of four as ``study.json`` holds it, with invented numbers; a fresh copy. The worst stand first."""
-    gone = {"status": "diverged", "train_loss": "NaN", "train_error": "NaN", "test_error": "NaN"}
-    return {
-        "format": "skipline.study.race",
-        "version": 1,
-        "source": "digits",
-        "num_train": 1437,
-        "num_test": 360,
-        "num_classes": 10,
-        "recipe": {"source": "digits", "epochs": 1},
-        "environment": {"skipline": "0.1.0"},
-        "seconds": 61.0,
-        "command": "skipline race --steps 4",
-        "network": {
-            "name": "residual10-none-relu",
-            "unit": "residual",
-            "depth": 10,
-            "num_blocks": [2, 1, 1],
-            "channels": [8, 16, 32],
-            "norm": "none",
-            "activation": "relu",
-            "parameters": 12345,
-        },
-        "steps": 4,
-        "rates": [0.01],
-        "rule": "A training trains where it is right.",
-        "standings": [
-            standing("he", "fails", entrant([2e6, "Infinity"], num_steps=1, **gone)),
-            standing("part", "degrades", entrant([2.4, 2.0, 1.5, 1.2], train_error=0.4)),
-            standing("slow", "trains", entrant([2.3, 1.8, 1.0, 0.5])),
-            standing("fast", "trains", entrant([2.3, 1.0, 0.2, 0.0625])),
-        ],
-        "left_out": [{"init": "zero_gamma(he)", "reason": "it has no <norm>."}],
-        "sentence": "Of 4 initialisers, fast and slow trained; part learnt a part; he failed.",
-    }
+    """A race of four as ``study.json`` holds it; a fresh copy."""
+    return example_race()
 
 
 def metrics_line(epoch: int, **changes: object) -> str:

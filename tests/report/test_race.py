@@ -13,7 +13,8 @@ from skipline.report.chart import Dots, Line
 from skipline.report.race_curves import MOST_POINTS, TOP, race_panels
 from skipline.report.race_record import parse_race
 
-from .conftest import Element, entrant
+from .html_page import Element
+from .races import entrant
 
 Read = Callable[[str], Element]
 

@@ -84,3 +84,9 @@ def test_jumps_between_stages_are_no_growth_within_them() -> None:
 def test_values_that_leave_the_numbers_end(values: list[float], total: float) -> None:
     growth = growth_of(values, stages(len(values)))
     assert (growth.kind, growth.total) == ("ends", total)
+
+
+def test_a_high_power_is_called_exponential() -> None:
+    names = stages(20)
+    assert growth_of([float(k) ** 1.1 for k in range(1, 21)], names).kind == "polynomial"
+    assert growth_of([float(k) ** 4 for k in range(1, 21)], names).kind == "exponential"

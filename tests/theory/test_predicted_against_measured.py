@@ -12,6 +12,7 @@ from skipline.spec import (
     Attention,
     Block,
     Branch,
+    ConvWeights,
     Head,
     Merge,
     Network,
@@ -19,7 +20,9 @@ from skipline.spec import (
     ProjectionShortcut,
     Stage,
     Stem,
+    StochasticDepth,
 )
+from skipline.spec.block import Order
 from skipline.spec.layers import ActivationKind, NormKind
 from skipline.zoo import describe
 
@@ -61,8 +64,8 @@ def test_without_norms_sites_are_within_their_bands(unit: str, activation: Activ
 
 @pytest.mark.parametrize("order", ["post", "norm_after_add", "act_before_add", "act_only_pre", "pre"])
 @pytest.mark.parametrize("norm", ["batch", "group", "layer"])
-def test_every_order_and_norm_through_a_transition(order: str, norm: NormKind) -> None:
-    net = network(Block(order=order), 3, norm=norm, stages=2)  # type: ignore[arg-type]
+def test_every_order_and_norm_through_a_transition(order: Order, norm: NormKind) -> None:
+    net = network(Block(order=order), 3, norm=norm, stages=2)
     prediction = predict(net, "he_fan_out_normal", side=8, num_images=32)
     readings = measure(net, "he_fan_out_normal", side=8, num_images=32, seeds=3)
     second, gradient = log_errors(prediction, readings)
@@ -104,7 +107,8 @@ def test_a_larger_image_has_less_border() -> None:
 
 
 def test_what_inputs_and_channels_share() -> None:
-    for block, norm in ((PLAIN, "none"), (RESIDUAL, "batch"), (PRE, "batch")):
+    nets: list[tuple[Block, NormKind]] = [(PLAIN, "none"), (RESIDUAL, "batch"), (PRE, "batch")]
+    for block, norm in nets:
         net = network(block, 4, norm=norm)
         prediction = predict(net, "he_fan_in_normal", side=16, num_images=16)
         readings = measure(net, "he_fan_in_normal", side=16, num_images=16, seeds=2)
@@ -190,3 +194,26 @@ def test_a_dropped_branch_and_attention() -> None:
     second, gradient = log_errors(prediction, readings)
     assert max(second, gradient) < 0.2
     assert prediction.sites["head"].method == "approximate"
+
+
+NF_GAIN = math.sqrt(2 / (1 - 1 / math.pi))  # 1/√Var relu(z)
+VARIANTS = {
+    "scaled weights": replace(network(PRE, 4, norm="none"), conv_weights=ConvWeights("scaled", gain=NF_GAIN)),
+    "standardised weights": replace(network(PRE, 4, norm="group"), conv_weights=ConvWeights("standardised")),
+    "shaped leaky": replace(
+        network(PLAIN, 4, norm="none"), activation=Activation("leaky_relu", 0.7, output_scale=math.sqrt(2 / 1.49))
+    ),
+    "dropped branches": replace(network(RESIDUAL, 4), stochastic_depth=StochasticDepth(0.3, "sample")),
+    "dropout inside": network(Block(Branch(dropout=0.3)), 4),
+    "dropped squares": network(Block(Branch(drop_block=0.1, drop_block_size=3)), 4),
+}
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_what_else_a_description_can_say(name: str) -> None:
+    scheme = "lecun_normal" if name == "shaped leaky" else "he_fan_in_normal"
+    prediction = predict(VARIANTS[name], scheme, side=8, num_images=48)
+    readings = measure(VARIANTS[name], scheme, side=8, num_images=48, seeds=3)
+    second, gradient = log_errors(prediction, readings)
+    assert second < CONV
+    assert gradient < 0.2

@@ -19,6 +19,7 @@ from skipline.spec import (
     Merge,
     Network,
     Norm,
+    NoShortcut,
     ProjectionShortcut,
     Stage,
     Stem,
@@ -28,6 +29,7 @@ from skipline.train import (
     AdamW,
     Constant,
     Cosine,
+    Deepening,
     Interrupted,
     LinearWarmUp,
     Outcome,
@@ -84,6 +86,14 @@ FEATURES |= {
             conv_weights=ConvWeights("standardised"),
         )
     },
+}
+
+PLAIN = Network("plain", 1, Stem((8,)), (Stage(1, 8, 8, block=Block(shortcut=NoShortcut())),), Head(4))
+TO_10 = (Deepening(epoch=1, depth=10),)  # between the third step and the fourth
+FEATURES |= {
+    "deepening, Nesterov and an average": {"deepen": TO_10, "ema_decay": 0.7},
+    "deepening, AdamW and parts": {"deepen": TO_10, "optimiser": AdamW(learning_rate=0.01), "accumulate": 2},
+    "deepening of a plain net by the images of the next step": {"network": PLAIN, "deepen": TO_10, "ema_decay": 0.7},
 }
 
 

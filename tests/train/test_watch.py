@@ -16,7 +16,18 @@ from skipline.init import build
 from skipline.report.layers_record import read_layers
 from skipline.signal import EarlyWarning, xray
 from skipline.spec import Network, StochasticDepth
-from skipline.train import Diverged, Interrupted, Outcome, Probe, Recipe, RecipeError, RunFolder, Sgd, Snapshot
+from skipline.train import (
+    Deepening,
+    Diverged,
+    Interrupted,
+    Outcome,
+    Probe,
+    Recipe,
+    RecipeError,
+    RunFolder,
+    Sgd,
+    Snapshot,
+)
 from skipline.train.learner import make_learner
 from skipline.train.step import training_step
 from skipline.train.task import Task, batches, make_task
@@ -41,7 +52,7 @@ def warned(dataset: Dataset, recipe: Recipe, run: RunFolder) -> tuple[tuple[Earl
     """What a watch says of the first step of `recipe`, and the line that it writes."""
     task = make_task(recipe, dataset, run, CPU)
     learner = make_learner(recipe, CPU)
-    watch = StepWatch(task, learner)
+    watch = StepWatch(task)
     with watch.reading(learner, 0) as read:
         training_step(read, next(batches(task, 0, 0)), recipe, step=0, dtype=torch.float32)
     return watch.take_news(), lines_of(run)[0]
@@ -136,6 +147,25 @@ def test_the_cosine_is_that_to_the_first_weights_and_the_update_that_of_one_step
     assert len(set(cosines)) == 3
 
 
+@pytest.mark.parametrize("init", ["he_fan_out_normal", "lsuv"])
+def test_a_net_that_grows_is_watched_on_and_its_old_weights_keep_their_start(
+    recipe: Recipe, new_run: Callable[[], RunFolder], train_small: Trainer, init: str
+) -> None:
+    growing = replace(recipe, init=init, deepen=(Deepening(epoch=1, depth=8),), ema_decay=0.7)
+    probed = replace(growing, probe=Probe(every=1))
+    run, watched, stopped = new_run(), new_run(), new_run()
+    train_small(growing, run)
+    train_small(probed, watched)
+    assert watched.model.read_bytes() == run.model.read_bytes()
+    lines = lines_of(watched)
+    assert [len(line["sites"]) for line in lines] == [4] * 3 + [5] * 3
+    assert lines[3]["tensors"]["stem.conv1.weight"]["cosine_to_start"] < 1.0
+    with pytest.raises(Interrupted):
+        train_small(probed, stopped, stop_after=4)
+    train_small(probed, stopped)
+    assert stopped.layers.read_bytes() == watched.layers.read_bytes()
+
+
 def test_the_report_reads_what_is_written(
     recipe: Recipe, new_run: Callable[[], RunFolder], train_small: Trainer
 ) -> None:
@@ -191,7 +221,7 @@ def test_a_cause_is_told_once_and_again_when_it_is_worse(
     probed = replace(recipe, probe=Probe(every=1))
     task = make_task(probed, dataset, new_run(), CPU)
     learner = make_learner(probed, CPU)
-    watch = StepWatch(task, learner)
+    watch = StepWatch(task)
 
     def told(num_dead: int, step: int) -> list[tuple[str, str]]:
         net = learner.net
@@ -226,7 +256,7 @@ def test_bf16_is_read_in_its_own_range(recipe: Recipe, dataset: Dataset, new_run
     probed = replace(recipe, probe=Probe(every=1), kernels="plain")
     task: Task = replace(make_task(probed, dataset, new_run(), CPU), dtype=torch.bfloat16)
     learner = make_learner(probed, CPU)
-    watch = StepWatch(task, learner)
+    watch = StepWatch(task)
     with watch.reading(learner, 0) as read:
         training_step(read, next(batches(task, 0, 0)), probed, step=0, dtype=torch.bfloat16)
     (line,) = lines_of(task.folder)

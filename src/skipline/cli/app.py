@@ -9,6 +9,8 @@ from typing import Annotated, NoReturn
 import typer
 
 from skipline.cli import (
+    check,
+    deepen,
     demo,
     diagnose,
     doctor,
@@ -34,8 +36,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("demo")(demo.demo)
+app.command("check")(check.check)
 app.command("train")(train.train)
 app.command("resume")(resume.resume)
+app.command("deepen")(deepen.deepen)
 app.command("evaluate")(evaluate.evaluate)
 app.command("import")(import_weights.import_weights)
 app.command("export")(export_weights.export_weights)

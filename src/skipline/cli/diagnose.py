@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from skipline.signal.remedies import Candidate
     from skipline.study.examination import Conditions
 
+MOST_MEASURED = 300  # layers: more take longer to build and to read than a person waits for (docs/results.md)
 _NET = "Network"
 _LOOK = "Examination"
 
@@ -43,8 +44,9 @@ def diagnose(
         str, _option("float32, bfloat16, float16: whose range counts. Default: float32.", _LOOK)
     ] = "float32",
     measure: Annotated[
-        bool, _option("Measure a real network too (the default), or predict only.", _LOOK, "--measure/--no-measure")
-    ] = True,
+        bool | None,
+        _option(f"Measure a real network too. Default: up to {MOST_MEASURED} layers.", _LOOK, "--measure/--no-measure"),
+    ] = None,
     fix: Annotated[bool, _option("Apply the best remedy, examine again, and say whether it helped.", _LOOK)] = False,
     report: Annotated[Path | None, _option("Also write a page with the figures into this .html file.", _LOOK)] = None,
     figures: Annotated[
@@ -84,8 +86,10 @@ def diagnose(
         conditions = Conditions(
             image_size=image_size or size, batch_size=batch_size, seed=seed, number_format=number_format
         )
-        examined.append(examine(candidate, conditions, measure=measure))
-    treated = [treat(each, measure=measure) for each in examined if each.diagnosis.verdict != "trains"] if fix else []
+        is_measured = candidate.network.depth <= MOST_MEASURED if measure is None else measure
+        examined.append(examine(candidate, conditions, measure=is_measured))
+    ill = [each for each in examined if each.diagnosis.verdict != "trains"] if fix else []
+    treated = [treat(each, measure=each.reading is not None) for each in ill]
     tell_examinations(examined, treated, output)
 
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 import math
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from skipline.cli.diagnosis_phase import phases_of
 from skipline.cli.diagnosis_record import record_of, record_of_inspection
 from skipline.cli.exits import GateFailed
 from skipline.files import dump_json, write_whole
 from skipline.report.diagnosis import diagnosis_figures, diagnosis_page
+from skipline.report.diagnosis_record import DiagnosisRecord
+from skipline.report.phase import PhaseRecord
 from skipline.report.picture import write_picture
 from skipline.signal.causes import Verdict
 from skipline.signal.diagnosis import Diagnosis
@@ -36,6 +39,11 @@ class Output:
     figures: Path | None
     png: bool
 
+    @property
+    def is_drawn(self) -> bool:
+        """Whether any figure is wanted."""
+        return self.report is not None or self.figures is not None
+
 
 def tell_examinations(examined: Sequence[Examination], treated: Sequence[Treatment], output: Output) -> None:
     """Say what was found of each network, and of each remedy that was tried.
@@ -51,7 +59,8 @@ def tell_examinations(examined: Sequence[Examination], treated: Sequence[Treatme
         print("\n\n".join(_told(each) for each in examined))
         for treatment in treated:
             print(f"\n{_told_treatment(treatment)}")
-    _write(records, output, settings=_settings(examined[0].conditions))
+    phases = phases_of(examined) if output.is_drawn else ()
+    _write(records, phases, output, settings=_settings(examined[0].conditions))
     useless = [each for each in treated if not each.helped]
     if useless:
         name = useless[0].after.candidate.network.name
@@ -75,7 +84,7 @@ def tell_inspection(name: str, inspection: Inspection, conditions: Conditions, o
     else:
         print(f"{name}, trained\n{_MARKS[diagnosis.verdict]} {diagnosis.sentence}")
         print("\n".join(_details(diagnosis, diagnosis.greatest_depth)))
-    _write([record_of_inspection(name, inspection)], output, settings=_settings(conditions))
+    _write([record_of_inspection(name, inspection)], (), output, settings=_settings(conditions))
 
 
 def _told(examination: Examination) -> str:
@@ -92,6 +101,8 @@ def _told(examination: Examination) -> str:
         )
         if seen.verdict != diagnosis.verdict:
             lines.append(f"             by itself the measurement says: {seen.sentence}")
+    else:
+        lines.append("  measured   nothing: predicted only (--measure builds one such net and reads it)")
     for number, name in enumerate(examination.remedies, start=1):
         lines.append(f"  {'remedies   ' if number == 1 else '           '}{number}. {REMEDIES[name].says}")
     return "\n".join(lines)
@@ -190,14 +201,15 @@ def _settings(conditions: Conditions) -> dict[str, Any]:
     }
 
 
-def _write(records: Sequence[Any], output: Output, *, settings: dict[str, Any]) -> None:
+def _write(
+    records: Sequence[DiagnosisRecord], phases: Sequence[PhaseRecord], output: Output, *, settings: Mapping[str, Any]
+) -> None:
     if output.report is not None:
-        headline = "; ".join(f"{record.net.name} {record.verdict.split(':')[0]}" for record in records)
         page = diagnosis_page(
             records,
-            headline=headline,
+            headline="; ".join(f"{record.net.name} {record.verdict.split(':')[0]}" for record in records),
             facts=[shlex.join(["skipline", *sys.argv[1:]])],
-            phases=(),
+            phases=phases,
             settings=settings,
             made_by="Written by skipline.",
         )
@@ -205,8 +217,7 @@ def _write(records: Sequence[Any], output: Output, *, settings: dict[str, Any]) 
         print(f"page: {output.report}", file=sys.stderr)
     if output.figures is not None:
         output.figures.mkdir(parents=True, exist_ok=True)
-        suffix = "png" if output.png else "svg"
-        for figure in diagnosis_figures(records, phases=()):
-            path = output.figures / f"{figure.name}.{suffix}"
+        for figure in diagnosis_figures(records, phases=phases):
+            path = output.figures / f"{figure.name}.{'png' if output.png else 'svg'}"
             write_picture(figure, path)
             print(f"figure: {path}", file=sys.stderr)

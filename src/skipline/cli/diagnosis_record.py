@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from skipline.report.diagnosis_record import CauseRecord, DiagnosisRecord, RemedyRecord
@@ -36,7 +37,8 @@ def record_of(examination: Examination, treatments: Sequence[Treatment]) -> Diag
     )
     shown = {each.remedy: _shown(each) for each in treatments if each.after.candidate.network.name.startswith(name)}
     remedies = tuple(
-        RemedyRecord(action=REMEDIES[each].says, effect="", shown=shown.get(each, "")) for each in examination.remedies
+        RemedyRecord(action=REMEDIES[each].says, effect=REMEDIES[each].effect, shown=shown.get(each, ""))
+        for each in examination.remedies
     )
     net, depth = NetRecord(name=name, sites=sites), examination.candidate.network.depth
     return _record(net, examination.diagnosis, remedies, depth=depth, trainable_depth=examination.limit.depth)
@@ -79,8 +81,13 @@ def _cause(finding: Finding) -> CauseRecord:
         symptom=finding.says,
         cause=finding.cause.name,
         law=f"{finding.cause.law} ({finding.cause.source})",
-        evidence=f"trains up to about {finding.trains_to:,.0f} layers, fails from about {finding.fails_from:,.0f}",
+        evidence=_beyond(finding),
     )
+
+
+def _beyond(finding: Finding) -> str:
+    limit = finding.cause.limit
+    return f"{finding.amount / limit.degrades:.3g} times the limit" if math.isfinite(finding.amount) else "without end"
 
 
 def _shown(treatment: Treatment) -> str:

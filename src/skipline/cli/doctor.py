@@ -8,6 +8,7 @@ from skipline.cli import options
 
 EXTRAS: dict[str, tuple[str, ...]] = {
     "interop": ("timm", "torchvision", "transformers"),
+    "heic": ("pillow-heif",),
 }
 """The optional extras of pyproject.toml and the packages that each stands for."""
 

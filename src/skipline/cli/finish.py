@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 from skipline.files import dump_json, write_whole
 from skipline.report import run_report
 from skipline.train import Outcome, RunFolder
@@ -9,27 +12,33 @@ from skipline.train import Outcome, RunFolder
 
 def finish(folder: RunFolder, outcome: Outcome, *, as_json: bool) -> None:
     """Write the run's report and print how it ended."""
-    report = folder.path / "report.html"
-    write_whole(report, run_report(folder.path))
+    report = write_report(folder)
     if as_json:
-        print(
-            dump_json(
-                {
-                    "format": "skipline.outcome",
-                    "version": 1,
-                    "run": str(folder.path),
-                    "step": outcome.step,
-                    "train_loss": outcome.train_loss,
-                    "train_error": outcome.train_error,
-                    "test_loss": outcome.test_loss,
-                    "test_error": outcome.test_error,
-                    "seconds": outcome.seconds,
-                    "report": str(report),
-                }
-            ),
-            end="",
-        )
+        print(dump_json(outcome_document(folder, outcome)), end="")
         return
     print(f"test error {outcome.test_error:.2%}, training error {outcome.train_error:.2%} in the last epoch")
     print(f"model   {folder.model}")
     print(f"report  {report}")
+
+
+def write_report(folder: RunFolder) -> Path:
+    """Write the run's report; its path."""
+    report = folder.path / "report.html"
+    write_whole(report, run_report(folder.path))
+    return report
+
+
+def outcome_document(folder: RunFolder, outcome: Outcome) -> dict[str, Any]:
+    """How the run ended, as a JSON object."""
+    return {
+        "format": "skipline.outcome",
+        "version": 1,
+        "run": str(folder.path),
+        "step": outcome.step,
+        "train_loss": outcome.train_loss,
+        "train_error": outcome.train_error,
+        "test_loss": outcome.test_loss,
+        "test_error": outcome.test_error,
+        "seconds": outcome.seconds,
+        "report": str(folder.path / "report.html"),
+    }

@@ -17,6 +17,7 @@ from rich.text import Text
 from skipline.cost import cost
 from skipline.signal import EarlyWarning
 from skipline.train import Recipe, Snapshot
+from skipline.train.deepening import network_in
 from skipline.train.kernels import choose_kernels
 
 MOST_WARNINGS = 3  # below the table, the same
@@ -35,6 +36,9 @@ class RunTable:
             highlight=False,
             soft_wrap=True,
         )
+        for deepening in recipe.deepen:
+            later = network_in(network, recipe.deepen, deepening.epoch).name
+            self._console.print(f"{later} after {deepening.epoch:,} epochs", highlight=False, soft_wrap=True)
         self._console.print(f"folder {run}", style="dim", highlight=False, markup=False, soft_wrap=True)
         kernels = choose_kernels(recipe.kernels, device, recipe.memory_layout)
         if kernels.compiled is None and recipe.kernels == "auto" and device.type == "cpu":

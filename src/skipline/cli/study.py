@@ -105,6 +105,7 @@ def calibration(
     from skipline.cli.conduct import Setting
     from skipline.cli.device import default_data_dir, device_of
     from skipline.study import grid_cells, spread_over
+    from skipline.study.judge import judge_by_diagnosis
 
     whole = grid_cells()
     if not 0 <= cells <= len(whole):
@@ -112,7 +113,7 @@ def calibration(
     data_dir = data or default_data_dir()
     run_calibration(
         spread_over(whole, cells) if cells else whole,
-        judges={},
+        judges={"diagnosis": judge_by_diagnosis},
         setting=Setting(out=out, resume=resume, data_dir=data_dir, device=device_of(device), jobs=jobs),
         as_json=json_,
     )

@@ -128,6 +128,7 @@ def _show_plan(recipe: Recipe, dataset: Dataset, device: torch.device, *, as_jso
     from skipline.cost import cost
     from skipline.files import dump_json
     from skipline.train import recipe_to_json
+    from skipline.train.deepening import network_in
 
     counted = cost(recipe.network, image_size=dataset.image_size)
     if as_json:
@@ -145,6 +146,13 @@ def _show_plan(recipe: Recipe, dataset: Dataset, device: torch.device, *, as_jso
     print(
         f"{recipe.network.name}: {counted.parameters:,} parameters, {counted.macs / 1e6:,.1f} M multiply-adds an image"
     )
+    for deepening in recipe.deepen:
+        later = network_in(recipe.network, recipe.deepen, deepening.epoch)
+        grown = cost(later, image_size=dataset.image_size)
+        print(
+            f"after {deepening.epoch:,} epochs {later.name}: {grown.parameters:,} parameters, "
+            f"{grown.macs / 1e6:,.1f} M multiply-adds an image"
+        )
     print(f"{dataset.name}: {len(dataset.train):,} training and {len(dataset.test):,} test images on {device}")
     print(
         f"{recipe.epochs:,} epochs, {steps:,} steps of {recipe.batch_size} images; about {kept:,.0f} MiB kept in fp32"

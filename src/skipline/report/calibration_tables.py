@@ -6,7 +6,7 @@ import math
 from collections import Counter
 
 from skipline.report.calibration_record import Calibration, GridRecord, JudgedRecord
-from skipline.report.number import MISSING, count, number, percent
+from skipline.report.number import MISSING, SPACE, count, number, percent
 from skipline.report.table import Rows, Table
 from skipline.report.trainability import WORDS
 
@@ -34,7 +34,7 @@ def _trained(calibration: Calibration, source: str) -> Table:
 def _share(cells: list[GridRecord]) -> str:
     if not cells:
         return MISSING
-    return f"{sum(cell.trainability == 'trains' for cell in cells)} of {len(cells)}"
+    return f"{sum(cell.trainability == 'trains' for cell in cells)}{SPACE}of{SPACE}{len(cells)}"
 
 
 def init_table(calibration: Calibration) -> Table:

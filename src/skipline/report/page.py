@@ -35,8 +35,11 @@ class Key:
     band: bool = False
 
 
-def document(*, title: str, body: Iterable[str], made_by: str) -> str:
-    """Put the parts of ``body`` (HTML) together to one document; ``title`` and ``made_by`` are plain text."""
+def document(*, title: str, body: Iterable[str], made_by: str, sheets: Sequence[str] = ()) -> str:
+    """Put the parts of ``body`` (HTML) together to one document; ``title`` and ``made_by`` are plain text.
+
+    ``sheets`` are stylesheets beside those of every page, by name.
+    """
     style = stylesheet("colours") + stylesheet("page") + stylesheet("chart")
     return "\n".join(
         (
@@ -50,7 +53,7 @@ def document(*, title: str, body: Iterable[str], made_by: str) -> str:
             '<meta name="referrer" content="no-referrer">',
             '<link rel="icon" href="data:,">',
             f"<title>{escape(title)}</title>",
-            f"<style>\n{style}</style>",
+            f"<style>\n{style}{''.join(map(stylesheet, sheets))}</style>",
             "</head>",
             "<body>",
             "<main>",

@@ -10,7 +10,6 @@ from skipline.signal.causes import CAUSES, Cause, Verdict
 from skipline.signal.course import course_of
 from skipline.signal.diagnosis import diagnose
 from skipline.signal.evidence import LARGEST, evidence_of
-from skipline.signal.growth import Growth
 from skipline.signal.reading import StepReading, TensorChange, TensorReading, TensorState, Xray
 from skipline.signal.traits import traits_of
 from skipline.spec import Network
@@ -19,8 +18,6 @@ _FATAL = tuple(cause for cause in CAUSES if cause.symptom is abnormal.not_finite
 """What all else follows from: where it is there, nothing else is said."""
 _ONLY_WHERE_FRESH = (abnormal.outlier, symptoms.collapse)
 """What training brings about by itself: layers grow apart, and inputs of one class come to look alike."""
-# The Γ-law has 1.08; measured while ten small nets trained: at most 2.0; in a plain net of 110 layers that did not: 3.8
-_STEEPEST = 3.0
 _BACKWARD = (
     symptoms.gradient_vanishes,
     symptoms.gradient_explodes,
@@ -78,7 +75,6 @@ def early_warnings(
     traits = traits_of(network)
     traits = replace(traits, layers_per_block=traits.layers_per_block * block_stride)
     evidence = evidence_of(course_of(seen), traits, reading=seen, largest=LARGEST[format_name])
-    evidence = replace(evidence, forward=_unlawful(evidence.forward), backward=_unlawful(evidence.backward))
     fatal = diagnose(evidence, causes=_FATAL)
     found = fatal if fatal.findings else diagnose(evidence, causes=_causes_for(reading, is_fresh=is_fresh))
     return tuple(
@@ -86,12 +82,6 @@ def early_warnings(
         for finding in found.findings
         if finding.verdict != "trains"
     )
-
-
-def _unlawful(growth: Growth) -> Growth:
-    """A power of the depth that no law has is taken for what it is: growth without bound."""
-    is_steep = growth.kind == "polynomial" and abs(growth.power) > _STEEPEST
-    return replace(growth, kind="exponential") if is_steep else growth
 
 
 def _causes_for(reading: StepReading, *, is_fresh: bool) -> tuple[Cause, ...]:

@@ -14,6 +14,9 @@ GrowthKind = Literal["steady", "polynomial", "exponential", "ends"]
 
 _STEADY = 1.0  # |ln of the last over the first|: within a factor of e nothing is said of how it comes about (guessed)
 _LEAST = 6  # blocks: with fewer a line and a logarithm fit equally well (seen with the Γ-law at 3 to 8 blocks)
+# Of norms: the Γ-law's power is χ²/2 = 1.08 for ReLU, the highest of a healthy net that is known here; a higher one is
+# a sum of things that fits neither law, and at the depths of networks does what an exponential does (guessed).
+_HIGHEST_POWER = 2.0
 # Where a polynomial starts to count, in blocks: the walk of a stage begins at its first block, or goes on from the
 # blocks before it; the Γ-law of theory/gamma counts from χ + χ² = 3.6 for ReLU, the reflected walk from 1.
 _OFFSETS = (0.0, 1.0, 2.0, 4.0)
@@ -42,9 +45,10 @@ def growth_of(values: Sequence[float], stages: Sequence[str]) -> Growth:
     """How `values`, one a block, grow; `stages` tells which blocks have equal shapes.
 
     Both laws are fitted by least squares to ln v with a constant of its own for each stage, so that jumps where shapes
-    change say nothing of growth; the one with the smaller residual is the kind. A healthy residual network grows
-    polynomially however deep it is, and a plain one with batch norm exponentially however shallow: a fixed limit for
-    the ratio would confuse the two. Values within a factor of e of each other, and fewer than six, are `steady`.
+    change say nothing of growth; the one with the smaller residual is the kind, unless the power is above 2. A healthy
+    residual network grows polynomially however deep it is, and a plain one with batch norm exponentially however
+    shallow: a fixed limit for the ratio would confuse the two. Values within a factor of e of each other, and fewer
+    than six, are `steady`.
     """
     for index, value in enumerate(values):
         if not (math.isfinite(value) and value > 0):
@@ -59,7 +63,8 @@ def growth_of(values: Sequence[float], stages: Sequence[str]) -> Growth:
     power, polynomial = min(fits, key=lambda fit: fit[1])
     if abs(total) < _STEADY or len(logs) < _LEAST:
         return Growth("steady", total, rate, power)
-    return Growth("exponential" if exponential < polynomial else "polynomial", total, rate, power)
+    is_exponential = exponential < polynomial or abs(power) > _HIGHEST_POWER
+    return Growth("exponential" if is_exponential else "polynomial", total, rate, power)
 
 
 def _countings(numbers: np.ndarray, stages: Sequence[str]) -> Iterator[np.ndarray]:

@@ -31,6 +31,7 @@ class Remedy:
     """`says` tells a person what to do; `helps` whether it would change `Candidate` at all; `apply` does it."""
 
     says: str
+    effect: str
     helps: Callable[[Candidate], bool]
     apply: Callable[[Candidate], Candidate]
 
@@ -118,33 +119,51 @@ def _is_unscaled(candidate: Candidate) -> bool:
 
 
 REMEDIES: Mapping[str, Remedy] = {
-    "residual": Remedy("residual blocks: y = φ(x + f(x)), whose branches start at zero", _is_plain, _with_shortcuts),
+    "residual": Remedy(
+        "residual blocks: y = φ(x + f(x)), whose branches start at zero",
+        "f = 0 is the identity: signal and gradient pass the block whole, however many there are",
+        _is_plain,
+        _with_shortcuts,
+    ),
     "batch_norm": Remedy(
-        "batch norm behind every convolution", lambda c: c.network.norm.kind == "none", _with_batch_norm
+        "batch norm behind every convolution",
+        "brings the signal back to one size and takes out what all inputs share",
+        lambda c: c.network.norm.kind == "none",
+        _with_batch_norm,
     ),
     "he": Remedy(
         f"weights by He's rule ({_HE}), which keeps the signal's size",
+        "makes up for what the activation takes: E[x²] stays what it is",
         _is_not_he,
         lambda c: replace(c, init=_he(c.init)),
     ),
     "critical": Remedy(
         "weights and biases on the critical line of the activation (critical(0.05))",
+        "χ₁ = 1: a gradient keeps its size from layer to layer",
         _is_not_critical,
         lambda c: replace(c, init="critical(0.05)"),
     ),
     "zero_branch": Remedy(
         "branches that start at zero",
+        "every block starts as its shortcut; the branches grow as they learn",
         lambda c: _is_residual(c) and not c.init.startswith(("zero_", "fixup")),
         lambda c: replace(c, init=_zero_branch(c.init)),
     ),
-    "depth_scaling": Remedy("branches scaled by 1/√K, K the number of blocks", _is_unscaled, _depth_scaled),
+    "depth_scaling": Remedy(
+        "branches scaled by 1/√K, K the number of blocks",
+        "2^K becomes (1 + 1/K)^K, which is at most e",
+        _is_unscaled,
+        _depth_scaled,
+    ),
     "leaky": Remedy(
         f"a leaky ReLU of slope {_SLOPE}",
+        "χ_BN is 1.068 instead of 1.467: 1.03 a layer in the gradient's norm instead of 1.21",
         _is_leakier,
         lambda c: replace(c, network=replace(c.network, activation=Activation("leaky_relu", _SLOPE))),
     ),
     "clean_shortcut": Remedy(
         "nothing on the shortcut but the identity",
+        "what multiplied every shortcut by λ multiplied the way back by λ^K",
         _has_merge,
         lambda c: replace(c, network=_each_block(c.network, _cleaned)),
     ),

@@ -11,10 +11,13 @@ from skipline.study.cores import Share, available_cores, share_of, share_out
 from skipline.study.depth import study_depth
 from skipline.study.design import DepthDesign, cells_of
 from skipline.study.error import CellError, StudyError
+from skipline.study.examination import Conditions, Examination, Treatment, examine, treat
 from skipline.study.family import ALL_UNITS, FAMILIES, UNITS, Family, Unit, family_for
 from skipline.study.folder import StudyFolder, create_study, open_study
 from skipline.study.grid import GRID, GRID_RATES, LEARNING, GridCell, Slab, grid_cells, spread_over
 from skipline.study.images import Images
+from skipline.study.inspection import Inspection, inspect
+from skipline.study.judge import judge_by_diagnosis
 from skipline.study.linear import LinearSignal, measure_linear
 from skipline.study.net_design import NetDesign
 from skipline.study.race import (
@@ -46,13 +49,16 @@ __all__ = [
     "Cell",
     "CellError",
     "Claim",
+    "Conditions",
     "Confusion",
     "DepthDesign",
     "Disagreement",
     "Epoch",
+    "Examination",
     "Family",
     "GridCell",
     "Images",
+    "Inspection",
     "Judge",
     "LeftOut",
     "LinearSignal",
@@ -67,6 +73,7 @@ __all__ = [
     "StudyFolder",
     "Trainability",
     "Trained",
+    "Treatment",
     "Unit",
     "available_cores",
     "calibrate",
@@ -77,9 +84,12 @@ __all__ = [
     "confusion_of",
     "create_study",
     "default_inits",
+    "examine",
     "family_for",
     "grid_cells",
+    "inspect",
     "judge",
+    "judge_by_diagnosis",
     "measure_linear",
     "network_of_race",
     "open_study",
@@ -90,5 +100,6 @@ __all__ = [
     "study_race",
     "train_cells",
     "trainability_of",
+    "treat",
     "work_of",
 ]

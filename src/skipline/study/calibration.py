@@ -74,7 +74,7 @@ def calibrate(
 
 
 def recipe_of(cell: GridCell, rate: float) -> Recipe:
-    """How a cell is trained: like `quick`, at batch 64 in fp32, for 150 steps on images as they are."""
+    """How a cell is trained: like `quick`, in small batches and fp32, for `STEPS` steps on images as they are."""
     quick = PRESETS["quick"](cell.network, cell.learning.images.source)
     return replace(
         quick,

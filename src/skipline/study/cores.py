@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from dataclasses import dataclass
-from pathlib import Path
 
+from skipline.cores import available_cores as available_cores
 from skipline.study.family import SMALL_IMAGE
 
 MOST_LARGE = 4  # trainings of larger images at a time; guessed: 110 layers at batch 128 keep about 1 GB each
-_QUOTA = Path("/sys/fs/cgroup/cpu.max")  # control groups, version 2: "quota period" in microseconds, or "max period"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,16 +16,6 @@ class Share:
 
     jobs: int
     threads: int
-
-
-def available_cores() -> int:
-    """How many cores this process may use: those it may run on, less where a container has a quota."""
-    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-    try:
-        quota, period = _QUOTA.read_text(encoding="ascii").split()
-        return max(1, min(cores, int(quota) // int(period)))
-    except (OSError, ValueError):
-        return cores  # no quota: another system, no container, or the word "max"
 
 
 def share_of(cores: int, *, num_cells: int, image_size: int, on_cpu: bool) -> Share:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Literal, get_args
 
-Trainability = Literal["trains", "degrades", "fails"]
-TRAINABILITIES: tuple[Trainability, ...] = get_args(Trainability)
+from skipline.signal.causes import VERDICTS, Verdict
+
+Trainability = Verdict  # a diagnosis says beforehand what a training is told by afterwards
+TRAINABILITIES = VERDICTS
 
 TRAINS = 0.2  # of the error of guessing; guessed, see RULE for what it means
 FAILS = 0.8

@@ -44,21 +44,17 @@ def passed_activation(signal: Signal, pairs: Correlations, *, largest_of: float)
     if activation.kind == "identity" and not activation.is_transformed:
         return signal, lambda gradient: gradient
     uneven = 0.0 if is_homogeneous(activation) else _unevenness(signal.profile)
-    tilted = [_reaction(population.law, activation, uneven) for population in signal.populations]
-    reactions, tilt = [reaction for reaction, _ in tilted], tilted[0][1]
+    reactions, tilts = zip(*(_reaction(p.law, activation, uneven) for p in signal.populations), strict=True)
     populations, squares = [], []
     for population, reaction in zip(signal.populations, reactions, strict=True):
         kernel = _kernel(population, pairs, reaction)
         zeros = population.zeros if activation.output_shift == activation.input_shift == 0 else 0.0
         if is_homogeneous(activation) and negative_slope(activation) == 0:
             zeros = max(zeros, reaction.below)
-        mean = reaction.moments.mean
-        populations.append(replace(population, mean=mean, kernel=kernel, zeros=zeros, law=reaction.law))
-        square = reaction.moments.slope_square
-        if largest_of > 1:
-            top = maximum(population.law, largest_of)
-            square = (top.weights @ slopes(activation, top.values) ** 2).item()
-        squares.append(square)
+        populations.append(
+            replace(population, mean=reaction.moments.mean, kernel=kernel, zeros=zeros, law=reaction.law)
+        )
+        squares.append(_slope_square(population.law, reaction, activation, largest_of))
     exact = is_homogeneous(activation) and all(isinstance(p.law, Gaussian) for p in signal.populations)
     spread, follows = _spread(signal, activation)
     profile = signal.profile**follows if uneven else signal.profile
@@ -73,32 +69,42 @@ def passed_activation(signal: Signal, pairs: Correlations, *, largest_of: float)
     )
 
     def pull(gradient: Gradient) -> Gradient:
-        flows = []
-        for flow, square, population in zip(gradient.flows, squares, signal.populations, strict=True):
-            if flow.given is not None:
-                flows.append(_given(flow, flow.given, square, population.law, activation))
-            elif isinstance(population.law, Grid):
-                known = Given(
-                    population.law.start, population.law.step, np.full(len(population.law.masses), flow.square)
-                )
-                flows.append(_given(flow, known, square, population.law, activation))
-            elif isinstance(population.law, Points) or flow.amplitudes is not None:
-                points = as_points(population.law)
-                flows.append(flow.weighed(slopes(activation, points.values), points.weights))
-            else:
-                flows.append(_crossed(flow, square, population))
+        flows = zip(gradient.flows, squares, signal.populations, strict=True)
+        back = tuple(_before(flow, square, population, activation) for flow, square, population in flows)
         own, common = _gradient_spread(gradient, signal, activation)
-        gradient = _tilted(gradient, signal, tilt)
-        factor = gradient.profile.mean().item() ** 2
+        gradient = _tilted(gradient, signal, tilts[0])
+        mean = gradient.profile.mean().item()
         return replace(
             gradient,
-            profile=gradient.profile / gradient.profile.mean(),
-            flows=tuple(flow.before(1.0, factor=factor) for flow in flows),
+            profile=gradient.profile / mean,
+            flows=tuple(flow.before(1.0, factor=mean * mean) for flow in back),
             spread=gradient.spread + own,
             common=gradient.common + common,
         )
 
     return out, pull
+
+
+def _slope_square(law: Law, reaction: Reaction, activation: Activation, largest_of: float) -> float:
+    """E[φ′²] where the gradient arrives: anywhere, or at the largest of some pixels."""
+    if largest_of <= 1:
+        return reaction.moments.slope_square
+    top = maximum(law, largest_of)
+    return (top.weights @ slopes(activation, top.values) ** 2).item()
+
+
+def _before(flow: Flow, square: float, population: Population, activation: Activation) -> Flow:
+    """The gradient before φ from the one behind it: `square` is E[φ′²], for who does not know the element's value."""
+    law = population.law
+    if flow.given is not None:
+        return _given(flow, flow.given, square, law, activation)
+    if isinstance(law, Grid):
+        same = Given(law.start, law.step, np.full(len(law.masses), flow.square))
+        return _given(flow, same, square, law, activation)
+    if isinstance(law, Points) or flow.amplitudes is not None:
+        points = as_points(law)
+        return flow.weighed(slopes(activation, points.values), points.weights)
+    return _crossed(flow, square, population)
 
 
 def _given(flow: Flow, given: Given, square: float, law: Law, activation: Activation) -> Flow:

@@ -15,6 +15,7 @@ _STEPS = (
     5.0  # grid points in a standard deviation of what is added: measured, the reflected walk to 1e-4 of its moments
 )
 _MOST_POINTS = 8192  # of a grid; beyond, what is added is below a thousandth of what is there
+_SMOOTH = 0.03  # guessed: a sum whose variance is so far Gaussian is called Gaussian; its skewness is then 0.005
 _TAIL = 1e-13  # mass that a grid may leave out at each end: rounding
 _REACH = 7.5  # standard deviations of a Gaussian that a grid holds: 6e-14 lies outside
 # Gregory's weights of a trapezoidal sum at its end, to the fourth order of the step (Hildebrand 1956, section 5.8)
@@ -51,11 +52,15 @@ class Points:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """The value `start + i · step` with probability `masses[i]`; apart from an atom at 0 the law is smooth."""
+    """The value `start + i · step` with probability `masses[i]`; apart from an atom at 0 the law is smooth.
+
+    `rough` is the part of its variance that is not of Gaussians added since the last activation; ∞ where nobody knows.
+    """
 
     start: float
     step: float
     masses: Array
+    rough: float = math.inf
 
     @property
     def values(self) -> Array:
@@ -224,6 +229,11 @@ def _with_gaussian(law: Law, gaussian: Gaussian) -> Law:
         return moved(as_points(law), scale=1.0, shift=gaussian.mean) if isinstance(law, Activated) else law
     deviation = math.sqrt(gaussian.variance)
     points = as_points(law)
+    mean = (points.weights @ points.values).item()
+    own = (points.weights @ points.values**2).item() - mean * mean
+    rough = min(law.rough, own) if isinstance(law, Grid) else own
+    if rough < _SMOOTH * (own + gaussian.variance):
+        return Gaussian(mean + gaussian.mean, own + gaussian.variance)
     low, high = points.values.min().item(), points.values.max().item()
     step = max(deviation / _STEPS, (high - low) / _MOST_POINTS)
     excess = 0.0
@@ -239,7 +249,7 @@ def _with_gaussian(law: Law, gaussian: Gaussian) -> Law:
         masses = _filtered(masses, variance, 0.0)
     else:  # narrower than the grid: three points of the same variance
         masses = masses * (1 - variance) + variance / 2 * (np.roll(masses, 1) + np.roll(masses, -1))
-    return _trimmed(Grid(start - reach * step + gaussian.mean, step, masses))
+    return _trimmed(Grid(start - reach * step + gaussian.mean, step, masses, rough))
 
 
 def _deposited(points: Points, step: float, low: float, high: float) -> tuple[float, Array, float]:
@@ -276,4 +286,4 @@ def _trimmed(law: Grid) -> Grid:
     inside = np.flatnonzero(law.masses > _TAIL)
     first, last = inside[0].item(), inside[-1].item()
     masses = law.masses[first : last + 1]
-    return Grid(law.start + first * law.step, law.step, masses / masses.sum())
+    return Grid(law.start + first * law.step, law.step, masses / masses.sum(), law.rough)

@@ -1,7 +1,9 @@
 """Training: a recipe, the visible loop, the run folder."""
 
 from skipline.train.codec import recipe_from_json, recipe_from_settings, recipe_to_json
+from skipline.train.deepening import Deepening
 from skipline.train.environment import Setup, environment, setup_of
+from skipline.train.grown_run import GrownRun, grow_run, write_grown_run
 from skipline.train.loop import train
 from skipline.train.optimiser import AdamW, Sgd
 from skipline.train.outcome import Diverged, Interrupted, Outcome, Snapshot
@@ -18,7 +20,9 @@ __all__ = [
     "AdamW",
     "Constant",
     "Cosine",
+    "Deepening",
     "Diverged",
+    "GrownRun",
     "Interrupted",
     "LinearWarmUp",
     "NoWarmUp",
@@ -36,6 +40,7 @@ __all__ = [
     "UntilError",
     "create_run",
     "environment",
+    "grow_run",
     "open_run",
     "read_recipe",
     "recipe_from_json",
@@ -45,4 +50,5 @@ __all__ = [
     "setup_of",
     "start",
     "train",
+    "write_grown_run",
 ]

@@ -31,5 +31,10 @@ class Average:
 
 def average_of(net: ResidualNet) -> Average:
     """An average that follows `net`, in memory of its own; nothing differentiates it."""
-    own = copy.deepcopy(net).requires_grad_(False)
+    return average_in(copy.deepcopy(net), net)
+
+
+def average_in(own: ResidualNet, net: ResidualNet) -> Average:
+    """An average that follows `net` and goes on from what `own` holds, a net of the same description."""
+    own.requires_grad_(False)
     return Average(own, averages=[*own.parameters(), *own.buffers()], followed=[*net.parameters(), *net.buffers()])

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
 from skipline.train.codec import recipe_from_json, recipe_to_json
+from skipline.train.kernels import KernelChoice
 from skipline.train.learner import Learner
 from skipline.train.optimiser import expected_tensors, optimiser_tensors, restore_optimiser
 from skipline.train.progress import Progress, progress_from_json
@@ -31,25 +33,25 @@ def save_checkpoint(path: Path, learner: Learner, progress: Progress, recipe: Re
     write_tensors(path, {**_net_tensors(learner), **of_optimiser}, header)
 
 
+def read_progress(path: Path) -> Progress:
+    """How far the run had come whose checkpoint is in `path`; raises `RunError` where it cannot be read."""
+    return _progress_in(_read(path)[0], path)
+
+
+def read_kernels(path: Path) -> KernelChoice:
+    """Which kernels computed what is in `path`; raises `RunError` where it cannot be read."""
+    return _recipe_in(_read(path)[0], path).kernels
+
+
 def restore_checkpoint(path: Path, learner: Learner, recipe: Recipe) -> Progress:
     """Bring `learner` to the state in `path` and return how far it had come.
 
     Raises `RunError` where the file cannot be read, is of another recipe than `recipe`, or a tensor of the net, the
     average or the optimiser is missing, unknown or of another shape or dtype; `learner` is then unchanged.
     """
-    try:
-        header, tensors = read_tensors(path)
-    except WeightsError as error:
-        raise RunError(f"the checkpoint cannot be read: {error} Train again with `skipline train`.") from error
-    found = (header.get("format"), header.get("version"))
-    if found != (FORMAT, VERSION):
-        raise RunError(f"{path} is {found[0]!r} version {found[1]!r}; expected {FORMAT!r} version {VERSION}.")
-    try:
-        progress = progress_from_json(header["progress"])
-        saved_recipe = recipe_from_json(header["recipe"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise RunError(f"{path} cannot be read: {error} Train again with `skipline train`.") from error
-    if saved_recipe != recipe:
+    header, tensors = _read(path)
+    progress = _progress_in(header, path)
+    if _recipe_in(header, path) != recipe:
         raise RunError(
             f"{path} is of another recipe than the one to go on with. Was resolved.json changed? "
             "Train again with `skipline train`."
@@ -67,6 +69,31 @@ def restore_checkpoint(path: Path, learner: Learner, recipe: Recipe) -> Progress
         learner.start[name].copy_(tensor)
     restore_optimiser(learner.net, learner.optimiser, _within(tensors, "optimiser/"))
     return progress
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    try:
+        header, tensors = read_tensors(path)
+    except WeightsError as error:
+        raise RunError(f"the checkpoint cannot be read: {error} Train again with `skipline train`.") from error
+    found = (header.get("format"), header.get("version"))
+    if found != (FORMAT, VERSION):
+        raise RunError(f"{path} is {found[0]!r} version {found[1]!r}; expected {FORMAT!r} version {VERSION}.")
+    return header, tensors
+
+
+def _progress_in(header: Mapping[str, Any], path: Path) -> Progress:
+    try:
+        return progress_from_json(header["progress"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunError(f"{path} cannot be read: {error} Train again with `skipline train`.") from error
+
+
+def _recipe_in(header: Mapping[str, Any], path: Path) -> Recipe:
+    try:
+        return recipe_from_json(header["recipe"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunError(f"{path} cannot be read: {error} Train again with `skipline train`.") from error
 
 
 def _net_tensors(learner: Learner) -> dict[str, Tensor]:

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from skipline import spec
 from skipline.data import Augment
 from skipline.spec import Network
+from skipline.train.deepening import Deepening
 from skipline.train.optimiser import AdamW, Sgd
 from skipline.train.probe import Probe
 from skipline.train.recipe import Recipe
@@ -77,6 +78,8 @@ def recipe_from_settings(settings: Mapping[str, Any], *, network: Network) -> Re
             values[name] = _decode_kind(name, value)
         elif name in _RECORDS:
             values[name] = _decode_record(_RECORDS[name], name, value)
+        elif name == "deepen":
+            values[name] = _decode_deepen(value)
         else:
             values[name] = _convert(hints[name], name, value)
     if _NEEDED not in values:
@@ -84,7 +87,20 @@ def recipe_from_settings(settings: Mapping[str, Any], *, network: Network) -> Re
     return Recipe(network=network, **values)
 
 
+def _decode_deepen(value: object) -> tuple[object, ...]:
+    if not isinstance(value, list):
+        example = "[{epoch = 3, depth = 56}]"
+        raise RecipeError(f"deepen is {value!r}; expected a list of tables with an 'epoch' and a 'depth': {example}.")
+    for number, entry in enumerate(value):
+        for key in ("epoch", "depth"):
+            if isinstance(entry, Mapping) and key not in entry:
+                raise RecipeError(f"deepen[{number}] has no {key!r}: expected e.g. {{epoch = 3, depth = 56}}.")
+    return tuple(_decode_record(Deepening, f"deepen[{number}]", entry) for number, entry in enumerate(value))
+
+
 def _encode(name: str, value: Any) -> Any:
+    if name == "deepen":
+        return [dataclasses.asdict(entry) for entry in value]
     if not dataclasses.is_dataclass(value) or isinstance(value, type):
         return value
     kinds = [kind for kind, record in KINDS.get(name, {}).items() if type(value) is record]

@@ -47,8 +47,7 @@ def make_learner(recipe: Recipe, device: torch.device) -> Learner:
 
     Where the recipe's start looks at data it has not looked yet: see `look_at_data`.
     """
-    how = start_named(recipe.init)
-    net = build(recipe.network, seed=recipe.seed, scheme=how if isinstance(how, Scheme) else how.base)
+    net = build(recipe.network, seed=recipe.seed, scheme=scheme_of(recipe))
     layout = memory_format(recipe.memory_layout)
     net = net.to(device).to(memory_format=layout).train()  # pyright: ignore[reportCallIssue]  # torch's stubs lack it
     kernels = choose_kernels(recipe.kernels, device, recipe.memory_layout).compiled
@@ -62,6 +61,12 @@ def make_learner(recipe: Recipe, device: torch.device) -> Learner:
         num_finite_steps=torch.zeros((), dtype=torch.int64, device=device),
         start=multipliers(net) if recipe.probe.is_on else {},
     )
+
+
+def scheme_of(recipe: Recipe) -> Scheme:
+    """The scheme that draws the recipe's weights: where its start looks at data, the one that it begins from."""
+    how = start_named(recipe.init)
+    return how if isinstance(how, Scheme) else how.base
 
 
 def look_at_data(learner: Learner, recipe: Recipe, sample: Callable[[], tuple[Tensor, Tensor]]) -> None:

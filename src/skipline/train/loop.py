@@ -16,17 +16,18 @@ from skipline.signal import EarlyWarning
 from skipline.train.checkpoint import restore_checkpoint, save_checkpoint
 from skipline.train.clock import Clock
 from skipline.train.divergence import check_loss, check_nets
+from skipline.train.growth import learner_in, resumed_recipe
 from skipline.train.kernels import choose_kernels
 from skipline.train.learner import Learner, look_at_data, make_learner
 from skipline.train.lock import locked
 from skipline.train.loss_log import LossLog
-from skipline.train.model_card import model_card
+from skipline.train.model_card import model_card, origin_note
 from skipline.train.optimiser import set_learning_rate
 from skipline.train.outcome import Interrupted, Outcome, Snapshot
 from skipline.train.precision import autocast
 from skipline.train.progress import Progress
 from skipline.train.recipe import Recipe
-from skipline.train.run_folder import RunFolder
+from skipline.train.run_folder import DEEPENED, RunFolder
 from skipline.train.schedule import UntilError, next_running_error, schedule_factor, warm_up_factor
 from skipline.train.step import training_step
 from skipline.train.tally import Tally
@@ -68,13 +69,15 @@ def train(
 def _train(task: Task, show: Callable[[Snapshot], None], should_stop: Callable[[], bool]) -> Outcome:
     recipe, folder = task.recipe, task.folder
     learner, progress = _take_up(task)
-    watch = StepWatch(task, learner)
+    watch = StepWatch(task)
     first_step = progress.step
     tally = Tally(progress, task.device)
     clock = Clock(seconds_before=progress.seconds, first_step=first_step, checkpoint_seconds=recipe.checkpoint_seconds)
     with LossLog(folder, every=recipe.loss_every) as losses:
         while progress.step < task.num_steps:
-            for batch in batches(task, *divmod(progress.step, task.steps_per_epoch)):
+            epoch, first_batch = divmod(progress.step, task.steps_per_epoch)
+            learner = learner_in(task, learner, epoch)
+            for batch in batches(task, epoch, first_batch):
                 rate = learning_rate(task, progress)
                 set_learning_rate(learner.optimiser, rate)
                 with watch.reading(learner, progress.step) as read:
@@ -115,7 +118,7 @@ def _take_up(task: Task) -> tuple[Learner, Progress]:
     """The learner and how far it has come: at the start, or where the newest checkpoint left it."""
     folder = task.folder
     remove_partials(folder.path)
-    learner, progress = make_learner(task.recipe, task.device), Progress()
+    learner, progress = make_learner(resumed_recipe(task), task.device), Progress()
     if folder.checkpoint.exists():
         progress = restore_checkpoint(folder.checkpoint, learner, task.recipe)
     else:
@@ -219,6 +222,8 @@ def _finish(task: Task, learner: Learner, progress: Progress) -> Outcome:
     )
     save_model(task.folder.model, _trained(task, learner))
     card = model_card(task.recipe, outcome, task.class_names, num_train=len(task.train), num_test=len(task.test))
+    if task.folder.is_grown:
+        card += origin_note(task.folder.read(DEEPENED))
     task.folder.write("MODEL_CARD.md", card)
     task.folder.write("DONE", "")
     return outcome

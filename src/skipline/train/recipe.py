@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from skipline.data import Augment
 from skipline.init import start_named
 from skipline.spec import Network
+from skipline.train.deepening import Deepening, require_deepenings
 from skipline.train.kernels import KERNEL_CHOICES, KernelChoice
 from skipline.train.layout import LAYOUTS, MemoryLayout
 from skipline.train.optimiser import AdamW, OptimiserSettings, Sgd
@@ -36,6 +37,7 @@ class Recipe:
       not ended by then, also within one (∞: they decide alone). Schedules span the run as it is.
     - `batch_size`: images for one step of the optimiser, computed in `accumulate` parts one after the other (batch
       norm then sees a part at a time). An epoch's last batch may be smaller.
+    - `deepen`: after which epochs the network, `network` at first, becomes how deep; the function stays the same.
     - `label_smoothing` ε: targets (1 − ε) t + ε / K. `clip_norm`: the gradient's norm is cut to it (∞: never).
     - `ema_decay` d: evaluated and saved is the moving average of the weights in which a step counts d times as much as
       the next one; 0 takes the weights themselves.
@@ -64,6 +66,7 @@ class Recipe:
     clip_norm: float = math.inf
     ema_decay: float = 0.0
     augment: Augment = field(default_factory=Augment)
+    deepen: tuple[Deepening, ...] = ()
     precision: Precision = "auto"
     memory_layout: MemoryLayout = "channels_last"
     kernels: KernelChoice = "auto"
@@ -101,6 +104,11 @@ class Recipe:
         require_record("probe", self.probe, (Probe,))
         require_real("checkpoint_seconds", self.checkpoint_seconds, "[0, inf]")
         start_named(self.init).requires(self.network)
+        require_record("deepen", self.deepen, (tuple,))
+        for entry in self.deepen:
+            require_record("deepen", entry, (Deepening,))
+        for network in require_deepenings(self.network, self.deepen, epochs=self.epochs):
+            start_named(self.init).requires(network)
 
     def steps_per_epoch(self, num_images: int) -> int:
         """Steps of the optimiser in one pass over `num_images` images; the last batch may be short."""

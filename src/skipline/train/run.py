@@ -38,8 +38,8 @@ def start(
             "config.toml": config,
             "resolved.json": recipe_to_json(recipe),
             "environment.json": run_environment(recipe, device, data=place),
-            "classes.json": _classes(dataset),
-            "split.json": _split(dataset),
+            "classes.json": classes_document(dataset),
+            "split.json": split_document(dataset),
             "preprocess.json": fit_preprocess(dataset.train).to_json(),
         },
     )
@@ -75,7 +75,7 @@ def resume(
             f"{folder.path} would no longer come to the same bits. It was begun with {were}. Go on with it there, or "
             f"take other bits here: skipline resume {folder.path} --anyway"
         )
-    dataset = _load_again(folder, recipe, data)
+    dataset = load_again(folder, recipe, data)
     if changed or recorded.get("data") != now["data"]:
         earlier = [*recorded.get("earlier", []), *([changed] if changed else [])]
         with locked(folder):
@@ -105,27 +105,28 @@ def _require_open(folder: RunFolder) -> None:
             "(skipline train --lr). To see it happen again, remove its FAILED.json first."
         )
     # One evaluation is there before the first checkpoint; a run killed between the two begins again.
-    if len(folder.read_metrics()) > 1 and not folder.checkpoint.exists():
+    is_begun = len(folder.read_metrics()) > 1 or folder.is_grown  # grown from another: never anew
+    if is_begun and not folder.checkpoint.exists():
         raise RunError(
             f"{folder.path} has no checkpoint ({folder.checkpoint} is not there), so there is nothing to go on from. "
             f"Train again with `skipline train`; what is left of it is in {folder.path / 'checkpoints'}."
         )
 
 
-def _load_again(folder: RunFolder, recipe: Recipe, data: Path) -> Dataset:
+def load_again(folder: RunFolder, recipe: Recipe, data: Path) -> Dataset:
     """The data of the run, the same as when it was begun: images, split, classes and preprocessing."""
     source = recipe.source if recipe.source in source_names() else str(data)
     try:
         dataset = load(source, data_dir=data)
     except DataError as error:
         raise DataError(f"{error} If they have moved: skipline resume {folder.path} --data PATH") from error
-    expected, found = folder.read("split.json"), _split(dataset)
+    expected, found = folder.read("split.json"), split_document(dataset)
     if expected != found:
         raise RunError(
             f"{folder.path} was trained on other data: its fingerprint is {str(expected.get('sha256'))[:12]}, that of "
             f"{source} is now {str(found['sha256'])[:12]}. Pass --data with the place that holds them, or train again."
         )
-    written = {"classes.json": _classes(dataset), "preprocess.json": fit_preprocess(dataset.train).to_json()}
+    written = {"classes.json": classes_document(dataset), "preprocess.json": fit_preprocess(dataset.train).to_json()}
     for name, document in written.items():
         if folder.read(name) != document:
             raise RunError(
@@ -135,11 +136,13 @@ def _load_again(folder: RunFolder, recipe: Recipe, data: Path) -> Dataset:
     return dataset
 
 
-def _classes(dataset: Dataset) -> dict[str, Any]:
+def classes_document(dataset: Dataset) -> dict[str, Any]:
+    """The class names, as `classes.json` holds them."""
     return {"format": "skipline.classes", "version": 1, "classes": list(dataset.class_names)}
 
 
-def _split(dataset: Dataset) -> dict[str, Any]:
+def split_document(dataset: Dataset) -> dict[str, Any]:
+    """What the data were, as `split.json` holds it."""
     return {
         "format": "skipline.split",
         "version": 1,

@@ -7,7 +7,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from skipline.files import (
 )
 
 LAST = "last"
+DEEPENED = "deepened.json"  # in a run that goes on from another one with a deeper net: what was done
 _LONGEST_NAME = 60  # letters of a run's name, guessed: with time and number it stays far below what file systems hold
 
 
@@ -77,6 +78,11 @@ class RunFolder:
     def layers(self) -> Path:
         """One JSON object a line: a step, and what was read of the layers in it; see `report/layers_record.py`."""
         return self.path / "layers.jsonl"
+
+    @property
+    def is_grown(self) -> bool:
+        """Whether the run goes on from another one with a deeper net; `deepened.json` says from which."""
+        return (self.path / DEEPENED).exists()
 
     @property
     def is_done(self) -> bool:
@@ -153,9 +159,20 @@ class RunFolder:
         write_whole(self.metrics, "".join(dump_json_line(line) + "\n" for line in kept))
 
 
-def create_run(root: Path, name: str, files: Mapping[str, Mapping[str, Any] | str]) -> RunFolder:
+def _add_nothing(folder: RunFolder) -> None:
+    del folder
+
+
+def create_run(
+    root: Path,
+    name: str,
+    files: Mapping[str, Mapping[str, Any] | str],
+    *,
+    fill: Callable[[RunFolder], None] = _add_nothing,
+) -> RunFolder:
     """A new run `root/<UTC>-<name>-<4 hex>/` that holds `files`, made under a temporary name and renamed when whole.
 
+    `fill` may put more into the folder, while that still has its temporary name.
     `root/last` then names it. Raises `StorageError` where `root` cannot be written.
     """
     moment = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
@@ -170,6 +187,7 @@ def create_run(root: Path, name: str, files: Mapping[str, Mapping[str, Any] | st
             (partial / "checkpoints" / "best").mkdir()
             for file, document in files.items():
                 RunFolder(partial).write(file, document)
+            fill(RunFolder(partial))
             os.rename(partial, final)
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)

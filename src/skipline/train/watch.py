@@ -36,11 +36,8 @@ class StepWatch:
     is read, not its average.
     """
 
-    def __init__(self, task: Task, learner: Learner) -> None:
+    def __init__(self, task: Task) -> None:
         self._task = task
-        self._stride, self._sites = trunk_sites(task.recipe.network)
-        self._changes = Changes(learner.net, start=learner.start)
-        self._kept = _evenly([name for name, tensor in learner.start.items() if tensor.ndim > 1], MOST_TENSORS)
         self._told: dict[str, int] = {}
         self._news: list[EarlyWarning] = []
 
@@ -51,10 +48,12 @@ class StepWatch:
             yield learner
             return
         record = Record()
-        self._changes.begin()
+        changes = Changes(learner.net, start=learner.start)
+        changes.begin()
         yield replace(learner, forward=self._forward(learner, record))
         record.let_go()
-        self._keep(self._fetched(step, record))
+        site_numbers, moves = fetched(record.rows(), changes.rows())  # waits for the device, once
+        self._keep(StepReading(step, record.readings(site_numbers), changes.readings(moves)), learner)
 
     @property
     def has_news(self) -> bool:
@@ -68,9 +67,9 @@ class StepWatch:
         return news
 
     def _forward(self, learner: Learner, record: Record) -> Callable[[Tensor], Tensor]:
-        recipe, sites = self._task.recipe, self._sites
+        recipe, net = self._task.recipe, learner.net
         kernels = choose_kernels(recipe.kernels, self._task.device, recipe.memory_layout).compiled
-        net = learner.net
+        _, sites = trunk_sites(net.network)
 
         def forward(images: Tensor) -> Tensor:
             if record.rows():
@@ -85,20 +84,17 @@ class StepWatch:
 
         return forward
 
-    def _fetched(self, step: int, record: Record) -> StepReading:
-        site_numbers, moves = fetched(record.rows(), self._changes.rows())  # waits for the device, once
-        return StepReading(step, record.readings(site_numbers), self._changes.readings(moves))
-
-    def _keep(self, reading: StepReading) -> None:
-        task = self._task
+    def _keep(self, reading: StepReading, learner: Learner) -> None:
+        task, network = self._task, learner.net.network
         warnings = early_warnings(
             reading,
-            task.recipe.network,
+            network,
             is_fresh=reading.step == 0 and isinstance(start_named(task.recipe.init), Scheme),
-            block_stride=self._stride,
+            block_stride=trunk_sites(network)[0],
             format_name=str(task.dtype).removeprefix("torch."),
         )
-        task.folder.append_layers(layers_line(reading, warnings, tensors=self._kept))
+        weights = [name for name, tensor in learner.start.items() if tensor.ndim > 1]
+        task.folder.append_layers(layers_line(reading, warnings, tensors=_evenly(weights, MOST_TENSORS)))
         for warning in warnings:
             how_bad = VERDICTS.index(warning.verdict)
             if how_bad > self._told.get(warning.cause, -1):

@@ -1,0 +1,199 @@
+"""`skipline check FOLDER`: what is in a folder of photos, and what is wrong with it."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from skipline.cli import options
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from skipline.check import Check, Finding, Place
+
+_WRONG = 3  # a data problem, as in cli/exits.py
+_MOST_CLASSES = 20  # rows of the table of classes
+_MOST_PLACES = 3  # of a finding, on the terminal
+_MOST_MEMBERS = 4  # of a group of duplicates
+_COLOURS = {"error": "bold red", "warning": "yellow", "note": "dim"}
+
+
+def check(
+    folder: Annotated[
+        Path, typer.Argument(help="A folder of photos, or a CSV of file,label beside them.", show_default=False)
+    ],
+    html: Annotated[
+        Path | None, typer.Option(help="Also show everything suspicious in this file.", show_default=False)
+    ] = None,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(help="Let an error of this name pass, e.g. near_leak; repeatable.", show_default=False),
+    ] = None,
+    max_unusable: Annotated[float, typer.Option(min=0, max=1, help="Share of unusable files that is let pass.")] = 0.1,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Processes. Default: one a core.", show_default=False)] = None,
+    json_: options.Json = False,
+) -> None:
+    """Check a folder of photos before training on it.
+
+    Counts, sizes, broken and odd files, EXIF, duplicates, wrong labels, leaks and imbalance. Every photo is read; none
+    is changed. Ends with 3 where training would be wrong.
+    """
+    from rich.console import Console
+
+    from skipline.check import check_folder
+    from skipline.cli.photo_progress import PhotoProgress
+    from skipline.cores import available_cores
+    from skipline.files import dump_json
+
+    allowed = _allowed(allow or [])
+    _refuse_other_than_html(html)
+    with PhotoProgress(Console(stderr=True)) as progress:
+        result = check_folder(
+            folder,
+            num_processes=jobs or available_cores(),
+            show=progress.show,
+            most_unusable=max_unusable,
+            allowed=allowed,
+        )
+    if html is not None:
+        _write_page(result, html)
+    if json_:
+        print(dump_json(result.to_json()), end="")
+    else:
+        _print(result, folder, html, Console(highlight=False))
+    if result.is_wrong:
+        raise typer.Exit(_WRONG)
+
+
+def _allowed(names: list[str]) -> tuple[str, ...]:
+    from skipline.check import KINDS
+    from skipline.cli.exits import UsageError
+    from skipline.spec.check import did_you_mean
+
+    hopeless = ("no_image", "no_class", "one_class")
+    errors = [name for name, kind in KINDS.items() if kind.severity == "error" and name not in hopeless]
+    for name in names:
+        if name not in errors:
+            raise UsageError(
+                f"--allow {name}: there is no such error to let pass. They are {', '.join(errors)}."
+                f"{did_you_mean(name, errors)}"
+            )
+    return tuple(names)
+
+
+def _refuse_other_than_html(html: Path | None) -> None:
+    from skipline.cli.exits import UsageError
+
+    if html is not None and html.suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"--html {html} does not end in .html. Name it {html.stem}.html.")
+
+
+def _write_page(result: Check, html: Path) -> None:
+    from importlib import metadata
+
+    from skipline.files import write_whole
+    from skipline.report.photo_check import check_report
+
+    write_whole(html, check_report(result, version=metadata.version("skipline")))
+    print(f"written {html}", file=sys.stderr)
+
+
+def _print(result: Check, folder: Path, html: Path | None, console: Console) -> None:
+    from skipline.data.printable import printable
+
+    usable = result.usable
+    size = sum(fact.num_bytes for fact in usable.values()) / 2**20
+    head = f"{printable(str(folder))}: {len(result.facts):,} images, {len(usable):,} usable, {size:,.1f} MiB"
+    console.print(head, markup=False, soft_wrap=True)
+    if result.sizes():
+        small, middle, large = (f"{width}×{height}" for width, height in result.sizes())
+        formats = ", ".join(f"{num:,} {name}" for name, num in result.formats().items())
+        console.print(f"sizes {small} to {large}, middle {middle} · {formats}", markup=False, soft_wrap=True)
+    if result.folder.base:
+        inside = printable(result.folder.base.rstrip("/"))
+        console.print(f"the class folders lie in {inside}", markup=False, soft_wrap=True)
+    if result.folder.classes.names:
+        _print_classes(result, console)
+    for finding in result.findings:
+        _print_finding(finding, console)
+    _print_end(result, folder, html, console)
+
+
+def _print_classes(result: Check, console: Console) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from skipline.data.printable import printable
+
+    counts = result.counts()
+    parts = result.folder.parts
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("class", overflow="fold")
+    for part in parts or ("all",):
+        table.add_column("images" if part == "all" else part, justify="right")
+    for name, of_part in list(counts.items())[:_MOST_CLASSES]:
+        table.add_row(Text(printable(name)), *(f"{of_part[part]:,}" for part in parts))
+    console.print()
+    console.print(table)
+    if len(counts) > _MOST_CLASSES:
+        console.print(f"… and {len(counts) - _MOST_CLASSES:,} classes more; --json prints all", style="dim")
+
+
+def _print_finding(finding: Finding, console: Console) -> None:
+    from rich.text import Text
+
+    from skipline.data.printable import printable
+
+    kind = finding.kind
+    head = Text.assemble(
+        ("\n" + finding.severity, _COLOURS[finding.severity]),
+        "  ",
+        (kind.title, "bold"),
+        f": {printable(finding.what)}",
+    )
+    if finding.severity == "note":  # nothing to do: a line is enough
+        console.print(Text.assemble((finding.severity, "dim"), f"  {kind.title}: {printable(finding.what)}"))
+        return
+    head.append(f"  ({finding.name})", style="dim")
+    console.print(head, soft_wrap=True)
+    lines = [Text(_said(place, finding)) for place in finding.places[:_MOST_PLACES]]
+    if len(finding.places) > _MOST_PLACES:
+        lines.append(Text(f"… and {len(finding.places) - _MOST_PLACES:,} more", style="dim"))
+    for line in lines:
+        console.print(Text("   ") + line, soft_wrap=True)  # a path stays on one line, to be copied from it
+    for line in textwrap.wrap(f"{kind.why} {kind.next}", width=max(40, console.width - 4)):
+        console.print(Text(f"   {line}", style="italic"), soft_wrap=True)
+
+
+def _said(place: Place, finding: Finding) -> str:
+    from skipline.data.printable import printable
+
+    joint = " ≈ " if finding.name.startswith("near") else " = "
+    files = joint.join(map(printable, place.files[:_MOST_MEMBERS]))
+    if len(place.files) > _MOST_MEMBERS:
+        files += f"{joint}… {len(place.files) - _MOST_MEMBERS:,} more"
+    return f"{files}  ({printable(place.what)})" if place.what and place.what != finding.what else files
+
+
+def _print_end(result: Check, folder: Path, html: Path | None, console: Console) -> None:
+    from skipline.data.printable import printable
+
+    severities = [finding.severity for finding in result.findings]
+    errors, warnings = severities.count("error"), severities.count("warning")
+    if result.is_wrong:
+        verdict = f"Training on it as it is would be wrong: {errors} error{'' if errors == 1 else 's'}"
+    else:
+        verdict = "It can be trained on" + (
+            f", with {warnings} warning{'' if warnings == 1 else 's'}" if warnings else ": nothing is wrong"
+        )
+    console.print(
+        f"\n{verdict}. {len(result.facts):,} images in {result.seconds:,.1f} s.", markup=False, soft_wrap=True
+    )
+    if html is None and (errors or warnings):
+        again = printable(str(folder))
+        console.print(f"See them: skipline check {again} --html check.html", style="dim", markup=False, soft_wrap=True)

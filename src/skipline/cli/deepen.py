@@ -1,0 +1,145 @@
+"""`skipline deepen RUN --to DEPTH`: go on with a run as a deeper net that computes the same function."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from skipline.cli import options
+
+if TYPE_CHECKING:
+    import torch
+
+    from skipline.spec import Network
+    from skipline.train import GrownRun, Recipe, RunFolder
+
+
+def deepen(
+    run: options.Run,
+    to: Annotated[
+        str, typer.Option("--to", help="A depth, e.g. 1202; or a name or a .json description.", show_default=False)
+    ],
+    epochs: Annotated[
+        int | None,
+        typer.Option(
+            help="Epochs in all, those before included. Default: the run's own.",
+            rich_help_panel="Recipe",
+            show_default=False,
+        ),
+    ] = None,
+    lr: options.Lr = None,
+    schedule: options.Schedule = "",
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Where the data are now, if they have moved.", rich_help_panel="Data", show_default=False),
+    ] = None,
+    out: options.Out = Path("runs"),
+    device: Annotated[
+        str, typer.Option(help="Default: the run's own.", rich_help_panel="Run", show_default=False)
+    ] = "",
+    no_train: Annotated[
+        bool,
+        typer.Option("--no-train", help="Make the new run folder and stop.", rich_help_panel="Run", show_default=False),
+    ] = False,
+    json_: options.Json = False,
+) -> None:
+    """Go on with a run from its newest checkpoint as a deeper net, in a run folder of its own.
+
+    Blocks that are the identity are inserted, so that the net computes the same function; that is proven on a batch
+    before anything is written. Weights, momentum, average and the place in the schedule come along.
+    """
+    import torch
+
+    from skipline.cli.deepen_table import show_deepening
+    from skipline.cli.device import be_deterministic, device_of
+    from skipline.train import grow_run, open_run, setup_of, write_grown_run
+
+    folder = open_run(run)
+    setup = setup_of(folder)
+    chosen = device_of(device) if device else device_of(setup.device, said_by="the run's device")
+    if setup.is_deterministic:
+        be_deterministic()
+    torch.set_num_threads(setup.threads)
+    place = data or setup.data
+    grown = grow_run(folder, _target(to, folder), data=place, device=chosen)
+    recipe = _recipe(grown, {"epochs": epochs, "optimiser.learning_rate": lr, "schedule": schedule or None})
+    if not no_train:
+        _require_epochs(grown, recipe)
+    command = shlex.join(["skipline", *sys.argv[1:]]).replace("\n", " ")
+    config = f"# {command}\n# goes on from {folder.path} after step {grown.progress.step}\n"
+    new = write_grown_run(grown, recipe, root=out, device=chosen, config=config, data=place.absolute())
+    if not json_:
+        show_deepening(grown)
+    if no_train:
+        _tell(grown, new, as_json=json_)
+    else:
+        _train(grown, recipe, new, chosen, as_json=json_)
+
+
+def _target(to: str, folder: RunFolder) -> int | Network:
+    from skipline.cli.network import network_of
+    from skipline.train import read_recipe
+
+    if to.isdecimal():
+        return int(to)
+    network = read_recipe(folder).network
+    return network_of(to, num_classes=network.head.num_classes, in_channels=network.in_channels)
+
+
+def _recipe(grown: GrownRun, flags: dict[str, Any]) -> Recipe:
+    from skipline.cli.settings import nested, overlaid
+    from skipline.train import recipe_from_settings, recipe_to_json
+
+    base = recipe_to_json(grown.recipe)
+    for name in ("format", "version", "network"):
+        del base[name]
+    given = nested({name: value for name, value in flags.items() if value is not None})
+    return recipe_from_settings(overlaid(base, given), network=grown.recipe.network)
+
+
+def _require_epochs(grown: GrownRun, recipe: Recipe) -> None:
+    from skipline.cli.exits import UsageError
+
+    ended = grown.progress.step / grown.steps_per_epoch
+    if recipe.epochs <= ended:
+        raise UsageError(
+            f"{grown.origin.path} has trained {ended:g} epochs and the new run would end after {recipe.epochs}. Say "
+            f"how many there are to be in all, e.g. --epochs {2 * max(recipe.epochs, round(ended))}, or --no-train. "
+            "The schedule then spans all of them."
+        )
+
+
+def _tell(grown: GrownRun, new: RunFolder, *, as_json: bool) -> None:
+    from skipline.files import dump_json
+
+    if as_json:
+        print(dump_json({**grown.document(), "run": str(new.path)}), end="")
+        return
+    print(f"run     {new.path}")
+    print(f"train   skipline resume {shlex.quote(str(new.path))}")
+
+
+def _train(grown: GrownRun, recipe: Recipe, new: RunFolder, device: torch.device, *, as_json: bool) -> None:
+    from rich.console import Console
+
+    from skipline.cli.finish import finish, outcome_document, write_report
+    from skipline.cli.interrupt import StopRequest
+    from skipline.cli.run_table import RunTable
+    from skipline.files import dump_json
+    from skipline.train import train
+    from skipline.train.allocator import keep_freed_memory
+
+    keep_freed_memory()
+    table = RunTable(recipe, grown.dataset.name, new.path, device=device, console=Console(stderr=True))
+    with StopRequest() as stop, table:
+        outcome = train(recipe, grown.dataset, folder=new, device=device, show=table.show, should_stop=stop)
+    if as_json:
+        write_report(new)
+        ended = outcome_document(new, outcome)
+        print(dump_json({**grown.document(), "run": str(new.path), "outcome": ended}), end="")
+    else:
+        finish(new, outcome, as_json=False)

@@ -1,0 +1,196 @@
+"""The split of a folder of photos: who is learnt from and who is held out, by content, and kept as ``split.json``."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from skipline.data.duplicates import Duplicates
+from skipline.data.error import DataError
+from skipline.data.photo_fact import PhotoFact
+from skipline.data.photo_folder import Photo, PhotoFolder
+from skipline.data.printable import printable
+from skipline.data.sighting import Part
+from skipline.files import dump_json, write_whole
+from skipline.seeds import split_seed
+
+FORMAT = "skipline.split"
+VERSION = 1
+FEWEST = 5  # images of a class that can be split; guessed: with fewer no part of it says anything
+_PARTS: tuple[Part, ...] = ("train", "val", "test")
+_ENTRY = {"file", "label", "sha256"}
+
+
+@dataclass(frozen=True, slots=True)
+class SplitPhoto:
+    """A photo of a part: its name below the root, its label, and the sha256 of its bytes in hex."""
+
+    file: str
+    label: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Split:
+    """The photos of each part, and the seed by which they were parted; given parts are as they were given."""
+
+    seed: int
+    train: tuple[SplitPhoto, ...]
+    val: tuple[SplitPhoto, ...]
+    test: tuple[SplitPhoto, ...]
+
+    def part(self, name: Part) -> tuple[SplitPhoto, ...]:
+        """The photos of "train", "val" or "test"; "all" are those of the three."""
+        parts = {"train": self.train, "val": self.val, "test": self.test}
+        return parts.get(name, (*self.train, *self.val, *self.test))
+
+    def to_json(self) -> dict[str, object]:
+        """The content of ``split.json``."""
+        parts = {
+            name: [{"file": p.file, "label": p.label, "sha256": p.sha256} for p in self.part(name)] for name in _PARTS
+        }
+        return {"format": FORMAT, "version": VERSION, "seed": self.seed, "parts": parts}
+
+    @classmethod
+    def from_json(cls, content: object) -> Split:
+        """What ``to_json`` gave. Raises DataError where the content is of another form."""
+        if not isinstance(content, dict) or content.get("format") != FORMAT:
+            raise DataError(f"split: expected a JSON object with format {FORMAT!r}; found {str(content)[:60]!r}.")
+        if content.get("version") != VERSION:
+            raise DataError(
+                f"split: version {content.get('version')!r} is not readable here; expected {VERSION}. "
+                "A newer skipline wrote it: update skipline."
+            )
+        parts, seed = content.get("parts"), content.get("seed")
+        if type(seed) is not int or not isinstance(parts, dict) or set(parts) != set(_PARTS):
+            raise DataError(f"split: expected a whole number as seed, and the parts {', '.join(_PARTS)}.")
+        train, val, test = (_photos(parts[name], name) for name in _PARTS)
+        return cls(seed=seed, train=train, val=val, test=test)
+
+
+def split_photos(
+    folder: PhotoFolder,
+    facts: Mapping[int, PhotoFact],
+    duplicates: Duplicates,
+    *,
+    seed: int,
+    val_share: float,
+    test_share: float,
+) -> Split:
+    """Hold out about ``val_share`` and ``test_share`` of every class; duplicates, near ones too, stay in one part.
+
+    ``facts`` and ``duplicates`` speak of ``folder.photos`` by index; photos without a fact are in no part. Where the
+    folder has its own parts, these stay, and only a part that it does not have is held out of its training part.
+    Which photos are held out depends on the seed and on their bytes, not on names or order: groups are taken in the
+    order of sha256(seed, lowest hash of the group), as many as fit into round(share · images), at least one image.
+    A group whose photos are of several classes counts for the commonest. Raises DataError for shares that leave nothing
+    to learn from, and for a class of fewer than ``FEWEST`` images that is to be split.
+    """
+    if not (0 <= val_share < 1 and 0 <= test_share < 1 and val_share + test_share < 1):
+        raise DataError(
+            f"shares of {val_share} for validation and {test_share} for test; expected at least 0 each, and less than "
+            "1 together."
+        )
+    shares: dict[Part, float] = {"val": val_share, "test": test_share}
+    missing: dict[Part, float] = {part: share for part, share in shares.items() if part not in folder.parts and share}
+    part_of: dict[int, Part] = {i: photo.part for i, photo in enumerate(folder.photos) if i in facts}
+    learnt = [index for index, part in part_of.items() if part in ("all", "train")]
+    part_of |= dict.fromkeys(learnt, "train")
+    if missing:
+        _refuse_small(folder, learnt)
+        part_of |= _held_out(folder.photos, facts, _groups(learnt, duplicates), missing, seed)
+    entries: dict[Part, list[SplitPhoto]] = {name: [] for name in _PARTS}
+    for index, part in part_of.items():
+        photo = folder.photos[index]
+        entries[part].append(SplitPhoto(photo.name, photo.label, facts[index].content.hex()))
+    return Split(seed=seed, train=tuple(entries["train"]), val=tuple(entries["val"]), test=tuple(entries["test"]))
+
+
+def save_split(split: Split, path: Path) -> None:
+    """Write ``split`` to ``path``, usually ``split.json`` of a run."""
+    write_whole(path, dump_json(split.to_json()))
+
+
+def load_split(path: Path) -> Split:
+    """What ``save_split`` wrote. Raises DataError, naming the file."""
+    try:
+        return Split.from_json(json.loads(path.read_bytes()))
+    except (OSError, ValueError) as error:  # DataError, JSON's and Unicode's errors are ValueErrors
+        raise DataError(f"{path}: {error}") from error
+
+
+def _refuse_small(folder: PhotoFolder, learnt: Iterable[int]) -> None:
+    counts = Counter(folder.photos[index].label for index in learnt)
+    for label, name in enumerate(folder.classes.names):
+        if counts[label] < FEWEST:
+            images = "1 image" if counts[label] == 1 else f"{counts[label]} images"
+            raise DataError(
+                f"{printable(str(folder.root))}: class {printable(name)} has {images}; {FEWEST} are needed for a "
+                "split. Add images, or give a validation part of your own, a folder val/ beside train/."
+            )
+
+
+def _groups(learnt: Iterable[int], duplicates: Duplicates) -> list[list[int]]:
+    groups: dict[int, list[int]] = {}
+    for index in learnt:
+        groups.setdefault(duplicates.group_of.get(index, index), []).append(index)
+    return list(groups.values())
+
+
+def _held_out(
+    photos: Sequence[Photo],
+    facts: Mapping[int, PhotoFact],
+    groups: Sequence[Sequence[int]],
+    shares: Mapping[Part, float],
+    seed: int,
+) -> dict[int, Part]:
+    """The photos that are held out, and the part that each goes to."""
+    key = split_seed(seed, "split").to_bytes(8, "big")
+
+    def rank(group: Sequence[int]) -> bytes:
+        return hashlib.sha256(key + min(facts[index].content for index in group)).digest()
+
+    of_class: dict[int, list[Sequence[int]]] = {}
+    for group in groups:
+        counts = Counter(photos[index].label for index in group)
+        commonest = min(counts, key=lambda label: (-counts[label], label))
+        of_class.setdefault(commonest, []).append(group)
+    part_of: dict[int, Part] = {}
+    for members in of_class.values():
+        waiting = sorted(members, key=rank)
+        num = sum(map(len, members))
+        for part, share in shares.items():
+            room = min(max(1, round(share * num)), sum(map(len, waiting)) - 1)  # something is left to learn from
+            passed: list[Sequence[int]] = []
+            for group in waiting:
+                if len(group) <= room:
+                    part_of |= dict.fromkeys(group, part)
+                    room -= len(group)
+                else:
+                    passed.append(group)
+            waiting = passed
+    return part_of
+
+
+def _photos(entries: object, part: str) -> tuple[SplitPhoto, ...]:
+    if not isinstance(entries, list):
+        raise DataError(f"split: part {part} must be a list; found {type(entries).__name__}.")
+    return tuple(_photo(entry, f"{part}, entry {number}") for number, entry in enumerate(entries))
+
+
+def _photo(entry: object, where: str) -> SplitPhoto:
+    if not isinstance(entry, dict) or set(entry) != _ENTRY:
+        raise DataError(f"split: {where}: expected {', '.join(sorted(_ENTRY))}; found {str(entry)[:60]!r}.")
+    file, label, sha256 = entry["file"], entry["label"], entry["sha256"]
+    if not isinstance(file, str) or type(label) is not int or label < 0:
+        raise DataError(f"split: {where}: file must be a text and label a whole number from 0.")
+    if file.startswith("/") or ".." in file.split("/"):
+        raise DataError(f"split: {where}: {file!r:.60} leads out of the folder of photos; names are relative to it.")
+    if not isinstance(sha256, str) or not re.fullmatch("[0-9a-f]{64}", sha256):
+        raise DataError(f"split: {where}: sha256 must be 64 hexadecimal digits; found {str(sha256)[:70]!r}.")
+    return SplitPhoto(file, label, sha256)

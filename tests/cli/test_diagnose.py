@@ -1,0 +1,105 @@
+"""`skipline diagnose` as a person calls it: what it says, what it writes, what it refuses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from skipline.data import Preprocess
+from skipline.init import build
+from skipline.weights import TrainedModel
+from skipline.weights.model_file import save_model
+from skipline.zoo import describe
+
+from .conftest import Command
+
+
+def test_three_units_side_by_side_with_a_page_and_figures(skipline: Command, tmp_path: Path) -> None:
+    page, figures = tmp_path / "page.html", tmp_path / "figures"
+    done = skipline(
+        "diagnose",
+        "--depth",
+        "57",
+        "--compare",
+        "plain,residual,preact",
+        "--report",
+        str(page),
+        "--figures",
+        str(figures),
+    )
+    assert done.code == 0, done.err
+    plain, residual, preact = done.out.strip().split("\n\n")
+    assert plain.startswith("plain57-batch-relu, 57 layers, he_fan_out_normal\n")
+    assert "gradient explodes through norms" in plain
+    assert "such nets train up to about" in plain
+    assert "1. residual blocks" in plain
+    for healthy in (residual, preact):
+        assert "\n✓ will train: " in healthy
+        assert "no depth is known at which such nets stop training" in healthy
+        assert "times the predicted" in healthy
+    html = page.read_text(encoding="utf-8")
+    assert html.count("<svg") >= 4
+    assert "://" not in html.replace("http://www.w3.org", "")
+    assert {path.name for path in figures.iterdir()} >= {"signals.svg", "details.svg", "net-1.svg"}
+
+
+def test_json_holds_every_site_and_the_lectures_numbers(skipline: Command) -> None:
+    done = skipline("diagnose", "--depth", "50", "--alpha", "0.5,1.5", "--json")
+    assert done.code == 0, done.err
+    document = json.loads(done.out)
+    assert (document["format"], document["version"]) == ("skipline.diagnosis", 1)
+    for net, after_fifty in zip(document["nets"], (8.88e-16, 6.376e8), strict=True):
+        assert net["verdict"] == "fails"
+        for kind in ("predicted", "measured"):
+            sites = net[kind]
+            growth = (sites["head"]["second_moment"] / sites["stem"]["second_moment"]) ** 0.5
+            alpha = 0.5 if after_fifty < 1 else 1.5
+            assert growth * alpha == pytest.approx(after_fifty, rel=1e-3)
+            assert sites["stem"]["gradient_norm"] / sites["head"]["gradient_norm"] * alpha == pytest.approx(
+                after_fifty, rel=1e-3
+            )
+
+
+def test_a_fix_is_shown_to_help_or_the_command_fails(skipline: Command) -> None:
+    done = skipline(
+        "diagnose", "--depth", "50", "--compare", "plain", "--norm", "none", "--init", "torch_default", "--fix"
+    )
+    assert done.code == 0, done.err
+    assert "\nfix: " in done.out
+    assert ": shown to help\n" in done.out
+
+
+def test_a_trained_file_is_measured_as_it_is(skipline: Command, tmp_path: Path) -> None:
+    net = build(describe("digits_resnet20", in_channels=1, num_classes=3))
+    path = tmp_path / "model.safetensors"
+    save_model(path, TrainedModel(net, Preprocess(mean=(0.5,), std=(0.25,)), ("a", "b", "c")))
+    done = skipline("diagnose", str(path), "--image-size", "8")
+    assert done.code == 0, done.err
+    assert done.out.startswith("digits_resnet20, trained\n✓ will train")
+    refused = skipline("diagnose", str(path), "--fix")
+    assert refused.code == 2
+    assert "is trained: it has a depth and weights, and is measured as it is" in refused.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        ((), 2, "which network? Name one (skipline diagnose resnet50), a run (runs/last), or a depth: "),
+        (("--depth", "4"), 2, "there is no depth 4: a stem, three stages of a block and a classifier make 8."),
+        (("--depth", "20", "--compare", "plane"), 2, "--compare has 'plane'; expected 'plain' or 'residual' or"),
+        (("--depth", "20", "--alpha", "a"), 2, "--alpha is 'a'; expected numbers with commas between them"),
+        (("--depth", "20", "--alpha", "1", "--init", "dirac"), 2, "--alpha is the linear net's start and unit."),
+        (("--depth", "20", "--init", "hee"), 2, "there is no scheme 'hee'"),
+        (("--depth", "20", "--png"), 2, "--png says how figures are written, and --figures where."),
+        (("cifar_resnet21",), 2, "depths are 6n+2; the nearest are 20 and 26"),
+        (("cifar_resnet20", "--depth", "20"), 2, "cifar_resnet20 has its own depth and unit"),
+        (("gone.json",), 2, "gone.json: the file cannot be read: No such file"),
+    ],
+)
+def test_what_is_refused(skipline: Command, arguments: tuple[str, ...], code: int, message: str) -> None:
+    done = skipline("diagnose", *arguments)
+    assert done.code == code, done.out + done.err
+    assert message in done.err
+    assert "Traceback" not in done.err
