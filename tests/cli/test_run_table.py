@@ -5,13 +5,16 @@ from __future__ import annotations
 import io
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from rich.console import Console
 
-from skipline.cli.run_table import RunTable, duration
+from skipline.cli.run_table import MOST_WARNINGS, RunTable, duration
+from skipline.signal import EarlyWarning
+from skipline.signal.causes import Verdict
 from skipline.train import Recipe, Snapshot
 from skipline.zoo import describe
 
@@ -67,6 +70,29 @@ def test_a_long_run_fits_a_terminal() -> None:
     assert max(map(len, lines)) < 80
     assert [line.split()[0] for line in lines[2:-1]] == ["+8", *(f"{epoch}/20" for epoch in range(9, 21))]
     assert lines[-1].endswith("step 200 of 200 · 1:01 · done")
+
+
+def warned(step: int, cause: str, *, verdict: Verdict = "degrades") -> EarlyWarning:
+    return EarlyWarning(step, f"stage1.block{step}.out", cause, f"{step}% of the channels are 0", verdict)
+
+
+def test_warnings_stand_below_the_table_the_newest_three() -> None:
+    shown = [
+        replace(snapshot(10 * each), warnings=(warned(each, f"cause {each}"),)) for each in range(1, MOST_WARNINGS + 2)
+    ]
+    lines = drawn([*shown, snapshot(55)], is_terminal=True)
+    assert lines[-5].endswith("3:05 left")
+    assert lines[-4:] == [
+        "! 1 earlier",
+        *(f"! cause {k}: {k}% of the channels are 0 (step {k}, stage1.block{k}.out)" for k in (2, 3, 4)),
+    ]
+
+
+def test_elsewhere_a_warning_is_a_line_of_its_own_once() -> None:
+    _, *lines = drawn(
+        [replace(snapshot(4), warnings=(warned(3, "dead units", verdict="fails"),)), snapshot(5)], is_terminal=False
+    )
+    assert lines == ["warning: dead units: 3% of the channels are 0 (step 3, stage1.block3.out)"]
 
 
 def test_elsewhere_it_is_a_line_for_every_epoch() -> None:

@@ -112,9 +112,39 @@ def test_a_rate_for_each_stage_is_a_flag_and_its_floor_a_setting(skipline: Comma
     assert (optimiser["layer_decay"], optimiser["layer_decay_floor"]) == (0.75, 0.05)
 
 
+def test_a_probe_is_a_flag_and_a_setting_alike(skipline: Command, tmp_path: Path) -> None:
+    (tmp_path / "watch.toml").write_text("[probe]\nevery = 20\n")
+    ways = (("--probe", "every=20"), ("--set", "probe.every=20"), ("--config", "watch.toml"))
+    for way in ways:
+        plan = json.loads(skipline("train", "digits", "--dry-run", "--json", *way).out)
+        assert plan["recipe"]["probe"] == {"every": 20.0}, way
+    assert json.loads(skipline("train", "digits", "--dry-run", "--json").out)["recipe"]["probe"] == {
+        "every": "Infinity"
+    }
+
+
+def test_a_watched_run_warns_in_words_and_shows_its_layers(skipline: Command, tmp_path: Path) -> None:
+    plain = ("train", "digits", "--model", "digits_plain56", "--set", "most_steps=2", "--probe", "every=50")
+    ended = skipline(*plain, "--device", "cpu")
+    assert ended.code == 0, ended.err
+    assert "warning: gradient explodes through norms: the gradient is" in ended.err
+    assert "(step 0, stage1.block1.out)" in ended.err
+    run = tmp_path / "runs" / (tmp_path / "runs" / "last").read_text().strip()
+    assert "What the layers did" in (run / "report.html").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
+        (["train", "digits", "--probe", "50"], 2, "--probe is '50'; expected every=STEPS, e.g. --probe every=50."),
+        (["train", "digits", "--probe", "every="], 2, "--probe is 'every='; expected every=STEPS"),
+        (["train", "digits", "--probe", "every=0"], 2, "probe.every is 0.0; expected a whole number of at least 1"),
+        (["train", "digits", "--probe", "every=often"], 2, "probe.every is 'often'; expected a number."),
+        (
+            ["train", "digits", "--set", "probe.step=5"],
+            2,
+            "Did you mean 'probe.every'?",
+        ),
         (["train", "digits", "--layer-decay", "2"], 2, "optimiser.layer_decay is 2.0; expected a number in (0, 1]."),
         (["train"], 2, "there is nothing to train on"),
         (["train", "digts"], 3, "Did you mean 'digits'"),

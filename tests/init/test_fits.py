@@ -64,7 +64,7 @@ def test_every_fit_can_be_named() -> None:
         ("lsuv(2)", "lsuv takes no argument; 'lsuv(2)' gives it '2'. Write lsuv."),
         ("gradinit", "gradinit needs the scheme for everything else, e.g. gradinit(he_fan_out_normal)."),
         ("gradinit(he)", "there is no scheme 'he'."),
-        ("gradinit(lsuv)", "lsuv looks at images before training, and 'lsuv' is to start a net without any."),
+        ("gradinit(lsuv)", "gradinit needs a scheme that looks at no images and got 'lsuv'; e.g. gradinit("),
         ("gradinitt(he)", "there is no scheme 'gradinitt'. Did you mean 'gradinit'?"),
     ],
 )

@@ -85,6 +85,24 @@ def test_the_page_of_a_run_shows_its_layers(
     ]
 
 
+def test_a_cause_that_stays_is_one_row(run_folder: Callable[..., Path], read: Callable[[str], Any]) -> None:
+    lines = [
+        {"step": step, "sites": {}, "warnings": [{"site": f"stage{step}", "cause": f"dead units: {step}% are 0"}]}
+        for step in (5, 10, 20)
+    ]
+    other = {"step": 25, "sites": {}, "warnings": [{"site": "head", "cause": "signal explodes: by 9"}]}
+    text = "".join(json.dumps(line) + "\n" for line in [*lines, other])
+    root = read(run_report(run_folder({"layers.jsonl": text})))
+    (part,) = [section for section in root.find("section") if section.attributes["id"] == "layers"]
+    (table,) = part.find("table", "results")
+    assert table.find("caption")[0].words.strip() == "2 warnings while it trained"
+    rows = [[cell.words for cell in (*row.find("th"), *row.find("td"))] for row in table.find("tr")[1:]]
+    assert rows == [
+        ["5 to 20, in 3 probes", "stage5", "dead units: 5% are 0"],
+        ["25", "head", "signal explodes: by 9"],
+    ]
+
+
 def test_a_run_that_was_not_watched_says_nothing_of_it(
     run_folder: Callable[..., Path], read: Callable[[str], Any]
 ) -> None:

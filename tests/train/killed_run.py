@@ -21,7 +21,7 @@ import torch
 
 from skipline.data import Augment, Dataset, ImageSet
 from skipline.spec import Head, Network, Stage, Stem
-from skipline.train import Constant, Recipe, RunFolder, Sgd, UntilError, create_run, train
+from skipline.train import Constant, Probe, Recipe, RunFolder, Sgd, UntilError, create_run, train
 
 NUM_STEPS = 18  # six epochs of three
 MOMENTS, CALLS, SIZES = 12, 12, 4  # how many deaths of each kind
@@ -47,6 +47,7 @@ def recipe() -> Recipe:
         clip_norm=1.0,
         ema_decay=0.9,
         augment=Augment(pad=1, flip=True, cutout=2, mixup=0.2),
+        probe=Probe(every=2),
         checkpoint_seconds=0.0,
     )
 

@@ -24,6 +24,7 @@ from skipline.train import (
     LinearWarmUp,
     NoWarmUp,
     OneCycle,
+    Probe,
     Recipe,
     RecipeError,
     Sgd,
@@ -72,7 +73,7 @@ RECIPE = st.builds(
     network=st.sampled_from([describe("cifar_resnet8"), describe("cifar_preresnet_basic8")]),
     source=st.text(st.characters(codec="utf-8"), min_size=1),
     seed=st.integers(0, 2**80),
-    init=st.sampled_from(["he_fan_out_normal", "scaled_identity(0.5)", "orthogonal"]),
+    init=st.sampled_from(["he_fan_out_normal", "scaled_identity(0.5)", "orthogonal", "lsuv", "metainit(orthogonal)"]),
     epochs=st.integers(1, 10**6),
     most_steps=LIMIT,
     batch_size=st.integers(8, 10**6),
@@ -88,6 +89,7 @@ RECIPE = st.builds(
     memory_layout=st.sampled_from(["channels_last", "contiguous"]),
     kernels=st.sampled_from(["auto", "fused", "plain"]),
     loss_every=LIMIT,
+    probe=st.builds(Probe, every=LIMIT),
     checkpoint_seconds=st.floats(0, allow_infinity=True),
 )
 

@@ -63,7 +63,7 @@ def test_the_recipe_proves_what_it_is_there_for(
     assert rates[0] == pytest.approx(0.005)
     assert rates[-1] == pytest.approx(0.05)
     header, tensors = read_tensors(whole_run(report).checkpoint)
-    assert {name.split("/")[0] for name in tensors} == {"net", "average", "optimiser"}
+    assert {name.split("/")[0] for name in tensors} == {"net", "average", "optimiser", "start"}
     assert header["progress"]["is_released"]
 
 
@@ -83,6 +83,13 @@ def test_the_metrics_are_the_same_but_for_the_times(
     assert len(expected) == 6
     for run in killed_runs(report):
         assert metrics_without_times(run) == expected, run.name
+
+
+def test_what_was_read_of_the_layers_is_the_same_bytes(report: dict[str, Any]) -> None:
+    expected = whole_run(report)
+    assert len(expected.read_layers()) == 9
+    for run in killed_runs(report):
+        assert run.layers.read_bytes() == expected.layers.read_bytes(), run.name
 
 
 def test_the_last_checkpoints_hold_the_same(report: dict[str, Any]) -> None:

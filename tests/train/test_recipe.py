@@ -29,6 +29,7 @@ def test_a_recipe_is_frozen(recipe: Recipe) -> None:
         ({"most_steps": 2.5}, "most_steps is 2.5; expected a whole number of at least 1, or inf for none."),
         ({"loss_every": math.nan}, "loss_every is nan; expected a whole number of at least 1, or inf for none."),
         ({"loss_every": True}, "loss_every is True; expected a whole number of at least 1, or inf for none."),
+        ({"probe": 50}, "probe is 50; expected one of Probe(…)."),
         ({"batch_size": 12.5}, "batch_size is 12.5; expected a whole number of at least 1."),
         ({"batch_size": True}, "batch_size is True; expected a whole number of at least 1."),
         (
@@ -62,6 +63,15 @@ def test_a_network_is_no_name(recipe: Recipe) -> None:
 def test_an_initialisation_must_exist_and_suit_the_network(recipe: Recipe) -> None:
     with pytest.raises(InitError, match=r"there is no scheme 'he_fan_normal'\. Did you mean"):
         replace(recipe, init="he_fan_normal")
+    with pytest.raises(
+        InitError, match=r"there is no scheme 'lsvu'\. Did you mean 'lsuv'\? There are .* lsuv, metainit"
+    ):
+        replace(recipe, init="lsvu")
+    with pytest.raises(
+        InitError, match=r"zero_gamma needs a scheme that looks at no images and got 'lsuv'; e\.g\. zero"
+    ):
+        replace(recipe, init="zero_gamma(lsuv)")
+    assert replace(recipe, init="gradinit(orthogonal)").init == "gradinit(orthogonal)"
     assert replace(recipe, init="zero_gamma(he_fan_out_normal)").init == "zero_gamma(he_fan_out_normal)"
 
 

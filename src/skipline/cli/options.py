@@ -56,6 +56,9 @@ Ema = Annotated[float | None, _option("Decay of the averaged weights; 0: none.",
 Clip = Annotated[float | None, _option("Longest gradient norm; inf: any.", _RECIPE)]
 Precision = Annotated[str, _option(f"{either(PRECISIONS)}.", _RECIPE)]
 Seed = Annotated[int | None, _option("Seed of every random stream. Default: 0.", _RECIPE)]
+Probe = Annotated[
+    str, _option("Watch the layers: every=50 reads each 50th step, for the report and early warnings.", _RECIPE)
+]
 Set = Annotated[
     list[str] | None, _option("Any other setting, e.g. optimiser.momentum=0.8; repeatable.", _RECIPE, "--set")
 ]

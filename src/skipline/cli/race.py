@@ -35,7 +35,7 @@ def race(
     source: Annotated[str, _option(f"{options.SOURCE_HELP} Default: digits.")] = "",
     depth: Annotated[int, _option("Layers of the net: any even number from 8 on. Default: 100.")] = 100,
     steps: Annotated[int, _option("Steps of each training. Default: 300.")] = 300,
-    inits: Annotated[str, _option("Initialisers with commas between them. Default: all that can start the net.")] = "",
+    inits: Annotated[str, _option("Initialisers with commas between them. Default: all that need no data.")] = "",
     unit: Annotated[str, _option("Kind of block: plain, residual or preact. Default: residual.")] = "residual",
     norm: Annotated[str, _option("none (the default), batch, layer, or group(GROUPS).")] = "none",
     activation: Annotated[str, _option("relu (the default), leaky_relu(SLOPE), tanh, gelu …")] = "relu",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
@@ -14,10 +15,12 @@ from rich.table import Table
 from rich.text import Text
 
 from skipline.cost import cost
+from skipline.signal import EarlyWarning
 from skipline.train import Recipe, Snapshot
 from skipline.train.deepening import network_in
 from skipline.train.kernels import choose_kernels
 
+MOST_WARNINGS = 3  # below the table, the same
 MOST_ROWS = 12  # epochs on the screen, so that the table fits a terminal of 24 lines
 
 
@@ -41,6 +44,7 @@ class RunTable:
         if kernels.compiled is None and recipe.kernels == "auto" and device.type == "cpu":
             self._console.print(f"slower than it could be: {kernels.reason}", style="dim", markup=False, soft_wrap=True)
         self._ended: list[Snapshot] = []
+        self._warnings: list[EarlyWarning] = []
         self._live = Live(console=self._console, refresh_per_second=8, transient=False)
         self._is_terminal = console.is_terminal and not console.is_dumb_terminal
 
@@ -59,9 +63,13 @@ class RunTable:
         """Draw `snapshot`; one at the end of an epoch becomes a row that stays."""
         if snapshot.ends_epoch:
             self._ended.append(snapshot)
+        self._warnings += snapshot.warnings
         if self._is_terminal:
             self._live.update(self._drawing(snapshot))
-        elif snapshot.ends_epoch:
+            return
+        for warning in snapshot.warnings:
+            self._console.print(f"warning: {_told(warning)}", highlight=False, markup=False, soft_wrap=True)
+        if snapshot.ends_epoch:
             self._console.print(_line(snapshot), highlight=False, soft_wrap=True)
 
     def _drawing(self, now: Snapshot) -> Group:
@@ -83,7 +91,19 @@ class RunTable:
             f"step {now.step:,} of {now.num_steps:,} ·",
             Text(f"{duration(now.seconds)} · {left}", style="dim"),
         )
-        return Group(table, bar)
+        return Group(table, bar, *self._warned())
+
+    def _warned(self) -> Iterator[Text]:
+        hidden = len(self._warnings) - MOST_WARNINGS
+        if hidden > 0:
+            yield Text(f"! {hidden} earlier", style="dim")
+        for warning in self._warnings[-MOST_WARNINGS:]:
+            style = "bold red" if warning.verdict == "fails" else "yellow"
+            yield Text.assemble(("! ", style), (warning.cause, style), _told(warning).removeprefix(warning.cause))
+
+
+def _told(warning: EarlyWarning) -> str:
+    return f"{warning.sentence} (step {warning.step:,}, {warning.site})"
 
 
 def _length(recipe: Recipe) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from skipline.cli import options
+from skipline.cli.exits import UsageError
 
 if TYPE_CHECKING:
     import torch
@@ -36,6 +37,7 @@ def train(
     clip: options.Clip = None,
     precision: options.Precision = "",
     seed: options.Seed = None,
+    probe: options.Probe = "",
     set_: options.Set = None,
     data: options.Data = None,
     pad: options.Pad = None,
@@ -79,6 +81,7 @@ def train(
         "augment.flip": flip,
         "augment.cutout": cutout,
         "augment.mixup": mixup,
+        **_probe_flags(probe),
     }
     settings, text = read_settings(flags, assignments=set_ or [], config=config)
     data_dir = data or default_data_dir()
@@ -93,6 +96,16 @@ def train(
     config_text = f"# {command}\n{text}"
     folder = start(recipe, dataset, root=out, device=chosen, config=config_text, data_dir=data_dir)
     _run(recipe, dataset, folder, chosen, as_json=json_)
+
+
+def _probe_flags(text: str) -> dict[str, Any]:
+    """`every=50` as the setting `probe.every`."""
+    name, _, value = text.partition("=")
+    if not text:
+        return {}
+    if name.strip() != "every" or not value.strip():
+        raise UsageError(f"--probe is {text!r}; expected every=STEPS, e.g. --probe every=50.")
+    return {"probe.every": value.strip()}
 
 
 def _run(recipe: Recipe, dataset: Dataset, folder: RunFolder, device: torch.device, *, as_json: bool) -> None:

@@ -42,6 +42,8 @@ def start_named(text: str) -> Scheme | Fit:
         return PLAIN_FITS[name]
     if name in FITS_OF_SCHEME:
         return FITS_OF_SCHEME[name](_inner(name, argument))
+    if name not in (*_PLAIN, *_OF_NUMBER, *_OF_SCHEME):
+        raise _unknown(name, start_names())
     return scheme_named(text)
 
 
@@ -68,12 +70,16 @@ def scheme_named(text: str) -> Scheme:
             "Use skipline.init.start with images, or a scheme such as he_fan_out_normal."
         )
     if name not in _PLAIN:
-        known = (*_PLAIN, *_OF_NUMBER, *_OF_SCHEME, *PLAIN_FITS, *FITS_OF_SCHEME)
-        close = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
-        raise InitError(f"there is no scheme {name!r}.{hint} There are {', '.join(scheme_names())}.")
+        raise _unknown(name, scheme_names())
     _require_no_argument(text, name, argument)
     return _PLAIN[name]
+
+
+def _unknown(name: str, names: tuple[str, ...]) -> InitError:
+    known = (*_PLAIN, *_OF_NUMBER, *_OF_SCHEME, *PLAIN_FITS, *FITS_OF_SCHEME)
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    return InitError(f"there is no scheme {name!r}.{hint} There are {', '.join(names)}.")
 
 
 def _split(text: str) -> tuple[str, str | None]:
@@ -86,6 +92,10 @@ def _split(text: str) -> tuple[str, str | None]:
 def _inner(name: str, argument: str | None) -> Scheme:
     if argument is None:
         raise InitError(f"{name} needs the scheme for everything else, e.g. {name}(he_fan_out_normal).")
+    if _split(argument)[0] in (*PLAIN_FITS, *FITS_OF_SCHEME):
+        raise InitError(
+            f"{name} needs a scheme that looks at no images and got {argument!r}; e.g. {name}(he_fan_out_normal)."
+        )
     return scheme_named(argument)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from skipline.report.figure import Figure, write_figure
 from skipline.report.layers_charts import layer_maps
-from skipline.report.layers_record import NAME, LayersRecord, read_layers
+from skipline.report.layers_record import NAME, LayersRecord, ProbeRecord, ProbeWarning, read_layers
 from skipline.report.number import count, counted
 from skipline.report.page import paragraph, section
 from skipline.report.table import Table, thinned, write_table
@@ -46,13 +46,30 @@ def layers_figures(layers: LayersRecord) -> tuple[Figure, ...]:
     )
 
 
+def _warned(probes: Sequence[ProbeRecord]) -> list[tuple[str, str, str]]:
+    """A row for each cause, as it was told of first, with the steps at which it was seen.
+
+    What stands before the colon is the cause's name; the numbers behind it are others at each step.
+    """
+    seen: dict[str, list[tuple[int, ProbeWarning]]] = {}
+    for probe in probes:
+        for warning in probe.warnings:
+            seen.setdefault(warning.cause.partition(":")[0], []).append((probe.step, warning))
+    rows: list[tuple[str, str, str]] = []
+    for times in seen.values():
+        (first, warning), (last, _) = times[0], times[-1]
+        steps = count(first) if first == last else f"{count(first)} to {count(last)}, in {len(times)} probes"
+        rows.append((steps, warning.site, warning.cause))
+    return rows
+
+
 def _parts(layers: LayersRecord) -> Iterator[str]:
     if layers.cut_short:
         yield paragraph(f"The last line of {NAME} is not whole and is left out.")
     if not layers.probes:
         yield paragraph("The layers were to be probed; no probe has been written yet.")
         return
-    warned = [(count(p.step), w.site, w.cause) for p in layers.probes for w in p.warnings]
+    warned = _warned(layers.probes)
     if warned:
         num = counted(len(warned), "warning", "warnings")
         rows = thinned(warned, most=_MOST_WARNINGS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from skipline.signal.bidiagonal import Ends
+from skipline.signal.early import EarlyWarning, early_warnings
 from skipline.signal.error import SignalError
 from skipline.signal.features import features
 from skipline.signal.jacobian import jacobian_ends
@@ -18,6 +19,7 @@ from skipline.signal.watch import Watch, watching
 from skipline.signal.xray import xray
 
 __all__ = [
+    "EarlyWarning",
     "Ends",
     "LineReading",
     "Norms",
@@ -32,6 +34,7 @@ __all__ = [
     "TensorState",
     "Watch",
     "Xray",
+    "early_warnings",
     "errors_without_each",
     "features",
     "first_nonfinite_site",

@@ -17,21 +17,26 @@ def not_finite(evidence: Evidence) -> Symptom | None:
     sites = evidence.reading.sites
     values = [name for name, site in sites.items() if site.num_nonfinite]
     if values:
-        return Symptom(1.0, 0.0, f"{values[0]} is the first site with values that are not finite")
+        return Symptom(1.0, 0.0, f"{values[0]} is the first site with values that are not finite", values[0])
     gradients = [name for name, site in sites.items() if site.num_nonfinite_gradients]
     if gradients:
-        return Symptom(1.0, 0.0, f"on the way back {gradients[-1]} is the first site whose gradient is not finite")
+        says = f"on the way back {gradients[-1]} is the first site whose gradient is not finite"
+        return Symptom(1.0, 0.0, says, gradients[-1])
     return None
 
 
 def dead_units(evidence: Evidence) -> Symptom | None:
-    """The share of channels that are 0 for every input, at the worst of the blocks' outputs."""
+    """The share of channels that are 0 for every input, at the worst of the blocks' outputs.
+
+    Not while tensors are asleep: channels that a shortcut pads with zeros wait for a branch that starts at zero.
+    """
     reading = evidence.reading
-    if reading is None:
+    if reading is None or any(tensor.state == "asleep" for tensor in reading.tensors.values()):
         return None
     worst = max(evidence.course.places, key=lambda place: reading.sites[place].dead_fraction)
     share = reading.sites[worst].dead_fraction
-    return Symptom(share, 0.0, f"{share:.0%} of the channels of {worst} are 0 for every input") if share > 0 else None
+    says = f"{share:.0%} of the channels of {worst} are 0 for every input"
+    return Symptom(share, 0.0, says, worst) if share > 0 else None
 
 
 def saturation(evidence: Evidence) -> Symptom | None:
@@ -39,9 +44,9 @@ def saturation(evidence: Evidence) -> Symptom | None:
     reading, traits = evidence.reading, evidence.traits
     if reading is None or traits.activation != "tanh" or traits.unit != "plain":
         return None
-    moments = sorted(reading.sites[place].second_moment for place in evidence.course.places)
-    middle = moments[len(moments) // 2]
-    return Symptom(middle, 0.0, f"the squares of what tanh puts out are {middle:.2f} in the mean")
+    places = sorted(evidence.course.places, key=lambda place: reading.sites[place].second_moment)
+    middle = reading.sites[places[len(places) // 2]].second_moment
+    return Symptom(middle, 0.0, f"the squares of what tanh puts out are {middle:.2f} in the mean", places[-1])
 
 
 def dead_weights(evidence: Evidence) -> Symptom | None:
@@ -53,7 +58,8 @@ def dead_weights(evidence: Evidence) -> Symptom | None:
     if not dead:
         return None
     share = len(dead) / len(reading.tensors)
-    return Symptom(share, 0.0, f"{len(dead)} of {len(reading.tensors)} tensors have no gradient, {dead[0]} first")
+    says = f"{len(dead)} of {len(reading.tensors)} tensors have no gradient, {dead[0]} first"
+    return Symptom(share, 0.0, says, dead[0])
 
 
 def outlier(evidence: Evidence) -> Symptom | None:
@@ -67,7 +73,7 @@ def outlier(evidence: Evidence) -> Symptom | None:
     worst = max(found, key=lambda each: abs(math.log(each.factor)))
     more = f", and {len(found) - 1} more" if len(found) > 1 else ""
     says = f"{worst.name} is {worst.factor:.3g} times as large as its {worst.num_equals} equals{more}"
-    return Symptom(abs(math.log(worst.factor)), 0.0, says)
+    return Symptom(abs(math.log(worst.factor)), 0.0, says, worst.name)
 
 
 def _outliers(reading: Xray, evidence: Evidence) -> tuple[Outlier, ...]:

@@ -13,7 +13,7 @@ from skipline.signal.symptoms import Symptom
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One cause that is there: how bad, what is seen of it, and between which depths (in layers) it begins to bite.
+    """One cause that is there: how bad, what is seen of it and where, and from which depths (in layers) on it bites.
 
     `trains_to` is the depth at which the cause's first limit is reached, `fails_from` that of its second; infinite
     where it does not depend on the depth.
@@ -22,6 +22,7 @@ class Finding:
     cause: Cause
     verdict: Verdict
     says: str
+    site: str
     amount: float
     trains_to: float
     fails_from: float
@@ -76,6 +77,7 @@ def _find(cause: Cause, evidence: Evidence) -> list[Finding]:
             cause=cause,
             verdict=verdict,
             says=symptom.says,
+            site=symptom.site,
             amount=symptom.amount,
             trains_to=_depth(cause, symptom, limit.degrades, evidence),
             fails_from=_depth(cause, symptom, limit.fails, evidence),

@@ -40,6 +40,28 @@ class Record:
         if x.requires_grad and torch.is_grad_enabled():
             x.register_hook(lambda gradient: self._read_gradient(name, gradient, layout))
 
+    def read_twofold(self, name: str, x: Tensor, again: Tensor, layout: Layout) -> None:
+        """Record what passes at `name` as two results of one operation, `x` and `again`, equal; see `read`.
+
+        Its gradient is the sum of theirs, which are there together when that operation is differentiated.
+        """
+        node = x.grad_fn
+        if again is x or node is None or node is not again.grad_fn:
+            self.read(name, x, layout)
+            return
+        self._shapes[name] = tuple(x.shape)
+        self._signals[name] = signal_row(x, layout)
+        self._hooked[name] = name
+        self._last = None
+
+        def read_gradients(gradients: Sequence[Tensor | None]) -> None:
+            arrived = [gradient for gradient in gradients if gradient is not None]
+            with torch.no_grad():
+                total = arrived[0] if len(arrived) == 1 else arrived[0] + arrived[1]
+            self._read_gradient(name, total, layout)
+
+        node.register_prehook(read_gradients)
+
     def let_go(self) -> None:
         """Forget the tensors that passed last: the pass, forward or backward, is over."""
         self._last = self._last_gradient = None

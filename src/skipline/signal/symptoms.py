@@ -12,12 +12,15 @@ from skipline.signal.evidence import Evidence
 class Symptom:
     """How far a cause has gone: `amount` on the scale of its `limit`, `per_layer` of it in each layer.
 
+    `site` is where it is seen best, the name of a site or a tensor.
+
     `per_layer` 0: the amount does not grow in proportion to the depth, and `depth_at` says where a limit is reached.
     """
 
     amount: float
     per_layer: float
     says: str
+    site: str
 
 
 def proportional(amount: float, symptom: Symptom) -> float:
@@ -31,7 +34,8 @@ def _forward(evidence: Evidence, *, sign: int) -> Symptom | None:
         return None
     rate = abs(growth.rate) / traits.layers_per_block if growth.kind == "exponential" else 0.0
     verb = "grows" if sign > 0 else "shrinks"
-    return Symptom(amount, rate, f"the signal {verb} by a factor of {said(amount)} from the first block to the last")
+    says = f"the signal {verb} by a factor of {said(amount)} from the first block to the last"
+    return Symptom(amount, rate, says, _last(evidence))
 
 
 def vanishing(evidence: Evidence) -> Symptom | None:
@@ -54,7 +58,8 @@ def _gradient(evidence: Evidence, *, sign: int) -> Symptom | None:
         return None
     rate = abs(growth.rate) / traits.layers_per_block if growth.kind == "exponential" else 0.0
     verb = "larger" if sign > 0 else "smaller"
-    return Symptom(amount, rate, f"the gradient is {said(amount)} times {verb} at the first block than at the last")
+    says = f"the gradient is {said(amount)} times {verb} at the first block than at the last"
+    return Symptom(amount, rate, says, evidence.course.places[0])
 
 
 def norm_explosion(evidence: Evidence) -> Symptom | None:
@@ -86,7 +91,8 @@ def collapse(evidence: Evidence) -> Symptom | None:
     if evidence.traits.norm in ("batch", "unknown") or evidence.overlap <= 0:
         return None
     apart = max(1 - evidence.overlap, 1e-12)
-    return Symptom(1 / apart, 0.0, f"two inputs overlap by {evidence.overlap:.4f} behind the last block")
+    says = f"two inputs overlap by {evidence.overlap:.4f} behind the last block"
+    return Symptom(1 / apart, 0.0, says, _last(evidence))
 
 
 def collapse_depth(amount: float, _symptom: Symptom) -> float:
@@ -99,7 +105,7 @@ def lottery(evidence: Evidence) -> Symptom | None:
     if evidence.traits.is_normalised or not spread > 0:
         return None
     says = f"ln ‖x‖² differs by ±{math.sqrt(spread):.1f} from one draw of the weights to another"
-    return Symptom(spread, spread / evidence.num_layers, says)
+    return Symptom(spread, spread / evidence.num_layers, says, _last(evidence))
 
 
 def unbounded(_amount: float, _symptom: Symptom) -> float:
@@ -109,11 +115,17 @@ def unbounded(_amount: float, _symptom: Symptom) -> float:
 
 def range_of_numbers(evidence: Evidence) -> Symptom | None:
     """The part of the format's range, on a log scale, that the largest block's output needs; 1 is its end."""
-    largest = max(evidence.course.second_moments)
+    course = evidence.course
+    largest = max(course.second_moments)
     if not largest > 1:
         return None
     amount = 0.5 * math.log(largest) / math.log(evidence.largest)
-    return Symptom(amount, 0.0, f"the signal reaches {said(0.5 * math.log(largest))}")
+    site = course.places[course.second_moments.index(largest)]
+    return Symptom(amount, 0.0, f"the signal reaches {said(0.5 * math.log(largest))}", site)
+
+
+def _last(evidence: Evidence) -> str:
+    return evidence.course.places[-1]
 
 
 def said(amount: float) -> str:

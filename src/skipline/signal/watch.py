@@ -8,16 +8,15 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.linalg import vector_norm
+from torch import nn
 
+from skipline.signal.changes import Changes, copies_of
 from skipline.signal.error import SignalError
 from skipline.signal.layout import LayoutGuess
 from skipline.signal.objective import named_tensors
-from skipline.signal.reading import SiteReading, StepReading, TensorChange
+from skipline.signal.reading import SiteReading, StepReading
 from skipline.signal.record import Record, fetched
 from skipline.signal.recording import recorded
-from skipline.signal.statistics import norm_of, wide_dtype
 from skipline.signal.target import check_batch_axis, uncompiled, unwrapped
 from skipline.signal.xray import ALL, wanted_sites
 
@@ -57,8 +56,7 @@ class Watch:
         self._every = every
         self._sites = wanted_sites(self._module, sites)
         self._batch_axis = batch_axis
-        self._start = self._copies()
-        self._before: dict[str, Tensor] = {}
+        self._changes = Changes(self._module, start=copies_of(self._module))
         self._record = Record()
         self._step = 0
         self._hooks = ExitStack()
@@ -76,7 +74,7 @@ class Watch:
             return
         self._step = step
         self._record = Record()
-        self._before = self._copies()
+        self._changes.begin()
         self._hooks.enter_context(uncompiled())
         guess = LayoutGuess(1, self._batch_axis)
         handle = self._module.register_forward_pre_hook(self._counter(guess), with_kwargs=True, prepend=True)
@@ -100,25 +98,17 @@ class Watch:
                 "watched. Call the module itself (its replicas on several devices, and its .forward, are not seen), "
                 "between before_step and after_step."
             )
-        parameters = self._parameters()
-        if all(parameter.grad is None for parameter in parameters.values()):
+        if not self._changes.have_gradients:
             raise SignalError(
                 f"step {self._step} was to be read, and no parameter has a gradient. Call after_step behind "
                 "optimiser.step() and before zero_grad()."
             )
-        steep = {name: norm_of(tensor.grad) for name, tensor in parameters.items() if tensor.grad is not None}
-        moved = [self._moves(name, parameter) for name, parameter in parameters.items()]
-        site_numbers, steepness, moves = fetched(rows, [*steep.values()], moved)
-        self._before = {}
-        found = dict(zip(steep, [number for (number,) in steepness], strict=True))
+        site_numbers, moves = fetched(rows, self._changes.rows())
         sites = self._record.readings(site_numbers)
         return StepReading(
             step=self._step,
             sites={name: _unscaled(reading, loss_scale) for name, reading in sites.items()},
-            tensors={
-                name: _change(parameter.shape, numbers, found.get(name))
-                for (name, parameter), numbers in zip(parameters.items(), moves, strict=True)
-            },
+            tensors=self._changes.readings(moves),
         )
 
     def close(self) -> None:
@@ -126,24 +116,6 @@ class Watch:
         self._is_reading = False
         self._hooks.close()
         self._record.let_go()
-
-    def _parameters(self) -> dict[str, Tensor]:
-        return {name: tensor for name, tensor in self._module.named_parameters() if name in self._start}
-
-    def _copies(self) -> dict[str, Tensor]:
-        named = self._module.named_parameters()
-        return {name: tensor.detach().clone() for name, tensor in named if tensor.requires_grad}
-
-    def _moves(self, name: str, parameter: Tensor) -> Tensor:
-        """(4,): ‖w‖ before, ‖Δw‖, ‖w‖ after × ‖w₀‖, ⟨w, w₀⟩."""
-        with torch.no_grad():
-            wide = wide_dtype(parameter.device)
-            after, before, start = (_real(x) for x in (parameter, self._before[name], self._start[name]))
-            spread = vector_norm(after, dtype=wide) * vector_norm(start, dtype=wide)
-            product = (after.to(wide) * start.to(wide)).sum()
-            return torch.stack(
-                [vector_norm(before, dtype=wide), vector_norm(after - before, dtype=wide), spread, product]
-            )
 
     def _counter(self, guess: LayoutGuess) -> Any:
         def count(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -155,18 +127,7 @@ class Watch:
         return count
 
 
-def _change(shape: torch.Size, numbers: list[float], gradient_norm: float | None) -> TensorChange:
-    norm, moved, spread, product = numbers
-    ratio = moved / norm if norm > 0 else (float("inf") if moved > 0 else 0.0)
-    cosine = product / spread if spread > 0 else float("nan")
-    return TensorChange(tuple(shape), norm, gradient_norm, ratio, cosine)
-
-
 def _unscaled(reading: SiteReading, loss_scale: float) -> SiteReading:
     if reading.gradient_norm is None or loss_scale == 1.0:
         return reading
     return dataclasses.replace(reading, gradient_norm=reading.gradient_norm / loss_scale)
-
-
-def _real(tensor: Tensor) -> Tensor:
-    return torch.view_as_real(tensor) if tensor.is_complex() else tensor

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from skipline.files import read_number
-from skipline.init import scheme_named
+from skipline.init import start_named
 from skipline.study.cell import Cell
 from skipline.study.folder import steps_taken
 from skipline.study.result import Result
@@ -63,11 +63,11 @@ class Standing:
 
     def to_json(self) -> dict[str, Any]:
         """As an entry of `study.json`."""
-        scheme = scheme_named(self.init)
+        start = start_named(self.init)
         return {
             "init": self.init,
-            "equation": scheme.equation,
-            "source": scheme.source,
+            "equation": start.equation,
+            "source": start.source,
             "learning_rate": self.learning_rate,
             "tried": [{"learning_rate": rate, "train_loss": loss} for rate, loss in self.tried],
             "trainability": self.word,

@@ -8,6 +8,7 @@ from skipline.train.loop import train
 from skipline.train.optimiser import AdamW, Sgd
 from skipline.train.outcome import Diverged, Interrupted, Outcome, Snapshot
 from skipline.train.presets import PRESETS
+from skipline.train.probe import Probe
 from skipline.train.recipe import Recipe
 from skipline.train.refuse import RecipeError
 from skipline.train.run import read_recipe, resume, start
@@ -27,6 +28,7 @@ __all__ = [
     "NoWarmUp",
     "OneCycle",
     "Outcome",
+    "Probe",
     "Recipe",
     "RecipeError",
     "RunError",

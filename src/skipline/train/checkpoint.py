@@ -65,6 +65,8 @@ def restore_checkpoint(path: Path, learner: Learner, recipe: Recipe) -> Progress
     learner.net.load_state_dict(_within(tensors, "net/"))
     if learner.average is not None:
         learner.average.net.load_state_dict(_within(tensors, "average/"))
+    for name, tensor in _within(tensors, "start/").items():
+        learner.start[name].copy_(tensor)
     restore_optimiser(learner.net, learner.optimiser, _within(tensors, "optimiser/"))
     return progress
 
@@ -98,7 +100,7 @@ def _net_tensors(learner: Learner) -> dict[str, Tensor]:
     tensors = {f"net/{name}": tensor for name, tensor in learner.net.state_dict().items()}
     if learner.average is not None:
         tensors |= {f"average/{name}": tensor for name, tensor in learner.average.net.state_dict().items()}
-    return tensors
+    return tensors | {f"start/{name}": tensor for name, tensor in learner.start.items()}
 
 
 def _of_optimiser(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -14,6 +14,7 @@ from skipline.data import Augment
 from skipline.spec import Network
 from skipline.train.deepening import Deepening
 from skipline.train.optimiser import AdamW, Sgd
+from skipline.train.probe import Probe
 from skipline.train.recipe import Recipe
 from skipline.train.refuse import RecipeError, did_you_mean, require_choice
 from skipline.train.schedule import Constant, Cosine, LinearWarmUp, NoWarmUp, OneCycle, Step, UntilError
@@ -28,6 +29,7 @@ KINDS: dict[str, dict[str, type]] = {
 }
 """The settings that come in kinds, each kind with the record that holds its own settings."""
 
+_RECORDS: dict[str, type] = {"augment": Augment, "probe": Probe}  # tables of settings of one kind
 _NEEDED = "source"  # the one setting without a default
 _IN_WORDS: dict[Any, str] = {
     int: "a whole number",
@@ -74,8 +76,8 @@ def recipe_from_settings(settings: Mapping[str, Any], *, network: Network) -> Re
         _require_known(name, names, "")
         if name in KINDS:
             values[name] = _decode_kind(name, value)
-        elif name == "augment":
-            values[name] = _decode_record(Augment, name, value)
+        elif name in _RECORDS:
+            values[name] = _decode_record(_RECORDS[name], name, value)
         elif name == "deepen":
             values[name] = _decode_deepen(value)
         else:

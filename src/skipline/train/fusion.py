@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from torch import Tensor, nn
 
@@ -14,6 +14,8 @@ from skipline.nn.layers import Stride, ZeroChannels
 Signal = tuple[Tensor, Tensor]
 """One tensor under two names, the branch's and the shortcut's: see `norm_rectify`."""
 Pass = Callable[[Signal], Signal]
+Reader = Callable[[str, Tensor, Tensor], None]
+"""Called with a place's name and what passes there, under both its names."""
 
 
 def fused(net: ResidualNet, kernels: Kernels) -> Callable[[Tensor], Tensor]:
@@ -22,15 +24,41 @@ def fused(net: ResidualNet, kernels: Kernels) -> Callable[[Tensor], Tensor]:
     `norm → act` and `norm → sum → act` run as one `norm_rectify` each where the norm is a batch norm in training and
     the activation a rectifier, option A's shortcut as one `subsample_and_pad`; everything else runs as its module
     does: a block that leaves out its branch at random, a gated one, a frozen norm. Hooks on modules that are taken
-    together do not run: to read a site, call `net` itself. The function holds the modules that `net` has now; after
-    `freeze`, make it anew.
+    together do not run: to read what passes along the trunk, see `fused_and_read`; to read elsewhere, call `net`
+    itself. The function holds the modules that `net` has now; after `freeze`, make it anew.
     """
-    parts = [_chain(net.stem, kernels)]
-    for name in net.stage_names:
-        parts += [_block(block, kernels) for block in net.get_submodule(name).children()]
-    parts.append(_chain(net.head, kernels))
-    run = _one_after_another(parts)
+    run = _one_after_another([part for _, part in _parts(net, kernels)])
     return lambda images: run((images, images))[0]
+
+
+def fused_and_read(
+    net: ResidualNet, kernels: Kernels, sites: Collection[str], read: Reader
+) -> Callable[[Tensor], Tensor]:
+    """What `fused` gives, to the same bits, with `read(name, y, again)` called for each of `sites` that a part ends in.
+
+    The sites along the trunk: `stem`, the `.out` of every block, `head`. Others are passed over. `y` and `again` are
+    one tensor, or the two names of one (see `norm_rectify`): its gradient is then the sum of theirs.
+    """
+    parts = _parts(net, kernels)
+
+    def run(images: Tensor) -> Tensor:
+        signal = (images, images)
+        for name, part in parts:
+            signal = part(signal)
+            if name in sites:
+                read(name, *signal)
+        return signal[0]
+
+    return run
+
+
+def _parts(net: ResidualNet, kernels: Kernels) -> list[tuple[str, Pass]]:
+    """The net in the order of the forward pass: each part with the name of the site where it ends."""
+    parts = [("stem", _chain(net.stem, kernels))]
+    for stage in net.stage_names:
+        blocks = net.get_submodule(stage).named_children()
+        parts += [(f"{stage}.{name}.out", _block(block, kernels)) for name, block in blocks]
+    return [*parts, ("head", _chain(net.head, kernels))]
 
 
 def _block(block: nn.Module, kernels: Kernels) -> Pass:

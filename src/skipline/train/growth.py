@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from skipline.grow import DeepeningPlan, deepened, deepened_on, plan_deepening, with_blocks
-from skipline.init import scheme_named
 from skipline.nn import ResidualNet
 from skipline.spec import Network
 from skipline.train.average import Average, average_in
@@ -17,7 +16,7 @@ from skipline.train.deepening import network_in
 from skipline.train.fusion import fused
 from skipline.train.kernels import choose_kernels
 from skipline.train.layout import memory_format
-from skipline.train.learner import Learner
+from skipline.train.learner import Learner, multipliers, scheme_of
 from skipline.train.optimiser import expected_tensors, make_optimiser, optimiser_tensors, restore_optimiser
 from skipline.train.recipe import Recipe
 from skipline.train.task import Task, batches
@@ -63,11 +62,12 @@ def grown(learner: Learner, recipe: Recipe, plan: DeepeningPlan, *, images: Tens
         average=None if learner.average is None else _grown_average(learner.average, net, plan),
         halted=learner.halted,
         num_finite_steps=learner.num_finite_steps,
+        start=_grown_start(learner, plan, net),
     )
 
 
 def _grown_net(net: ResidualNet, recipe: Recipe, target: Network, images: Tensor, *, needs_images: bool) -> ResidualNet:
-    scheme = scheme_named(recipe.init)
+    scheme = scheme_of(recipe)
     if needs_images:
         return deepened_on(net, target, images=images, seed=recipe.seed, scheme=scheme)
     return deepened(net, target, seed=recipe.seed, scheme=scheme)
@@ -76,6 +76,14 @@ def _grown_net(net: ResidualNet, recipe: Recipe, target: Network, images: Tensor
 def _grown_average(average: Average, net: ResidualNet, plan: DeepeningPlan) -> Average:
     blocks = {block.name: net.get_submodule(block.name) for block in plan.inserted}
     return average_in(with_blocks(average.net, plan, blocks), net)
+
+
+def _grown_start(learner: Learner, plan: DeepeningPlan, net: ResidualNet) -> dict[str, Tensor]:
+    """The weights that a watched run began with; for new blocks, those with which they were put in."""
+    if not learner.start:
+        return {}
+    new_name_of = plan.renamed(learner.start)
+    return multipliers(net) | {new_name_of[name]: tensor for name, tensor in learner.start.items()}
 
 
 def _carried(learner: Learner, recipe: Recipe, plan: DeepeningPlan, net: ResidualNet) -> dict[str, Tensor]:

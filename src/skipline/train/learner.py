@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from skipline.init import build, scheme_named
+from skipline.init import Scheme, build, start, start_named
 from skipline.nn import ResidualNet
 from skipline.train.average import Average, average_of
 from skipline.train.fusion import fused
@@ -24,7 +24,8 @@ class Learner:
 
     `forward` is the net as a training step computes it: the same function of images, or the same with fused kernels.
     `halted` is 1 from the first loss on that was not finite: no step changes anything from there on. `num_finite_steps`
-    counts the steps before it. Both are scalars on the device, so that a step waits for no transfer.
+    counts the steps before it. Both are scalars on the device, so that a step waits for no transfer. `start` holds the
+    weights that the run began with, where it is watched: copies of the parameters that multiply, otherwise nothing.
     """
 
     net: ResidualNet
@@ -33,6 +34,7 @@ class Learner:
     average: Average | None
     halted: Tensor
     num_finite_steps: Tensor
+    start: Mapping[str, Tensor]
 
     @property
     def result(self) -> ResidualNet:
@@ -41,8 +43,11 @@ class Learner:
 
 
 def make_learner(recipe: Recipe, device: torch.device) -> Learner:
-    """The net as the recipe initialises it, in training mode, on `device` in the recipe's layout, and the rest."""
-    net = build(recipe.network, seed=recipe.seed, scheme=scheme_named(recipe.init))
+    """The net as the recipe initialises it, in training mode, on `device` in the recipe's layout, and the rest.
+
+    Where the recipe's start looks at data it has not looked yet: see `look_at_data`.
+    """
+    net = build(recipe.network, seed=recipe.seed, scheme=scheme_of(recipe))
     layout = memory_format(recipe.memory_layout)
     net = net.to(device).to(memory_format=layout).train()  # pyright: ignore[reportCallIssue]  # torch's stubs lack it
     kernels = choose_kernels(recipe.kernels, device, recipe.memory_layout).compiled
@@ -54,4 +59,39 @@ def make_learner(recipe: Recipe, device: torch.device) -> Learner:
         average=average_of(net) if recipe.ema_decay > 0 else None,
         halted=halted,
         num_finite_steps=torch.zeros((), dtype=torch.int64, device=device),
+        start=multipliers(net) if recipe.probe.is_on else {},
     )
+
+
+def scheme_of(recipe: Recipe) -> Scheme:
+    """The scheme that draws the recipe's weights: where its start looks at data, the one that it begins from."""
+    how = start_named(recipe.init)
+    return how if isinstance(how, Scheme) else how.base
+
+
+def look_at_data(learner: Learner, recipe: Recipe, sample: Callable[[], tuple[Tensor, Tensor]]) -> None:
+    """Let a start that looks at data see `sample()`, images and targets; other starts ask for none.
+
+    To be called before the first step of a run, not where it is taken up from a checkpoint. Raises `InitError` where
+    the net cannot be started from them.
+    """
+    how = start_named(recipe.init)
+    if isinstance(how, Scheme):
+        return
+    images, targets = sample()
+    images = images.contiguous(memory_format=memory_format(recipe.memory_layout))
+    start(learner.net, how, images=images, targets=targets, seed=recipe.seed)
+    with torch.no_grad():
+        for name, copy in learner.start.items():
+            copy.copy_(learner.net.get_parameter(name))
+    if learner.average is not None:
+        learner.average.net.load_state_dict(learner.net.state_dict())
+
+
+def multipliers(net: nn.Module) -> dict[str, Tensor]:
+    """Copies of the parameters of `net` that multiply a signal: all but biases and offsets, and frozen ones."""
+    return {
+        name: tensor.detach().clone()
+        for name, tensor in net.named_parameters()
+        if tensor.requires_grad and name.rpartition(".")[2] not in ("bias", "offset")
+    }

@@ -12,12 +12,13 @@ from torch import Tensor
 from skipline.data import Dataset
 from skipline.evaluate import Evaluation, evaluate
 from skipline.files import StorageError, read_number, remove_partials
+from skipline.signal import EarlyWarning
 from skipline.train.checkpoint import restore_checkpoint, save_checkpoint
 from skipline.train.clock import Clock
 from skipline.train.divergence import check_loss, check_nets
 from skipline.train.growth import learner_in, resumed_recipe
 from skipline.train.kernels import choose_kernels
-from skipline.train.learner import Learner, make_learner
+from skipline.train.learner import Learner, look_at_data, make_learner
 from skipline.train.lock import locked
 from skipline.train.loss_log import LossLog
 from skipline.train.model_card import model_card, origin_note
@@ -30,7 +31,8 @@ from skipline.train.run_folder import DEEPENED, RunFolder
 from skipline.train.schedule import UntilError, next_running_error, schedule_factor, warm_up_factor
 from skipline.train.step import training_step
 from skipline.train.tally import Tally
-from skipline.train.task import Task, batches, make_task
+from skipline.train.task import Task, batches, fit_sample, make_task
+from skipline.train.watch import StepWatch
 from skipline.weights import TrainedModel, save_model
 
 CHECK_STEPS = 50  # on a device with a queue of its own, how often the loss is read; guessed. On the CPU each step
@@ -66,11 +68,8 @@ def train(
 
 def _train(task: Task, show: Callable[[Snapshot], None], should_stop: Callable[[], bool]) -> Outcome:
     recipe, folder = task.recipe, task.folder
-    remove_partials(folder.path)
-    learner = make_learner(resumed_recipe(task), task.device)
-    progress = restore_checkpoint(folder.checkpoint, learner, recipe) if folder.checkpoint.exists() else Progress()
-    folder.rewind_metrics(progress.step, num_epochs=task.num_evaluations(progress.step))
-    folder.rewind_losses(progress.step)
+    learner, progress = _take_up(task)
+    watch = StepWatch(task)
     first_step = progress.step
     tally = Tally(progress, task.device)
     clock = Clock(seconds_before=progress.seconds, first_step=first_step, checkpoint_seconds=recipe.checkpoint_seconds)
@@ -81,7 +80,8 @@ def _train(task: Task, show: Callable[[Snapshot], None], should_stop: Callable[[
             for batch in batches(task, epoch, first_batch):
                 rate = learning_rate(task, progress)
                 set_learning_rate(learner.optimiser, rate)
-                loss, mistakes = training_step(learner, batch, recipe, step=progress.step, dtype=task.dtype)
+                with watch.reading(learner, progress.step) as read:
+                    loss, mistakes = training_step(read, batch, recipe, step=progress.step, dtype=task.dtype)
                 losses.add(progress.step, loss)
                 tally.add(loss, mistakes, len(batch.images))
                 clock.trained(len(batch.images))
@@ -90,6 +90,8 @@ def _train(task: Task, show: Callable[[Snapshot], None], should_stop: Callable[[
                 ends_epoch = task.ends_epoch(progress.step)
                 stops = should_stop()
                 saves = ends_epoch or stops or clock.due_checkpoint()
+                if watch.has_news and not ends_epoch:  # before a loss that is not finite ends it all
+                    show(_snapshot(task, progress, tally, clock, rate, watch.take_news()))
                 if saves or task.device.type == "cpu" or progress.step % CHECK_STEPS == 0:
                     check_loss(task, learner, first_step=first_step)
                 if saves:
@@ -97,7 +99,7 @@ def _train(task: Task, show: Callable[[Snapshot], None], should_stop: Callable[[
                 if ends_epoch:
                     _end_epoch(task, learner, progress, tally, clock, rate)
                 if ends_epoch or clock.due_show():
-                    show(_snapshot(task, progress, tally, clock, rate))
+                    show(_snapshot(task, progress, tally, clock, rate, watch.take_news()))
                     clock.shown()
                 if ends_epoch:
                     tally.clear()
@@ -110,6 +112,20 @@ def _train(task: Task, show: Callable[[Snapshot], None], should_stop: Callable[[
                 if progress.step == task.num_steps:
                     break
     return _finish(task, learner, progress)
+
+
+def _take_up(task: Task) -> tuple[Learner, Progress]:
+    """The learner and how far it has come: at the start, or where the newest checkpoint left it."""
+    folder = task.folder
+    remove_partials(folder.path)
+    learner, progress = make_learner(resumed_recipe(task), task.device), Progress()
+    if folder.checkpoint.exists():
+        progress = restore_checkpoint(folder.checkpoint, learner, task.recipe)
+    else:
+        look_at_data(learner, task.recipe, lambda: fit_sample(task))
+    folder.rewind_metrics(progress.step, num_epochs=task.num_evaluations(progress.step))
+    folder.rewind_steps(progress.step)
+    return learner, progress
 
 
 def learning_rate(task: Task, progress: Progress) -> float:
@@ -173,7 +189,9 @@ def _trained(task: Task, learner: Learner) -> TrainedModel:
     return TrainedModel(learner.result, task.preprocess, task.class_names)
 
 
-def _snapshot(task: Task, progress: Progress, tally: Tally, clock: Clock, rate: float) -> Snapshot:
+def _snapshot(
+    task: Task, progress: Progress, tally: Tally, clock: Clock, rate: float, warnings: tuple[EarlyWarning, ...]
+) -> Snapshot:
     loss, error = tally.means()
     return Snapshot(
         step=progress.step,
@@ -188,6 +206,7 @@ def _snapshot(task: Task, progress: Progress, tally: Tally, clock: Clock, rate: 
         images_per_second=clock.images_per_second(),
         seconds=clock.seconds(),
         seconds_left=clock.seconds_left(progress.step, task.num_steps),
+        warnings=warnings,
     )
 
 

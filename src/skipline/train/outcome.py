@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from skipline.init import InitError, scheme_named
+from skipline.signal import EarlyWarning
 from skipline.train.recipe import Recipe
 from skipline.train.schedule import NoWarmUp
 
@@ -20,7 +21,8 @@ _SLOWER = 10  # what the papers divide a rate by
 class Snapshot:
     """A run at one moment. Errors are fractions in [0, 1]; NaN where nothing has been measured yet.
 
-    `ends_epoch`: an epoch has just ended, and `test_error` is the net's as it is now.
+    `ends_epoch`: an epoch has just ended, and `test_error` is the net's as it is now. `warnings` are those since the
+    last snapshot, where the run is watched.
     """
 
     step: int
@@ -35,6 +37,7 @@ class Snapshot:
     images_per_second: float
     seconds: float
     seconds_left: float
+    warnings: tuple[EarlyWarning, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,14 @@ import typing
 from dataclasses import dataclass, field
 
 from skipline.data import Augment
-from skipline.init import scheme_named
+from skipline.init import start_named
 from skipline.spec import Network
 from skipline.train.deepening import Deepening, require_deepenings
 from skipline.train.kernels import KERNEL_CHOICES, KernelChoice
 from skipline.train.layout import LAYOUTS, MemoryLayout
 from skipline.train.optimiser import AdamW, OptimiserSettings, Sgd
 from skipline.train.precision import PRECISIONS, Precision
+from skipline.train.probe import Probe
 from skipline.train.refuse import (
     RecipeError,
     require_choice,
@@ -30,7 +31,8 @@ class Recipe:
     """One training run, as data: two equal recipes on one machine give the same bits.
 
     - `source`: what `data.load` takes, a name or a path; `seed`: the seed of every random stream.
-    - `init`: the name of an initialisation scheme, e.g. "zero_gamma(he_fan_out_normal)" or "scaled_identity(0.5)".
+    - `init`: the name of a start, e.g. "zero_gamma(he_fan_out_normal)" or "scaled_identity(0.5)"; "lsuv" and others
+      that look at data are shown the run's first batches.
     - `epochs`: passes over the training images; `most_steps`: the run ends after so many steps where its epochs have
       not ended by then, also within one (∞: they decide alone). Schedules span the run as it is.
     - `batch_size`: images for one step of the optimiser, computed in `accumulate` parts one after the other (batch
@@ -43,9 +45,10 @@ class Recipe:
       convolution weights. `kernels`: `fused` computes norm, addition and rectifier in one compiled operation; `auto`
       takes it where it runs.
     - `loss_every` n: the loss of each n-th step's batch, before that step, is kept in `losses.jsonl` (∞: of none).
+    - `probe`: which steps are read, site by site, into `layers.jsonl`, with early warnings (∞: none).
     - `checkpoint_seconds`: the longest time between two checkpoints; one is also written after every epoch.
 
-    Raises `RecipeError`, or `InitError` where `init` is no scheme or cannot start `network`.
+    Raises `RecipeError`, or `InitError` where `init` is no start or cannot start `network`.
     """
 
     network: Network
@@ -68,6 +71,7 @@ class Recipe:
     memory_layout: MemoryLayout = "channels_last"
     kernels: KernelChoice = "auto"
     loss_every: float = math.inf
+    probe: Probe = field(default_factory=Probe)
     checkpoint_seconds: float = 60.0  # guessed: what a person is willing to lose
 
     def __post_init__(self) -> None:
@@ -97,13 +101,14 @@ class Recipe:
         require_choice("memory_layout", self.memory_layout, LAYOUTS)
         require_choice("kernels", self.kernels, KERNEL_CHOICES)
         require_limit("loss_every", self.loss_every)
+        require_record("probe", self.probe, (Probe,))
         require_real("checkpoint_seconds", self.checkpoint_seconds, "[0, inf]")
-        scheme_named(self.init).requires(self.network)
+        start_named(self.init).requires(self.network)
         require_record("deepen", self.deepen, (tuple,))
         for entry in self.deepen:
             require_record("deepen", entry, (Deepening,))
         for network in require_deepenings(self.network, self.deepen, epochs=self.epochs):
-            scheme_named(self.init).requires(network)
+            start_named(self.init).requires(network)
 
     def steps_per_epoch(self, num_images: int) -> int:
         """Steps of the optimiser in one pass over `num_images` images; the last batch may be short."""

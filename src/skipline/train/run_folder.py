@@ -37,8 +37,9 @@ class RunFolder:
     """A run at `path`.
 
     `start` puts there `config.toml` as given, `resolved.json` (the whole recipe), `environment.json`, `classes.json`,
-    `split.json` (what the data were) and `preprocess.json`; training adds `metrics.jsonl`, `losses.jsonl` where the
-    recipe asks for it, the checkpoints, the model, `MODEL_CARD.md`, and `DONE` or `FAILED.json` at the end.
+    `split.json` (what the data were) and `preprocess.json`; training adds `metrics.jsonl`, `losses.jsonl` and
+    `layers.jsonl` where the recipe asks for them, the checkpoints, the model, `MODEL_CARD.md`, and `DONE` or
+    `FAILED.json` at the end.
     """
 
     path: Path
@@ -72,6 +73,11 @@ class RunFolder:
     def losses(self) -> Path:
         """One JSON object a line: a step, and the loss of its batch before it."""
         return self.path / "losses.jsonl"
+
+    @property
+    def layers(self) -> Path:
+        """One JSON object a line: a step, and what was read of the layers in it; see `report/layers_record.py`."""
+        return self.path / "layers.jsonl"
 
     @property
     def is_grown(self) -> bool:
@@ -124,11 +130,20 @@ class RunFolder:
         """The losses so far, as `read_metrics` reads; none where the recipe asks for none."""
         return _read_lines(self.losses, "loss")
 
-    def rewind_losses(self, step: int) -> None:
-        """Drop the losses from `step` on: a resumed run makes them again."""
-        if self.losses.exists():
-            kept = [line for line in self.read_losses() if line["step"] < step]
-            write_whole(self.losses, "".join(dump_json_line(line) + "\n" for line in kept))
+    def append_layers(self, line: Mapping[str, Any]) -> None:
+        """Append what was read of one step to `layers.jsonl`."""
+        append_line(self.layers, dump_json_line(line))
+
+    def read_layers(self) -> list[dict[str, Any]]:
+        """What was read of the layers so far, as `read_metrics` reads; nothing where the run is not watched."""
+        return _read_lines(self.layers, "probe")
+
+    def rewind_steps(self, step: int) -> None:
+        """Drop the losses and the probes from `step` on: a resumed run makes them again."""
+        for path, lines in ((self.losses, self.read_losses()), (self.layers, self.read_layers())):
+            if path.exists():
+                kept = [line for line in lines if line["step"] < step]
+                write_whole(path, "".join(dump_json_line(line) + "\n" for line in kept))
 
     def rewind_metrics(self, step: int, *, num_epochs: int) -> None:
         """Drop the evaluations after `step`: a resumed run makes them again.

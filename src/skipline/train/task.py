@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from skipline.data import Batch, Dataset, ImageSet, Normaliser, Preprocess, epoch_batches, fit_preprocess, normaliser
 from skipline.train.precision import compute_dtype
@@ -82,6 +83,21 @@ def make_task(recipe: Recipe, dataset: Dataset, folder: RunFolder, device: torch
         device=device,
         dtype=compute_dtype(recipe.precision, device),
     )
+
+
+FIT_IMAGES = 256  # guessed: what a start that looks at data is shown, at least
+
+
+def fit_sample(task: Task) -> tuple[Tensor, Tensor]:
+    """Images and targets of the run's first batches, as training sees them: `FIT_IMAGES`, or as many as there are."""
+    images: list[Tensor] = []
+    targets: list[Tensor] = []
+    for batch in batches(task, 0, 0):
+        images.append(batch.images)
+        targets.append(batch.targets)
+        if sum(map(len, images)) >= FIT_IMAGES:
+            break
+    return torch.cat(images), torch.cat(targets)
 
 
 def batches(task: Task, epoch: int, first_batch: int) -> Iterator[Batch]:
