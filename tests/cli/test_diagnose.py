@@ -80,7 +80,7 @@ def test_a_trained_file_is_measured_as_it_is(skipline: Command, tmp_path: Path) 
     assert done.out.startswith("digits_resnet20, trained\n✓ will train")
     refused = skipline("diagnose", str(path), "--fix")
     assert refused.code == 2
-    assert "is trained: it has a depth and weights, and is measured as it is" in refused.err
+    assert "is trained, and is measured as it is: --fix cannot be said of it. Leave it out." in refused.err
 
 
 @pytest.mark.parametrize(
@@ -88,13 +88,26 @@ def test_a_trained_file_is_measured_as_it_is(skipline: Command, tmp_path: Path) 
     [
         ((), 2, "which network? Name one (skipline diagnose resnet50), a run (runs/last), or a depth: "),
         (("--depth", "4"), 2, "there is no depth 4: a stem, three stages of a block and a classifier make 8."),
-        (("--depth", "20", "--compare", "plane"), 2, "--compare has 'plane'; expected 'plain' or 'residual' or"),
+        (
+            ("--depth", "20", "--compare", "plane"),
+            2,
+            "--compare has 'plane'; expected 'plain' or ",
+        ),
         (("--depth", "20", "--alpha", "a"), 2, "--alpha is 'a'; expected numbers with commas between them"),
-        (("--depth", "20", "--alpha", "1", "--init", "dirac"), 2, "--alpha is the linear net's start and unit."),
+        (
+            ("--depth", "20", "--alpha", "1", "--init", "dirac"),
+            2,
+            "--alpha examines linear nets W = αI: --init cannot be said of it. Leave it out.",
+        ),
         (("--depth", "20", "--init", "hee"), 2, "there is no scheme 'hee'"),
         (("--depth", "20", "--png"), 2, "--png says how figures are written, and --figures where."),
         (("cifar_resnet21",), 2, "depths are 6n+2; the nearest are 20 and 26"),
-        (("cifar_resnet20", "--depth", "20"), 2, "cifar_resnet20 has its own depth and unit"),
+        (
+            ("cifar_resnet20", "--depth", "20"),
+            2,
+            "cifar_resnet20 has its own depth, unit and parts: --depth cannot",
+        ),
+        (("cifar_resnet20", "--norm", "none"), 2, "cifar_resnet20 has its own depth, unit and parts: --norm cannot be"),
         (("gone.json",), 2, "gone.json: the file cannot be read: No such file"),
     ],
 )

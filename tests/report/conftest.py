@@ -134,7 +134,7 @@ def block_name(number: int, num_blocks: int) -> str:
 
 def site(name: str, index: int, predicted: dict[str, float]) -> SiteRecord:
     measured = {key: min(1.0, v) if key == "correlation" else v * WOBBLE[index % 7] for key, v in predicted.items()}
-    return SiteRecord(name=name, predicted=predicted, measured=measured, band=1.15)
+    return SiteRecord(name=name, predicted=predicted, measured=measured, band=1.15, gradient_band=1.15)
 
 
 def plain_net(num_blocks: int, *, name: str = "plain") -> NetRecord:
@@ -182,7 +182,7 @@ def doubling_net(num_blocks: int) -> NetRecord:
         name = f"{block_name(k, num_blocks)}.out" if k else "stem"
         predicted = {"second_moment": 2.0**k, "gradient_norm": 2.0 ** ((num_blocks - k) / 2)}
         lost = {"second_moment": math.inf if k >= 64 else 2.0**k, "gradient_norm": 0.0 if k < 4 else math.nan}
-        sites.append(SiteRecord(name=name, predicted=predicted, measured=lost, band=1.15))
+        sites.append(SiteRecord(name=name, predicted=predicted, measured=lost, band=1.15, gradient_band=1.15))
     return NetRecord(name="residual", sites=tuple(sites))
 
 

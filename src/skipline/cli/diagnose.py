@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from skipline.study.examination import Conditions
 
 MOST_MEASURED = 300  # layers: more take longer to build and to read than a person waits for (docs/results.md)
+_INIT = "he_fan_out_normal"
 _NET = "Network"
 _LOOK = "Examination"
 
@@ -23,26 +25,36 @@ def _option(text: str, panel: str, *names: str) -> Any:
     return typer.Option(*names, help=text, rich_help_panel=panel, show_default=False)
 
 
+def _count(text: str, panel: str) -> Any:
+    return typer.Option(min=1, help=text, rich_help_panel=panel, show_default=False)
+
+
 def diagnose(
     target: Annotated[
         str,
         typer.Argument(help="A model's name, a .json description, a run folder or a .safetensors.", show_default=False),
     ] = "",
     depth: Annotated[int | None, _option("Layers of thin nets to examine instead of a named one.", _NET)] = None,
-    compare: Annotated[
-        str, _option("Their units: plain, residual, preact, linear. Default: plain,residual,preact.", _NET)
-    ] = "",
+    compare: Annotated[str, _option("Their units: plain, residual, preact. Default: all.", _NET)] = "",
     alpha: Annotated[str, _option("Examine linear nets W = αI with these factors, e.g. 0.5,1.5.", _NET)] = "",
-    init: Annotated[str, _option("Initialiser. Default: he_fan_out_normal.", _NET)] = "",
-    norm: Annotated[str, _option("batch, none, layer or 'group(4)'. Default: batch.", _NET)] = "batch",
-    activation: Annotated[str, _option("relu, tanh, 'leaky_relu(0.2)', … Default: relu.", _NET)] = "relu",
-    width: Annotated[int | None, _option("Channels of the first stage. Default: 8.", _NET)] = None,
-    image_size: Annotated[int | None, _option("Side of the images. Default: the network's own.", _LOOK)] = None,
+    init: Annotated[str, _option(f"Initialiser. Default: {_INIT}.", _NET)] = "",
+    norm: Annotated[str, _option("batch, none, layer or 'group(4)'. Default: batch.", _NET)] = "",
+    activation: Annotated[str, _option("relu, tanh, 'leaky_relu(0.2)', … Default: relu.", _NET)] = "",
+    width: Annotated[
+        int | None,
+        _count("Channels of the first stage. Default: 8.", _NET),
+    ] = None,
+    image_size: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Side of the images. Default: the network's own.", rich_help_panel=_LOOK, show_default=False
+        ),
+    ] = None,
     batch_size: Annotated[int, typer.Option(min=2, help="Images measured at once.", rich_help_panel=_LOOK)] = 16,
     seed: Annotated[int, typer.Option(min=0, help="Of weights and images.", rich_help_panel=_LOOK)] = 0,
     number_format: Annotated[
         str, _option("float32, bfloat16, float16: whose range counts. Default: float32.", _LOOK)
-    ] = "float32",
+    ] = "",
     measure: Annotated[
         bool | None,
         _option(f"Measure a real network too. Default: up to {MOST_MEASURED} layers.", _LOOK, "--measure/--no-measure"),
@@ -65,32 +77,52 @@ def diagnose(
     output = Output(as_json=json_, report=report, figures=figures, png=png)
     if png and figures is None:
         raise UsageError("--png says how figures are written, and --figures where. Add --figures FOLDER.")
+    thin = {"--depth": depth, "--compare": compare, "--alpha": alpha}
+    parts_of_thin = {"--norm": norm, "--activation": activation, "--width": width}
     if _is_trained(target):
-        if fix or depth is not None or compare or alpha or init:
-            raise UsageError(
-                f"{target} is trained: it has a depth and weights, and is measured as it is. Leave --fix, --depth, "
-                "--compare, --alpha and --init out, or name a model of `skipline models`."
-            )
+        own = {"--init": init, "--fix": fix, "--measure": measure, "--number-format": number_format}
+        _refuse(f"{target} is trained, and is measured as it is", {**thin, **parts_of_thin, **own})
         tell_inspection(*_inspected(Path(target), image_size, batch_size, seed), output)
         return
-    named = _candidate_named(target, init) if target else []
-    chosen = named or _candidates(
-        depth=depth, compare=compare, alpha=alpha, init=init, norm=norm, activation=activation, width=width
-    )
-    if target and (depth is not None or compare or alpha):
-        raise UsageError(f"{target} has its own depth and unit; leave --depth, --compare and --alpha out, or {target}.")
+    if target:
+        _refuse(f"{target} has its own depth, unit and parts", {**thin, **parts_of_thin})
+        chosen = _candidate_named(target, init)
+    elif alpha:
+        _refuse("--alpha examines linear nets W = αI", {"--compare": compare, "--init": init, **parts_of_thin})
+        chosen = _linear(_depth(depth), alpha)
+    else:
+        chosen = _candidates(_depth(depth), compare, init=init, norm=norm, activation=activation, width=width)
     from skipline.study.examination import Conditions, examine, treat
 
     examined = []
     for candidate, size in chosen:
         conditions = Conditions(
-            image_size=image_size or size, batch_size=batch_size, seed=seed, number_format=number_format
+            image_size=size if image_size is None else image_size,
+            batch_size=batch_size,
+            seed=seed,
+            number_format=number_format or "float32",
         )
         is_measured = candidate.network.depth <= MOST_MEASURED if measure is None else measure
         examined.append(examine(candidate, conditions, measure=is_measured))
-    ill = [each for each in examined if each.diagnosis.verdict != "trains"] if fix else []
-    treated = [treat(each, measure=each.reading is not None) for each in ill]
-    tell_examinations(examined, treated, output)
+    ill = [each for each in examined if each.verdict != "trains"] if fix else []
+    tell_examinations(examined, [treat(each, measure=each.reading is not None) for each in ill], output)
+
+
+def _refuse(reason: str, flags: Mapping[str, object]) -> None:
+    given = [flag for flag, value in flags.items() if value not in (None, "", False)]
+    if given:
+        raise UsageError(
+            f"{reason}: {' and '.join(given)} cannot be said of it. Leave {'them' if given[1:] else 'it'} out."
+        )
+
+
+def _depth(depth: int | None) -> int:
+    if depth is None:
+        raise UsageError(
+            "which network? Name one (skipline diagnose resnet50), a run (runs/last), or a depth: "
+            "skipline diagnose --depth 1001 --compare plain,residual,preact"
+        )
+    return depth
 
 
 def _is_trained(target: str) -> bool:
@@ -107,40 +139,34 @@ def _candidate_named(target: str, init: str) -> list[tuple[Candidate, int]]:
 
     network = described(target)
     size = next((row.image_size for row in models() if row.has(target)), max(32, network.smallest_image))
-    return [(Candidate(network, init or "he_fan_out_normal"), size)]
+    return [(Candidate(network, init or _INIT), size)]
+
+
+def _linear(depth: int, alpha: str) -> list[tuple[Candidate, int]]:
+    from skipline.study.subject import LINEAR_IMAGE_SIZE, linear_candidate
+
+    return [(linear_candidate(depth, number), LINEAR_IMAGE_SIZE) for number in _numbers(alpha)]
 
 
 def _candidates(
-    *, depth: int | None, compare: str, alpha: str, init: str, norm: str, activation: str, width: int | None
+    depth: int, compare: str, *, init: str, norm: str, activation: str, width: int | None
 ) -> list[tuple[Candidate, int]]:
     from skipline.cli.lists import one_of, parts
     from skipline.cli.net_design import activation_of, norm_of
-    from skipline.study.subject import IMAGE_SIZE, LINEAR_IMAGE_SIZE, SUBJECTS, candidate_of
+    from skipline.study import ALL_UNITS
+    from skipline.study.subject import IMAGE_SIZE, WIDTH, candidate_of
 
-    if depth is None:
-        raise UsageError(
-            "which network? Name one (skipline diagnose resnet50), a run (runs/last), or a depth: "
-            "skipline diagnose --depth 1001 --compare plain,residual,preact"
-        )
-    if alpha:
-        if compare or init:
-            raise UsageError("--alpha is the linear net's start and unit. Leave --compare and --init out.")
-        entries = [("linear", f"scaled_identity({float(number)!r})") for number in _numbers(alpha)]
-    else:
-        units = parts(compare or "plain,residual,preact")
-        entries = [(unit, init or "he_fan_out_normal") for unit in units]
     found = []
-    for unit, start in entries:
-        subject = one_of("--compare", unit, SUBJECTS)
+    for unit in parts(compare or ",".join(ALL_UNITS)):
         candidate = candidate_of(
-            subject,
+            one_of("--compare", unit, ALL_UNITS),
             depth=depth,
-            width=width or 8,
-            norm=norm_of(norm),
-            activation=activation_of(activation),
-            init=start,
+            width=WIDTH if width is None else width,
+            norm=norm_of(norm or "batch"),
+            activation=activation_of(activation or "relu"),
+            init=init or _INIT,
         )
-        found.append((candidate, LINEAR_IMAGE_SIZE if subject == "linear" else IMAGE_SIZE))
+        found.append((candidate, IMAGE_SIZE))
     return found
 
 

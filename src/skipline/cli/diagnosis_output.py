@@ -45,12 +45,15 @@ class Output:
         return self.report is not None or self.figures is not None
 
 
-def tell_examinations(examined: Sequence[Examination], treated: Sequence[Treatment], output: Output) -> None:
-    """Say what was found of each network, and of each remedy that was tried.
+def tell_examinations(
+    examined: Sequence[Examination], treatments: Sequence[Sequence[Treatment]], output: Output
+) -> None:
+    """Say what was found of each network; `treatments` has, for each that was to be fixed, what was tried.
 
-    Raises `GateFailed`, after all is said, where a remedy was tried and could not be shown to help.
+    Raises `GateFailed`, after all is said, where something was to be fixed and nothing could be shown to help.
     """
-    records = [record_of(each, treated) for each in examined]
+    treated = [tried[0] for tried in treatments if tried]
+    records = [record_of(each, [t for t in treated if t.before is each]) for each in examined]
     if output.as_json:
         nets = [_document(each) for each in examined]
         fixes = [{"remedy": each.remedy, "helped": each.helped, "after": _document(each.after)} for each in treated]
@@ -61,12 +64,10 @@ def tell_examinations(examined: Sequence[Examination], treated: Sequence[Treatme
             print(f"\n{_told_treatment(treatment)}")
     phases = phases_of(examined) if output.is_drawn else ()
     _write(records, phases, output, settings=_settings(examined[0].conditions))
-    useless = [each for each in treated if not each.helped]
-    if useless:
-        name = useless[0].after.candidate.network.name
+    if any(not tried or not tried[0].helped for tried in treatments):
         raise GateFailed(
-            f"no remedy in the table was shown to help: {name} is judged no better than what it was made of. "
-            "The lines above say what was tried; --json has every number."
+            "no remedy in the table was shown to help: what it makes is judged no better, or none of them changes the "
+            "network. Try another unit (--compare residual,preact), norm (--norm batch) or depth."
         )
 
 
@@ -77,13 +78,12 @@ def tell_inspection(name: str, inspection: Inspection, conditions: Conditions, o
         found = {
             "name": name,
             **_judged(diagnosis),
-            "greatest_depth": diagnosis.greatest_depth,
             "measured": _sites(inspection.reading),
         }
         print(dump_json({"format": FORMAT, "version": VERSION, "nets": [found], "treatments": []}), end="")
     else:
         print(f"{name}, trained\n{_MARKS[diagnosis.verdict]} {diagnosis.sentence}")
-        print("\n".join(_details(diagnosis, diagnosis.greatest_depth)))
+        print("\n".join([*_details(diagnosis), *_listed(diagnosis.remedies)]))
     _write([record_of_inspection(name, inspection)], (), output, settings=_settings(conditions))
 
 
@@ -91,34 +91,42 @@ def _told(examination: Examination) -> str:
     candidate, diagnosis = examination.candidate, examination.diagnosis
     network = candidate.network
     about = f"{network.name}, {network.depth} layers, {candidate.init}"
-    lines = [about, f"{_MARKS[diagnosis.verdict]} {diagnosis.sentence}", *_details(diagnosis, examination.limit.depth)]
-    if examination.comparison is not None and examination.measured is not None:
-        seen, comparison = examination.measured, examination.comparison
-        lines.append(
-            f"  measured   signal {comparison.signal:.3g} times the predicted ({comparison.signal_within:.0%} of "
-            f"{comparison.num_sites} sites within the band), gradient {comparison.gradient:.3g} times "
-            f"({comparison.gradient_within:.0%})"
-        )
-        if seen.verdict != diagnosis.verdict:
-            lines.append(f"             by itself the measurement says: {seen.sentence}")
-    else:
-        lines.append("  measured   nothing: predicted only (--measure builds one such net and reads it)")
-    for number, name in enumerate(examination.remedies, start=1):
-        lines.append(f"  {'remedies   ' if number == 1 else '           '}{number}. {REMEDIES[name].says}")
+    lines = [about, f"{_MARKS[examination.verdict]} {examination.sentence}", *_details(diagnosis)]
+    deepest = examination.greatest_depth
+    if math.isfinite(deepest):
+        lines.append(f"  depth      such nets train up to about {deepest:,.0f} layers")
+    elif examination.verdict == "trains":
+        lines.append("  depth      no depth is known at which such nets stop training")
+    lines += [*_measured(examination), *_listed(examination.remedies)]
     return "\n".join(lines)
 
 
-def _details(diagnosis: Diagnosis, deepest: float) -> list[str]:
+def _measured(examination: Examination) -> list[str]:
+    seen, comparison = examination.measured, examination.comparison
+    if seen is None or comparison is None:
+        return ["  measured   nothing: predicted only (--measure builds one such net and reads it)"]
+    lines = [
+        f"  measured   signal {comparison.signal:.3g} times the predicted ({comparison.signal_within:.0%} of "
+        f"{comparison.num_sites} sites within the band), gradient {comparison.gradient:.3g} times "
+        f"({comparison.gradient_within:.0%})"
+    ]
+    if seen.verdict != examination.diagnosis.verdict:
+        lines.append(f"             measured: {seen.sentence}; predicted: {examination.diagnosis.sentence}")
+    return lines
+
+
+def _listed(remedies: Sequence[str]) -> list[str]:
+    lines = [f"             {number}. {REMEDIES[each].says}" for number, each in enumerate(remedies, start=1)]
+    return [line.replace("           ", "  remedies ", 1) if index == 0 else line for index, line in enumerate(lines)]
+
+
+def _details(diagnosis: Diagnosis) -> list[str]:
     lines = []
     for finding in diagnosis.findings:
         if finding.verdict == "trains":
             continue
         lines.append(f"  cause      {finding.cause.name}: {finding.says}")
         lines.append(f"  law        {finding.cause.law} ({finding.cause.source})")
-    if math.isfinite(deepest):
-        lines.append(f"  depth      such nets train up to about {deepest:,.0f} layers")
-    else:
-        lines.append("  depth      no depth is known at which such nets stop training")
     return lines
 
 
@@ -142,8 +150,9 @@ def _judged(diagnosis: Diagnosis) -> dict[str, Any]:
                 "source": finding.cause.source,
                 "verdict": finding.verdict,
                 "says": finding.says,
-                "trains_to": finding.trains_to,
-                "fails_from": finding.fails_from,
+                "amount": finding.amount,
+                "degrades_from": finding.cause.limit.degrades,
+                "fails_from": finding.cause.limit.fails,
             }
             for finding in diagnosis.findings
         ],
@@ -158,7 +167,8 @@ def _document(examination: Examination) -> dict[str, Any]:
         "init": candidate.init,
         "image_size": examination.conditions.image_size,
         **_judged(examination.diagnosis),
-        "greatest_depth": examination.limit.depth,
+        "greatest_depth": examination.greatest_depth,
+        "final_verdict": examination.verdict,
         "remedies": [{"name": name, "says": REMEDIES[name].says} for name in examination.remedies],
         "predicted": {
             name: {

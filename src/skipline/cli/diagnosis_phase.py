@@ -18,7 +18,7 @@ _MOST_BIAS = 0.3  # guessed: beyond it nobody starts a net
 
 
 def phases_of(examined: Sequence[Examination]) -> tuple[PhaseRecord, ...]:
-    """A diagram for each activation of the nets without norms in `examined`, with those nets in it; perhaps none.
+    """A diagram for each activation of the plain nets without norms in `examined`, with those nets in it; perhaps none.
 
     σ_w² is the variance of the weights times fan-in, and σ_b² that of the biases, of a net's first convolution in a
     block; linear nets have no phases.
@@ -26,7 +26,8 @@ def phases_of(examined: Sequence[Examination]) -> tuple[PhaseRecord, ...]:
     points: dict[Activation, list[PhasePoint]] = {}
     for each in examined:
         network = each.candidate.network
-        if network.norm.kind == "none" and network.activation.kind != "identity":
+        traits = each.diagnosis.evidence.traits
+        if traits.unit == "plain" and not traits.is_normalised and network.activation.kind != "identity":
             points.setdefault(network.activation, []).append(_point(each))
     return tuple(_record(activation, tuple(there)) for activation, there in points.items())
 

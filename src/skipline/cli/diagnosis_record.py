@@ -17,13 +17,13 @@ from skipline.theory.prediction import SitePrediction
 
 _OUTCOMES: Mapping[Verdict, str] = {
     "trains": "will train",
-    "degrades": "will train worse than a shallower one",
+    "degrades": "will train badly",
     "fails": "will not train",
 }
 
 
 def record_of(examination: Examination, treatments: Sequence[Treatment]) -> DiagnosisRecord:
-    """The record of one network; `treatments` are those of all networks."""
+    """The record of one network; `treatments` are those that were tried on it."""
     name = examination.candidate.network.name
     readings = {} if examination.reading is None else examination.reading.sites
     sites = tuple(
@@ -31,17 +31,18 @@ def record_of(examination: Examination, treatments: Sequence[Treatment]) -> Diag
             name=place,
             predicted=_numbers(site),
             measured=_numbers(readings[place]) if place in readings else {},
-            band=max(site.band, 1.0),
+            band=_drawn(site.band),
+            gradient_band=_drawn(site.gradient_band),
         )
         for place, site in examination.prediction.sites.items()
     )
-    shown = {each.remedy: _shown(each) for each in treatments if each.after.candidate.network.name.startswith(name)}
+    shown = {each.remedy: _shown(each) for each in treatments}
     remedies = tuple(
         RemedyRecord(action=REMEDIES[each].says, effect=REMEDIES[each].effect, shown=shown.get(each, ""))
         for each in examination.remedies
     )
     net, depth = NetRecord(name=name, sites=sites), examination.candidate.network.depth
-    return _record(net, examination.diagnosis, remedies, depth=depth, trainable_depth=examination.limit.depth)
+    return _record(net, examination.diagnosis, remedies, depth=depth, trainable_depth=examination.greatest_depth)
 
 
 def record_of_inspection(name: str, inspection: Inspection) -> DiagnosisRecord:
@@ -52,7 +53,7 @@ def record_of_inspection(name: str, inspection: Inspection) -> DiagnosisRecord:
     )
     diagnosis = inspection.diagnosis
     net, depth = NetRecord(name=name, sites=sites), diagnosis.evidence.num_layers
-    return _record(net, diagnosis, (), depth=depth, trainable_depth=diagnosis.greatest_depth)
+    return _record(net, diagnosis, (), depth=depth, trainable_depth=math.nan)
 
 
 def _record(
@@ -86,8 +87,7 @@ def _cause(finding: Finding) -> CauseRecord:
 
 
 def _beyond(finding: Finding) -> str:
-    limit = finding.cause.limit
-    return f"{finding.amount / limit.degrades:.3g} times the limit" if math.isfinite(finding.amount) else "without end"
+    return f"{finding.verdict}: {finding.amount:.3g} where {finding.cause.limit.degrades:.3g} is the most that trains"
 
 
 def _shown(treatment: Treatment) -> str:
@@ -103,3 +103,8 @@ def _numbers(site: SitePrediction | SiteReading) -> dict[str, float]:
         "correlation": site.correlation,
     }
     return found if site.gradient_norm is None else {**found, "gradient_norm": site.gradient_norm}
+
+
+def _drawn(band: float) -> float:
+    """A factor that can be drawn; 1, no band, where none is stated."""
+    return band if math.isfinite(band) and band >= 1 else 1.0

@@ -17,6 +17,7 @@ EXITS: dict[str, int] = {
     "skipline.grow.error.GrowError": 2,
     "skipline.train.refuse.RecipeError": 2,
     "skipline.train.run_folder.RunError": 2,
+    "skipline.signal.error.SignalError": 2,
     "skipline.study.error.StudyError": 2,
     "skipline.cli.exits.UsageError": 2,
     "skipline.cli.exits.GateFailed": 4,

@@ -105,7 +105,7 @@ def calibration(
     from skipline.cli.conduct import Setting
     from skipline.cli.device import default_data_dir, device_of
     from skipline.study import grid_cells, spread_over
-    from skipline.study.judge import judge_by_diagnosis
+    from skipline.study.diagnosis_judge import judge_by_diagnosis
 
     whole = grid_cells()
     if not 0 <= cells <= len(whole):

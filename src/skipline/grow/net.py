@@ -36,7 +36,7 @@ def deepened(net: ResidualNet, target: Network, *, seed: int, scheme: Scheme = H
     """
     plan = plan_deepening(net.network, target)
     if plan.needs_images:
-        norm = plan.inserted[0].identity.neutral[0].name
+        norm = next(block.identity.neutral[0].name for block in plan.inserted if block.identity.neutral)
         raise GrowError(
             f"{target.name}: its new blocks let x pass through norms ({norm}), which are neutral only by the "
             "statistics of images. Use deepened_on(net, target, images=…) with a batch that the net is trained on."

@@ -19,20 +19,22 @@ class SiteRecord:
     """One site of a net: what is predicted and what was measured there, by the names of ``QUANTITIES``.
 
     What is not known is left out; what came out as zero, infinite or NaN stands there as it is. ``band`` ≥ 1 is the
-    factor within which a measured second moment or gradient norm is expected.
+    factor within which a measured second moment is expected, ``gradient_band`` that of a measured gradient norm.
     """
 
     name: str
     predicted: Mapping[str, float]
     measured: Mapping[str, float]
     band: float = 1.0
+    gradient_band: float = 1.0
 
     def __post_init__(self) -> None:
         for found in (*self.predicted, *self.measured):
             if found not in QUANTITIES:
                 raise ValueError(f"site {self.name!r}: quantity {found!r}; expected one of {', '.join(QUANTITIES)}")
-        if not (math.isfinite(self.band) and self.band >= 1):
-            raise ValueError(f"site {self.name!r}: band {self.band}; expected a finite factor of at least 1")
+        for band in (self.band, self.gradient_band):
+            if not (math.isfinite(band) and band >= 1):
+                raise ValueError(f"site {self.name!r}: band {band}; expected a finite factor of at least 1")
 
 
 @dataclass(frozen=True, kw_only=True)

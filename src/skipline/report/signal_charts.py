@@ -123,7 +123,7 @@ def _styled(nets: Sequence[NetRecord]) -> Iterator[tuple[NetRecord, _Style]]:
 
 
 def _is_banded(site: SiteRecord) -> bool:
-    return site.band > 1 and bool(site.predicted)
+    return max(site.band, site.gradient_band) > 1 and bool(site.predicted)
 
 
 def _values(nets: Sequence[NetRecord], quantity: Quantity) -> Iterator[bool]:
@@ -190,7 +190,8 @@ class _Track:
 def _edges(site: SiteRecord, name: str) -> tuple[float, float]:
     value = site.predicted[name]
     # A band's ends stay within what floats hold, and a value without a place has no band.
-    low, high = value / site.band, value * site.band
+    band = site.gradient_band if name == "gradient_norm" else site.band
+    low, high = value / band, value * band
     return (low, high) if low > 0 and math.isfinite(high) else (math.nan, math.nan)
 
 

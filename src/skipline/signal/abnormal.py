@@ -17,11 +17,11 @@ def not_finite(evidence: Evidence) -> Symptom | None:
     sites = evidence.reading.sites
     values = [name for name, site in sites.items() if site.num_nonfinite]
     if values:
-        return Symptom(1.0, 0.0, f"{values[0]} is the first site with values that are not finite", values[0])
+        return Symptom(1.0, f"{values[0]} is the first site with values that are not finite", values[0])
     gradients = [name for name, site in sites.items() if site.num_nonfinite_gradients]
     if gradients:
         says = f"on the way back {gradients[-1]} is the first site whose gradient is not finite"
-        return Symptom(1.0, 0.0, says, gradients[-1])
+        return Symptom(1.0, says, gradients[-1])
     return None
 
 
@@ -36,7 +36,7 @@ def dead_units(evidence: Evidence) -> Symptom | None:
     worst = max(evidence.course.places, key=lambda place: reading.sites[place].dead_fraction)
     share = reading.sites[worst].dead_fraction
     says = f"{share:.0%} of the channels of {worst} are 0 for every input"
-    return Symptom(share, 0.0, says, worst) if share > 0 else None
+    return Symptom(share, says, worst) if share > 0 else None
 
 
 def saturation(evidence: Evidence) -> Symptom | None:
@@ -46,7 +46,7 @@ def saturation(evidence: Evidence) -> Symptom | None:
         return None
     places = sorted(evidence.course.places, key=lambda place: reading.sites[place].second_moment)
     middle = reading.sites[places[len(places) // 2]].second_moment
-    return Symptom(middle, 0.0, f"the squares of what tanh puts out are {middle:.2f} in the mean", places[-1])
+    return Symptom(middle, f"the squares of what tanh puts out are {middle:.2f} in the mean", places[-1])
 
 
 def dead_weights(evidence: Evidence) -> Symptom | None:
@@ -59,7 +59,7 @@ def dead_weights(evidence: Evidence) -> Symptom | None:
         return None
     share = len(dead) / len(reading.tensors)
     says = f"{len(dead)} of {len(reading.tensors)} tensors have no gradient, {dead[0]} first"
-    return Symptom(share, 0.0, says, dead[0])
+    return Symptom(share, says, dead[0])
 
 
 def outlier(evidence: Evidence) -> Symptom | None:
@@ -73,9 +73,9 @@ def outlier(evidence: Evidence) -> Symptom | None:
     worst = max(found, key=lambda each: abs(math.log(each.factor)))
     more = f", and {len(found) - 1} more" if len(found) > 1 else ""
     says = f"{worst.name} is {worst.factor:.3g} times as large as its {worst.num_equals} equals{more}"
-    return Symptom(abs(math.log(worst.factor)), 0.0, says, worst.name)
+    return Symptom(abs(math.log(worst.factor)), says, worst.name)
 
 
 def _outliers(reading: Xray, evidence: Evidence) -> tuple[Outlier, ...]:
     """By the weights; where those are in line, by the signal."""
-    return outlying_weights(reading) or outlying_steps(reading, evidence.course.places)
+    return outlying_weights(reading) or outlying_steps(reading, evidence.course)

@@ -11,7 +11,7 @@ from typing import Literal
 
 from skipline.signal import abnormal, symptoms
 from skipline.signal.evidence import Evidence
-from skipline.signal.symptoms import Symptom, collapse_depth, proportional, unbounded
+from skipline.signal.symptoms import Symptom
 from skipline.theory.thresholds import THRESHOLDS, Limit
 
 Verdict = Literal["trains", "degrades", "fails"]
@@ -20,9 +20,10 @@ VERDICTS: tuple[Verdict, ...] = ("trains", "degrades", "fails")
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """A row: `symptom` finds it in the evidence or returns None where it cannot be there.
+    """A row: `symptom` finds it in the evidence, or returns None where it is not there.
 
-    `depth_at(amount, symptom, evidence)` is the number of layers at which the symptom would reach `amount`.
+    Beyond the first of its `limit`'s two amounts a network trains worse, beyond the second not at all. `remedies` are
+    keys of `REMEDIES`, what helps most first.
     """
 
     name: str
@@ -30,7 +31,6 @@ class Cause:
     source: str
     limit: Limit
     symptom: Callable[[Evidence], Symptom | None]
-    depth_at: Callable[[float, Symptom], float]
     remedies: tuple[str, ...]
 
 
@@ -41,7 +41,6 @@ CAUSES: tuple[Cause, ...] = (
         "arXiv 1611.01232; the start of torch.nn multiplies by 0.408",
         THRESHOLDS.vanishing,
         symptoms.vanishing,
-        proportional,
         ("he", "critical", "residual", "batch_norm"),
     ),
     Cause(
@@ -50,7 +49,6 @@ CAUSES: tuple[Cause, ...] = (
         "arXiv 1611.01232",
         THRESHOLDS.exploding,
         symptoms.exploding,
-        proportional,
         ("he", "critical", "residual", "batch_norm"),
     ),
     Cause(
@@ -59,7 +57,6 @@ CAUSES: tuple[Cause, ...] = (
         "arXiv 1901.09321, section 2",
         THRESHOLDS.exploding,
         symptoms.doubling,
-        proportional,
         ("zero_branch", "depth_scaling", "batch_norm"),
     ),
     Cause(
@@ -68,7 +65,6 @@ CAUSES: tuple[Cause, ...] = (
         "arXiv 1611.01232",
         THRESHOLDS.vanishing,
         symptoms.gradient_vanishes,
-        proportional,
         ("critical", "he", "residual"),
     ),
     Cause(
@@ -77,7 +73,6 @@ CAUSES: tuple[Cause, ...] = (
         "arXiv 1611.01232",
         THRESHOLDS.exploding,
         symptoms.gradient_explodes,
-        proportional,
         ("critical", "he", "residual"),
     ),
     Cause(
@@ -86,7 +81,6 @@ CAUSES: tuple[Cause, ...] = (
         "arXiv 1902.08129",
         THRESHOLDS.gradient,
         symptoms.norm_explosion,
-        proportional,
         ("residual", "leaky"),
     ),
     Cause(
@@ -95,7 +89,6 @@ CAUSES: tuple[Cause, ...] = (
         "arXiv 1603.05027, section 3",
         THRESHOLDS.gradient,
         symptoms.shortcut,
-        proportional,
         ("clean_shortcut",),
     ),
     Cause(
@@ -104,7 +97,6 @@ CAUSES: tuple[Cause, ...] = (
         "arXiv 1606.05340, 1611.01232",
         THRESHOLDS.collapse,
         symptoms.collapse,
-        collapse_depth,
         ("batch_norm", "residual", "leaky"),
     ),
     Cause(
@@ -113,7 +105,6 @@ CAUSES: tuple[Cause, ...] = (
         "derived for Gaussian weights and ReLU",
         THRESHOLDS.lottery,
         symptoms.lottery,
-        proportional,
         ("residual", "batch_norm"),
     ),
     Cause(
@@ -122,7 +113,6 @@ CAUSES: tuple[Cause, ...] = (
         "derived",
         THRESHOLDS.empty,
         symptoms.empty,
-        unbounded,
         ("he",),
     ),
     Cause(
@@ -131,7 +121,6 @@ CAUSES: tuple[Cause, ...] = (
         "IEEE 754-2019",
         THRESHOLDS.range,
         symptoms.range_of_numbers,
-        unbounded,
         ("batch_norm", "he", "residual"),
     ),
     Cause(
@@ -140,7 +129,6 @@ CAUSES: tuple[Cause, ...] = (
         "measured",
         THRESHOLDS.share,
         abnormal.not_finite,
-        unbounded,
         ("he", "batch_norm"),
     ),
     Cause(
@@ -149,7 +137,6 @@ CAUSES: tuple[Cause, ...] = (
         "measured",
         THRESHOLDS.share,
         abnormal.dead_units,
-        unbounded,
         ("leaky", "batch_norm"),
     ),
     Cause(
@@ -158,7 +145,6 @@ CAUSES: tuple[Cause, ...] = (
         "Glorot & Bengio 2010, measured",
         THRESHOLDS.saturation,
         abnormal.saturation,
-        unbounded,
         ("critical", "batch_norm"),
     ),
     Cause(
@@ -167,7 +153,6 @@ CAUSES: tuple[Cause, ...] = (
         "measured",
         THRESHOLDS.share,
         abnormal.dead_weights,
-        unbounded,
         ("he", "leaky", "residual"),
     ),
     Cause(
@@ -176,7 +161,6 @@ CAUSES: tuple[Cause, ...] = (
         "measured",
         THRESHOLDS.outlier,
         abnormal.outlier,
-        unbounded,
         ("he",),
     ),
 )

@@ -1,4 +1,4 @@
-"""The diagnosis of a network: whether it will train, why not, how deep it could be, and what helps."""
+"""The diagnosis of a network: whether it will train, why not, and what helps."""
 
 from __future__ import annotations
 
@@ -8,37 +8,28 @@ from dataclasses import dataclass
 
 from skipline.signal.causes import CAUSES, VERDICTS, Cause, Verdict
 from skipline.signal.evidence import Evidence
-from skipline.signal.symptoms import Symptom
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One cause that is there: how bad, what is seen of it and where, and from which depths (in layers) on it bites.
-
-    `trains_to` is the depth at which the cause's first limit is reached, `fails_from` that of its second; infinite
-    where it does not depend on the depth.
-    """
+    """One cause that is there: how bad it is, what is seen of it and where, and how far it has gone."""
 
     cause: Cause
     verdict: Verdict
     says: str
     site: str
     amount: float
-    trains_to: float
-    fails_from: float
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
     """`verdict` is that of the worst finding. `findings` are ordered by how bad they are.
 
-    `greatest_depth` is the number of layers up to which a network of this kind trains, infinite where nothing that was
-    seen grows exponentially. `remedies` are keys of the table of remedies, what helps against the worst first.
+    `remedies` are keys of the table of remedies, what helps against the worst first.
     """
 
     verdict: Verdict
     sentence: str
-    greatest_depth: float
     findings: tuple[Finding, ...]
     remedies: tuple[str, ...]
     evidence: Evidence
@@ -47,8 +38,9 @@ class Diagnosis:
 def diagnose(evidence: Evidence, *, causes: Sequence[Cause] = CAUSES) -> Diagnosis:
     """What the table of causes finds in `evidence`.
 
-    Growth is told apart by its form: exponential growth is measured against limits, polynomial growth, which every
-    healthy residual network shows, is not, however large it is.
+    Growth is told apart by its form: exponential growth is held against limits; the polynomial growth that every
+    healthy residual network with norms shows is not, however large it is. Without norms, where nothing brings a signal
+    back, its size counts whatever its form.
     """
     found = [finding for cause in causes for finding in _find(cause, evidence)]
     found.sort(key=lambda finding: (-VERDICTS.index(finding.verdict), -_excess(finding)))
@@ -57,7 +49,6 @@ def diagnose(evidence: Evidence, *, causes: Sequence[Cause] = CAUSES) -> Diagnos
     return Diagnosis(
         verdict=verdict,
         sentence=_sentence(verdict, found, evidence),
-        greatest_depth=min((finding.trains_to for finding in found), default=math.inf),
         findings=tuple(found),
         remedies=tuple(dict.fromkeys(wanted)),
         evidence=evidence,
@@ -72,24 +63,7 @@ def _find(cause: Cause, evidence: Evidence) -> list[Finding]:
     verdict: Verdict = (
         "trains" if symptom.amount <= limit.degrades else "degrades" if symptom.amount <= limit.fails else "fails"
     )
-    return [
-        Finding(
-            cause=cause,
-            verdict=verdict,
-            says=symptom.says,
-            site=symptom.site,
-            amount=symptom.amount,
-            trains_to=_depth(cause, symptom, limit.degrades, evidence),
-            fails_from=_depth(cause, symptom, limit.fails, evidence),
-        )
-    ]
-
-
-def _depth(cause: Cause, symptom: Symptom, amount: float, evidence: Evidence) -> float:
-    """Where the symptom reaches `amount`: by its law, but on the side of this depth where it is seen to be."""
-    depth = cause.depth_at(amount, symptom)
-    layers = evidence.num_layers
-    return min(depth, layers) if symptom.amount > amount else max(depth, layers)
+    return [Finding(cause, verdict, symptom.says, symptom.site, symptom.amount)]
 
 
 def _excess(finding: Finding) -> float:
@@ -100,7 +74,7 @@ def _sentence(verdict: Verdict, found: Sequence[Finding], evidence: Evidence) ->
     if verdict == "trains":
         return _healthy(evidence)
     worst = found[0]
-    will = "will train worse than a shallower one" if verdict == "degrades" else "will not train"
+    will = "will train badly" if verdict == "degrades" else "will not train"
     return f"{will}: {worst.says} ({worst.cause.name})"
 
 

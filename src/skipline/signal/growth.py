@@ -27,7 +27,7 @@ class Growth:
     """`ln v_k ≈ a + rate · k` (exponential) or `a + power · ln(k + k₀)` (polynomial), k the number of the block.
 
     `total` is ln of the last value over the first, over all blocks. `ends` says that a value is 0 or not finite:
-    `total` is then ±∞. The law that is not `kind` has its number all the same, as fitted.
+    `total` is then ±∞, and NaN where a value is NaN. The law that is not `kind` has its number all the same, as fitted.
     """
 
     kind: GrowthKind
@@ -47,13 +47,11 @@ def growth_of(values: Sequence[float], stages: Sequence[str]) -> Growth:
     Both laws are fitted by least squares to ln v with a constant of its own for each stage, so that jumps where shapes
     change say nothing of growth; the one with the smaller residual is the kind, unless the power is above 2. A healthy
     residual network grows polynomially however deep it is, and a plain one with batch norm exponentially however
-    shallow: a fixed limit for the ratio would confuse the two. Values within a factor of e of each other, and fewer
-    than six, are `steady`.
+    shallow: a fixed limit for the ratio would confuse the two. Values within a factor of e of each other are `steady`.
+    Fewer than six cannot be told apart and are called exponential, where only their ratio then matters.
     """
-    for index, value in enumerate(values):
-        if not (math.isfinite(value) and value > 0):
-            vanishes = value == 0 and index > 0
-            return Growth("ends", -math.inf if vanishes else math.inf, math.nan, math.nan)
+    if not all(math.isfinite(value) and value > 0 for value in values):
+        return Growth("ends", _ended(values), math.nan, math.nan)
     logs = np.log(np.array(values, dtype=np.float64))
     total = float(logs[-1] - logs[0])
     numbers = np.arange(1, len(logs) + 1, dtype=np.float64)
@@ -61,10 +59,18 @@ def growth_of(values: Sequence[float], stages: Sequence[str]) -> Growth:
     rate, exponential = _fitted(logs, numbers, members)
     fits = [_fitted(logs, np.log(counted), members) for counted in _countings(numbers, stages)]
     power, polynomial = min(fits, key=lambda fit: fit[1])
-    if abs(total) < _STEADY or len(logs) < _LEAST:
+    if abs(total) < _STEADY:
         return Growth("steady", total, rate, power)
-    is_exponential = exponential < polynomial or abs(power) > _HIGHEST_POWER
+    is_exponential = len(logs) < _LEAST or exponential < polynomial or abs(power) > _HIGHEST_POWER
     return Growth("exponential" if is_exponential else "polynomial", total, rate, power)
+
+
+def _ended(values: Sequence[float]) -> float:
+    """The `total` where a value is 0, infinite or NaN: towards the end that is the larger."""
+    if any(math.isnan(value) for value in values):
+        return math.nan
+    sizes = [math.inf if math.isinf(value) else math.log(value) if value > 0 else -math.inf for value in values]
+    return math.copysign(math.inf, -1.0 if sizes[-1] < sizes[0] else 1.0)
 
 
 def _countings(numbers: np.ndarray, stages: Sequence[str]) -> Iterator[np.ndarray]:

@@ -6,8 +6,10 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 
+from skipline.signal.course import Course
 from skipline.signal.reading import Xray
 
 LEAST_FACTOR = 2.0  # guessed: initialisers of one family differ by √2 (He's two fans, Glorot against He)
@@ -37,16 +39,16 @@ def outlying_weights(reading: Xray) -> tuple[Outlier, ...]:
     return _worst_first([found for group in groups.values() for found in _outliers(group)])
 
 
-def outlying_steps(reading: Xray, places: Sequence[str]) -> tuple[Outlier, ...]:
-    """Places where the signal's norm changes, from the place before, far more or less than at the other places."""
+def outlying_steps(reading: Xray, course: Course) -> tuple[Outlier, ...]:
+    """Places where the signal's norm changes, from the place before in the same stage, far more or less than elsewhere.
+
+    Where shapes change a walk of signals may start anew: steps from one stage to the next have no equals.
+    """
     steps: dict[str, float] = {}
-    before = math.nan
-    for place in places:
-        moment = reading.sites[place].second_moment
-        now = 0.5 * math.log(moment) if moment > 0 and math.isfinite(moment) else math.nan
-        if math.isfinite(now - before):
-            steps[place] = now - before
-        before = now
+    for (before, stage), (place, own) in pairwise(zip(course.places, course.stages, strict=True)):
+        first, second = (reading.sites[name].second_moment for name in (before, place))
+        if stage == own and 0 < first < math.inf and 0 < second < math.inf:
+            steps[place] = 0.5 * math.log(second / first)
     return _worst_first(_outliers(steps))
 
 

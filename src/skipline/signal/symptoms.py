@@ -10,33 +10,24 @@ from skipline.signal.evidence import Evidence
 
 @dataclass(frozen=True, slots=True)
 class Symptom:
-    """How far a cause has gone: `amount` on the scale of its `limit`, `per_layer` of it in each layer.
+    """How far a cause has gone: `amount`, on the scale of its limit, and what is seen of it in words.
 
     `site` is where it is seen best, the name of a site or a tensor.
-
-    `per_layer` 0: the amount does not grow in proportion to the depth, and `depth_at` says where a limit is reached.
     """
 
     amount: float
-    per_layer: float
     says: str
     site: str
-
-
-def proportional(amount: float, symptom: Symptom) -> float:
-    """Where a symptom reaches `amount` if it grows by the same amount in each layer."""
-    return amount / symptom.per_layer if symptom.per_layer > 0 else math.inf
 
 
 def _forward(evidence: Evidence, *, sign: int) -> Symptom | None:
     growth, traits = evidence.forward, evidence.traits
     amount = sign * growth.total
-    if traits.is_normalised or growth.kind == "steady" or amount <= 0:
+    if traits.is_normalised or growth.kind == "steady" or not amount > 0:
         return None  # without norms the form of the growth does not matter: nothing brings the signal back
-    rate = abs(growth.rate) / traits.layers_per_block if growth.kind == "exponential" else 0.0
     verb = "grows" if sign > 0 else "shrinks"
     says = f"the signal {verb} by a factor of {said(amount)} from the first block to the last"
-    return Symptom(amount, rate, says, _last(evidence))
+    return Symptom(amount, says, _last(evidence))
 
 
 def vanishing(evidence: Evidence) -> Symptom | None:
@@ -59,12 +50,11 @@ def _gradient(evidence: Evidence, *, sign: int) -> Symptom | None:
     growth, traits = evidence.backward, evidence.traits
     amount = -sign * growth.total
     is_harmless = growth.kind == "steady" or (growth.kind == "polynomial" and traits.is_normalised)
-    if is_harmless or amount <= 0:
+    if is_harmless or not amount > 0:
         return None
-    rate = abs(growth.rate) / traits.layers_per_block if growth.kind == "exponential" else 0.0
     verb = "larger" if sign > 0 else "smaller"
     says = f"the gradient is {said(amount)} times {verb} at the first block than at the last"
-    return Symptom(amount, rate, says, evidence.course.places[0])
+    return Symptom(amount, says, evidence.course.places[0])
 
 
 def norm_explosion(evidence: Evidence) -> Symptom | None:
@@ -101,12 +91,7 @@ def collapse(evidence: Evidence) -> Symptom | None:
         return None
     apart = max(1 - evidence.overlap, 1e-12)
     says = f"two inputs overlap by {evidence.overlap:.4f} behind the last block"
-    return Symptom(1 / apart, 0.0, says, _last(evidence))
-
-
-def collapse_depth(amount: float, _symptom: Symptom) -> float:
-    """Where 1 over 1 − c reaches `amount`, c the correlation of two inputs behind plain ReLU layers."""
-    return math.sqrt(amount * 9 * math.pi**2 / 2)  # 1 − c_L → 9π²/(2L²)
+    return Symptom(1 / apart, says, _last(evidence))
 
 
 def lottery(evidence: Evidence) -> Symptom | None:
@@ -115,7 +100,7 @@ def lottery(evidence: Evidence) -> Symptom | None:
     if evidence.traits.is_normalised or not spread > 0:
         return None
     says = f"ln ‖x‖² differs by ±{math.sqrt(spread):.1f} from one draw of the weights to another"
-    return Symptom(spread, spread / evidence.num_layers, says, _last(evidence))
+    return Symptom(spread, says, _last(evidence))
 
 
 def empty(evidence: Evidence) -> Symptom | None:
@@ -123,12 +108,7 @@ def empty(evidence: Evidence) -> Symptom | None:
     zeros = evidence.course.zero_fractions[-1]
     if not 0 < zeros < 1:
         return None
-    return Symptom(1 / (1 - zeros), 0.0, f"{zeros:.0%} of the units behind the last block are 0", _last(evidence))
-
-
-def unbounded(_amount: float, _symptom: Symptom) -> float:
-    """Nothing that a law ties to the depth."""
-    return math.inf
+    return Symptom(1 / (1 - zeros), f"{zeros:.0%} of the units behind the last block are 0", _last(evidence))
 
 
 def range_of_numbers(evidence: Evidence) -> Symptom | None:
@@ -139,7 +119,7 @@ def range_of_numbers(evidence: Evidence) -> Symptom | None:
         return None
     amount = 0.5 * math.log(largest) / math.log(evidence.largest)
     site = course.places[course.second_moments.index(largest)]
-    return Symptom(amount, 0.0, f"the signal reaches {said(0.5 * math.log(largest))}", site)
+    return Symptom(amount, f"the signal reaches {said(0.5 * math.log(largest))}", site)
 
 
 def _last(evidence: Evidence) -> str:

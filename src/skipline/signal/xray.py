@@ -114,7 +114,7 @@ def _check_met(module: nn.Module, sites: Iterable[str], found: Mapping[str, obje
 def _run(module: nn.Module, batch: Batch, place: Callable[[], str]) -> Any:
     try:
         return called(module, batch, {})
-    except SignalError:
+    except (SignalError, MemoryError, torch.OutOfMemoryError):
         raise
     except Exception as error:
         where = f" at {place()!r}" if place() else ""
@@ -129,6 +129,8 @@ def _gradient_norms(module: nn.Module, batch: Batch, value: Tensor) -> dict[str,
     parameters = {name: tensor for name, tensor in module.named_parameters() if tensor.requires_grad}
     try:  # with respect to the inputs too, so that it reaches every site
         gradients = torch.autograd.grad(value, [*parameters.values(), *batch.leaves.values()], allow_unused=True)
+    except (MemoryError, torch.OutOfMemoryError):
+        raise
     except Exception as error:
         raise SignalError(
             f"the backward pass raised {type(error).__name__}: {error}. Where it speaks of checkpoints, use "

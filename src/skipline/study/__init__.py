@@ -10,6 +10,7 @@ from skipline.study.confusion import Confusion, Disagreement, Judge, confusion_o
 from skipline.study.cores import Share, available_cores, share_of, share_out
 from skipline.study.depth import study_depth
 from skipline.study.design import DepthDesign, cells_of
+from skipline.study.diagnosis_judge import judge_by_diagnosis
 from skipline.study.error import CellError, StudyError
 from skipline.study.examination import Conditions, Examination, Treatment, examine, treat
 from skipline.study.family import ALL_UNITS, FAMILIES, UNITS, Family, Unit, family_for
@@ -17,7 +18,6 @@ from skipline.study.folder import StudyFolder, create_study, open_study
 from skipline.study.grid import GRID, GRID_RATES, LEARNING, GridCell, Slab, grid_cells, spread_over
 from skipline.study.images import Images
 from skipline.study.inspection import Inspection, inspect
-from skipline.study.judge import judge_by_diagnosis
 from skipline.study.linear import LinearSignal, measure_linear
 from skipline.study.net_design import NetDesign
 from skipline.study.race import (

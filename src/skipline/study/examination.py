@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, replace
 
 import torch
 
-from skipline.init import InitError, build, laws_of, scheme_named
+from skipline.init import InitError, Scheme, build, laws_of, scheme_named
 from skipline.seeds import split_seed
 from skipline.signal import Xray, xray
-from skipline.signal.causes import VERDICTS
+from skipline.signal.causes import VERDICTS, Verdict
 from skipline.signal.comparison import Comparison, compared
 from skipline.signal.course import course_of
 from skipline.signal.diagnosis import Diagnosis, diagnose
 from skipline.signal.evidence import LARGEST, evidence_of
 from skipline.signal.remedies import REMEDIES, Candidate, remedies_for
 from skipline.signal.traits import traits_of
-from skipline.spec import SpecError
+from skipline.spec import Network, SpecError
 from skipline.study.error import StudyError
-from skipline.theory.depth_limit import DepthLimit, depth_limit
+from skipline.theory.depth_limit import depth_limit
 from skipline.theory.predict import predict_signals
-from skipline.theory.prediction import STANDARD_INPUTS, Prediction
+from skipline.theory.prediction import STANDARD_INPUTS, Inputs, Prediction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +52,9 @@ class Examination:
     """What was found. `diagnosis` judges the prediction, and what only a measurement can show where there is one.
 
     `measured` judges the course that was measured, by the same table; `comparison` puts the two together. Both are
-    None where nothing was measured. `limit` is the greatest depth at which such nets train.
+    None where nothing was measured. `verdict` is the worse of the two: nothing is claimed that either contradicts.
+    `greatest_depth` is the number of layers up to which such nets train: infinite where no law ends it, and on the side
+    of this network's own depth that its verdict says.
     """
 
     candidate: Candidate
@@ -61,18 +64,35 @@ class Examination:
     comparison: Comparison | None
     diagnosis: Diagnosis
     measured: Diagnosis | None
-    limit: DepthLimit
+    greatest_depth: float
     remedies: tuple[str, ...]
     seconds: float
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worse of the prediction's and the measurement's."""
+        seen = self.measured or self.diagnosis
+        return VERDICTS[max(map(VERDICTS.index, (self.diagnosis.verdict, seen.verdict)))]
+
+    @property
+    def sentence(self) -> str:
+        """That of the diagnosis that decided the verdict."""
+        decided = self.measured if self.measured and self.diagnosis.verdict != self.verdict else self.diagnosis
+        return decided.sentence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Treatment:
-    """A remedy that was tried: the network that it makes, examined in the same way, and whether that is better."""
+    """A remedy that was tried on `before`: the network that it makes, examined in the same way."""
 
+    before: Examination
     remedy: str
     after: Examination
-    helped: bool
+
+    @property
+    def helped(self) -> bool:
+        """Whether the verdict is better, by prediction and measurement both."""
+        return VERDICTS.index(self.after.verdict) < VERDICTS.index(self.before.verdict)
 
 
 def examine(candidate: Candidate, conditions: Conditions, *, measure: bool) -> Examination:
@@ -86,7 +106,7 @@ def examine(candidate: Candidate, conditions: Conditions, *, measure: bool) -> E
     start = laws_of(candidate.network, scheme)
     inputs = replace(STANDARD_INPUTS, num_images=conditions.batch_size)
     prediction = predict_signals(candidate.network, start, image_size=conditions.image_size, inputs=inputs)
-    reading = measured(candidate, conditions) if measure else None
+    reading = read(candidate, conditions) if measure else None
     traits, largest = traits_of(candidate.network), LARGEST[conditions.number_format]
     diagnosis = diagnose(evidence_of(course_of(prediction), traits, reading=reading, largest=largest))
     seen = None
@@ -100,13 +120,13 @@ def examine(candidate: Candidate, conditions: Conditions, *, measure: bool) -> E
         comparison=None if reading is None else compared(prediction, reading),
         diagnosis=diagnosis,
         measured=seen,
-        limit=depth_limit(candidate.network, lambda each: laws_of(each, scheme), image_size=conditions.image_size),
-        remedies=remedies_for(candidate, diagnosis.remedies),
+        greatest_depth=_greatest_depth(candidate.network, scheme, conditions, inputs, diagnosis),
+        remedies=remedies_for(candidate, _wanted(diagnosis, seen)),
         seconds=time.perf_counter() - began,
     )
 
 
-def measured(candidate: Candidate, conditions: Conditions) -> Xray:
+def read(candidate: Candidate, conditions: Conditions) -> Xray:
     """One x-ray of the network with real weights, in training mode, on Gaussian images."""
     net = build(candidate.network, seed=conditions.seed, scheme=scheme_named(candidate.init)).train()
     generator = torch.Generator().manual_seed(split_seed(conditions.seed, "examination", "images"))
@@ -115,30 +135,25 @@ def measured(candidate: Candidate, conditions: Conditions) -> Xray:
     return xray(net, torch.randn(shape, generator=generator))
 
 
-def treat(examination: Examination, *, measure: bool) -> Treatment:
-    """Try the remedies in their order until one is shown to help: predicted again and, if asked to, measured again.
+def treat(examination: Examination, *, measure: bool) -> tuple[Treatment, ...]:
+    """Try the remedies in their order until one makes a network that trains; all that were tried, the best first.
 
-    A remedy helps where the verdict is better, and the measurement's, if there is one, is no worse than the
-    prediction's. Of several that do not help the first is returned, with `helped` False. Raises `StudyError` where
-    there is nothing to treat, or no remedy in the table.
+    Each is predicted again and, if asked to, measured again. Empty where no remedy in the table changes the network.
+    Raises `StudyError` where there is nothing to treat.
     """
-    if examination.diagnosis.verdict == "trains":
-        raise StudyError(f"{examination.candidate.network.name} is said to train: there is nothing to fix.")
+    name = examination.candidate.network.name
+    if examination.verdict == "trains":
+        raise StudyError(f"{name} is said to train: there is nothing to fix. Leave the treatment out.")
     tried: list[Treatment] = []
-    for name in examination.remedies:
+    for remedy in examination.remedies:
         try:
-            after = examine(_changed(examination.candidate, name), examination.conditions, measure=measure)
+            after = examine(_changed(examination.candidate, remedy), examination.conditions, measure=measure)
         except (InitError, SpecError):
             continue  # this network cannot have this remedy; the next one may do
-        better = VERDICTS.index(_shown(after)) < VERDICTS.index(_shown(examination))
-        tried.append(Treatment(remedy=name, after=after, helped=better))
-        if _shown(after) == "trains":
-            return tried[-1]
-    if not tried:
-        raise StudyError(
-            f"no remedy in the table changes {examination.candidate.network.name}: {examination.diagnosis.sentence}."
-        )
-    return min(tried, key=lambda treatment: VERDICTS.index(_shown(treatment.after)))
+        tried.append(Treatment(before=examination, remedy=remedy, after=after))
+        if after.verdict == "trains":
+            break
+    return tuple(sorted(tried, key=lambda treatment: VERDICTS.index(treatment.after.verdict)))
 
 
 def _changed(candidate: Candidate, remedy: str) -> Candidate:
@@ -147,7 +162,16 @@ def _changed(candidate: Candidate, remedy: str) -> Candidate:
     return replace(changed, network=replace(changed.network, name=name))
 
 
-def _shown(examination: Examination) -> str:
-    """The worse of what was predicted and what was measured: nothing is claimed that both do not show."""
-    seen = examination.measured or examination.diagnosis
-    return max(examination.diagnosis.verdict, seen.verdict, key=VERDICTS.index)
+def _greatest_depth(
+    network: Network, scheme: Scheme, conditions: Conditions, inputs: Inputs, diagnosis: Diagnosis
+) -> float:
+    side = conditions.image_size
+    found = depth_limit(network, lambda each: laws_of(each, scheme), image_size=side, inputs=inputs).depth
+    if diagnosis.verdict == "trains":
+        return max(found, network.depth)
+    return found if math.isinf(found) else min(found, network.depth - 1)
+
+
+def _wanted(diagnosis: Diagnosis, seen: Diagnosis | None) -> tuple[str, ...]:
+    """What helps against what was predicted, then against what only the measurement showed."""
+    return tuple(dict.fromkeys((*diagnosis.remedies, *(seen.remedies if seen else ()))))

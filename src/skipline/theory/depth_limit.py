@@ -62,20 +62,21 @@ def depth_limit(
     `start_of` says how the weights of any of them start. Growth is read off predictions at three depths, and each law
     carried on from there: exponential growth of signal or gradient to the range that trains, the spread of lengths and
     the collapse of inputs as they grow. Polynomial growth ends nothing: a healthy pre-activation net of 500 blocks has
-    gradients that differ by a factor of 390. Where norms bring the signal back its size ends nothing, and batch norm
-    takes out what all inputs share. The ranges are those beyond which a net trains worse: `thresholds.py`.
+    gradients that differ by a factor of 390. Where norms bring the signal back its size ends nothing, and without them
+    it does whatever the form of its growth; batch norm takes out what all inputs share. The ranges are those beyond
+    which a net trains worse: `thresholds.py`.
     """
     family = [with_blocks(network, size) for size in _SIZES]
     seen = [predict_signals(each, start_of(each), image_size=image_size, inputs=inputs) for each in family]
     counts = [each.num_blocks for each in family]
     signals, gradients = [_range(_seconds(p)) for p in seen], [_range(_norms(p)) for p in seen]
     signal, gradient = growth_of(counts, signals), growth_of(counts, gradients)
-    ends: list[tuple[float, Cause]] = [
-        (_end(counts, gradients, gradient, _reach(_norms(seen[2])[::-1], _gradient_range(network))), "gradient"),
-    ]
-    if not is_normalised(network):
+    is_bare = not is_normalised(network)
+    back = _reach(_norms(seen[2])[::-1], _gradient_range(network))
+    ends: list[tuple[float, Cause]] = [(_end(counts, gradients, gradient, back, is_bare), "gradient")]
+    if is_bare:
         seconds = _seconds(seen[2])
-        ends.append((_end(counts, signals, signal, _reach(seconds, _signal_range(seconds))), "signal"))
+        ends.append((_end(counts, signals, signal, _reach(seconds, _signal_range(seconds)), is_bare), "signal"))
         ends.append((_lottery_end(counts, [_spread(p) for p in seen]), "length lottery"))
     if network.norm.kind != "batch":
         ends.append((_collapse_end(counts, [_difference(p) for p in seen]), "collapse"))
@@ -129,13 +130,16 @@ def _reach(values: Sequence[float], limit: float) -> _Reach:
     return _Reach(math.inf, limit)
 
 
-def _end(counts: Sequence[int], logs: Sequence[float], growth: Growth, reach: _Reach) -> float:
-    """The number of blocks at which exponential growth leaves its range."""
-    if growth.kind != "exponential":
+def _end(counts: Sequence[int], logs: Sequence[float], growth: Growth, reach: _Reach, is_bare: bool) -> float:
+    """The number of blocks at which growth leaves its range; polynomial growth does so only where no norm is."""
+    if growth.kind == "flat" or (growth.kind == "polynomial" and not is_bare):
         return math.inf
     if math.isfinite(reach.blocks):
         return reach.blocks
-    return counts[2] + (reach.limit - logs[2]) / growth.per_block if growth.per_block > 0 else math.inf
+    missing = reach.limit - logs[2]
+    if growth.kind == "exponential":
+        return counts[2] + missing / growth.per_block if growth.per_block > 0 else math.inf
+    return counts[2] * math.exp(min(missing / growth.exponent, 50.0)) if growth.exponent > 0 else math.inf
 
 
 def _signal_range(seconds: Sequence[float]) -> float:
