@@ -26,7 +26,13 @@ SMOOTH = replace(RESIDUAL, norm="none", is_normalised=False)
 
 
 def course(
-    num_blocks: int, *, norm: float = 1.0, gradient: float = 1.0, overlap: float = 0.0, spread: float = 0.0
+    num_blocks: int,
+    *,
+    norm: float = 1.0,
+    gradient: float = 1.0,
+    overlap: float = 0.0,
+    spread: float = 0.0,
+    zeros: float = 0.5,
 ) -> Course:
     """Factors a block of the signal's norm, and of the gradient's on its way back."""
     numbers = range(num_blocks)
@@ -37,6 +43,7 @@ def course(
         gradient_norms=tuple(gradient ** (num_blocks - k) for k in numbers),
         correlations=(overlap,) * num_blocks,
         spreads=tuple(spread * k for k in range(num_blocks)),
+        zero_fractions=(zeros,) * num_blocks,
     )
 
 
@@ -59,6 +66,7 @@ def worst(diagnosis: Diagnosis) -> str:
         (SMOOTH, course(54, norm=2**0.5, gradient=2**0.5), "fails", "residual doubling"),
         (BARE, course(30, gradient=0.7), "degrades", "gradient vanishes"),
         (BARE, course(50, overlap=0.9999), "fails", "inputs collapse to one direction"),
+        (RESIDUAL, course(20, zeros=0.984), "degrades", "most units are empty"),
         (BARE, course(60, spread=0.2), "fails", "length lottery"),
         (replace(RESIDUAL, has_clean_shortcuts=False), course(54, gradient=0.5), "fails", "something on the shortcut"),
     ],

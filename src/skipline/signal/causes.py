@@ -117,6 +117,15 @@ CAUSES: tuple[Cause, ...] = (
         ("residual", "batch_norm"),
     ),
     Cause(
+        "most units are empty",
+        "αI hands on as many channels as there are and leaves all others at zero: equal channels also learn alike",
+        "derived",
+        THRESHOLDS.empty,
+        symptoms.empty,
+        unbounded,
+        ("he",),
+    ),
+    Cause(
         "out of range",
         "a number format ends: 3.4e38 in fp32 and bf16, 65504 in fp16",
         "IEEE 754-2019",

@@ -19,7 +19,7 @@ class Course:
 
     `second_moments` and `gradient_norms` are those of `SiteReading` and `SitePrediction` at each block's output, and
     may be 0, infinite or NaN. `correlations` are those of two inputs, `spreads` the variances of ln second moment over
-    draws of the weights: predicted, and NaN where one draw was measured.
+    draws of the weights: predicted, and NaN where one draw was measured. `zero_fractions` are shares of exact zeros.
     """
 
     places: tuple[str, ...]
@@ -28,6 +28,7 @@ class Course:
     gradient_norms: tuple[float, ...]
     correlations: tuple[float, ...]
     spreads: tuple[float, ...]
+    zero_fractions: tuple[float, ...]
 
     @property
     def num_blocks(self) -> int:
@@ -68,4 +69,5 @@ def _course(sites: Mapping[str, SitePrediction | SiteReading], places: Sequence[
         gradient_norms=tuple(0.0 if site.gradient_norm is None else site.gradient_norm for site in found),
         correlations=tuple(site.correlation for site in found),
         spreads=tuple(site.spread if isinstance(site, SitePrediction) else math.nan for site in found),
+        zero_fractions=tuple(site.zero_fraction for site in found),
     )

@@ -24,14 +24,15 @@ class Symptom:
 
 
 def proportional(amount: float, symptom: Symptom) -> float:
+    """Where a symptom reaches `amount` if it grows by the same amount in each layer."""
     return amount / symptom.per_layer if symptom.per_layer > 0 else math.inf
 
 
 def _forward(evidence: Evidence, *, sign: int) -> Symptom | None:
     growth, traits = evidence.forward, evidence.traits
     amount = sign * growth.total
-    if traits.is_normalised or growth.kind in ("steady", "polynomial") or amount <= 0:
-        return None
+    if traits.is_normalised or growth.kind == "steady" or amount <= 0:
+        return None  # without norms the form of the growth does not matter: nothing brings the signal back
     rate = abs(growth.rate) / traits.layers_per_block if growth.kind == "exponential" else 0.0
     verb = "grows" if sign > 0 else "shrinks"
     says = f"the signal {verb} by a factor of {said(amount)} from the first block to the last"
@@ -39,14 +40,17 @@ def _forward(evidence: Evidence, *, sign: int) -> Symptom | None:
 
 
 def vanishing(evidence: Evidence) -> Symptom | None:
+    """The signal of a network without norms shrinks along the depth."""
     return _forward(evidence, sign=-1)
 
 
 def exploding(evidence: Evidence) -> Symptom | None:
+    """The signal of a plain network without norms grows."""
     return None if evidence.traits.unit == "residual" else _forward(evidence, sign=1)
 
 
 def doubling(evidence: Evidence) -> Symptom | None:
+    """The signal of a residual network without norms grows."""
     return _forward(evidence, sign=1) if evidence.traits.unit == "residual" else None
 
 
@@ -54,7 +58,8 @@ def _gradient(evidence: Evidence, *, sign: int) -> Symptom | None:
     """`sign` 1: larger at the first block than at the last."""
     growth, traits = evidence.backward, evidence.traits
     amount = -sign * growth.total
-    if growth.kind in ("steady", "polynomial") or amount <= 0:
+    is_harmless = growth.kind == "steady" or (growth.kind == "polynomial" and traits.is_normalised)
+    if is_harmless or amount <= 0:
         return None
     rate = abs(growth.rate) / traits.layers_per_block if growth.kind == "exponential" else 0.0
     verb = "larger" if sign > 0 else "smaller"
@@ -63,6 +68,7 @@ def _gradient(evidence: Evidence, *, sign: int) -> Symptom | None:
 
 
 def norm_explosion(evidence: Evidence) -> Symptom | None:
+    """The gradient of a normalised network grows exponentially towards the images."""
     traits = evidence.traits
     if not traits.is_normalised or not traits.has_clean_shortcuts:
         return None
@@ -70,16 +76,19 @@ def norm_explosion(evidence: Evidence) -> Symptom | None:
 
 
 def shortcut(evidence: Evidence) -> Symptom | None:
+    """The gradient of a network with something on every shortcut grows or shrinks exponentially."""
     if evidence.traits.has_clean_shortcuts or evidence.traits.unit == "plain":
         return None
     return _gradient(evidence, sign=1) or _gradient(evidence, sign=-1)
 
 
 def gradient_vanishes(evidence: Evidence) -> Symptom | None:
+    """The gradient shrinks towards the images."""
     return _gradient(evidence, sign=-1) if evidence.traits.has_clean_shortcuts else None
 
 
 def gradient_explodes(evidence: Evidence) -> Symptom | None:
+    """The gradient of a network without norms grows towards the images."""
     traits = evidence.traits
     if traits.is_normalised or not traits.has_clean_shortcuts:
         return None
@@ -96,6 +105,7 @@ def collapse(evidence: Evidence) -> Symptom | None:
 
 
 def collapse_depth(amount: float, _symptom: Symptom) -> float:
+    """Where 1 over 1 − c reaches `amount`, c the correlation of two inputs behind plain ReLU layers."""
     return math.sqrt(amount * 9 * math.pi**2 / 2)  # 1 − c_L → 9π²/(2L²)
 
 
@@ -106,6 +116,14 @@ def lottery(evidence: Evidence) -> Symptom | None:
         return None
     says = f"ln ‖x‖² differs by ±{math.sqrt(spread):.1f} from one draw of the weights to another"
     return Symptom(spread, spread / evidence.num_layers, says, _last(evidence))
+
+
+def empty(evidence: Evidence) -> Symptom | None:
+    """The share of units that are exactly 0, as 1 over the rest, behind the last block; a rectifier alone makes 2."""
+    zeros = evidence.course.zero_fractions[-1]
+    if not 0 < zeros < 1:
+        return None
+    return Symptom(1 / (1 - zeros), 0.0, f"{zeros:.0%} of the units behind the last block are 0", _last(evidence))
 
 
 def unbounded(_amount: float, _symptom: Symptom) -> float:

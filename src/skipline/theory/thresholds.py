@@ -24,9 +24,10 @@ class Thresholds:
 
     `vanishing`, `exploding`: of the signal, last block over first, where no norm brings it back. `gradient`: of the
     gradient, first block over last, where it grows exponentially. `collapse`: 1 over 1 − correlation of two inputs at
-    the last block. `lottery`: 5L/n, the variance of ln ‖x‖² after L layers that read n numbers each. `range`: the part
-    of a number format's range that is used, on a log scale. `share`: of units or tensors that are dead or not finite.
-    `saturation`: the second moment of what a tanh puts out. `outlier`: of one layer beside its equals.
+    the last block. `lottery`: the variance of ln ‖x‖² over draws of the weights, 5L/n after L layers that read n
+    numbers each. `empty`: 1 over the share of units that are not 0. `range`: the part of a number format's range that
+    is used, on a log scale. `share`: of units or tensors that are dead or not finite. `saturation`: the second moment
+    of what a tanh puts out. `outlier`: of one layer beside its equals.
     """
 
     vanishing: Limit
@@ -34,6 +35,7 @@ class Thresholds:
     gradient: Limit
     collapse: Limit
     lottery: Limit
+    empty: Limit
     range: Limit
     share: Limit
     saturation: Limit
@@ -46,6 +48,7 @@ THRESHOLDS = Thresholds(
     gradient=Limit(math.log(2e2), math.log(1e6)),
     collapse=Limit(1 / 0.01, 1 / 0.001),
     lottery=Limit(2.0, 8.0),
+    empty=Limit(8.0, 200.0),
     range=Limit(0.9, 1.0),
     share=Limit(0.5, 0.9),
     saturation=Limit(0.8, 0.95),
