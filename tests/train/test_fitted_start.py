@@ -67,9 +67,9 @@ def test_lsuv_gives_unit_variance_on_the_first_batches(task: Task) -> None:
     recipe = replace(task.recipe, network=network)
     learner = make_learner(recipe, CPU)
     images, _ = fit_sample(task)
-    before = learner.net(images).std(correction=0)
+    before = learner.net(images).std(correction=0).item()
     look_at_data(learner, recipe, lambda: fit_sample(task))
-    after = learner.net(images).std(correction=0)
+    after = learner.net(images).std(correction=0).item()
     assert after == pytest.approx(1.0, abs=1e-3)
     assert abs(before - 1) > 0.1
 

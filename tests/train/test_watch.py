@@ -151,14 +151,14 @@ def test_the_cosine_is_that_to_the_first_weights_and_the_update_that_of_one_step
 def test_a_net_that_grows_is_watched_on_and_its_old_weights_keep_their_start(
     recipe: Recipe, new_run: Callable[[], RunFolder], train_small: Trainer, init: str
 ) -> None:
-    growing = replace(recipe, init=init, deepen=(Deepening(epoch=1, depth=8),), ema_decay=0.7)
+    growing = replace(recipe, init=init, deepen=(Deepening(epoch=1, depth=10),), ema_decay=0.7)
     probed = replace(growing, probe=Probe(every=1))
     run, watched, stopped = new_run(), new_run(), new_run()
     train_small(growing, run)
     train_small(probed, watched)
     assert watched.model.read_bytes() == run.model.read_bytes()
     lines = lines_of(watched)
-    assert [len(line["sites"]) for line in lines] == [4] * 3 + [5] * 3
+    assert [len(line["sites"]) for line in lines] == [4] * 3 + [6] * 3
     assert lines[3]["tensors"]["stem.conv1.weight"]["cosine_to_start"] < 1.0
     with pytest.raises(Interrupted):
         train_small(probed, stopped, stop_after=4)
