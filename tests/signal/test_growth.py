@@ -79,11 +79,27 @@ def test_jumps_between_stages_are_no_growth_within_them() -> None:
 
 @pytest.mark.parametrize(
     ("values", "total"),
-    [([1.0, 0.5, 0.0], -math.inf), ([1.0, 1e30, math.inf], math.inf), ([1.0, math.nan], math.inf)],
+    [
+        ([1.0, 0.5, 0.0], -math.inf),
+        ([1.0, 1e30, math.inf], math.inf),
+        ([math.inf, 1e30, 1.0], -math.inf),
+        ([0.0, 1e-300, 1.0], math.inf),
+    ],
 )
 def test_values_that_leave_the_numbers_end(values: list[float], total: float) -> None:
     growth = growth_of(values, stages(len(values)))
     assert (growth.kind, growth.total) == ("ends", total)
+
+
+def test_what_is_no_number_has_no_total() -> None:
+    growth = growth_of([1.0, math.nan], stages(2))
+    assert growth.kind == "ends"
+    assert math.isnan(growth.total)
+
+
+def test_few_blocks_are_told_by_their_ratio_alone() -> None:
+    assert growth_of([1.0, 1e5, 1e10], stages(3)).kind == "exponential"
+    assert growth_of([1.0, 1.1, 1.2], stages(3)).kind == "steady"
 
 
 def test_a_high_power_is_called_exponential() -> None:

@@ -194,4 +194,4 @@ def _inspected(target: Path, image_size: int | None, batch_size: int, seed: int)
     generator = torch.Generator().manual_seed(split_seed(seed, "examination", "images"))
     images = torch.randn((batch_size, network.in_channels, size, size), generator=generator)
     conditions = Conditions(image_size=size, batch_size=batch_size, seed=seed)
-    return network.name, inspect(model.net.train(), images), conditions
+    return network.name, inspect(model.net.train(), images, is_fresh=False), conditions

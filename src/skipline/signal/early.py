@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from skipline.signal import abnormal, symptoms
 from skipline.signal.causes import CAUSES, Cause, Verdict
 from skipline.signal.course import course_of
-from skipline.signal.diagnosis import diagnose
+from skipline.signal.diagnosis import TRAINED, diagnose
 from skipline.signal.evidence import LARGEST, evidence_of
 from skipline.signal.reading import StepReading, TensorChange, TensorReading, TensorState, Xray
 from skipline.signal.traits import traits_of
@@ -16,8 +16,6 @@ from skipline.spec import Network
 
 _FATAL = tuple(cause for cause in CAUSES if cause.symptom is abnormal.not_finite)
 """What all else follows from: where it is there, nothing else is said."""
-_ONLY_WHERE_FRESH = (abnormal.outlier, symptoms.collapse)
-"""What training brings about by itself: layers grow apart, and inputs of one class come to look alike."""
 _BACKWARD = (
     symptoms.gradient_vanishes,
     symptoms.gradient_explodes,
@@ -86,8 +84,8 @@ def early_warnings(
 
 def _causes_for(reading: StepReading, *, is_fresh: bool) -> tuple[Cause, ...]:
     """The rows that can be told of now."""
-    silent = (*(() if is_fresh else _ONLY_WHERE_FRESH), *(_BACKWARD if _is_shut(reading.tensors) else ()))
-    return tuple(cause for cause in CAUSES if cause.symptom not in silent)
+    silent = _BACKWARD if _is_shut(reading.tensors) else ()
+    return tuple(cause for cause in (CAUSES if is_fresh else TRAINED) if cause.symptom not in silent)
 
 
 def _is_shut(tensors: Mapping[str, TensorChange]) -> bool:

@@ -8,8 +8,9 @@ from torch import Tensor, nn
 
 from skipline.nn import ResidualNet
 from skipline.signal import Xray, xray
+from skipline.signal.causes import CAUSES
 from skipline.signal.course import course_of
-from skipline.signal.diagnosis import Diagnosis, diagnose
+from skipline.signal.diagnosis import TRAINED, Diagnosis, diagnose
 from skipline.signal.evidence import evidence_of
 from skipline.signal.traits import FOREIGN, traits_of
 
@@ -22,12 +23,15 @@ class Inspection:
     diagnosis: Diagnosis
 
 
-def inspect(module: nn.Module, images: Tensor) -> Inspection:
+def inspect(module: nn.Module, images: Tensor, *, is_fresh: bool = True) -> Inspection:
     """X-ray `module` on `images` in the mode it is in, and judge what was seen.
 
-    Of a net of ours the description tells what its blocks are made of; of any other module nothing is assumed. Raises
+    Of a net of ours the description tells what its blocks are made of; of any other module nothing is assumed. Where
+    its weights are not fresh from an initialiser, what training brings about by itself is no cause. Raises
     `SignalError` for a module that cannot be measured or has too few layers to be judged.
     """
     reading = xray(module, images)
     traits = traits_of(module.network) if isinstance(module, ResidualNet) else FOREIGN
-    return Inspection(reading=reading, diagnosis=diagnose(evidence_of(course_of(reading), traits, reading=reading)))
+    evidence = evidence_of(course_of(reading), traits, reading=reading)
+    diagnosis = diagnose(evidence, causes=CAUSES if is_fresh else TRAINED)
+    return Inspection(reading=reading, diagnosis=diagnosis)
