@@ -62,6 +62,16 @@ def test_json_holds_every_site_and_the_lectures_numbers(skipline: Command) -> No
             )
 
 
+def test_the_lectures_numbers_are_printed(skipline: Command) -> None:
+    out = skipline("diagnose", "--depth", "50", "--alpha", "0.5,1.5,0").out
+    half, more, nothing = out.strip().split("\n\n")
+    assert "0.5^50 = 8.882e-16; measured from the images to the logits: signal" in half
+    assert " 8.882e-16, and back from there: gradient 8.882e-16\n" in half
+    assert "1.5^50 = 6.376e+08; measured" in more
+    assert " 6.376e+08, and back from there: gradient 6.376e+08\n" in more
+    assert "✗ will not train: the signal is 0 behind the last block" in nothing
+
+
 def test_a_fix_is_shown_to_help_or_the_command_fails(skipline: Command) -> None:
     done = skipline(
         "diagnose", "--depth", "50", "--compare", "plain", "--norm", "none", "--init", "torch_default", "--fix"
@@ -87,6 +97,12 @@ def test_a_trained_file_is_measured_as_it_is(skipline: Command, tmp_path: Path) 
     ("arguments", "code", "message"),
     [
         ((), 2, "which network? Name one (skipline diagnose resnet50), a run (runs/last), or a depth: "),
+        (("--alpha", "0.5"), 2, "--alpha 0.5 says what the layers are, and not how many. Add --depth, e.g. --depth 50"),
+        (
+            ("--depth", "20", "--report", "x.txt"),
+            2,
+            "--report x.txt must end in .html and lie in a folder that is there",
+        ),
         (("--depth", "4"), 2, "there is no depth 4: a stem, three stages of a block and a classifier make 8."),
         (
             ("--depth", "20", "--compare", "plane"),

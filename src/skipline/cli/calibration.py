@@ -80,9 +80,7 @@ def _tell(document: Mapping[str, Any], folder: StudyFolder) -> None:
     num = len(document["cells"])
     print(f"{num} cells: " + ", ".join(f"{words[word]} {word}" for word in TRAINABILITIES))
     for judged in document["judged"]:
-        print(
-            f"{judged['judge']}: the word was right of {judged['agreement']:.1%}, whether it trains of "
-            f"{judged['agreement_on_training']:.1%}"
-        )
+        right, known = (round(judged[key] * num) for key in ("agreement", "agreement_on_training"))
+        print(f"{judged['judge']}: right for {right} of {num} nets; whether they train or not, for {known}")
     print(f"tables  {folder.path / TABLES}")
     print(f"report  {folder.report}")

@@ -64,7 +64,7 @@ def diagnose(
     figures: Annotated[
         Path | None, _option("Also write each figure into this folder, as SVG, or as PNG with --png.", _LOOK)
     ] = None,
-    png: Annotated[bool, _option("Figures as PNG (needs skipline[png]).", _LOOK, "--png")] = False,
+    png: Annotated[bool, _option("Figures as PNG: needs the extra png.", _LOOK, "--png")] = False,
     json_: options.Json = False,
 ) -> None:
     """Say whether a network will train, why not, up to which depth such nets do, and what helps.
@@ -77,6 +77,8 @@ def diagnose(
     output = Output(as_json=json_, report=report, figures=figures, png=png)
     if png and figures is None:
         raise UsageError("--png says how figures are written, and --figures where. Add --figures FOLDER.")
+    if report is not None and (report.suffix != ".html" or not report.absolute().parent.is_dir()):
+        raise UsageError(f"--report {report} must end in .html and lie in a folder that is there. Name another file.")
     thin = {"--depth": depth, "--compare": compare, "--alpha": alpha}
     parts_of_thin = {"--norm": norm, "--activation": activation, "--width": width}
     if _is_trained(target):
@@ -89,9 +91,16 @@ def diagnose(
         chosen = _candidate_named(target, init)
     elif alpha:
         _refuse("--alpha examines linear nets W = αI", {"--compare": compare, "--init": init, **parts_of_thin})
-        chosen = _linear(_depth(depth), alpha)
+        chosen = _linear(_depth(depth, f"--alpha {alpha}"), alpha)
     else:
-        chosen = _candidates(_depth(depth), compare, init=init, norm=norm, activation=activation, width=width)
+        chosen = _candidates(
+            _depth(depth, f"--compare {compare}" if compare else ""),
+            compare,
+            init=init,
+            norm=norm,
+            activation=activation,
+            width=width,
+        )
     from skipline.study.examination import Conditions, examine, treat
 
     examined = []
@@ -116,7 +125,9 @@ def _refuse(reason: str, flags: Mapping[str, object]) -> None:
         )
 
 
-def _depth(depth: int | None) -> int:
+def _depth(depth: int | None, given: str) -> int:
+    if depth is None and given:
+        raise UsageError(f"{given} says what the layers are, and not how many. Add --depth, e.g. --depth 50 {given}")
     if depth is None:
         raise UsageError(
             "which network? Name one (skipline diagnose resnet50), a run (runs/last), or a depth: "

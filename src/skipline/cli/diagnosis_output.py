@@ -24,9 +24,11 @@ from skipline.signal.reading import Xray
 from skipline.signal.remedies import REMEDIES
 from skipline.study.examination import Conditions, Examination, Treatment
 from skipline.study.inspection import Inspection
+from skipline.theory import linear
 
 FORMAT = "skipline.diagnosis"
 VERSION = 1
+_MOST_OUTSIDE = 0.5  # guessed: nine sites in ten are expected within the band
 _MARKS: dict[Verdict, str] = {"trains": "✓", "degrades": "!", "fails": "✗"}
 
 
@@ -52,7 +54,7 @@ def tell_examinations(
 
     Raises `GateFailed`, after all is said, where something was to be fixed and nothing could be shown to help.
     """
-    treated = [tried[0] for tried in treatments if tried]
+    treated = [treatment for tried in treatments for treatment in tried[::-1]]  # in the order that they were tried
     records = [record_of(each, [t for t in treated if t.before is each]) for each in examined]
     if output.as_json:
         nets = [_document(each) for each in examined]
@@ -82,7 +84,9 @@ def tell_inspection(name: str, inspection: Inspection, conditions: Conditions, o
         }
         print(dump_json({"format": FORMAT, "version": VERSION, "nets": [found], "treatments": []}), end="")
     else:
+        side, num = conditions.image_size, conditions.batch_size
         print(f"{name}, trained\n{_MARKS[diagnosis.verdict]} {diagnosis.sentence}")
+        print(f"  measured   its last weights, in training mode, on {num} images of {side}×{side} Gaussian pixels")
         print("\n".join([*_details(diagnosis), *_listed(diagnosis.remedies)]))
     _write([record_of_inspection(name, inspection)], (), output, settings=_settings(conditions))
 
@@ -92,6 +96,7 @@ def _told(examination: Examination) -> str:
     network = candidate.network
     about = f"{network.name}, {network.depth} layers, {candidate.init}"
     lines = [about, f"{_MARKS[examination.verdict]} {examination.sentence}", *_details(diagnosis)]
+    lines += _linear(examination)
     deepest = examination.greatest_depth
     if math.isfinite(deepest):
         lines.append(f"  depth      such nets train up to about {deepest:,.0f} layers")
@@ -101,15 +106,35 @@ def _told(examination: Examination) -> str:
     return "\n".join(lines)
 
 
+def _linear(examination: Examination) -> list[str]:
+    """The lecture's numbers, from the images to the logits and back, where the net is a linear one."""
+    network, init, reading = examination.candidate.network, examination.candidate.init, examination.reading
+    if not network.name.startswith("linear") or reading is None:
+        return []
+    alpha = float(init.removeprefix("scaled_identity(").removesuffix(")"))
+    first, last = reading.inputs["input"], reading.sites["head"]
+    forward = math.sqrt(last.second_moment / first.second_moment)
+    back = (first.gradient_norm or 0.0) / (last.gradient_norm or math.nan)
+    law = linear.signal(alpha, network.depth)
+    return [
+        f"  α^l        {alpha:g}^{network.depth} = {law:.3e}; measured from the images to the logits: signal",
+        f"             {forward:.3e}, and back from there: gradient {back:.3e}",
+    ]
+
+
 def _measured(examination: Examination) -> list[str]:
     seen, comparison = examination.measured, examination.comparison
     if seen is None or comparison is None:
         return ["  measured   nothing: predicted only (--measure builds one such net and reads it)"]
+    if comparison.num_sites == 0:
+        return ["  measured   the same: nothing but zeros, or numbers that are not finite"]
     lines = [
         f"  measured   signal {comparison.signal:.3g} times the predicted ({comparison.signal_within:.0%} of "
         f"{comparison.num_sites} sites within the band), gradient {comparison.gradient:.3g} times "
         f"({comparison.gradient_within:.0%})"
     ]
+    if min(comparison.signal_within, comparison.gradient_within) < _MOST_OUTSIDE:
+        lines.append("             the prediction is not borne out here: go by what was measured")
     if seen.verdict != examination.diagnosis.verdict:
         lines.append(f"             measured: {seen.sentence}; predicted: {examination.diagnosis.sentence}")
     return lines
@@ -155,6 +180,7 @@ def _judged(diagnosis: Diagnosis) -> dict[str, Any]:
                 "fails_from": finding.cause.limit.fails,
             }
             for finding in diagnosis.findings
+            if finding.verdict != "trains"
         ],
     }
 

@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 from statistics import median
 
-from skipline.signal.error import SignalError
 from skipline.signal.reading import Xray
 from skipline.theory.prediction import Prediction
 
@@ -30,7 +29,7 @@ class Comparison:
 
 
 def compared(prediction: Prediction, reading: Xray) -> Comparison:
-    """`reading` against `prediction`, at the sites that both have; raises `SignalError` where they have none."""
+    """`reading` against `prediction`, at the sites that both have; all NaN where none has a value to compare."""
     signals: dict[str, tuple[float, float]] = {}
     gradients: list[tuple[float, float]] = []
     for name, expected in prediction.sites.items():
@@ -42,10 +41,7 @@ def compared(prediction: Prediction, reading: Xray) -> Comparison:
         if found.gradient_norm is not None and _is_usable(expected.gradient_norm) and _is_usable(found.gradient_norm):
             gradients.append((found.gradient_norm / expected.gradient_norm, expected.gradient_band))
     if not signals:
-        raise SignalError(
-            "prediction and measurement have no site in common where both are finite and not 0; they must be of one "
-            "network, whose sites are named by its description."
-        )
+        return Comparison(0, math.nan, math.nan, math.nan, math.nan, "", math.nan)
     worst = max(signals, key=lambda name: abs(math.log(signals[name][0])) - math.log(signals[name][1]))
     return Comparison(
         num_sites=len(signals),

@@ -49,7 +49,7 @@ def diagnose(evidence: Evidence, *, causes: Sequence[Cause] = CAUSES) -> Diagnos
     back, its size counts whatever its form.
     """
     found = [finding for cause in causes for finding in _find(cause, evidence)]
-    found.sort(key=lambda finding: (-VERDICTS.index(finding.verdict), -_excess(finding)))
+    found.sort(key=lambda finding: -VERDICTS.index(finding.verdict))  # of equally bad ones the table's order
     verdict = found[0].verdict if found else "trains"
     wanted = [name for finding in found if finding.verdict != "trains" for name in finding.cause.remedies]
     return Diagnosis(
@@ -70,10 +70,6 @@ def _find(cause: Cause, evidence: Evidence) -> list[Finding]:
         "trains" if symptom.amount <= limit.degrades else "degrades" if symptom.amount <= limit.fails else "fails"
     )
     return [Finding(cause, verdict, symptom.says, symptom.site, symptom.amount)]
-
-
-def _excess(finding: Finding) -> float:
-    return finding.amount / finding.cause.limit.degrades
 
 
 def _sentence(verdict: Verdict, found: Sequence[Finding], evidence: Evidence) -> str:

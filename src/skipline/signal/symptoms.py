@@ -22,6 +22,8 @@ class Symptom:
 
 def _forward(evidence: Evidence, *, sign: int) -> Symptom | None:
     growth, traits = evidence.forward, evidence.traits
+    if evidence.course.second_moments[-1] == 0:
+        return Symptom(math.inf, "the signal is 0 behind the last block", _last(evidence)) if sign < 0 else None
     amount = sign * growth.total
     if traits.is_normalised or growth.kind == "steady" or not amount > 0:
         return None  # without norms the form of the growth does not matter: nothing brings the signal back
@@ -48,13 +50,23 @@ def doubling(evidence: Evidence) -> Symptom | None:
 def _gradient(evidence: Evidence, *, sign: int) -> Symptom | None:
     """`sign` 1: larger at the first block than at the last."""
     growth, traits = evidence.backward, evidence.traits
+    if evidence.course.gradient_norms[0] == 0:
+        says = "no gradient reaches the first block"
+        return Symptom(math.inf, says, evidence.course.places[0]) if sign < 0 else None
     amount = -sign * growth.total
     is_harmless = growth.kind == "steady" or (growth.kind == "polynomial" and traits.is_normalised)
     if is_harmless or not amount > 0:
         return None
     verb = "larger" if sign > 0 else "smaller"
-    says = f"the gradient is {said(amount)} times {verb} at the first block than at the last"
+    says = f"the gradient is {said(amount)} times {verb} at the first block than at the last{_a_layer(evidence)}"
     return Symptom(amount, says, evidence.course.places[0])
+
+
+def _a_layer(evidence: Evidence) -> str:
+    growth = evidence.backward
+    if growth.kind != "exponential":
+        return ""
+    return f", a factor of {math.exp(abs(growth.rate) / evidence.traits.layers_per_block):.3g} a layer"
 
 
 def norm_explosion(evidence: Evidence) -> Symptom | None:

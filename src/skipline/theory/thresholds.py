@@ -54,4 +54,4 @@ THRESHOLDS = Thresholds(
     saturation=Limit(0.8, 0.95),
     outlier=Limit(math.log(2), math.log(1e3)),
 )
-"""Guessed from the laws (six depth scales, 48 layers for a factor of 10⁴); docs/results.md has what was trained so far."""
+"""Guessed from the laws (six depth scales, 48 layers for 10⁴); docs/results.md has what was trained so far."""
