@@ -9,6 +9,7 @@ from skipline.cli import options
 EXTRAS: dict[str, tuple[str, ...]] = {
     "interop": ("timm", "torchvision", "transformers"),
     "heic": ("pillow-heif",),
+    "png": ("resvg-py",),
 }
 """The optional extras of pyproject.toml and the packages that each stands for."""
 
