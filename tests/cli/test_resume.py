@@ -44,6 +44,7 @@ def without_times(run: Path) -> list[dict[str, object]]:
     ]
 
 
+@pytest.mark.slow  # tests/train/test_resume_exactly.py stops in the process itself
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_run_that_was_ended_goes_on_to_the_same_bytes(number: signal.Signals, tmp_path: Path) -> None:
     for name in ("whole", "ended", "elsewhere"):

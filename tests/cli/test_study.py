@@ -94,6 +94,7 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Stopped]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc to see which processes are left")
+@pytest.mark.slow  # processes begin, are stopped and go on; tests/study/test_depth.py goes on in one
 class TestStopping:
     def test_ctrl_c_ends_every_process_and_says_how_to_go_on(self, stopped: dict[str, Stopped]) -> None:
         study = stopped["ctrl-c"]

@@ -16,6 +16,8 @@ from skipline.nn import freeze
 from skipline.spec import Network, unfold
 from skipline.zoo import describe, models
 
+pytestmark = pytest.mark.slow  # every kind of network is compiled and exported; test_every_switch.py exports small ones
+
 
 def shallow(network: Network) -> Network:
     """At most two blocks in each of the first two stages: what follows is alike."""

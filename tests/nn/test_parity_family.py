@@ -13,6 +13,8 @@ from skipline.zoo import Row, describe, models
 
 from .parity import compare
 
+pytestmark = pytest.mark.slow  # every network that timm has too; test_parity_peers.py is quick
+
 SHORT = (1, 2, 1, 1)
 PEERS = {peer.partition(":")[2]: row for row in models() for peer in row.peers if peer.startswith("timm:")}
 

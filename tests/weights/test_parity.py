@@ -11,6 +11,8 @@ import torch
 
 from skipline.zoo import describe
 
+pytestmark = pytest.mark.slow  # every source of weights; test_sources.py and test_load.py are quick
+
 ROOT = Path(__file__).parents[2]
 TOLERANCE = 1e-5  # relative, fp32
 SHORT = (1, 2, 1, 1)
