@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from skipline.nn import freeze, with_in_channels
     from skipline.signal import features, xray
     from skipline.spec import Network, SpecError
-    from skipline.theory import predict_signals
     from skipline.train import Recipe, RunFolder, open_run
     from skipline.weights import TrainedModel, load_model, load_weights, save_weights
     from skipline.zoo import describe, models
@@ -38,7 +37,6 @@ _HOME = {
     "load_weights": "skipline.weights",
     "models": "skipline.zoo",
     "open_run": "skipline.train",
-    "predict_signals": "skipline.theory",
     "save_weights": "skipline.weights",
     "with_head": "skipline.init",
     "with_in_channels": "skipline.nn",
@@ -66,7 +64,6 @@ __all__ = [
     "load_weights",
     "models",
     "open_run",
-    "predict_signals",
     "save_weights",
     "with_head",
     "with_in_channels",

@@ -93,6 +93,14 @@ def test_a_trained_file_is_measured_as_it_is(skipline: Command, tmp_path: Path) 
     assert "is trained, and is measured as it is: --fix cannot be said of it. Leave it out." in refused.err
 
 
+@pytest.mark.parametrize("text", ["{", '{"a": 1}'])
+def test_a_description_that_is_none_names_its_file(skipline: Command, tmp_path: Path, text: str) -> None:
+    (tmp_path / "bad.json").write_text(text, encoding="utf-8")
+    done = skipline("diagnose", "bad.json")
+    assert done.code == 2
+    assert done.err.startswith("error: bad.json: ")
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [

@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 
 from skipline.cli.exits import UsageError
-from skipline.spec import Network, loads
+from skipline.spec import Network, SpecError, loads
 from skipline.zoo import describe
 
 
@@ -31,4 +31,7 @@ def described(model: str) -> Network:
         text = Path(model).read_bytes()
     except OSError as error:
         raise UsageError(f"{model}: the file cannot be read: {error.strerror}.") from error
-    return loads(text)
+    try:
+        return loads(text)
+    except SpecError as error:
+        raise UsageError(f"{model}: {error}") from error
