@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from skipline.signal.remedies import REMEDIES, Candidate, remedies_for
 from skipline.spec import Activation, Merge, Network, Norm, NoShortcut
 from skipline.study import Conditions, StudyError, examine, inspect, treat
+from skipline.study.remedies import REMEDIES, Candidate, remedies_for
 from skipline.study.subject import LINEAR_IMAGE_SIZE, linear_candidate
 from skipline.zoo import describe
 

@@ -10,7 +10,7 @@ import pytest
 from skipline.init import laws_of, scheme_named
 from skipline.spec import Block, Merge, Network, unfold
 from skipline.spec.layers import Conv
-from skipline.theory.depth_limit import DepthLimit, depth_limit, growth_of, with_blocks
+from skipline.theory.depth_limit import DepthLimit, depth_limit, family_growth, with_blocks
 from skipline.theory.predict import predict_signals
 from skipline.theory.prediction import Inputs
 from skipline.theory.start import WeightLaw
@@ -34,12 +34,12 @@ def matrices(net: Network) -> dict[str, WeightLaw]:
 
 def test_growth_is_told_apart() -> None:
     counts = (16, 32, 64)
-    powers = growth_of(counts, [3 * math.log(count) for count in counts])
+    powers = family_growth(counts, [3 * math.log(count) for count in counts])
     assert (powers.kind, powers.exponent, powers.depth_scale) == ("polynomial", pytest.approx(3.0), math.inf)
-    exponential = growth_of(counts, [0.25 * count for count in counts])
+    exponential = family_growth(counts, [0.25 * count for count in counts])
     assert (exponential.kind, exponential.depth_scale) == ("exponential", pytest.approx(4.0))
-    assert growth_of(counts, [1.0, 1.01, 1.02]).kind == "flat"
-    assert growth_of(counts, [1.0, 2.0, math.inf]).kind == "exponential"
+    assert family_growth(counts, [1.0, 1.01, 1.02]).kind == "flat"
+    assert family_growth(counts, [1.0, 2.0, math.inf]).kind == "exponential"
 
 
 def test_plain_batch_norm_ends_where_the_factor_of_a_layer_reaches_the_limit() -> None:

@@ -12,8 +12,8 @@ from skipline.cli import options
 from skipline.cli.exits import UsageError
 
 if TYPE_CHECKING:
-    from skipline.signal.remedies import Candidate
     from skipline.study.examination import Conditions
+    from skipline.study.remedies import Candidate
 
 MOST_MEASURED = 300  # layers: more take longer to build and to read than a person waits for (docs/results.md)
 _INIT = "he_fan_out_normal"
@@ -145,7 +145,7 @@ def _is_trained(target: str) -> bool:
 
 def _candidate_named(target: str, init: str) -> list[tuple[Candidate, int]]:
     from skipline.cli.network import described
-    from skipline.signal.remedies import Candidate
+    from skipline.study.remedies import Candidate
     from skipline.zoo import models
 
     network = described(target)

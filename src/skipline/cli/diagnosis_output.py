@@ -21,9 +21,9 @@ from skipline.report.picture import write_picture
 from skipline.signal.causes import Verdict
 from skipline.signal.diagnosis import Diagnosis
 from skipline.signal.reading import Xray
-from skipline.signal.remedies import REMEDIES
 from skipline.study.examination import Conditions, Examination, Treatment
 from skipline.study.inspection import Inspection
+from skipline.study.remedies import REMEDIES
 from skipline.theory import linear
 
 FORMAT = "skipline.diagnosis"

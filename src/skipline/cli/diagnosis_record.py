@@ -10,9 +10,9 @@ from skipline.report.net_record import NetRecord, SiteRecord
 from skipline.signal.causes import Verdict
 from skipline.signal.diagnosis import Diagnosis, Finding
 from skipline.signal.reading import SiteReading
-from skipline.signal.remedies import REMEDIES
 from skipline.study.examination import Examination, Treatment
 from skipline.study.inspection import Inspection
+from skipline.study.remedies import REMEDIES
 from skipline.theory.prediction import SitePrediction
 
 _OUTCOMES: Mapping[Verdict, str] = {

@@ -16,10 +16,10 @@ from skipline.signal.comparison import Comparison, compared
 from skipline.signal.course import course_of
 from skipline.signal.diagnosis import Diagnosis, diagnose
 from skipline.signal.evidence import LARGEST, evidence_of
-from skipline.signal.remedies import REMEDIES, Candidate, remedies_for
 from skipline.signal.traits import traits_of
 from skipline.spec import Network, SpecError
 from skipline.study.error import StudyError
+from skipline.study.remedies import REMEDIES, Candidate, remedies_for
 from skipline.theory.depth_limit import depth_limit
 from skipline.theory.predict import predict_signals
 from skipline.theory.prediction import STANDARD_INPUTS, Inputs, Prediction

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 from skipline.nn import ResidualNet
 from skipline.signal import Xray, xray
-from skipline.signal.causes import CAUSES
+from skipline.signal.causes import CAUSES, TRAINED
 from skipline.signal.course import course_of
-from skipline.signal.diagnosis import TRAINED, Diagnosis, diagnose
+from skipline.signal.diagnosis import Diagnosis, diagnose
 from skipline.signal.evidence import evidence_of
 from skipline.signal.traits import FOREIGN, traits_of
 
