@@ -16,6 +16,7 @@ from skipline.spec import (
     Norm,
     PadShortcut,
     ProjectionShortcut,
+    SpecError,
     Stage,
     unfold,
 )
@@ -134,8 +135,14 @@ def _depth_scaled(candidate: Candidate) -> Candidate:
     return replace(candidate, network=with_depth_scaling(candidate.network))
 
 
-def _is_unscaled(candidate: Candidate) -> bool:
-    return _is_residual(candidate) and all(stage.block.merge.branch_scale == 1.0 for stage in candidate.network.stages)
+def _can_be_scaled(candidate: Candidate) -> bool:
+    if any(stage.block.merge.branch_scale != 1.0 for stage in candidate.network.stages):
+        return False
+    try:
+        with_depth_scaling(candidate.network)
+    except SpecError:
+        return False
+    return True
 
 
 REMEDIES: Mapping[str, Remedy] = {
@@ -172,7 +179,7 @@ REMEDIES: Mapping[str, Remedy] = {
     "depth_scaling": Remedy(
         "branches scaled by 1/√K, K the number of blocks",
         "2^K becomes (1 + 1/K)^K, which is at most e",
-        _is_unscaled,
+        _can_be_scaled,
         _depth_scaled,
     ),
     "leaky": Remedy(
