@@ -209,7 +209,6 @@ def diagnoses() -> tuple[DiagnosisRecord, ...]:
         RemedyRecord(
             action="add shortcuts",
             effect="the gradient grows as a power of depth",
-            command="skipline diagnose digits_plain50 --fix shortcut",
             shown="ratio 9.8 × 10³ → 21",
         ),
         RemedyRecord(action="leaky ReLU with slope 0.5", effect="1.068 a layer in place of 1.211"),

@@ -6,21 +6,22 @@ import math
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from skipline.cli.diagnosis_phase import phases_of
 from skipline.cli.diagnosis_record import record_of, record_of_inspection
-from skipline.cli.exits import GateFailed
-from skipline.files import dump_json, write_whole
+from skipline.cli.exits import GateFailed, UsageError
+from skipline.files import dump_json, storage_error, write_whole
 from skipline.report.diagnosis import diagnosis_figures, diagnosis_page
 from skipline.report.diagnosis_record import DiagnosisRecord
 from skipline.report.phase import PhaseRecord
-from skipline.report.picture import write_picture
+from skipline.report.picture import require_png, write_picture
 from skipline.signal.causes import Verdict
 from skipline.signal.diagnosis import Diagnosis
 from skipline.signal.reading import Xray
+from skipline.spec import Network
 from skipline.study.examination import Conditions, Examination, Treatment
 from skipline.study.inspection import Inspection
 from skipline.study.remedies import REMEDIES
@@ -45,6 +46,30 @@ class Output:
     def is_drawn(self) -> bool:
         """Whether any figure is wanted."""
         return self.report is not None or self.figures is not None
+
+    def prepare(self) -> None:
+        """See to it, before any work, that all can be written; raises `UsageError`, `ExtraMissing`, `StorageError`."""
+        if self.png and self.figures is None:
+            raise UsageError("--png says how figures are written, and --figures where. Add --figures FOLDER.")
+        if self.report is not None and (self.report.suffix != ".html" or not self.report.absolute().parent.is_dir()):
+            raise UsageError(
+                f"--report {self.report} must end in .html and lie in a folder that is there. Name another file."
+            )
+        if self.png:
+            require_png()
+        if self.figures is not None:
+            try:
+                self.figures.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise storage_error(self.figures, error) from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What a trained network was measured on: `16 training images of digits`, and the seed that chose them."""
+
+    about: str
+    seed: int
 
 
 def tell_examinations(
@@ -73,22 +98,25 @@ def tell_examinations(
         )
 
 
-def tell_inspection(name: str, inspection: Inspection, conditions: Conditions, output: Output) -> None:
+def tell_inspection(network: Network, inspection: Inspection, seen: Seen, output: Output) -> None:
     """Say what was measured in a trained network."""
-    diagnosis = inspection.diagnosis
+    name, diagnosis = network.name, inspection.diagnosis
     if output.as_json:
         found = {
             "name": name,
+            "depth": network.depth,
+            "images": seen.about,
+            "seed": seen.seed,
             **_judged(diagnosis),
             "measured": _sites(inspection.reading),
         }
         print(dump_json({"format": FORMAT, "version": VERSION, "nets": [found], "treatments": []}), end="")
     else:
-        side, num = conditions.image_size, conditions.batch_size
         print(f"{name}, trained\n{_MARKS[diagnosis.verdict]} {diagnosis.sentence}")
-        print(f"  measured   its last weights, in training mode, on {num} images of {side}×{side} Gaussian pixels")
+        print(f"  measured   its last weights, in training mode, on {seen.about}")
         print("\n".join([*_details(diagnosis), *_listed(diagnosis.remedies)]))
-    _write([record_of_inspection(name, inspection)], (), output, settings=_settings(conditions))
+    settings = {"images": seen.about, "seed": seen.seed}
+    _write([record_of_inspection(network, inspection)], (), output, settings=settings)
 
 
 def _told(examination: Examination) -> str:
@@ -109,8 +137,8 @@ def _told(examination: Examination) -> str:
 def _linear(examination: Examination) -> list[str]:
     """The lecture's numbers, from the images to the logits and back, where the net is a linear one."""
     network, init, reading = examination.candidate.network, examination.candidate.init, examination.reading
-    if not network.name.startswith("linear") or reading is None:
-        return []
+    if not (network.name.startswith("linear") and init.startswith("scaled_identity(")) or reading is None:
+        return []  # a remedy has made another network of it
     alpha = float(init.removeprefix("scaled_identity(").removesuffix(")"))
     first, last = reading.inputs["input"], reading.sites["head"]
     forward = math.sqrt(last.second_moment / first.second_moment)
@@ -191,7 +219,7 @@ def _document(examination: Examination) -> dict[str, Any]:
         "name": candidate.network.name,
         "depth": candidate.network.depth,
         "init": candidate.init,
-        "image_size": examination.conditions.image_size,
+        "conditions": asdict(examination.conditions),
         **_judged(examination.diagnosis),
         "greatest_depth": examination.greatest_depth,
         "final_verdict": examination.verdict,
@@ -211,6 +239,7 @@ def _document(examination: Examination) -> dict[str, Any]:
         },
         "measured": {} if examination.reading is None else _sites(examination.reading),
         "measured_verdict": "" if seen is None else seen.verdict,
+        "comparison": {} if examination.comparison is None else asdict(examination.comparison),
     }
 
 
@@ -252,7 +281,6 @@ def _write(
         write_whole(output.report, page)
         print(f"page: {output.report}", file=sys.stderr)
     if output.figures is not None:
-        output.figures.mkdir(parents=True, exist_ok=True)
         for figure in diagnosis_figures(records, phases=phases):
             path = output.figures / f"{figure.name}.{'png' if output.png else 'svg'}"
             write_picture(figure, path)

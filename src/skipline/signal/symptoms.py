@@ -163,4 +163,5 @@ def said(amount: float) -> str:
     if decimal < 3:
         return f"{math.exp(amount):.3g}"
     exponent = math.floor(decimal)
-    return f"{10 ** (decimal - exponent):.1f}e{exponent}"
+    digits = f"{10 ** (decimal - exponent):.1f}"
+    return f"1.0e{exponent + 1}" if digits == "10.0" else f"{digits}e{exponent}"

@@ -69,16 +69,20 @@ class Examination:
     seconds: float
 
     @property
-    def verdict(self) -> Verdict:
-        """The worse of the prediction's and the measurement's."""
+    def decisive(self) -> Diagnosis:
+        """The worse of the prediction's diagnosis and the measurement's; of equals the prediction's."""
         seen = self.measured or self.diagnosis
-        return VERDICTS[max(map(VERDICTS.index, (self.diagnosis.verdict, seen.verdict)))]
+        return max(self.diagnosis, seen, key=lambda diagnosis: VERDICTS.index(diagnosis.verdict))
+
+    @property
+    def verdict(self) -> Verdict:
+        """That of the decisive diagnosis."""
+        return self.decisive.verdict
 
     @property
     def sentence(self) -> str:
-        """That of the diagnosis that decided the verdict."""
-        decided = self.measured if self.measured and self.diagnosis.verdict != self.verdict else self.diagnosis
-        return decided.sentence
+        """That of the decisive diagnosis."""
+        return self.decisive.sentence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -147,7 +147,7 @@ def _can_be_scaled(candidate: Candidate) -> bool:
 
 REMEDIES: Mapping[str, Remedy] = {
     "residual": Remedy(
-        "residual blocks: y = φ(x + f(x)), whose branches start at zero",
+        "residual blocks, x + f(x), whose branches start at zero",
         "f = 0 is the identity: signal and gradient pass the block whole, however many there are",
         _is_plain,
         _with_shortcuts,

@@ -33,5 +33,5 @@ def linear_candidate(depth: int, alpha: float) -> Candidate:
 
     Raises `SpecError` for fewer than 4 layers.
     """
-    named = replace(linear_network(depth), name=f"linear{depth}-{alpha:g}")
+    named = replace(linear_network(depth), name=f"linear{depth}-{alpha:g}".replace("+", ""))
     return Candidate(named, scaled_identity(alpha).name)

@@ -111,8 +111,8 @@ def as_points(law: Law) -> Points:
         case Grid():
             return Points(law.values, law.masses)
         case Gaussian(mean, variance):
-            if variance == 0:
-                return Points(np.array([mean]), np.ones(1))
+            if variance == 0 or math.isinf(variance):  # beyond doubles only the size is known
+                return Points(np.array([mean if variance == 0 else math.inf]), np.ones(1))
             return Points(*nodes(mean, variance))
         case Activated(activation, mean, variance):
             inner = as_points(Gaussian(mean, variance))
