@@ -8,8 +8,10 @@ from dataclasses import replace
 import pytest
 import torch
 
+from skipline.init import scheme_named
 from skipline.spec import Activation, Merge, Network, Norm, NoShortcut
 from skipline.study import Conditions, StudyError, examine, inspect, treat
+from skipline.study.diagnosis_judge import judge_by_diagnosis
 from skipline.study.remedies import REMEDIES, Candidate, remedies_for
 from skipline.study.subject import LINEAR_IMAGE_SIZE, linear_candidate
 from skipline.zoo import describe
@@ -114,6 +116,12 @@ def test_each_remedy_changes_what_it_says_and_only_where_it_can() -> None:
     assert "residual" not in remedies_for(Candidate(residual, HE), everything)
     assert "clean_shortcut" not in remedies_for(Candidate(residual, HE), everything)
     assert isinstance(plain.stages[0].block.shortcut, NoShortcut)
+
+
+@pytest.mark.parametrize("name", ["resnet34_c", "resnet152", "resnetrs420", "wide_resnet101_2", "preresnet200"])
+def test_what_is_known_to_train_is_called_healthy(name: str) -> None:
+    word = judge_by_diagnosis(describe(name), scheme_named("he_fan_out_normal"), image_size=224)
+    assert word == "trains"
 
 
 def three_layers() -> torch.nn.Module:

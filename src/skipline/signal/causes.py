@@ -89,7 +89,7 @@ def causes_within(limits: Thresholds) -> tuple[Cause, ...]:
             "something on the shortcut",
             "what multiplies every shortcut by λ multiplies the way back by λ^K",
             "arXiv 1603.05027, section 3",
-            limits.gradient,
+            limits.shortcut,
             symptoms.shortcut,
             ("clean_shortcut",),
         ),

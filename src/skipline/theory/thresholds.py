@@ -24,7 +24,8 @@ class Thresholds:
 
     `vanishing`, `exploding`: of the signal, last block over first, where no norm brings it back; of the gradient too
     where it explodes there. `gradient_vanishing`: of the gradient, where it shrinks towards the images. `gradient`: of
-    the gradient, first block over last, where it grows exponentially in a network with norms. `collapse`: 1 over
+    the gradient, first block over last, where it grows exponentially in a network with norms; `shortcut`: where that is
+    by something on the shortcut. `collapse`: 1 over
     1 − correlation of two inputs at the last block. `lottery`: the variance of ln ‖x‖² over draws of the weights, 5L/n
     after L layers that read n numbers each. `empty`, `empty_plain`: 1 over the share of units that are not 0, with
     shortcuts and without. `range`: the part of a number format's range that is used, on a log scale. `share`: of units
@@ -36,6 +37,7 @@ class Thresholds:
     exploding: Limit
     gradient_vanishing: Limit
     gradient: Limit
+    shortcut: Limit
     collapse: Limit
     lottery: Limit
     empty: Limit
@@ -51,6 +53,7 @@ THRESHOLDS = Thresholds(
     exploding=Limit(math.log(15), math.log(90)),
     gradient_vanishing=Limit(math.log(11), math.log(55)),
     gradient=Limit(math.log(30), math.log(2e4)),
+    shortcut=Limit(math.log(2e2), math.log(1e6)),
     collapse=Limit(12.0, 20.0),
     lottery=Limit(2.5, 8.0),
     empty=Limit(20.0, 400.0),
@@ -62,8 +65,8 @@ THRESHOLDS = Thresholds(
 )
 """At the start. Measured: 308 nets of 8 to 100 layers trained for 150 steps on the digits (docs/results.md), which say
 by predicted signals alone what became of 96 % of them. e^−3, a gradient's norm after the six depth scales of arXiv
-1611.01232, lies among the first four. `range`, `share`, `saturation` and `outlier` are guessed: no net of the grid has
-them."""
+1611.01232, lies among the first four. `shortcut`, `range`, `share`, `saturation` and `outlier` are guessed: no net of
+the grid has them."""
 
 TRAINED_THRESHOLDS = replace(
     THRESHOLDS,
