@@ -6,13 +6,14 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
 
-@pytest.fixture(scope="session")
-def port() -> Iterator[int]:
-    """The port of a running lab."""
+@contextmanager
+def serving(port: int) -> Iterator[int]:
+    """A lab at `port` (0: any that is free), for as long as the block lasts."""
     uvicorn = pytest.importorskip("uvicorn", reason="uvicorn is not installed: pip install 'skipline[serve]'")
     pytest.importorskip("fastapi", reason="fastapi is not installed: pip install 'skipline[serve]'")
     pytest.importorskip("websockets", reason="websockets is not installed: pip install 'skipline[serve]'")
@@ -20,7 +21,8 @@ def port() -> Iterator[int]:
     from skipline.lab.server import HOST
 
     listening = socket.socket()
-    listening.bind((HOST, 0))
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.bind((HOST, port))
     port = listening.getsockname()[1]
     server = uvicorn.Server(configured(port))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
@@ -28,7 +30,16 @@ def port() -> Iterator[int]:
     deadline = time.monotonic() + 20
     while not server.started and time.monotonic() < deadline:
         time.sleep(0.01)
-    yield port
-    server.should_exit = True
-    thread.join(timeout=10)
-    listening.close()
+    try:
+        yield port
+    finally:
+        server.should_exit = True
+        thread.join(timeout=10)
+        listening.close()
+
+
+@pytest.fixture(scope="session")
+def port() -> Iterator[int]:
+    """The port of a running lab."""
+    with serving(0) as found:
+        yield found

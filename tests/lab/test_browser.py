@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from .conftest import serving
+
 playwright = pytest.importorskip(
     "playwright.sync_api", reason="playwright is not installed: pip install playwright", exc_type=ImportError
 )
@@ -193,9 +195,22 @@ def test_a_recording_plays_from_the_file_system(browser: Any, port: int, tmp_pat
     alone.close()
 
 
+def test_the_page_says_when_the_server_is_gone_and_goes_on(browser: Any) -> None:
+    with serving(0) as port:
+        visit = Visit(browser, port)
+        page = visit.at("depth=8&width=2")
+        playwright.expect(page.locator("#gone")).to_be_hidden()
+    playwright.expect(page.locator("#gone")).to_contain_text("The server is gone")
+    with serving(port):
+        playwright.expect(page.locator("#gone")).to_be_hidden(timeout=PATIENCE)
+        page.locator("#control-unit").select_option("plain")
+        playwright.expect(page.locator("#verdict")).to_contain_text("plain8")
+        visit.context.close()
+
+
 def test_figures_numbers_and_code_can_be_saved(visit: Visit, tmp_path: Path) -> None:
     page = visit.at("depth=8&width=2")
-    for name, beginning in (("SVG", "<svg"), ("CSV", "block,place,predicted,measured"), ("PNG", "\x89PNG")):
+    for name, beginning in (("SVG", "<svg"), ("CSV", '"block (0: the stem'), ("PNG", "\x89PNG")):
         with page.expect_download() as waiting:
             page.locator("#forward").get_by_role("button", name=name).click()
         waiting.value.save_as(tmp_path / name)

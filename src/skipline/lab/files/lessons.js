@@ -1,7 +1,7 @@
 // Lessons: the lecture's claims in order, each predicted first and then run. A lesson is data: see docs/lab.md.
 import { h, fill, byId, announce } from "./dom.js";
 import { get, set, fromHash } from "./state.js";
-import { startPlaying } from "./race.js";
+import { raceTo } from "./race.js";
 
 const MOST_BYTES = 200000;
 const FORMAT = "skipline.lessons";
@@ -92,7 +92,7 @@ function runLesson(number) {
   guesses[number] = { ...guesses[number], isRun: true };
   set({ ...cleared(), ...fromHash(lesson.run), lesson: number, big: get("big"), theme: get("theme") });
   showLesson();
-  if (lesson.steps) setTimeout(() => startPlaying(lesson.steps), 300);
+  if (lesson.steps) raceTo(lesson.steps);
 }
 
 /** Everything as it is at first, so that a lesson shows the same whatever was looked at before. */

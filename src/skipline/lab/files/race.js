@@ -15,6 +15,7 @@ let track = null; // what has been seen of this race
 let isPlaying = false;
 let raced = "";
 let until = Infinity; // the step at which it stops by itself
+let playsTo = 0; // how far it runs by itself as soon as it has started
 
 export function buildRace(main) {
   const chart = (id, title, xTitle, yTitle) => chartFigure({ id, title, xTitle, yTitle, tools: exportTools(id, () => scene[id]) });
@@ -65,8 +66,9 @@ function showShared() {
   );
 }
 
-export function restart() {
+function restart() {
   pause();
+  playsTo = 0;
   const request = raceNow();
   raced = JSON.stringify(request);
   track = { steps: [], loss: [[], []], train: [[], []], test: [[], []], nets: [{}, {}], points: [], labels: [] };
@@ -80,8 +82,14 @@ export function pause() {
   if (button) button.textContent = "Play";
 }
 
+/** Start again and race up to step `last`. */
+export function raceTo(last) {
+  restart();
+  playsTo = last;
+}
+
 /** Race on, up to step `last` if one is given. */
-export function startPlaying(last = Infinity) {
+function startPlaying(last = Infinity) {
   isPlaying = true;
   until = typeof last === "number" ? last : Infinity;
   const button = byId("play");
@@ -105,6 +113,11 @@ function receiveRace(frame) {
   if (frame.part === "done") {
     document.body.dataset.settled = "race";
     const step = track.steps[track.steps.length - 1] || 0;
+    if (playsTo) {
+      startPlaying(playsTo);
+      playsTo = 0;
+      return;
+    }
     if (step >= until) pause();
     if (isPlaying) setTimeout(() => isPlaying && advance(), PAUSES[get("speed")] || 0);
     return;

@@ -136,7 +136,7 @@ let view = null;
 
 export function buildSignals(main) {
   const chart = (id, title, yTitle) => {
-    const made = chartFigure({ id, title, xTitle: "block", yTitle, tools: exportTools(id, () => view[id]) });
+    const made = chartFigure({ id, title, xTitle: "block (0: the stem, the last: the head)", yTitle, tools: exportTools(id, () => view[id]) });
     return made;
   };
   view = {
@@ -189,6 +189,7 @@ function showControls() {
 function request() {
   const setup = setupNow();
   asked = JSON.stringify(setup);
+  delete document.body.dataset.settled;
   view.controls.setAttribute("aria-busy", "true");
   ask({ kind: "signals", setup }, (frame) => receive(frame));
 }
