@@ -7,7 +7,7 @@ import contextlib
 import json
 import logging
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -72,12 +72,7 @@ def make_app(port: int) -> FastAPI:
     async def page(request: Request) -> Response:
         if request.headers.get("host", "") not in hosts:
             return _answer(f"this is the lab of {HOST}:{port} and of nothing else.", "text/plain", status=400)
-        name = request.url.path.removeprefix("/") or "index.html"
-        if name == "replay.html":
-            return _answer(replay_shell(), "text/html")
-        if name not in FILES:
-            return _answer("there is no such file.", "text/plain", status=404)
-        return _answer((files("skipline.lab") / "files" / name).read_text(encoding="utf-8"), FILES[name])
+        return _file(request.url.path.removeprefix("/") or "index.html")
 
     async def socket(websocket: WebSocket) -> None:
         headers = websocket.headers
@@ -100,6 +95,15 @@ def make_app(port: int) -> FastAPI:
     app.add_route("/{name:path}", page, methods=["GET"])
     app.router.add_websocket_route("/socket", socket)
     return app
+
+
+def _file(name: str) -> Response:
+    """One of the page's files, and never anything else: names are looked up, not opened."""
+    if name == "replay.html":
+        return _answer(replay_shell(), "text/html")
+    if name not in FILES:
+        return _answer("there is no such file.", "text/plain", status=404)
+    return _answer((files("skipline.lab") / "files" / name).read_text(encoding="utf-8"), FILES[name])
 
 
 def _answer(text: str, kind: str, *, status: int = 200) -> Response:
@@ -154,7 +158,7 @@ async def _answer_all(websocket: WebSocket, connection: Connection, pool: Thread
         await loop.run_in_executor(pool, frames.close)
 
 
-def _frames(connection: Connection, number: int, request: Any) -> Iterator[str]:
+def _frames(connection: Connection, number: int, request: Any) -> Generator[str, None, None]:
     """The answer to `request`, each frame as JSON, as long as no newer one has come."""
 
     def between() -> None:
