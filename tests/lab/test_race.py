@@ -43,9 +43,9 @@ def test_a_race_can_be_run_again() -> None:
 @pytest.mark.slow
 def test_residual_beats_plain_at_100_layers() -> None:
     a, b = {"unit": "residual", "depth": 100}, {"unit": "plain", "depth": 100}
-    frames = raced({"a": a, "b": b, "data": "circles"}, steps=30)
+    frames = raced({"a": a, "b": b, "data": "circles"}, steps=20)
     residual, plain = (net["train_error"] for net in frames[-1]["nets"])
-    assert residual < 0.25
+    assert residual < 0.3
     assert plain > 0.4
 
 

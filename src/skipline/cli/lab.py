@@ -40,20 +40,20 @@ def lab(
     import torch
 
     torch.set_num_threads(1)  # nets this thin gain nothing from a second, and lose much where other programs want it
-    listening = socket.socket()
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((HOST, port))
-    except OSError as error:
-        said = f"port {port} cannot be had ({error.strerror}). Choose another: skipline lab --port 0"
-        raise UsageError(said) from None
-    port = listening.getsockname()[1]
-    address = f"http://{HOST}:{port}/" + (f"#{at.removeprefix('#')}" if at else "")
-    print(address, flush=True)
-    print("Ctrl-C ends it.", file=sys.stderr)
-    if open_:
-        threading.Timer(0.5, webbrowser.open, (address,)).start()
-    uvicorn.Server(configured(port)).run(sockets=[listening])
+    with socket.socket() as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((HOST, port))
+        except OSError as error:
+            said = f"port {port} cannot be had ({error.strerror}). Choose another: skipline lab --port 0"
+            raise UsageError(said) from None
+        port = listening.getsockname()[1]
+        address = f"http://{HOST}:{port}/" + (f"#{at.removeprefix('#')}" if at else "")
+        print(address, flush=True)
+        print("Ctrl-C ends it.", file=sys.stderr)
+        if open_:
+            threading.Timer(0.5, webbrowser.open, (address,)).start()
+        uvicorn.Server(configured(port)).run(sockets=[listening])
 
 
 def configured(port: int) -> uvicorn.Config:
