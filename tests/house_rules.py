@@ -41,8 +41,11 @@ THIRD_PARTY = {
     "torch": 2,
     "pydantic": 6,
     "resvg_py": 7,
+    "fastapi": 8,
+    "starlette": 8,
     "rich": 9,
     "typer": 9,
+    "uvicorn": 9,
 }
 
 FILE_LINES = 400

@@ -17,6 +17,7 @@ from skipline.cli import (
     evaluate,
     export_weights,
     import_weights,
+    lab,
     models,
     race,
     resume,
@@ -47,6 +48,7 @@ app.command("models")(models.models)
 app.command("diagnose")(diagnose.diagnose)
 app.command("race")(race.race)
 app.add_typer(study.app, name="study")
+app.command("lab")(lab.lab)
 app.command("doctor")(doctor.doctor)
 
 

@@ -6,7 +6,7 @@ import math
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,9 @@ from skipline.report.phase import PhaseRecord
 from skipline.report.picture import require_png, write_picture
 from skipline.signal.causes import Verdict
 from skipline.signal.diagnosis import Diagnosis
-from skipline.signal.reading import Xray
 from skipline.spec import Network
 from skipline.study.examination import Conditions, Examination, Treatment
+from skipline.study.examination_document import document_of, judged, sites_of
 from skipline.study.inspection import Inspection
 from skipline.study.remedies import REMEDIES
 from skipline.theory import linear
@@ -82,8 +82,8 @@ def tell_examinations(
     treated = [treatment for tried in treatments for treatment in tried[::-1]]  # in the order that they were tried
     records = [record_of(each, [t for t in treated if t.before is each]) for each in examined]
     if output.as_json:
-        nets = [_document(each) for each in examined]
-        fixes = [{"remedy": each.remedy, "helped": each.helped, "after": _document(each.after)} for each in treated]
+        nets = [document_of(each) for each in examined]
+        fixes = [{"remedy": each.remedy, "helped": each.helped, "after": document_of(each.after)} for each in treated]
         print(dump_json({"format": FORMAT, "version": VERSION, "nets": nets, "treatments": fixes}), end="")
     else:
         print("\n\n".join(_told(each) for each in examined))
@@ -107,8 +107,8 @@ def tell_inspection(network: Network, inspection: Inspection, seen: Seen, output
             "depth": network.depth,
             "images": seen.about,
             "seed": seen.seed,
-            **_judged(diagnosis),
-            "measured": _sites(inspection.reading),
+            **judged(diagnosis),
+            "measured": sites_of(inspection.reading),
         }
         print(dump_json({"format": FORMAT, "version": VERSION, "nets": [found], "treatments": []}), end="")
     else:
@@ -188,73 +188,6 @@ def _told_treatment(treatment: Treatment) -> str:
     head = f"fix: {REMEDIES[treatment.remedy].says}"
     verdict = "shown to help" if treatment.helped else "not shown to help"
     return f"{head}: {verdict}\n{_told(after)}"
-
-
-def _judged(diagnosis: Diagnosis) -> dict[str, Any]:
-    return {
-        "verdict": diagnosis.verdict,
-        "sentence": diagnosis.sentence,
-        "forward": {"kind": diagnosis.evidence.forward.kind, "ln_total": diagnosis.evidence.forward.total},
-        "backward": {"kind": diagnosis.evidence.backward.kind, "ln_total": diagnosis.evidence.backward.total},
-        "findings": [
-            {
-                "cause": finding.cause.name,
-                "law": finding.cause.law,
-                "source": finding.cause.source,
-                "verdict": finding.verdict,
-                "says": finding.says,
-                "amount": finding.amount,
-                "degrades_from": finding.cause.limit.degrades,
-                "fails_from": finding.cause.limit.fails,
-            }
-            for finding in diagnosis.findings
-            if finding.verdict != "trains"
-        ],
-    }
-
-
-def _document(examination: Examination) -> dict[str, Any]:
-    candidate, seen = examination.candidate, examination.measured
-    return {
-        "name": candidate.network.name,
-        "depth": candidate.network.depth,
-        "init": candidate.init,
-        "conditions": asdict(examination.conditions),
-        **_judged(examination.diagnosis),
-        "greatest_depth": examination.greatest_depth,
-        "final_verdict": examination.verdict,
-        "remedies": [{"name": name, "says": REMEDIES[name].says} for name in examination.remedies],
-        "predicted": {
-            name: {
-                "second_moment": site.second_moment,
-                "channel_mean_square": site.channel_mean_square,
-                "zero_fraction": site.zero_fraction,
-                "correlation": site.correlation,
-                "gradient_norm": site.gradient_norm,
-                "band": site.band,
-                "gradient_band": site.gradient_band,
-                "method": site.method,
-            }
-            for name, site in examination.prediction.sites.items()
-        },
-        "measured": {} if examination.reading is None else _sites(examination.reading),
-        "measured_verdict": "" if seen is None else seen.verdict,
-        "comparison": {} if examination.comparison is None else asdict(examination.comparison),
-    }
-
-
-def _sites(reading: Xray) -> dict[str, Any]:
-    return {
-        name: {
-            "second_moment": site.second_moment,
-            "channel_mean_square": site.channel_mean_square,
-            "zero_fraction": site.zero_fraction,
-            "correlation": site.correlation,
-            "gradient_norm": site.gradient_norm,
-            "num_nonfinite": site.num_nonfinite,
-        }
-        for name, site in reading.sites.items()
-    }
 
 
 def _settings(conditions: Conditions) -> dict[str, Any]:
