@@ -37,8 +37,12 @@ class SplitPhoto:
 
 @dataclass(frozen=True)
 class Split:
-    """The photos of each part, and the seed by which they were parted; given parts are as they were given."""
+    """The photos of each part below ``folder``, an absolute path, and the seed by which they were parted.
 
+    Parts that the folder had are as they were. Labels are by the class list that is saved beside the split.
+    """
+
+    folder: str
     seed: int
     train: tuple[SplitPhoto, ...]
     val: tuple[SplitPhoto, ...]
@@ -54,7 +58,7 @@ class Split:
         parts = {
             name: [{"file": p.file, "label": p.label, "sha256": p.sha256} for p in self.part(name)] for name in _PARTS
         }
-        return {"format": FORMAT, "version": VERSION, "seed": self.seed, "parts": parts}
+        return {"format": FORMAT, "version": VERSION, "folder": self.folder, "seed": self.seed, "parts": parts}
 
     @classmethod
     def from_json(cls, content: object) -> Split:
@@ -66,11 +70,13 @@ class Split:
                 f"split: version {content.get('version')!r} is not readable here; expected {VERSION}. "
                 "A newer skipline wrote it: update skipline."
             )
-        parts, seed = content.get("parts"), content.get("seed")
+        parts, seed, folder = content.get("parts"), content.get("seed"), content.get("folder")
         if type(seed) is not int or not isinstance(parts, dict) or set(parts) != set(_PARTS):
             raise DataError(f"split: expected a whole number as seed, and the parts {', '.join(_PARTS)}.")
+        if not isinstance(folder, str) or not folder:
+            raise DataError(f"split: expected the path of the photos as folder; found {str(folder)[:60]!r}.")
         train, val, test = (_photos(parts[name], name) for name in _PARTS)
-        return cls(seed=seed, train=train, val=val, test=test)
+        return cls(folder=folder, seed=seed, train=train, val=val, test=test)
 
 
 def split_photos(
@@ -108,7 +114,9 @@ def split_photos(
     for index, part in part_of.items():
         photo = folder.photos[index]
         entries[part].append(SplitPhoto(photo.name, photo.label, facts[index].content.hex()))
-    return Split(seed=seed, train=tuple(entries["train"]), val=tuple(entries["val"]), test=tuple(entries["test"]))
+    root = str(folder.root.absolute())
+    train, val, test = (tuple(entries[name]) for name in _PARTS)
+    return Split(folder=root, seed=seed, train=train, val=val, test=test)
 
 
 def save_split(split: Split, path: Path) -> None:
