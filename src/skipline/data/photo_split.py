@@ -35,6 +35,14 @@ class SplitPhoto:
     sha256: str
 
 
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A photo that is in no part because it cannot be used: its name below the root, and why, in a sentence."""
+
+    file: str
+    why: str
+
+
 @dataclass(frozen=True)
 class Split:
     """The photos of each part below ``folder``, an absolute path, and the seed by which they were parted.
@@ -47,6 +55,7 @@ class Split:
     train: tuple[SplitPhoto, ...]
     val: tuple[SplitPhoto, ...]
     test: tuple[SplitPhoto, ...]
+    left_out: tuple[LeftOut, ...] = ()
 
     def part(self, name: Part) -> tuple[SplitPhoto, ...]:
         """The photos of "train", "val" or "test"; "all" are those of the three."""
@@ -58,7 +67,14 @@ class Split:
         parts = {
             name: [{"file": p.file, "label": p.label, "sha256": p.sha256} for p in self.part(name)] for name in _PARTS
         }
-        return {"format": FORMAT, "version": VERSION, "folder": self.folder, "seed": self.seed, "parts": parts}
+        return {
+            "format": FORMAT,
+            "version": VERSION,
+            "folder": self.folder,
+            "seed": self.seed,
+            "parts": parts,
+            "left_out": [{"file": photo.file, "why": photo.why} for photo in self.left_out],
+        }
 
     @classmethod
     def from_json(cls, content: object) -> Split:
@@ -76,7 +92,8 @@ class Split:
         if not isinstance(folder, str) or not folder:
             raise DataError(f"split: expected the path of the photos as folder; found {str(folder)[:60]!r}.")
         train, val, test = (_photos(parts[name], name) for name in _PARTS)
-        return cls(folder=folder, seed=seed, train=train, val=val, test=test)
+        left_out = _left_out(content.get("left_out"))
+        return cls(folder=folder, seed=seed, train=train, val=val, test=test, left_out=left_out)
 
 
 def split_photos(
@@ -183,6 +200,15 @@ def _held_out(
                     passed.append(group)
             waiting = passed
     return part_of
+
+
+def _left_out(entries: object) -> tuple[LeftOut, ...]:
+    if isinstance(entries, list) and all(
+        isinstance(entry, dict) and entry.keys() == {"file", "why"} and all(isinstance(e, str) for e in entry.values())
+        for entry in entries
+    ):
+        return tuple(LeftOut(entry["file"], entry["why"]) for entry in entries)
+    raise DataError(f"split: left_out must be a list of file and why; found {str(entries)[:60]!r}.")
 
 
 def _photos(entries: object, part: str) -> tuple[SplitPhoto, ...]:
