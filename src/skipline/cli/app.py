@@ -18,6 +18,7 @@ from skipline.cli import (
     export_weights,
     import_weights,
     models,
+    predict,
     race,
     resume,
     study,
@@ -41,6 +42,7 @@ app.command("train")(train.train)
 app.command("resume")(resume.resume)
 app.command("deepen")(deepen.deepen)
 app.command("evaluate")(evaluate.evaluate)
+app.command("predict")(predict.predict)
 app.command("import")(import_weights.import_weights)
 app.command("export")(export_weights.export_weights)
 app.command("models")(models.models)
