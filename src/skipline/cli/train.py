@@ -45,6 +45,12 @@ def train(
     flip: options.Flip = None,
     cutout: options.Cutout = None,
     mixup: options.Mixup = None,
+    cutmix: options.Cutmix = None,
+    crop_scale: options.CropScale = None,
+    policy: options.Policy = "",
+    erasing: options.Erasing = None,
+    balanced: options.Balanced = None,
+    patience: options.Patience = None,
     image_size: options.ImageSize = "",
     val_share: options.ValShare = None,
     test_share: options.TestShare = None,
@@ -86,10 +92,14 @@ def train(
 _TEXTS = {
     **{name: name for name in ("source", "model", "preset", "optimiser", "schedule", "warm_up", "init", "precision")},
     "image_size": "photos.image_size",
+    "policy": "photo_augment.policy",
 }
 _NUMBERS = {
-    **{name: name for name in ("epochs", "batch_size", "accumulate", "label_smoothing", "seed")},
-    **{name: f"augment.{name}" for name in ("pad", "flip", "cutout", "mixup")},
+    **{
+        name: name for name in ("epochs", "batch_size", "accumulate", "label_smoothing", "seed", "balanced", "patience")
+    },
+    **{name: f"augment.{name}" for name in ("pad", "flip", "cutout", "mixup", "cutmix")},
+    **{name: f"photo_augment.{name}" for name in ("crop_scale", "erasing")},
     "lr": "optimiser.learning_rate",
     "weight_decay": "optimiser.weight_decay",
     "layer_decay": "optimiser.layer_decay",

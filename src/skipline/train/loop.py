@@ -24,6 +24,7 @@ from skipline.train.loss_log import LossLog
 from skipline.train.model_card import model_card, origin_note
 from skipline.train.optimiser import set_learning_rate
 from skipline.train.outcome import Interrupted, Outcome, Snapshot
+from skipline.train.patience import is_out_of_patience
 from skipline.train.precision import autocast
 from skipline.train.progress import Progress
 from skipline.train.recipe import Recipe
@@ -74,7 +75,7 @@ def _train(task: Task, show: Callable[[Snapshot], None], should_stop: Callable[[
     tally = Tally(progress, task.device)
     clock = Clock(seconds_before=progress.seconds, first_step=first_step, checkpoint_seconds=recipe.checkpoint_seconds)
     with LossLog(folder, every=recipe.loss_every) as losses:
-        while progress.step < task.num_steps:
+        while progress.step < task.num_steps and not is_out_of_patience(folder.read_metrics(), recipe.patience):
             epoch, first_batch = divmod(progress.step, task.steps_per_epoch)
             learner = learner_in(task, learner, epoch)
             for batch in batches(task, epoch, first_batch):

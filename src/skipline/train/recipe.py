@@ -7,6 +7,7 @@ import typing
 from dataclasses import dataclass, field
 
 from skipline.data import Augment
+from skipline.data.photo_augment import AS_THEY_ARE, PhotoAugment
 from skipline.init import start_named
 from skipline.spec import Network
 from skipline.train.deepening import Deepening, require_deepenings
@@ -22,6 +23,7 @@ from skipline.train.refuse import (
     require_limit,
     require_real,
     require_record,
+    require_switch,
 )
 from skipline.train.schedule import NoWarmUp, OneCycle, Schedule, WarmUp
 
@@ -41,6 +43,9 @@ class Recipe:
     - `label_smoothing` ε: targets (1 − ε) t + ε / K. `clip_norm`: the gradient's norm is cut to it (∞: never).
     - `ema_decay` d: evaluated and saved is the moving average of the weights in which a step counts d times as much as
       the next one; 0 takes the weights themselves.
+    - `photo_augment`: what is done with photos, each by its own draws, before `augment`.
+    - `balanced`: of every class about as many images are seen; of a rare one the same images several times.
+    - `patience` n: the run ends after an epoch where the best test error is n epochs old (∞: never).
     - `precision`: `bf16` is autocast; `auto` takes it where the hardware has it. `memory_layout`: of images and
       convolution weights. `kernels`: `fused` computes norm, addition and rectifier in one compiled operation; `auto`
       takes it where it runs.
@@ -66,6 +71,9 @@ class Recipe:
     clip_norm: float = math.inf
     ema_decay: float = 0.0
     augment: Augment = field(default_factory=Augment)
+    photo_augment: PhotoAugment = AS_THEY_ARE
+    balanced: bool = False
+    patience: float = math.inf
     deepen: tuple[Deepening, ...] = ()
     precision: Precision = "auto"
     memory_layout: MemoryLayout = "channels_last"
@@ -94,6 +102,14 @@ class Recipe:
         require_record("schedule", self.schedule, typing.get_args(Schedule))
         require_record("warm_up", self.warm_up, typing.get_args(WarmUp))
         require_record("augment", self.augment, (Augment,))
+        require_record("photo_augment", self.photo_augment, (PhotoAugment,))
+        if self.photo_augment.is_on and self.network.in_channels != 3:
+            raise RecipeError(
+                f"photo_augment is for images of 3 channels, and {self.network.name} takes {self.network.in_channels}. "
+                "Leave it out; augment is for images of any kind."
+            )
+        require_switch("balanced", self.balanced)
+        require_limit("patience", self.patience)
         require_real("label_smoothing", self.label_smoothing, "[0, 1)")
         require_real("clip_norm", self.clip_norm, "(0, inf]")
         require_real("ema_decay", self.ema_decay, "[0, 1)")
