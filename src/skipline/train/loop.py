@@ -16,6 +16,7 @@ from skipline.signal import EarlyWarning
 from skipline.train.checkpoint import restore_checkpoint, save_checkpoint
 from skipline.train.clock import Clock
 from skipline.train.divergence import check_loss, check_nets
+from skipline.train.fine_tuning import begin_as
 from skipline.train.growth import learner_in, resumed_recipe
 from skipline.train.kernels import choose_kernels
 from skipline.train.learner import Learner, look_at_data, make_learner
@@ -80,7 +81,7 @@ def _train(task: Task, show: Callable[[Snapshot], None], should_stop: Callable[[
             learner = learner_in(task, learner, epoch)
             for batch in batches(task, epoch, first_batch):
                 rate = learning_rate(task, progress)
-                set_learning_rate(learner.optimiser, rate)
+                set_learning_rate(learner.optimiser, rate, is_for_head_only=epoch < recipe.head_epochs)
                 with watch.reading(learner, progress.step) as read:
                     loss, mistakes = training_step(read, batch, recipe, step=progress.step, dtype=task.dtype)
                 losses.add(progress.step, loss)
@@ -122,6 +123,8 @@ def _take_up(task: Task) -> tuple[Learner, Progress]:
     learner, progress = make_learner(resumed_recipe(task), task.device), Progress()
     if folder.checkpoint.exists():
         progress = restore_checkpoint(folder.checkpoint, learner, task.recipe)
+    elif task.recipe.start_from:
+        begin_as(learner, folder.start)
     else:
         look_at_data(learner, task.recipe, lambda: fit_sample(task))
     folder.rewind_metrics(progress.step, num_epochs=task.num_evaluations(progress.step))

@@ -35,6 +35,8 @@ class Recipe:
     - `source`: what `data.load` takes, a name or a path; `seed`: the seed of every random stream.
     - `init`: the name of a start, e.g. "zero_gamma(he_fan_out_normal)" or "scaled_identity(0.5)"; "lsuv" and others
       that look at data are shown the run's first batches.
+    - `start_from`: the file whose weights, all but the classifier's, the net begins with ("": as `init` says); in
+      the first `head_epochs` epochs the classifier alone learns, the rate of all else being 0.
     - `epochs`: passes over the training images; `most_steps`: the run ends after so many steps where its epochs have
       not ended by then, also within one (∞: they decide alone). Schedules span the run as it is.
     - `batch_size`: images for one step of the optimiser, computed in `accumulate` parts one after the other (batch
@@ -60,6 +62,8 @@ class Recipe:
     source: str
     seed: int = 0
     init: str = "he_fan_out_normal"
+    start_from: str = ""
+    head_epochs: int = 0
     epochs: int = 10
     most_steps: float = math.inf
     batch_size: int = 128
@@ -90,6 +94,14 @@ class Recipe:
             )
         require_count("seed", self.seed, least=0)
         require_count("epochs", self.epochs, least=1)
+        if not isinstance(self.start_from, str):
+            raise RecipeError(f"start_from is {self.start_from!r}; expected the path of a file of weights as text.")
+        require_count("head_epochs", self.head_epochs, least=0)
+        if self.head_epochs and not self.start_from:
+            raise RecipeError(
+                f"head_epochs is {self.head_epochs} without start_from: a classifier alone learns nothing from a net "
+                "that has learnt nothing. Name a file of weights, or leave head_epochs out."
+            )
         require_limit("most_steps", self.most_steps)
         require_count("batch_size", self.batch_size, least=1)
         require_count("accumulate", self.accumulate, least=1)
