@@ -168,7 +168,9 @@ def test_photos_are_a_folder_that_no_data_set_is_recognised_in_or_a_table(tmp_pa
     write_idx(tmp_path / "sets" / "MNIST/raw", 12, 5, 4)
     assert is_photos(str(tmp_path / "cat"))
     assert is_photos(str(tmp_path / "labels.csv"))
-    assert not any(map(is_photos, ("digits", str(tmp_path / "a.tar"), str(tmp_path / "sets"), str(tmp_path / "gone"))))
+    assert not any(
+        map(is_photos, ("", "digits", str(tmp_path / "a.tar"), str(tmp_path / "sets"), str(tmp_path / "gone")))
+    )
 
 
 def test_a_folder_and_a_file_of_nothing_are_refused(tmp_path: Path) -> None:

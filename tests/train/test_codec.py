@@ -153,7 +153,7 @@ def test_settings_are_read(text: str, expected: dict[str, Any], network: Network
         ("epoch = 3", "there is no setting 'epoch'. Did you mean 'epochs'?"),
         (
             "colour = 3",
-            "there is no setting 'colour'. There are: source, seed, init, start_from, head_epochs, epochs, ",
+            "there is no setting 'colour'. There are: source, seed, init, start_from, head_epochs, ",
         ),
         (
             'optimiser = {kind = "sgd", momentun = 0.9}',

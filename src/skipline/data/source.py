@@ -90,7 +90,7 @@ def load(source: str, *, data_dir: Path) -> Dataset:
 def is_photos(source: str) -> bool:
     """Whether ``source`` is the path of photos: a folder in which no data set is recognised, or a table of them."""
     path = Path(source)
-    if source in source_names() or not path.exists():
+    if not source or source in source_names() or not path.exists():
         return False
     if path.is_dir():
         return not any(row.recognise(path) for row in SOURCES)

@@ -96,14 +96,6 @@ class Recipe:
             )
         require_count("seed", self.seed, least=0)
         require_count("epochs", self.epochs, least=1)
-        if not isinstance(self.start_from, str):
-            raise RecipeError(f"start_from is {self.start_from!r}; expected the path of a file of weights as text.")
-        require_count("head_epochs", self.head_epochs, least=0)
-        if self.head_epochs and not self.start_from:
-            raise RecipeError(
-                f"head_epochs is {self.head_epochs} without start_from: a classifier alone learns nothing from a net "
-                "that has learnt nothing. Name a file of weights, or leave head_epochs out."
-            )
         require_limit("most_steps", self.most_steps)
         require_count("batch_size", self.batch_size, least=1)
         require_count("accumulate", self.accumulate, least=1)
@@ -116,15 +108,6 @@ class Recipe:
         require_record("schedule", self.schedule, typing.get_args(Schedule))
         require_record("warm_up", self.warm_up, typing.get_args(WarmUp))
         require_record("augment", self.augment, (Augment,))
-        require_record("photo_augment", self.photo_augment, (PhotoAugment,))
-        if self.photo_augment.is_on and self.network.in_channels != 3:
-            raise RecipeError(
-                f"photo_augment is for images of 3 channels, and {self.network.name} takes {self.network.in_channels}. "
-                "Leave it out; augment is for images of any kind."
-            )
-        require_real("first_size", self.first_size, "(0, 1]")
-        require_switch("balanced", self.balanced)
-        require_limit("patience", self.patience)
         require_real("label_smoothing", self.label_smoothing, "[0, 1)")
         require_real("clip_norm", self.clip_norm, "(0, inf]")
         require_real("ema_decay", self.ema_decay, "[0, 1)")
@@ -140,6 +123,26 @@ class Recipe:
             require_record("deepen", entry, (Deepening,))
         for network in require_deepenings(self.network, self.deepen, epochs=self.epochs):
             start_named(self.init).requires(network)
+        self._require_photos_and_start()
+
+    def _require_photos_and_start(self) -> None:
+        if not isinstance(self.start_from, str):
+            raise RecipeError(f"start_from is {self.start_from!r}; expected the path of a file of weights as text.")
+        require_count("head_epochs", self.head_epochs, least=0)
+        if self.head_epochs and not self.start_from:
+            raise RecipeError(
+                f"head_epochs is {self.head_epochs} without start_from: a classifier alone learns nothing from a net "
+                "that has learnt nothing. Name a file of weights, or leave head_epochs out."
+            )
+        require_record("photo_augment", self.photo_augment, (PhotoAugment,))
+        if self.photo_augment.is_on and self.network.in_channels != 3:
+            raise RecipeError(
+                f"photo_augment is for images of 3 channels, and {self.network.name} takes {self.network.in_channels}. "
+                "Leave it out; augment is for images of any kind."
+            )
+        require_real("first_size", self.first_size, "(0, 1]")
+        require_switch("balanced", self.balanced)
+        require_limit("patience", self.patience)
 
     def steps_per_epoch(self, num_images: int) -> int:
         """Steps of the optimiser in one pass over `num_images` images; the last batch may be short."""
