@@ -43,6 +43,7 @@ THIRD_PARTY = {
     "resvg_py": 7,
     "fastapi": 8,
     "starlette": 8,
+    "pyarrow": 9,
     "rich": 9,
     "typer": 9,
     "uvicorn": 9,

@@ -19,6 +19,7 @@ from skipline.cli import (
     import_weights,
     lab,
     models,
+    predict,
     race,
     resume,
     study,
@@ -42,6 +43,7 @@ app.command("train")(train.train)
 app.command("resume")(resume.resume)
 app.command("deepen")(deepen.deepen)
 app.command("evaluate")(evaluate.evaluate)
+app.command("predict")(predict.predict)
 app.command("import")(import_weights.import_weights)
 app.command("export")(export_weights.export_weights)
 app.command("models")(models.models)
