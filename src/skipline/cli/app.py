@@ -19,6 +19,7 @@ from skipline.cli import (
     import_weights,
     models,
     race,
+    report,
     resume,
     study,
     train,
@@ -41,6 +42,7 @@ app.command("train")(train.train)
 app.command("resume")(resume.resume)
 app.command("deepen")(deepen.deepen)
 app.command("evaluate")(evaluate.evaluate)
+app.command("report")(report.report)
 app.command("import")(import_weights.import_weights)
 app.command("export")(export_weights.export_weights)
 app.command("models")(models.models)

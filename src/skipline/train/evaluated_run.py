@@ -1,0 +1,93 @@
+"""A run evaluated: its own images as an exam, and what came of it in its folder."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import torch
+
+from skipline.data import Dataset
+from skipline.evaluate.assess import Assessment, assess
+from skipline.evaluate.document import evaluation_document
+from skipline.evaluate.exam import Exam, exam_of
+from skipline.evaluate.pictures import save_pictures
+from skipline.evaluate.predictions import Predictions, load_predictions, save_predictions
+from skipline.files import dump_json, write_whole
+from skipline.train.environment import setup_of
+from skipline.train.precision import Precision, autocast, compute_dtype
+from skipline.train.run import load_again, read_recipe
+from skipline.train.run_folder import RunFolder
+from skipline.weights import WeightsError, load_model
+
+BATCH_SIZE = 256  # images a pass: measured on two CPU cores, larger ones leave the cache
+
+
+def exam_in(dataset: Dataset, part: str) -> Exam:
+    """The images of ``part``, "test" or "train", of a data set."""
+    images = dataset.test if part == "test" else dataset.train
+    return exam_of(images, name=dataset.name, part=part, class_names=dataset.class_names)
+
+
+def exam_of_run(folder: RunFolder, part: str, *, data: Path) -> Exam:
+    """The images of ``part`` that the run in ``folder`` had; ``data`` is where they lie now, as for `resume`.
+
+    Raises `RunError` where they are no longer the same, `DataError` where they cannot be read.
+    """
+    return exam_in(load_again(folder, read_recipe(folder), data), part)
+
+
+def assess_model(
+    path: Path, exam: Exam, *, held_out: tuple[Exam, ...], precision: Precision, device: torch.device
+) -> Assessment:
+    """Give ``exam`` to the model in the file ``path``; ``held_out`` as for `assess`."""
+    model = load_model(path)
+    model.net.to(device)
+    return assess(
+        model,
+        exam,
+        held_out=held_out,
+        sha256=file_sha256(path),
+        is_held_out=exam.part != "train",
+        device=device,
+        batch_size=BATCH_SIZE,
+        autocast=autocast(device, compute_dtype(precision, device)),
+    )
+
+
+def evaluate_run(folder: RunFolder, *, data: Path, device: torch.device) -> Assessment:
+    """Evaluate the run's last model on its test images, in its own number format, and write what came into it.
+
+    The pictures and predictions are written first: where `evaluation.json` is new, so are they.
+    """
+    exam = exam_of_run(folder, "test", data=data)
+    found = assess_model(folder.model, exam, held_out=(), precision=setup_of(folder).precision, device=device)
+    write_assessment(folder, found)
+    return found
+
+
+def write_assessment(folder: RunFolder, found: Assessment) -> None:
+    """Write what came of the run's own exam into its folder. Raises `StorageError`."""
+    save_predictions(folder.predictions, found.predictions)
+    save_pictures(folder.pictures, found.pictures)
+    write_whole(folder.evaluation, dump_json(evaluation_document(found, model=str(folder.model))))
+
+
+def written_predictions(folder: RunFolder) -> Predictions | None:
+    """The predictions in the folder, if they are those of the model that is there now; None where they are not."""
+    if not (folder.evaluation.is_file() and folder.predictions.is_file() and folder.model.is_file()):
+        return None
+    try:
+        found = load_predictions(folder.predictions)
+    except WeightsError:
+        return None
+    return found if found.model == file_sha256(folder.model) else None
+
+
+def file_sha256(path: Path) -> str:
+    """sha256 (hex) of the bytes of a file; raises `WeightsError` where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        raise WeightsError(f"{path} does not exist; expected a .safetensors file.") from None
