@@ -10,6 +10,7 @@ import typer
 
 from skipline.cli import (
     check,
+    compare,
     deepen,
     demo,
     diagnose,
@@ -21,6 +22,7 @@ from skipline.cli import (
     race,
     report,
     resume,
+    runs,
     study,
     train,
 )
@@ -43,6 +45,8 @@ app.command("resume")(resume.resume)
 app.command("deepen")(deepen.deepen)
 app.command("evaluate")(evaluate.evaluate)
 app.command("report")(report.report)
+app.command("compare")(compare.compare)
+app.command("runs")(runs.runs)
 app.command("import")(import_weights.import_weights)
 app.command("export")(export_weights.export_weights)
 app.command("models")(models.models)

@@ -151,16 +151,16 @@ def _places(pictures: Pictures) -> dict[int, int]:
 
 def _error(e: ErrorRecord, found: EvaluationFile, pictures: Pictures, places: dict[int, int]) -> str:
     said = (
-        f"{found.class_name(e.answer)} ({percent(e.answer_probability, places=0)})",
-        f"labelled {found.class_name(e.label)} ({percent(e.label_probability, places=1)})",
+        f"{printable(found.class_name(e.answer))} ({percent(e.answer_probability, places=0)})",
+        f"labelled {printable(found.class_name(e.label))} ({percent(e.label_probability, places=1)})",
     )
     return _item(pictures, places.get(e.index), said, _where(e.file, e.index), of_label=False)
 
 
 def _suspect(s: SuspectRecord, found: EvaluationFile, pictures: Pictures, places: dict[int, int]) -> str:
     said = (
-        f"likely {found.class_name(s.suggested)} ({percent(s.suggested_probability, places=0)})",
-        f"labelled {found.class_name(s.label)} ({percent(s.label_probability, places=1)})",
+        f"likely {printable(found.class_name(s.suggested))} ({percent(s.suggested_probability, places=0)})",
+        f"labelled {printable(found.class_name(s.label))} ({percent(s.label_probability, places=1)})",
     )
     return _item(pictures, places.get(s.index), said, _where(s.file, s.index), of_label=True)
 
@@ -171,7 +171,7 @@ def _item(pictures: Pictures, place: int | None, said: Sequence[str], where: str
     seen = f'<img src="{picture_uri(pictures, place)}" alt="{escape(said[1])}">'
     light = spotlight_uri(pictures, place, of_label=of_label)
     spot = f'<img src="{light}" alt="what spoke for the {"label" if of_label else "answer"}">'
-    words = "".join(f"<span>{html_text(printable(text))}</span>" for text in said)
+    words = "".join(f"<span>{html_text(text)}</span>" for text in said)
     return (
         f'<li class="place exam"><div class="pair">{seen}{spot}</div>'
         f'<p>{words}<span class="what">{escape(where)}</span></p></li>'
