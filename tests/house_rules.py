@@ -41,6 +41,7 @@ THIRD_PARTY = {
     "torch": 2,
     "pydantic": 6,
     "resvg_py": 7,
+    "pyarrow": 9,
     "rich": 9,
     "typer": 9,
 }

@@ -19,6 +19,7 @@ from skipline.cli import (
     export_weights,
     import_weights,
     models,
+    predict,
     race,
     report,
     resume,
@@ -44,6 +45,7 @@ app.command("train")(train.train)
 app.command("resume")(resume.resume)
 app.command("deepen")(deepen.deepen)
 app.command("evaluate")(evaluate.evaluate)
+app.command("predict")(predict.predict)
 app.command("report")(report.report)
 app.command("compare")(compare.compare)
 app.command("runs")(runs.runs)

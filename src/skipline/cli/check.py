@@ -30,11 +30,8 @@ def check(
     html: Annotated[
         Path | None, typer.Option(help="Also show everything suspicious in this file.", show_default=False)
     ] = None,
-    allow: Annotated[
-        list[str] | None,
-        typer.Option(help="Let an error of this name pass, e.g. near_leak; repeatable.", show_default=False),
-    ] = None,
-    max_unusable: Annotated[float, typer.Option(min=0, max=1, help="Share of unusable files that is let pass.")] = 0.1,
+    allow: options.Allow = None,
+    max_unusable: options.MaxUnusable = 0.1,
     jobs: Annotated[int | None, typer.Option(min=1, help="Processes. Default: one a core.", show_default=False)] = None,
     json_: options.Json = False,
 ) -> None:
@@ -46,11 +43,12 @@ def check(
     from rich.console import Console
 
     from skipline.check import check_folder
+    from skipline.cli.allowed import allowed_errors
     from skipline.cli.photo_progress import PhotoProgress
     from skipline.cores import available_cores
     from skipline.files import dump_json
 
-    allowed = _allowed(allow or [])
+    allowed = allowed_errors(allow or [])
     _refuse_other_than_html(html)
     with PhotoProgress(Console(stderr=True)) as progress:
         result = check_folder(
@@ -68,22 +66,6 @@ def check(
         _print(result, folder, html, Console(highlight=False))
     if result.is_wrong:
         raise typer.Exit(_WRONG)
-
-
-def _allowed(names: list[str]) -> tuple[str, ...]:
-    from skipline.check import KINDS
-    from skipline.cli.exits import UsageError
-    from skipline.spec.check import did_you_mean
-
-    hopeless = ("no_image", "no_class", "one_class")
-    errors = [name for name, kind in KINDS.items() if kind.severity == "error" and name not in hopeless]
-    for name in names:
-        if name not in errors:
-            raise UsageError(
-                f"--allow {name}: there is no such error to let pass. They are {', '.join(errors)}."
-                f"{did_you_mean(name, errors)}"
-            )
-    return tuple(names)
 
 
 def _refuse_other_than_html(html: Path | None) -> None:

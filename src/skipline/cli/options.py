@@ -18,7 +18,7 @@ from skipline.cli.names import (
     either,
 )
 
-_DATA, _RECIPE, _RUN = "Data", "Recipe", "Run"
+_DATA, _PHOTOS, _RECIPE, _RUN = "Data", "Photos", "Recipe", "Run"
 
 
 def _option(text: str, panel: str, *names: str) -> Any:
@@ -36,6 +36,27 @@ Pad = Annotated[int | None, _option("Pixels of padding before a random crop.", _
 Flip = Annotated[bool | None, _option("Mirror half of the images.", _DATA, "--flip/--no-flip")]
 Cutout = Annotated[int | None, _option("Side of the square that is cut out, in pixels.", _DATA)]
 Mixup = Annotated[float | None, _option("α of mixup; 0: none.", _DATA)]
+
+ImageSize = Annotated[
+    str, _option("Side in pixels that photos are resized to. Default: by the photos.", _PHOTOS, "--image-size")
+]
+ValShare = Annotated[
+    float | None, _option("Share of the photos to judge the training by, where there is no val/.", _PHOTOS)
+]
+TestShare = Annotated[
+    float | None, _option("Share of the photos that is held out for a test, where there is no test/.", _PHOTOS)
+]
+Allow = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Let an error of this name pass, e.g. near_leak; repeatable.",
+        rich_help_panel=_PHOTOS,
+        show_default=False,
+    ),
+]
+MaxUnusable = Annotated[
+    float, typer.Option(min=0, max=1, help="Share of unusable files that is let pass.", rich_help_panel=_PHOTOS)
+]
 
 Preset = Annotated[str, _option(f"{either(PRESETS)}. Default: {DEFAULT_PRESET}.", _RECIPE)]
 Config = Annotated[Path | None, _option("Settings in a TOML file.", _RECIPE)]

@@ -15,6 +15,7 @@ MOST_CLASSES = 100  # rows
 MOST_IN_MATRIX = 20  # classes: more do not fit a page; the list of confusions says the same
 _MOST_CONFUSIONS = 12
 _MOST_LETTERS = 14  # of a class at the head of a column
+_LEAST_COVERAGE = 0.01  # less is no answering; guessed
 
 
 def figures_table(found: EvaluationFile) -> Table:
@@ -117,7 +118,7 @@ def coverage_sentences(found: EvaluationFile) -> Iterator[str]:
     """What share of the images could be answered with few errors, for the error levels that are above reach."""
     error = 1 - found.accuracy.value
     for point in found.risk_coverage.coverage_at:
-        if point.risk < error and point.coverage > 0:
+        if point.risk < error and point.coverage >= _LEAST_COVERAGE:
             yield f"{percent(point.coverage, places=0)} with at most {percent(point.risk, places=0)} wrong"
 
 

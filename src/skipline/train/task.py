@@ -71,7 +71,7 @@ def make_task(recipe: Recipe, dataset: Dataset, folder: RunFolder, device: torch
     # The last feature map is then 2×2 or larger, and batch norm can take its mean over a part of one image.
     check_image_size(network, min(dataset.train.images.shape[2:]))
     train_set = dataset.train.to(device)
-    preprocess = fit_preprocess(train_set)
+    preprocess = fit_preprocess(train_set, framing=dataset.framing)
     return Task(
         recipe=recipe,
         train=train_set,
