@@ -49,7 +49,7 @@ def compare(
 def _predictions(folder: RunFolder, data: Path | None, device: str) -> Predictions:
     """What the run said of its test images: as it is written, or found out now."""
     from skipline.cli.device import device_of
-    from skipline.train import RunError, setup_of
+    from skipline.train import RunError
     from skipline.train.evaluated_run import evaluate_run, written_predictions
 
     if not folder.model.is_file():
@@ -58,7 +58,7 @@ def _predictions(folder: RunFolder, data: Path | None, device: str) -> Predictio
     if written is not None:
         return written
     print(f"evaluating {folder.path} …", file=sys.stderr)
-    return evaluate_run(folder, data=data or setup_of(folder).data, device=device_of(device)).predictions
+    return evaluate_run(folder, data=data, device=device_of(device)).predictions
 
 
 def _refuse_other_images(folders: tuple[RunFolder, RunFolder], first: Predictions, second: Predictions) -> None:

@@ -12,6 +12,8 @@ from skipline.cli import options
 
 if TYPE_CHECKING:
     from skipline.data import Dataset
+    from skipline.data.sighting import Part
+    from skipline.evaluate.exam import Exam
     from skipline.train import RunFolder
     from skipline.train.precision import Precision
 
@@ -29,7 +31,10 @@ def evaluate(
             show_default=False,
         ),
     ] = None,
-    part: Annotated[str, typer.Option(help="test or train.", rich_help_panel="Data")] = "test",
+    part: Annotated[
+        str,
+        typer.Option(help="test, train or, of photos, val. Default: test.", rich_help_panel="Data", show_default=False),
+    ] = "",
     best: Annotated[bool, typer.Option("--best", help="The run's model of lowest test error, not its last.")] = False,
     precision: options.Precision = "",
     device: options.Device = "auto",
@@ -42,23 +47,19 @@ def evaluate(
     """
     from skipline.cli.device import device_of
     from skipline.cli.evaluation_output import print_evaluation
-    from skipline.cli.exits import UsageError
     from skipline.cli.model_file import is_model_file, model_file
     from skipline.evaluate.document import evaluation_document
     from skipline.files import dump_json
     from skipline.train import open_run
-    from skipline.train.evaluated_run import assess_model, exam_in, write_assessment
+    from skipline.train.evaluated_run import assess_model, write_assessment
 
-    if part not in ("test", "train"):
-        raise UsageError(f"--part is {part!r}; expected test or train.")
     path = model_file(run, best=best)
     folder = None if is_model_file(run) else open_run(run)
     number_format = _precision(precision, folder)
-    dataset = _dataset(path, folder, source, data)
-    exam = exam_in(dataset, part)
-    found = assess_model(path, exam, held_out=(), precision=number_format, device=device_of(device))
+    exam, held_out, is_own = _exams(path, folder, source, data, part)
+    found = assess_model(path, exam, held_out=held_out, precision=number_format, device=device_of(device))
     document = evaluation_document(found, model=str(path))
-    is_kept = folder is not None and part == "test" and not best and not precision and _is_own(folder, dataset)
+    is_kept = is_own and not best and not precision
     if folder is not None and is_kept:
         write_assessment(folder, found)
     if json_:
@@ -69,20 +70,56 @@ def evaluate(
         print(f"written {folder.evaluation}; see it all: skipline report {run}", file=sys.stderr)
 
 
-def _dataset(path: Path, folder: RunFolder | None, source: str, data: Path | None) -> Dataset:
-    """The data set that is named, or the run's own."""
-    from skipline.cli.device import default_data_dir
+def _exams(
+    path: Path, folder: RunFolder | None, source: str, data: Path | None, part: str
+) -> tuple[Exam, tuple[Exam, ...], bool]:
+    """The exam that is meant, what its temperature is fitted on, and whether it is the run's own."""
     from skipline.cli.exits import UsageError
-    from skipline.data import DataError, load
-    from skipline.train import read_recipe, setup_of
-    from skipline.train.run import load_again
-    from skipline.weights import load_model
-    from skipline.weights.class_names import numbered
+    from skipline.cli.lists import one_of
+    from skipline.data.photo_set import is_photo_run
+    from skipline.train.evaluated_run import exam_in, exam_of_run, held_out_of, own_part
 
     if not source:
         if folder is None:
             raise UsageError(f"{path} does not say what it is to be evaluated on: skipline evaluate {path} SOURCE")
-        return load_again(folder, read_recipe(folder), data or setup_of(folder).data)
+        parts: tuple[Part, ...] = ("test", "val", "train") if is_photo_run(folder.path) else ("test", "train")
+        own = own_part(folder)
+        chosen = one_of("--part", part, parts) if part else own
+        return exam_of_run(folder, chosen, data=data), held_out_of(folder, chosen, data=data), chosen == own
+    if _is_photos(source):
+        if part:
+            raise UsageError(f"--part chooses a part of the run's own photos; all in {source} are asked. Leave it out.")
+        return _folder_exam(path, Path(source)), (), False
+    dataset = _dataset(path, source, data)
+    exam = exam_in(dataset, one_of("--part", part or "test", ("test", "train")))
+    is_own = folder is not None and exam.part == "test" and _is_own(folder, dataset)
+    return exam, (), is_own
+
+
+def _is_photos(source: str) -> bool:
+    from skipline.data.source import is_photos
+
+    return is_photos(source)
+
+
+def _folder_exam(path: Path, place: Path) -> Exam:
+    from skipline.cores import available_cores
+    from skipline.data import DataError
+    from skipline.evaluate.photo_exam import exam_of_folder
+    from skipline.weights import load_model
+
+    model = load_model(path)
+    if model.preprocess.framing is None:
+        raise DataError(f"{path} was not trained on photos, so it does not say how {place} is to be resized.")
+    return exam_of_folder(place, model.class_names, model.preprocess.framing, num_processes=available_cores())
+
+
+def _dataset(path: Path, source: str, data: Path | None) -> Dataset:
+    from skipline.cli.device import default_data_dir
+    from skipline.data import DataError, load
+    from skipline.weights import load_model
+    from skipline.weights.class_names import numbered
+
     names = load_model(path).class_names
     dataset = load(source, data_dir=data or default_data_dir())
     if names not in (dataset.class_names, numbered(dataset.num_classes)):

@@ -31,13 +31,13 @@ def report(
     from skipline.cli.device import device_of
     from skipline.files import dump_json, write_whole
     from skipline.report import run_report
-    from skipline.train import open_run, setup_of
+    from skipline.train import open_run
     from skipline.train.evaluated_run import evaluate_run, written_predictions
 
     folder = open_run(run)
     if not as_it_is and folder.model.is_file() and written_predictions(folder) is None:
         print(f"evaluating {folder.path} …", file=sys.stderr)
-        evaluate_run(folder, data=data or setup_of(folder).data, device=device_of(device))
+        evaluate_run(folder, data=data, device=device_of(device))
     page = out or folder.path / "report.html"
     write_whole(page, run_report(folder.path))
     if json_:

@@ -35,6 +35,7 @@ def evaluation_document(assessment: Assessment, *, model: str) -> dict[str, Any]
         "part": exam.part,
         "exam_sha256": exam.sha256,
         "num_images": measures.num_images,
+        "num_lost": exam.num_lost,
         "loss": measures.log_loss.value,
         "error": (measures.num_images - sum(c.num_right for c in measures.classes)) / measures.num_images,
         "error_interval_95": [1 - measures.accuracy.high, 1 - measures.accuracy.low],

@@ -25,8 +25,12 @@ class Slice:
 def slices(values: Floats, is_right: Bools, *, num: int = _PARTS) -> tuple[Slice, ...]:
     """The images in ``num`` parts by value, as equal in number as equal values allow: these stay together.
 
-    Empty where all values are equal, and there is nothing to tell apart.
+    Images whose value is not finite are in none. Empty where all values are equal: there is nothing to tell apart.
     """
+    known = np.flatnonzero(np.isfinite(values))
+    values, is_right = values[known], is_right[known]
+    if not len(known):
+        return ()
     order = np.argsort(values, kind="stable")
     ends = np.linspace(0, len(order), num + 1).round().astype(int)[1:]
     ends = np.unique(np.searchsorted(values[order], values[order][np.maximum(ends, 1) - 1], side="right"))

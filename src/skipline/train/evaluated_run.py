@@ -7,10 +7,15 @@ from pathlib import Path
 
 import torch
 
+from skipline.cores import available_cores
 from skipline.data import Dataset
+from skipline.data.photo_set import is_photo_run, load_photo_dataset
+from skipline.data.photo_split import load_split
+from skipline.data.sighting import Part
 from skipline.evaluate.assess import Assessment, assess
 from skipline.evaluate.document import evaluation_document
 from skipline.evaluate.exam import Exam, exam_of
+from skipline.evaluate.photo_exam import exam_of_photos
 from skipline.evaluate.pictures import save_pictures
 from skipline.evaluate.predictions import Predictions, load_predictions, save_predictions
 from skipline.files import dump_json, write_whole
@@ -24,17 +29,38 @@ BATCH_SIZE = 256  # images a pass: measured on two CPU cores, larger ones leave 
 
 
 def exam_in(dataset: Dataset, part: str) -> Exam:
-    """The images of ``part``, "test" or "train", of a data set."""
+    """The images of ``part``, "test" or "train", of a data set that is no folder of photos."""
     images = dataset.test if part == "test" else dataset.train
     return exam_of(images, name=dataset.name, part=part, class_names=dataset.class_names)
 
 
-def exam_of_run(folder: RunFolder, part: str, *, data: Path) -> Exam:
-    """The images of ``part`` that the run in ``folder`` had; ``data`` is where they lie now, as for `resume`.
+def own_part(folder: RunFolder) -> Part:
+    """The part that a run is judged by: its test images, or, of photos without such a part, those for validation."""
+    if is_photo_run(folder.path) and not load_split(folder.path / "split.json").test:
+        return "val"
+    return "test"
 
-    Raises `RunError` where they are no longer the same, `DataError` where they cannot be read.
+
+def exam_of_run(folder: RunFolder, part: Part, *, data: Path | None) -> Exam:
+    """The images of ``part`` that the run in ``folder`` had, where it had them, or in ``data`` if they have moved.
+
+    Raises `RunError` where they are no longer the same, `DataError` where they cannot be read. Photos that are gone or
+    changed are counted in ``num_lost``.
     """
-    return exam_in(load_again(folder, read_recipe(folder), data), part)
+    if not is_photo_run(folder.path):
+        return exam_in(load_again(folder, read_recipe(folder), data or setup_of(folder).data), part)
+    root = data.parent if data is not None and data.is_file() else data
+    photos = load_photo_dataset(
+        folder.path, part, root=root, num_processes=available_cores(), show=lambda _done, _num: None
+    )
+    return exam_of_photos(photos, part=part)
+
+
+def held_out_of(folder: RunFolder, part: Part, *, data: Path | None) -> tuple[Exam, ...]:
+    """The exam that a temperature for ``part`` is fitted on: of photos the validation part, of others none."""
+    if part != "test" or not is_photo_run(folder.path) or not load_split(folder.path / "split.json").val:
+        return ()
+    return (exam_of_run(folder, "val", data=data),)
 
 
 def assess_model(
@@ -55,13 +81,16 @@ def assess_model(
     )
 
 
-def evaluate_run(folder: RunFolder, *, data: Path, device: torch.device) -> Assessment:
-    """Evaluate the run's last model on its test images, in its own number format, and write what came into it.
+def evaluate_run(folder: RunFolder, *, data: Path | None, device: torch.device) -> Assessment:
+    """Evaluate the run's last model on its `own_part`, in its own number format, and write what came into it.
 
     The pictures and predictions are written first: where `evaluation.json` is new, so are they.
     """
-    exam = exam_of_run(folder, "test", data=data)
-    found = assess_model(folder.model, exam, held_out=(), precision=setup_of(folder).precision, device=device)
+    part = own_part(folder)
+    exam = exam_of_run(folder, part, data=data)
+    held_out = held_out_of(folder, part, data=data)
+    precision = setup_of(folder).precision
+    found = assess_model(folder.model, exam, held_out=held_out, precision=precision, device=device)
     write_assessment(folder, found)
     return found
 
