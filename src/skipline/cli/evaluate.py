@@ -77,7 +77,7 @@ def _exams(
     from skipline.cli.exits import UsageError
     from skipline.cli.lists import one_of
     from skipline.data.photo_set import is_photo_run
-    from skipline.train.evaluated_run import exam_in, exam_of_run, held_out_of, own_part
+    from skipline.train.evaluated_run import exam_in, exam_in_folder, exam_of_run, held_out_of, own_part
 
     if not source:
         if folder is None:
@@ -89,7 +89,7 @@ def _exams(
     if _is_photos(source):
         if part:
             raise UsageError(f"--part chooses a part of the run's own photos; all in {source} are asked. Leave it out.")
-        return _folder_exam(path, Path(source)), (), False
+        return exam_in_folder(path, Path(source), folder=folder), (), False
     dataset = _dataset(path, source, data)
     exam = exam_in(dataset, one_of("--part", part or "test", ("test", "train")))
     is_own = folder is not None and exam.part == "test" and _is_own(folder, dataset)
@@ -100,18 +100,6 @@ def _is_photos(source: str) -> bool:
     from skipline.data.source import is_photos
 
     return is_photos(source)
-
-
-def _folder_exam(path: Path, place: Path) -> Exam:
-    from skipline.cores import available_cores
-    from skipline.data import DataError
-    from skipline.evaluate.photo_exam import exam_of_folder
-    from skipline.weights import load_model
-
-    model = load_model(path)
-    if model.preprocess.framing is None:
-        raise DataError(f"{path} was not trained on photos, so it does not say how {place} is to be resized.")
-    return exam_of_folder(place, model.class_names, model.preprocess.framing, num_processes=available_cores())
 
 
 def _dataset(path: Path, source: str, data: Path | None) -> Dataset:

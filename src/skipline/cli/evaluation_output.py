@@ -23,6 +23,12 @@ def print_evaluation(document: Document) -> None:
     low, high = document["error_interval_95"]
     images = f"{document['num_images']:,} {document['part']} images of {printable(document['data'])}"
     print(f"{printable(document['model'])} on {images}")
+    for num, why in (
+        (document["num_learnt"], "left out: the model has learnt from them"),
+        (document["num_lost"], "cannot be read, or are no longer what they were"),
+    ):
+        if num:
+            print(f"{num:,} more {why}")
     print(f"error {document['error']:.2%} (95 % interval {low:.2%} to {high:.2%}), loss {document['loss']:.4f}")
     console.print(_figures(document))
     print()
@@ -88,7 +94,7 @@ def _confusions(document: Document) -> Iterator[str]:
 
 def _suspects(document: Document) -> Iterator[str]:
     if not document["are_labels_judged"]:
-        yield "\nlabels are not judged: the model has learnt them from these images"
+        yield "\nlabels are not judged: the model has, or may have, learnt them from these images"
         return
     num = document["num_suspects"]
     if not num:

@@ -36,6 +36,7 @@ def evaluation_document(assessment: Assessment, *, model: str) -> dict[str, Any]
         "exam_sha256": exam.sha256,
         "num_images": measures.num_images,
         "num_lost": exam.num_lost,
+        "num_learnt": exam.num_learnt,
         "loss": measures.log_loss.value,
         "error": (measures.num_images - sum(c.num_right for c in measures.classes)) / measures.num_images,
         "error_interval_95": [1 - measures.accuracy.high, 1 - measures.accuracy.low],

@@ -21,7 +21,8 @@ class Exam:
     ``name`` is the data's and ``part`` what of them this is. ``labels``: int64 (N,). ``read(indices)`` gives images as
     a net sees them before its normalisation, uint8 (n, C, H, W). ``files`` has a name for each image, and ``sides`` the
     longer side of each before it was resized, in pixels, NaN where that is not known; both are empty where images have
-    no files. ``num_lost`` images should be there too and cannot be read. ``white`` is the largest pixel value (255; 16
+    no files. ``num_lost`` images should be there too and cannot be read, ``num_learnt`` were left out because the
+    net has learnt from them. ``white`` is the largest pixel value (255; 16
     of the digits). ``sha256`` is the same for the same images and labels in the same order, and for others another.
     """
 
@@ -33,6 +34,7 @@ class Exam:
     files: tuple[str, ...]
     sides: Floats
     num_lost: int
+    num_learnt: int
     white: int
     sha256: str
 
@@ -55,6 +57,7 @@ def exam_of(images: ImageSet, *, name: str, part: str, class_names: tuple[str, .
         files=(),
         sides=np.zeros(0),
         num_lost=0,
+        num_learnt=0,
         white=max(1, int(images.images.max())),  # waits for the device
         sha256=digest.hexdigest(),
     )

@@ -38,11 +38,20 @@ def exam_of_photos(photos: PhotoSet, *, part: str) -> Exam:
     )
 
 
-def exam_of_folder(place: Path, class_names: tuple[str, ...], framing: Framing, *, num_processes: int) -> Exam:
-    """The exam over all photos of a folder, or a table, whose classes are among ``class_names``.
+def exam_of_folder(
+    place: Path,
+    class_names: tuple[str, ...],
+    framing: Framing,
+    *,
+    learnt: frozenset[str],
+    part: str,
+    num_processes: int,
+) -> Exam:
+    """The exam over the photos of a folder, or a table, whose classes are among ``class_names``.
 
-    They are framed as the model's were, and held whole. Raises DataError where a class is not among them, or no photo
-    can be read.
+    Photos whose bytes have one of the sha256 in ``learnt`` are left out and counted in ``num_learnt``; ``part`` is what
+    the others are called. They are framed as the model's were, and held whole. Raises DataError where a class is not
+    among them, or no photo is left.
     """
     folder = open_photos(place)
     unknown = [name for name in folder.classes.names if name not in class_names]
@@ -51,29 +60,36 @@ def exam_of_folder(place: Path, class_names: tuple[str, ...], framing: Framing, 
         known = ", ".join(map(printable, class_names[:5]))
         raise DataError(f"{printable(str(place))} has {what}. Its classes are {known}{', …' * (len(class_names) > 5)}.")
     numbers = {name: label for label, name in enumerate(class_names)}
-    labels, files, hashes, pixels, num_lost = [], [], [], [], 0
+    labels, files, hashes, pixels, num_lost, num_learnt = [], [], [], [], 0, 0
     paths = (str(folder.root / photo.name) for photo in folder.photos)
     answers = read_photos(paths, framing, num_processes=num_processes)
     for photo, (_, answer) in zip(folder.photos, answers, strict=True):
         if not isinstance(answer, Framed):
             num_lost += 1
             continue
+        if answer.content.hex() in learnt:
+            num_learnt += 1
+            continue
         labels.append(numbers[folder.classes.names[photo.label]])
         files.append(photo.name)
         hashes.append(answer.content.hex())
         pixels.append(np.frombuffer(answer.pixels, np.uint8).reshape(3, framing.side, framing.side))
     if not files:
-        raise DataError(f"{printable(str(place))}: none of its {num_lost:,} photos can be read. See: skipline check")
+        raise DataError(
+            f"{printable(str(place))}: nothing is left to ask: the model has learnt from {num_learnt:,} of the photos, "
+            f"and {num_lost:,} cannot be read. Give a folder with other photos."
+        )
     images = ImageSet(torch.from_numpy(np.stack(pixels)), torch.tensor(labels, dtype=torch.int64))
-    return _photo_exam(
+    exam = _photo_exam(
         images,
         root=folder.root,
-        part="all",
+        part=part,
         class_names=class_names,
         files=tuple(files),
         hashes=hashes,
         num_lost=num_lost,
     )
+    return replace(exam, num_learnt=num_learnt)
 
 
 def _photo_exam(

@@ -8,16 +8,18 @@ from pathlib import Path
 import torch
 
 from skipline.cores import available_cores
-from skipline.data import Dataset
+from skipline.data import DataError, Dataset
 from skipline.data.photo_set import is_photo_run, load_photo_dataset
 from skipline.data.photo_split import load_split
 from skipline.data.sighting import Part
 from skipline.evaluate.assess import Assessment, assess
 from skipline.evaluate.document import evaluation_document
 from skipline.evaluate.exam import Exam, exam_of
-from skipline.evaluate.photo_exam import exam_of_photos
+from skipline.evaluate.label_errors import Suspect, suspects
+from skipline.evaluate.photo_exam import exam_of_folder, exam_of_photos
 from skipline.evaluate.pictures import save_pictures
-from skipline.evaluate.predictions import Predictions, load_predictions, save_predictions
+from skipline.evaluate.predictions import Predictions, load_predictions, predict, save_predictions
+from skipline.evaluate.scores import probabilities
 from skipline.files import dump_json, write_whole
 from skipline.train.environment import setup_of
 from skipline.train.precision import Precision, autocast, compute_dtype
@@ -25,6 +27,7 @@ from skipline.train.run import load_again, read_recipe
 from skipline.train.run_folder import RunFolder
 from skipline.weights import WeightsError, load_model
 
+UNSEEN, UNKNOWN = "unseen", "given"  # photos that a run has not learnt from; photos of which nobody knows
 BATCH_SIZE = 256  # images a pass: measured on two CPU cores, larger ones leave the cache
 
 
@@ -63,6 +66,27 @@ def held_out_of(folder: RunFolder, part: Part, *, data: Path | None) -> tuple[Ex
     return (exam_of_run(folder, "val", data=data),)
 
 
+def exam_in_folder(model: Path, place: Path, *, folder: RunFolder | None) -> Exam:
+    """The photos in ``place`` as an exam for the model in the file ``model``, without those that it learnt from.
+
+    Which these are the run ``folder`` tells; without one nobody knows. Raises `DataError` where the model was not
+    trained on photos, or its classes are others.
+    """
+    trained = load_model(model)
+    if trained.preprocess.framing is None:
+        raise DataError(f"{model} was not trained on photos, so it does not say how those in {place} are resized.")
+    is_known = folder is not None and is_photo_run(folder.path)
+    train = load_split(folder.path / "split.json").train if folder is not None and is_known else ()
+    return exam_of_folder(
+        place,
+        trained.class_names,
+        trained.preprocess.framing,
+        learnt=frozenset(photo.sha256 for photo in train),
+        part=UNSEEN if is_known else UNKNOWN,
+        num_processes=available_cores(),
+    )
+
+
 def assess_model(
     path: Path, exam: Exam, *, held_out: tuple[Exam, ...], precision: Precision, device: torch.device
 ) -> Assessment:
@@ -74,11 +98,26 @@ def assess_model(
         exam,
         held_out=held_out,
         sha256=file_sha256(path),
-        is_held_out=exam.part != "train",
+        is_held_out=exam.part not in ("train", UNKNOWN),
         device=device,
         batch_size=BATCH_SIZE,
         autocast=autocast(device, compute_dtype(precision, device)),
     )
+
+
+def doubted_labels(folder: RunFolder, exam: Exam, *, device: torch.device) -> tuple[Suspect, ...]:
+    """The labels of ``exam``, photos that the run in ``folder`` has not learnt from, that its model doubts."""
+    model = load_model(folder.model)
+    said = predict(
+        model.net.to(device),
+        exam,
+        preprocess=model.preprocess,
+        model="",
+        device=device,
+        batch_size=BATCH_SIZE,
+        autocast=autocast(device, compute_dtype(setup_of(folder).precision, device)),
+    )
+    return suspects(probabilities(said.logits), said.labels)
 
 
 def evaluate_run(folder: RunFolder, *, data: Path | None, device: torch.device) -> Assessment:
