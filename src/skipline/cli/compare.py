@@ -33,13 +33,15 @@ def compare(
 
     A run that has not been evaluated is evaluated first. Refused where the test images are not the same.
     """
+    from skipline.evaluate.comparison import comparison_document
     from skipline.files import dump_json
     from skipline.train import open_run
 
     folders = open_run(first), open_run(second)
     said = tuple(_predictions(folder, data, device) for folder in folders)
     _refuse_other_images(folders, said[0], said[1])
-    document = _document(folders, said[0], said[1])
+    names = str(folders[0].path), str(folders[1].path)
+    document = comparison_document(names, said[0], said[1])
     if json_:
         print(dump_json(document), end="")
     else:
@@ -76,67 +78,6 @@ def _refuse_other_images(folders: tuple[RunFolder, RunFolder], first: Prediction
             f"{one} and {other} were tested on different images ({len(first.labels):,} and {len(second.labels):,}): "
             "a difference could be that of the images. Train both on one split of the same data, with the same seed."
         )
-
-
-def _document(folders: tuple[RunFolder, RunFolder], first: Predictions, second: Predictions) -> dict[str, Any]:
-    import torch
-
-    from skipline.evaluate.accuracy import right
-    from skipline.evaluate.interval import wilson
-    from skipline.evaluate.paired import compare as compare_answers
-    from skipline.evaluate.scores import answers
-    from skipline.seeds import split_seed
-
-    was, now = (right(said.logits, said.labels) for said in (first, second))
-    generator = torch.Generator().manual_seed(split_seed(0, "compare"))
-    found = compare_answers(was, now, generator=generator)
-    runs = [
-        {
-            "run": str(folder.path),
-            "accuracy": float(each.mean()),
-            "interval_95": list(wilson(int(each.sum()), len(each))),
-        }
-        for folder, each in zip(folders, (was, now), strict=True)
-    ]
-    given = answers(first.logits), answers(second.logits)
-    names = first.class_names
-    return {
-        "format": "skipline.comparison",
-        "version": 1,
-        "runs": runs,
-        "num_images": found.num_images,
-        "both_right": found.both_right,
-        "only_first_right": found.only_first,
-        "only_second_right": found.only_second,
-        "both_wrong": found.both_wrong,
-        "difference": found.difference,
-        "difference_interval_95": [found.low, found.high],
-        "p_value": found.p_value,
-        "classes": [
-            {
-                "name": name,
-                "images": int((first.labels == k).sum()),
-                "gained": int((~was & now & (first.labels == k)).sum()),
-                "lost": int((was & ~now & (first.labels == k)).sum()),
-            }
-            for k, name in enumerate(names)
-        ],
-        "changed": [
-            {
-                "index": int(i),
-                "file": first.files[i] if first.files else "",
-                "label": names[first.labels[i]],
-                "first": _named(names, int(given[0][i])),
-                "second": _named(names, int(given[1][i])),
-                "is_gained": bool(now[i]),
-            }
-            for i in (was != now).nonzero()[0]
-        ],
-    }
-
-
-def _named(names: tuple[str, ...], answer: int) -> str:
-    return names[answer] if answer >= 0 else "no answer"
 
 
 def _print(document: dict[str, Any]) -> None:

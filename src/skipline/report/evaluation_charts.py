@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from skipline.report.axis import linear_axis
-from skipline.report.chart import Chart, Dots, Line
-from skipline.report.evaluation_record import BinRecord, EvaluationFile
+from skipline.report.chart import Chart, Dots, Line, Mark, Marker, Stroke
+from skipline.report.evaluation_record import BinRecord, EvaluationFile, PointRecord
 from skipline.report.number import count, percent
 from skipline.report.page import Key, Panel
 from skipline.report.table import Table, thinned
@@ -29,15 +29,7 @@ def _reliability(found: EvaluationFile) -> Panel:
     plain, scaled = found.calibration, found.tempered
     low = min(b.confidence for b in (*plain.bins, *scaled.bins))
     start = min(0.9, int(low * 10) / 10)
-    marks = [Line(points=((start, start), (1.0, 1.0)), look="neutral", stroke="dotted")]
-    for bins, look, stroke, marker in (
-        (plain.bins, "residual", "solid", "circle"),
-        (scaled.bins, "plain", "dashed", "square"),
-    ):
-        points = tuple((100 * b.confidence, 100 * b.accuracy) for b in bins)
-        marks.append(Line(points=points, look=look, stroke=stroke))
-        marks.append(Dots(points=points, names=tuple(map(_said, bins)), look=look, marker=marker))
-    marks[0] = Line(points=((100 * start, 100 * start), (100.0, 100.0)), look="neutral", stroke="dotted")
+    honest = Line(points=((100 * start, 100 * start), (100.0, 100.0)), look="neutral", stroke="dotted")
     values = [100 * b.accuracy for b in (*plain.bins, *scaled.bins)]
     chart = Chart(
         title="Confidence and accuracy",
@@ -47,7 +39,11 @@ def _reliability(found: EvaluationFile) -> Panel:
         ),
         x=linear_axis((100 * start, 100.0), title="confidence (%)", zero=False, round_ends=False),
         y=linear_axis((*values, 100 * start, 100.0), title="right (%)", zero=False),
-        marks=tuple(marks),
+        marks=(
+            honest,
+            *_groups(plain.bins, look="residual", stroke="solid", marker="circle"),
+            *_groups(scaled.bins, look="plain", stroke="dashed", marker="square"),
+        ),
         height=210,
     )
     rows = tuple(_row(b) for b in plain.bins), tuple(_row(b) for b in scaled.bins)
@@ -57,6 +53,12 @@ def _reliability(found: EvaluationFile) -> Panel:
         groups=(("as the net says it", rows[0]), ("after temperature scaling", rows[1])),
     )
     return Panel(chart=chart, data=table)
+
+
+def _groups(bins: Sequence[BinRecord], *, look: str, stroke: Stroke, marker: Marker) -> tuple[Mark, ...]:
+    points = tuple((100 * b.confidence, 100 * b.accuracy) for b in bins)
+    dots = Dots(points=points, names=tuple(map(_said, bins)), look=look, marker=marker)
+    return Line(points=points, look=look, stroke=stroke), dots
 
 
 def _row(b: BinRecord) -> tuple[str, ...]:
@@ -92,5 +94,5 @@ def _risk_coverage(found: EvaluationFile) -> Panel:
     return Panel(chart=chart, data=table)
 
 
-def _coverages(curve: Sequence, error: float) -> list[float]:
+def _coverages(curve: Sequence[PointRecord], error: float) -> list[float]:
     return sorted({*(point.coverage for point in curve), max(1 - error, 1e-6)})
