@@ -69,6 +69,44 @@ def test_settings_for_photos_are_refused_elsewhere(skipline: Command) -> None:
     assert "settings for photos (image_size), but digits are none" in ended.err
 
 
+def test_augmentation_and_patience_are_settings_of_the_run(skipline: Command, photos: Path) -> None:
+    del photos
+    flags = ("--crop-scale", "0.5", "--policy", "rand", "--erasing", "0.1", "--cutmix", "1", "--balanced")
+    ended = skipline("train", "my photos", *TRAIN, *flags, "--patience", "3", "--dry-run", "--json")
+    recipe = json.loads(ended.out)["recipe"]
+    photo = recipe["photo_augment"]
+    assert (photo["crop_scale"], photo["policy"], photo["erasing"]) == (0.5, "rand", 0.1)
+    assert (recipe["augment"]["cutmix"], recipe["balanced"], recipe["patience"]) == (1.0, True, 3.0)
+
+
+def test_a_run_begins_with_the_weights_of_another(skipline: Command, photos: Path, tmp_path: Path) -> None:
+    assert skipline("train", "my photos", *TRAIN, "--epochs", "1").code == 0
+    first = last_run(tmp_path)
+    write_photos(tmp_path / "other", names=("bird", "fish", "hare"))
+    del photos
+    ended = skipline("train", "other", "--from", "runs/last", "--epochs", "1", "--device", "cpu")
+    assert ended.code == 0, ended.err
+    assert "images of 8×8" in ended.err, "the size is the file's"
+    assert f"the weights begin as those of {first}/model.safetensors, with a new classifier" in ended.err
+    recipe = json.loads((last_run(tmp_path) / "resolved.json").read_text())
+    assert (recipe["network"]["name"], recipe["head_epochs"]) == ("digits_resnet8", 1)
+    assert recipe["optimiser"]["layer_decay"] == 0.75
+
+
+def test_a_run_ends_early_where_its_error_no_longer_falls(skipline: Command, photos: Path, tmp_path: Path) -> None:
+    del photos
+    ended = skipline("train", "my photos", *TRAIN, "--epochs", "40", "--lr", "1e-9", "--patience", "2")
+    assert ended.code == 0, ended.err
+    run = last_run(tmp_path)
+    errors = [json.loads(line)["test_error"] for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert errors.index(min(errors)) == len(errors) - 3, "the best is two epochs old"
+    assert (run / "DONE").exists()
+    assert (
+        f"ended after {len(errors)} of 40 epochs: 2 without a lower test error; the best is in checkpoints/best"
+        in ended.out
+    )
+
+
 @pytest.mark.parametrize(
     ("flags", "said"),
     [

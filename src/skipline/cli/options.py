@@ -37,6 +37,22 @@ Flip = Annotated[bool | None, _option("Mirror half of the images.", _DATA, "--fl
 Cutout = Annotated[int | None, _option("Side of the square that is cut out, in pixels.", _DATA)]
 Mixup = Annotated[float | None, _option("α of mixup; 0: none.", _DATA)]
 
+From = Annotated[
+    str, _option("Begin with the weights of this file or run; only the classifier is new.", _RECIPE, "--from")
+]
+HeadEpochs = Annotated[int | None, _option("With --from: epochs in which the classifier alone learns.", _RECIPE)]
+Cutmix = Annotated[float | None, _option("α of cutmix; 0: none.", _DATA)]
+CropScale = Annotated[
+    float | None, _option("Least share of a photo that a random crop shows; 1: no crops.", _PHOTOS, "--crop-scale")
+]
+Policy = Annotated[str, _option("none, trivial (TrivialAugment) or rand (RandAugment).", _PHOTOS)]
+Erasing = Annotated[float | None, _option("Probability that a box of a photo is erased.", _PHOTOS)]
+Balanced = Annotated[
+    bool | None, _option("See every class equally often, whatever its size.", _RECIPE, "--balanced/--no-balanced")
+]
+Patience = Annotated[
+    float | None, _option("Stop where the best test error is so many epochs old; inf: never.", _RECIPE)
+]
 ImageSize = Annotated[
     str, _option("Side in pixels that photos are resized to. Default: by the photos.", _PHOTOS, "--image-size")
 ]

@@ -26,7 +26,7 @@ from skipline.data.photo_split import Split
 from skipline.data.printable import printable
 from skipline.train import Recipe
 from skipline.train.codec import decode_record
-from skipline.train.photo_defaults import PhotoDefaults, photo_defaults
+from skipline.train.photo_defaults import FINE_TUNING_RATE, LAYER_DECAY, PhotoDefaults, photo_defaults
 from skipline.zoo import check_image_size
 
 _MOST_SAID = 5  # errors that are told; `skipline check` tells all
@@ -58,14 +58,18 @@ def photos_and_recipe(
     network = network_of(settings.get("model") or defaults.model, num_classes=len(names), in_channels=3)
     check_image_size(network, framing.side)
     preset = require_preset(settings.get("preset") or PHOTO_PRESET)
-    suited = {"batch_size": defaults.batch_size, "optimiser": {"learning_rate": defaults.learning_rate}}
+    suited: dict[str, Any] = {"batch_size": defaults.batch_size, "optimiser": {"learning_rate": defaults.learning_rate}}
+    if settings.get("start_from"):
+        suited["optimiser"] = {"learning_rate": defaults.learning_rate * FINE_TUNING_RATE, "layer_decay": LAYER_DECAY}
+        suited["head_epochs"] = 1
     rest = {name: value for name, value in settings.items() if name not in OUTSIDE_RECIPE}
-    below = suited if preset == PHOTO_PRESET and "optimiser" not in rest else {}
+    below = suited if preset == PHOTO_PRESET else {}
     recipe = over_preset(preset, network, result.folder.root.name, {**overlaid(below, rest), "source": source})
     split = split_folder(result.folder, result.facts, result.duplicates, seed=recipe.seed, settings=chosen)
     with PhotoProgress(Console(stderr=True)) as progress:
         dataset = photo_dataset(split, names, framing, num_processes=available_cores(), show=progress.show)
     _tell(result, dataset, source)
+    print(_origin(recipe), file=sys.stderr)
     return recipe, dataset
 
 
@@ -124,6 +128,16 @@ def _tell(result: Check, dataset: Dataset, source: str) -> None:
         plural = "s" if warnings > 1 else ""
         lines.append(f"{warnings} warning{plural} about the folder; see: skipline check {printable(source)}")
     print("\n".join(lines), file=sys.stderr)
+
+
+def _origin(recipe: Recipe) -> str:
+    """What the weights are at first, and what that means."""
+    if recipe.start_from:
+        return f"the weights begin as those of {printable(recipe.start_from)}, with a new classifier"
+    return (
+        "no pretrained weights come with skipline: all is learnt from these photos, which takes more of them and more "
+        "epochs, and ends with more errors, than a net that has seen millions. --from FILE begins with such weights"
+    )
 
 
 def _left_out(split: Split) -> Sequence[str]:

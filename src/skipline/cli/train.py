@@ -45,6 +45,14 @@ def train(
     flip: options.Flip = None,
     cutout: options.Cutout = None,
     mixup: options.Mixup = None,
+    from_: options.From = "",
+    head_epochs: options.HeadEpochs = None,
+    cutmix: options.Cutmix = None,
+    crop_scale: options.CropScale = None,
+    policy: options.Policy = "",
+    erasing: options.Erasing = None,
+    balanced: options.Balanced = None,
+    patience: options.Patience = None,
     image_size: options.ImageSize = "",
     val_share: options.ValShare = None,
     test_share: options.TestShare = None,
@@ -85,11 +93,17 @@ def train(
 # From a flag to the setting that it sets. A text that is empty, and a number that is None, was not given.
 _TEXTS = {
     **{name: name for name in ("source", "model", "preset", "optimiser", "schedule", "warm_up", "init", "precision")},
+    "from_": "start_from",
     "image_size": "photos.image_size",
+    "policy": "photo_augment.policy",
 }
 _NUMBERS = {
-    **{name: name for name in ("epochs", "batch_size", "accumulate", "label_smoothing", "seed")},
-    **{name: f"augment.{name}" for name in ("pad", "flip", "cutout", "mixup")},
+    **{
+        name: name for name in ("epochs", "batch_size", "accumulate", "label_smoothing", "seed", "balanced", "patience")
+    },
+    **{name: f"augment.{name}" for name in ("pad", "flip", "cutout", "mixup", "cutmix")},
+    **{name: f"photo_augment.{name}" for name in ("crop_scale", "erasing")},
+    "head_epochs": "head_epochs",
     "lr": "optimiser.learning_rate",
     "weight_decay": "optimiser.weight_decay",
     "layer_decay": "optimiser.layer_decay",
@@ -105,8 +119,10 @@ def _recipe_and_data(
 ) -> tuple[Recipe, Dataset]:
     from skipline.cli.allowed import allowed_errors
     from skipline.cli.recipe import recipe_and_data
+    from skipline.cli.start_file import with_start
     from skipline.data.source import is_photos
 
+    settings = with_start(settings)
     if not is_photos(settings.get("source", "")):
         if allow:
             raise UsageError("--allow lets an error of a folder of photos pass, and this is none. Leave it out.")

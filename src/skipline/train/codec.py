@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from skipline import spec
 from skipline.data import Augment
+from skipline.data.photo_augment import PhotoAugment
 from skipline.spec import Network
 from skipline.train.deepening import Deepening
 from skipline.train.optimiser import AdamW, Sgd
@@ -29,7 +30,11 @@ KINDS: dict[str, dict[str, type]] = {
 }
 """The settings that come in kinds, each kind with the record that holds its own settings."""
 
-_RECORDS: dict[str, type] = {"augment": Augment, "probe": Probe}  # tables of settings of one kind
+_RECORDS: dict[str, type] = {
+    "augment": Augment,
+    "photo_augment": PhotoAugment,
+    "probe": Probe,
+}  # tables of settings of one kind
 _NEEDED = "source"  # the one setting without a default
 _IN_WORDS: dict[Any, str] = {
     int: "a whole number",

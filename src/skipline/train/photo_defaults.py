@@ -15,6 +15,9 @@ _STEPS = 20  # guessed: fewer steps in an epoch leave too few in a run of tens o
 _BATCHES = (16, 32, 64, 128)
 _RATE_AT_128 = 0.1  # He et al. 2015, section 4.2; in proportion to the batch: Goyal et al. 2017, arXiv 1706.02677
 
+FINE_TUNING_RATE = 0.1  # guessed: of the rate from scratch, so that what was learnt is not torn down
+LAYER_DECAY = 0.75  # guessed: the usual order for a rate that falls from layer to layer, here from stage to stage
+
 
 @dataclass(frozen=True, slots=True)
 class PhotoDefaults:

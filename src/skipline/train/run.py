@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from skipline.init import InitError
 from skipline.spec import SpecError
 from skipline.train.codec import recipe_from_json, recipe_to_json
 from skipline.train.environment import differences, run_environment
+from skipline.train.fine_tuning import write_start
 from skipline.train.lock import locked
 from skipline.train.loop import train
 from skipline.train.outcome import Outcome, Snapshot
@@ -33,7 +35,8 @@ def start(
     """A new run folder under `root` with everything but weights in it.
 
     `config` is the settings' text as given, and `data_dir` the folder that a named `recipe.source` was loaded from;
-    `resume` looks for it there. Raises `StorageError` where `root` cannot be written.
+    `resume` looks for it there. Raises `StorageError` where `root` cannot be written, and `WeightsError` where the file
+    that the recipe starts from does not fit.
     """
     place = place_of(recipe.source, data_dir)
     return create_run(
@@ -47,7 +50,13 @@ def start(
             "split.json": split_document(dataset),
             "preprocess.json": dataset.preprocess().to_json(),
         },
+        fill=partial(_add_start, recipe=recipe),
     )
+
+
+def _add_start(folder: RunFolder, recipe: Recipe) -> None:
+    if recipe.start_from:
+        write_start(folder.start, recipe)
 
 
 def resume(

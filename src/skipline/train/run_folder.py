@@ -65,6 +65,11 @@ class RunFolder:
         return self.path / "model.safetensors"
 
     @property
+    def start(self) -> Path:
+        """The weights that the run begins with, where its recipe takes them from a file."""
+        return self.path / "start.safetensors"
+
+    @property
     def metrics(self) -> Path:
         """One JSON object a line, one line an evaluation."""
         return self.path / "metrics.jsonl"

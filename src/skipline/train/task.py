@@ -113,4 +113,6 @@ def batches(task: Task, epoch: int, first_batch: int) -> Iterator[Batch]:
         num_classes=len(task.class_names),
         normaliser=task.normaliser,
         augment=recipe.augment,
+        photo=recipe.photo_augment,
+        is_balanced=recipe.balanced,
     )
