@@ -185,6 +185,11 @@ def test_runs_are_listed_chosen_and_sorted(skipline: Command, runs: tuple[Path, 
     assert document["num_runs"] == 3
     chosen = json.loads(skipline("runs", "--json", "--where", "seed=1", "--model", "resnet8", "--source", "digits").out)
     assert [run["name"] for run in chosen["runs"]] == [runs[1].name]
+    board = skipline("runs", "--tensorboard", "board", "--where", "seed=1")
+    assert "1 run written; see them: tensorboard --logdir board" in board.err
+    assert [path.name for path in Path("board").iterdir()] == [runs[1].name]
+    ended = skipline("runs", "--tensorboard", "runs/last")
+    assert (ended.code, "cannot write runs/last" in ended.err) == (3, True), "there is a file of that name"
     settings = skipline("runs", "--settings", "--state", "done").out
     assert "seed" in settings
     assert "batch_size" not in settings, "they do not differ in it"

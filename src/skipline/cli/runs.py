@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -37,6 +38,10 @@ def runs(
     settings: Annotated[
         bool, typer.Option("--settings", help="Show the settings in which the runs differ, side by side.")
     ] = False,
+    tensorboard: Annotated[
+        Path | None,
+        typer.Option(help="Also write the chosen runs into this folder for TensorBoard.", show_default=False),
+    ] = None,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Read every run anew, whatever the index has.")] = False,
     json_: options.Json = False,
 ) -> None:
@@ -49,10 +54,30 @@ def runs(
 
     listing = _listed(folder, rebuild, list_runs)
     chosen = _sorted(_chosen(listing, where or [], model, source, state), sort)
+    if tensorboard is not None:
+        _write_events(folder, chosen, tensorboard)
     if json_:
         print(dump_json(_document(folder, listing, chosen)), end="")
         return
     _print(folder, listing, chosen, limit=limit, settings=settings)
+
+
+def _write_events(folder: Path, chosen: Sequence[RunEntry], out: Path) -> None:
+    from skipline.files import StorageError, storage_error
+    from skipline.store.tensorboard import write_events
+
+    whole = [run for run in chosen if run.state != "broken"]
+    for run in whole:
+        try:
+            write_events(run, folder / run.name, out)
+        except StorageError:
+            raise
+        except OSError as error:
+            raise storage_error(out, error) from error
+    print(
+        f"{len(whole):,} run{'' if len(whole) == 1 else 's'} written; see them: tensorboard --logdir {out}",
+        file=sys.stderr,
+    )
 
 
 def _listed(folder: Path, rebuild: bool, list_runs: Any) -> Listing:

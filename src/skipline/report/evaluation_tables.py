@@ -15,7 +15,7 @@ MOST_CLASSES = 100  # rows
 MOST_IN_MATRIX = 20  # classes: more do not fit a page; the list of confusions says the same
 _MOST_CONFUSIONS = 12
 _MOST_LETTERS = 14  # of a class at the head of a column
-_LEAST_COVERAGE = 0.01  # less is no answering; guessed
+_LEAST_COVERAGE = 0.05  # guessed: a net that answers less often is of no use
 
 
 def figures_table(found: EvaluationFile) -> Table:
