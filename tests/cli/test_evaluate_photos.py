@@ -75,19 +75,19 @@ def test_of_other_folders_what_was_learnt_is_left_out(skipline: Command, run: Pa
 def test_a_label_that_the_model_doubts_is_a_finding(
     skipline: Command, run: Path, trained: Path, tmp_path: Path
 ) -> None:
-    """Of photos that it has not learnt: where a dog's bytes lie among the cats."""
-    split = json.loads((run / "split.json").read_text())["parts"]
-    held_out = split["test"]
+    """Of photos that it has not learnt, where half of the dogs lie among the cats: those it finds are such dogs."""
+    held_out = json.loads((run / "split.json").read_text())["parts"]["test"]
     (tmp_path / "new" / "cat").mkdir(parents=True)
     (tmp_path / "new" / "dog").mkdir()
+    dogs = [entry["file"] for entry in held_out if entry["file"].startswith("dog/")]
+    moved = {file: f"cat/in truth {file[4:]}" for file in dogs[::2]}
     for entry in held_out:
-        shutil.copy(trained / "photos" / entry["file"], tmp_path / "new" / entry["file"])
-    wrong = next(entry["file"] for entry in held_out if entry["file"].startswith("dog/"))
-    (tmp_path / "new" / wrong).rename(tmp_path / "new" / "cat" / "in truth a dog.png")
+        target = moved.get(entry["file"], entry["file"])
+        shutil.copy(trained / "photos" / entry["file"], tmp_path / "new" / target)
     ended = skipline("check", "new", "--model", str(run), "--json", "--jobs", "1")
     (found,) = [f for f in json.loads(ended.out)["findings"] if f["name"] == "suspicious_label"]
     assert found["severity"] == "warning"
-    assert found["places"][0]["files"] == ["cat/in truth a dog.png"]
+    assert {place["files"][0] for place in found["places"]} <= set(moved.values())
     assert found["places"][0]["what"].startswith("likely dog (")
     assert f"labels of {len(held_out)} photos were judged by {run}" in ended.err
 
