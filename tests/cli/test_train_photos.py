@@ -28,6 +28,8 @@ def test_a_run_keeps_which_photos_it_learnt_from(skipline: Command, photos: Path
     assert ended.code == 0, ended.err
     assert "21 images of 2 classes; 12 to learn from, 4 to judge by, 4 held out for a test" in ended.err
     assert "left out: 1 photo (listed in split.json), e.g. cat/torn.jpg" in ended.err
+    assert "no pretrained weights come with skipline" in ended.err
+    assert "it will take less than a minute on cpu" in ended.err
     run = last_run(tmp_path)
     split = json.loads((run / "split.json").read_text())
     assert split["folder"] == str(photos)

@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
+from skipline.data import photo_pixels
 from skipline.data.classes import Classes, save_classes
 from skipline.data.decode import LOCAL
 from skipline.data.error import DataError
@@ -81,6 +82,14 @@ def test_photos_that_have_moved_are_found_where_they_are_said_to_be(run: Path, t
 def test_a_part_without_photos_is_refused(run: Path) -> None:
     with pytest.raises(DataError, match="its test part has no photo"):
         load_photo_dataset(run, "test", num_processes=1, show=nothing)
+
+
+def test_photos_that_do_not_fit_into_memory_are_refused_before_they_are_read(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(photo_pixels, "free_bytes", lambda: 500)
+    with pytest.raises(DataError, match=r"3 photos of 8×8 pixels take 0\.0 GiB, .* --image-size 5 or less"):
+        load_photo_dataset(run, "train", num_processes=1, show=nothing)  # 3 · 3 · 8² = 576 bytes, and 300 may be taken
 
 
 def test_a_run_on_photos_is_known_by_its_split(run: Path, tmp_path: Path) -> None:

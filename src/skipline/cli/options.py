@@ -41,6 +41,9 @@ From = Annotated[
     str, _option("Begin with the weights of this file or run; only the classifier is new.", _RECIPE, "--from")
 ]
 HeadEpochs = Annotated[int | None, _option("With --from: epochs in which the classifier alone learns.", _RECIPE)]
+FirstSize = Annotated[
+    float | None, _option("Share of their side that images begin with; it grows to 1.", _RECIPE, "--first-size")
+]
 Cutmix = Annotated[float | None, _option("α of cutmix; 0: none.", _DATA)]
 CropScale = Annotated[
     float | None, _option("Least share of a photo that a random crop shows; 1: no crops.", _PHOTOS, "--crop-scale")

@@ -26,6 +26,7 @@ from skipline.data.photo_split import Split
 from skipline.data.printable import printable
 from skipline.train import Recipe
 from skipline.train.codec import decode_record
+from skipline.train.estimate import estimated_seconds
 from skipline.train.photo_defaults import FINE_TUNING_RATE, LAYER_DECAY, PhotoDefaults, photo_defaults
 from skipline.zoo import check_image_size
 
@@ -70,6 +71,7 @@ def photos_and_recipe(
         dataset = photo_dataset(split, names, framing, num_processes=available_cores(), show=progress.show)
     _tell(result, dataset, source)
     print(_origin(recipe), file=sys.stderr)
+    print(f"it will take {_rough(estimated_seconds(recipe, dataset, device))} on {device}", file=sys.stderr)
     return recipe, dataset
 
 
@@ -138,6 +140,15 @@ def _origin(recipe: Recipe) -> str:
         "no pretrained weights come with skipline: all is learnt from these photos, which takes more of them and more "
         "epochs, and ends with more errors, than a net that has seen millions. --from FILE begins with such weights"
     )
+
+
+def _rough(seconds: float) -> str:
+    """A time to one part in ten or so: nothing more is known."""
+    if seconds < 60:
+        return "less than a minute"
+    if seconds < 90 * 60:
+        return f"about {seconds / 60:.0f} min"
+    return f"about {seconds / 3600:.1f} h"
 
 
 def _left_out(split: Split) -> Sequence[str]:

@@ -82,13 +82,15 @@ def epoch_batches(
     augment: Augment,
     photo: PhotoAugment = AS_THEY_ARE,
     is_balanced: bool = False,
+    side: int = 0,
 ) -> Iterator[Batch]:
     """The batches ``first_batch``, ``first_batch + 1``, ... of an epoch.
 
     Batch k is made with the k-th piece of the order and the stream ("augment", epoch, k), so it has the same bits
     whether or not those before it were drawn: a run that stopped after k batches goes on with first_batch = k.
     The draws of ``photo`` do not even depend on the batches: they are ``image_draws`` of an image's place in the epoch.
-    ``is_balanced``: of every class about as many samples are seen, see ``balanced_order``.
+    ``side``: that of the images, made smaller last of all; 0 leaves them as they are. ``is_balanced``: of every class
+    about as many samples are seen, see ``balanced_order``.
     Raises ValueError for a first_batch that is negative or beyond the epoch's end (its end itself gives no batch).
     """
     if is_balanced:
@@ -104,7 +106,7 @@ def epoch_batches(
         draws = _NO_DRAWS
         if photo.is_on:
             draws = image_draws(place, num_images, num_draws=NUM_DRAWS, seed=seed, epoch=epoch)
-        yield draw_batch(
+        batch = draw_batch(
             image_set,
             batches[index],
             num_classes=num_classes,
@@ -114,3 +116,8 @@ def epoch_batches(
             photo=photo,
             draws=draws,
         )
+        yield batch if side in (0, image_set.images.shape[2]) else Batch(_resized(batch.images, side), batch.targets)
+
+
+def _resized(images: Tensor, side: int) -> Tensor:
+    return functional.interpolate(images, size=(side, side), mode="bilinear", antialias=True, align_corners=False)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import re
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,6 +15,7 @@ import torch
 from torch import Tensor
 
 from skipline.data.decode import LOCAL, Limits
+from skipline.data.error import DataError
 from skipline.data.framing import Framed, Framing, read_framed
 from skipline.data.photo_fact import Unusable
 from skipline.data.photo_split import SplitPhoto
@@ -19,6 +23,8 @@ from skipline.data.printable import printable
 from skipline.data.readers import Readers
 
 _CHANGED = "broken"
+MOST_MEMORY = 0.6  # guessed: the rest is for the network, its optimiser and the readers
+_MEMORY = Path("/proc/meminfo")
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +51,9 @@ def read_pixels(
     """The pixels of ``photos``, which lie below ``root``, in their order.
 
     ``show`` is called with how many have been read, of how many. No file that is gone or broken raises: it is lost.
+    Raises DataError where the pixels would take more than ``MOST_MEMORY`` of the memory that is free.
     """
+    _require_room(len(photos), framing)
     images = torch.empty((len(photos), 3, framing.side, framing.side), dtype=torch.uint8)
     rows = images.numpy().reshape(len(photos), framing.num_bytes)
     lost: dict[int, Unusable] = {}
@@ -61,6 +69,25 @@ def read_pixels(
             done += 1
             show(done, len(photos))
     return _without(images, photos, lost)
+
+
+def free_bytes() -> int:
+    """The memory that can be had without pushing other programs out, where Linux tells it; elsewhere without end."""
+    try:
+        found = re.search(r"^MemAvailable: +(\d+) kB$", _MEMORY.read_text(encoding="ascii"), re.MULTILINE)
+    except OSError:
+        found = None
+    return int(found[1]) * 1024 if found else sys.maxsize
+
+
+def _require_room(num_photos: int, framing: Framing) -> None:
+    wanted, free = num_photos * framing.num_bytes, free_bytes()
+    if wanted > MOST_MEMORY * free:
+        side = max(1, math.isqrt(int(MOST_MEMORY * free / num_photos / 3)))
+        raise DataError(
+            f"{num_photos:,} photos of {framing.side}×{framing.side} pixels take {wanted / 2**30:,.1f} GiB, and "
+            f"{free / 2**30:,.1f} GiB of memory are free. Take a smaller size: --image-size {side} or less."
+        )
 
 
 def _store(answer: Framed, row: np.ndarray, photo: SplitPhoto) -> Unusable | None:

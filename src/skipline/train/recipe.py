@@ -46,6 +46,7 @@ class Recipe:
     - `ema_decay` d: evaluated and saved is the moving average of the weights in which a step counts d times as much as
       the next one; 0 takes the weights themselves.
     - `photo_augment`: what is done with photos, each by its own draws, before `augment`.
+    - `first_size`: the share of their side that images have in the first epoch; it grows to 1 (see `image_side`).
     - `balanced`: of every class about as many images are seen; of a rare one the same images several times.
     - `patience` n: the run ends after an epoch where the best test error is n epochs old (∞: never).
     - `precision`: `bf16` is autocast; `auto` takes it where the hardware has it. `memory_layout`: of images and
@@ -76,6 +77,7 @@ class Recipe:
     ema_decay: float = 0.0
     augment: Augment = field(default_factory=Augment)
     photo_augment: PhotoAugment = AS_THEY_ARE
+    first_size: float = 1.0
     balanced: bool = False
     patience: float = math.inf
     deepen: tuple[Deepening, ...] = ()
@@ -120,6 +122,7 @@ class Recipe:
                 f"photo_augment is for images of 3 channels, and {self.network.name} takes {self.network.in_channels}. "
                 "Leave it out; augment is for images of any kind."
             )
+        require_real("first_size", self.first_size, "(0, 1]")
         require_switch("balanced", self.balanced)
         require_limit("patience", self.patience)
         require_real("label_smoothing", self.label_smoothing, "[0, 1)")

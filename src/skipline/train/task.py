@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from skipline.data import Batch, Dataset, ImageSet, Normaliser, Preprocess, epoch_batches, fit_preprocess, normaliser
+from skipline.train.image_side import image_side
 from skipline.train.precision import compute_dtype
 from skipline.train.recipe import Recipe
 from skipline.train.refuse import RecipeError
@@ -103,6 +104,16 @@ def fit_sample(task: Task) -> tuple[Tensor, Tensor]:
 def batches(task: Task, epoch: int, first_batch: int) -> Iterator[Batch]:
     """The batches of `epoch` from `first_batch` on: the same bits whether or not those before it were drawn."""
     recipe = task.recipe
+    whole = task.train.images.shape[2]
+    network = recipe.network
+    side = image_side(
+        epoch,
+        task.num_epochs,
+        whole=whole,
+        first_size=recipe.first_size,
+        least=network.smallest_image,
+        of=network.stride,
+    )
     return epoch_batches(
         task.train,
         first_batch=first_batch,
@@ -115,4 +126,5 @@ def batches(task: Task, epoch: int, first_batch: int) -> Iterator[Batch]:
         augment=recipe.augment,
         photo=recipe.photo_augment,
         is_balanced=recipe.balanced,
+        side=side,
     )
