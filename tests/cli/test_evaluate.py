@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -172,6 +174,18 @@ def test_a_broken_file_says_what_to_do(skipline: Command, runs: tuple[Path, Path
     shutil.copy(runs[0] / "model.safetensors", runs[0] / "predictions.safetensors")
     with pytest.raises(WeightsError, match="Write it again with: skipline evaluate"):
         load_predictions(runs[0] / "predictions.safetensors")
+
+
+def test_a_list_of_runs_loads_no_torch(runs: tuple[Path, Path]) -> None:
+    program = (
+        "import sys\n"
+        f"sys.argv = ['skipline', 'runs', {str(runs[0].parent)!r}]\n"
+        "from skipline.cli import main\n"
+        "try:\n    main()\n"
+        "except SystemExit:\n    sys.exit(str({'torch', 'numpy'} & set(sys.modules)))\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert ended.stderr.strip() == "set()"
 
 
 def test_runs_are_listed_chosen_and_sorted(skipline: Command, runs: tuple[Path, Path]) -> None:

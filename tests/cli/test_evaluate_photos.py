@@ -79,11 +79,11 @@ def test_a_label_that_the_model_doubts_is_a_finding(
     held_out = json.loads((run / "split.json").read_text())["parts"]["test"]
     (tmp_path / "new" / "cat").mkdir(parents=True)
     (tmp_path / "new" / "dog").mkdir()
-    dogs = [entry["file"] for entry in held_out if entry["file"].startswith("dog/")]
-    moved = {file: f"cat/in truth {file[4:]}" for file in dogs[::2]}
+    dogs: list[str] = [entry["file"] for entry in held_out if entry["file"].startswith("dog/")]
+    moved: dict[str, str] = {file: f"cat/in truth {file[4:]}" for file in dogs[::2]}
     for entry in held_out:
-        target = moved.get(entry["file"], entry["file"])
-        shutil.copy(trained / "photos" / entry["file"], tmp_path / "new" / target)
+        file = str(entry["file"])
+        shutil.copy(trained / "photos" / file, tmp_path / "new" / moved.get(file, file))
     ended = skipline("check", "new", "--model", str(run), "--json", "--jobs", "1")
     (found,) = [f for f in json.loads(ended.out)["findings"] if f["name"] == "suspicious_label"]
     assert found["severity"] == "warning"
