@@ -20,7 +20,7 @@ PACKAGE = ROOT / "src" / "skipline"
 # A package imports only from lower rows, and siblings never import each other. docs/architecture.md has the same table.
 ROWS = (
     ("cores", "files", "seeds", "spec"),
-    ("cost", "theory", "zoo"),
+    ("cost", "store", "theory", "zoo"),
     ("data", "kernels", "nn"),
     ("check", "init", "signal"),
     ("grow", "weights"),

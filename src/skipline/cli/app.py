@@ -10,6 +10,7 @@ import typer
 
 from skipline.cli import (
     check,
+    compare,
     deepen,
     demo,
     diagnose,
@@ -21,7 +22,9 @@ from skipline.cli import (
     models,
     predict,
     race,
+    report,
     resume,
+    runs,
     study,
     train,
 )
@@ -44,6 +47,9 @@ app.command("resume")(resume.resume)
 app.command("deepen")(deepen.deepen)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
+app.command("report")(report.report)
+app.command("compare")(compare.compare)
+app.command("runs")(runs.runs)
 app.command("import")(import_weights.import_weights)
 app.command("export")(export_weights.export_weights)
 app.command("models")(models.models)

@@ -32,6 +32,10 @@ def check(
     ] = None,
     allow: options.Allow = None,
     max_unusable: options.MaxUnusable = 0.1,
+    model: Annotated[
+        Path | None,
+        typer.Option(help="A run on photos: also list the labels that its model doubts.", show_default=False),
+    ] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Processes. Default: one a core.", show_default=False)] = None,
     json_: options.Json = False,
 ) -> None:
@@ -58,6 +62,8 @@ def check(
             most_unusable=max_unusable,
             allowed=allowed,
         )
+    if model is not None:
+        result = _with_doubts(result, folder, model)
     if html is not None:
         _write_page(result, html)
     if json_:
@@ -73,6 +79,36 @@ def _refuse_other_than_html(html: Path | None) -> None:
 
     if html is not None and html.suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"--html {html} does not end in .html. Name it {html.stem}.html.")
+
+
+def _with_doubts(result: Check, place: Path, run: Path) -> Check:
+    """The result with the labels that the run's model doubts, of the photos that it has not learnt from."""
+    from skipline.check import with_suspects
+    from skipline.cli.device import device_of
+    from skipline.cli.exits import UsageError
+    from skipline.cli.model_file import is_model_file, model_file
+    from skipline.train import open_run
+    from skipline.train.evaluated_run import doubted_labels, exam_in_folder
+
+    if is_model_file(run):
+        raise UsageError(f"--model {run} does not tell which photos it has learnt from. Give the run's folder.")
+    trained = open_run(run)
+    exam = exam_in_folder(model_file(run, best=False), place, folder=trained)
+    found = doubted_labels(trained, exam, device=device_of("auto"))
+    learnt = f"; {exam.num_learnt:,} that it has learnt from were not" if exam.num_learnt else ""
+    print(f"labels of {len(exam):,} photos were judged by {run}{learnt}", file=sys.stderr)
+    names = exam.class_names
+    return with_suspects(
+        result,
+        [
+            (
+                exam.files[doubt.index],
+                f"likely {names[doubt.suggested]} ({doubt.suggested_probability:.0%}), "
+                f"labelled {names[doubt.label]} ({doubt.label_probability:.0%})",
+            )
+            for doubt in found
+        ],
+    )
 
 
 def _write_page(result: Check, html: Path) -> None:

@@ -110,7 +110,7 @@ def read_recipe(folder: RunFolder) -> Recipe:
 
 def _require_open(folder: RunFolder) -> None:
     if folder.is_done:
-        raise RunError(f"{folder.path} is done already. Evaluate it with: skipline evaluate {folder.path} SOURCE")
+        raise RunError(f"{folder.path} is done already. Evaluate it with: skipline evaluate {folder.path}")
     if folder.has_failed:
         failure = folder.read("FAILED.json")
         raise RunError(
