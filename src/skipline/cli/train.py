@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from skipline.data import Dataset
     from skipline.train import Recipe, RunFolder
+    from skipline.train.team import Team
 
 
 def train(
@@ -36,6 +37,7 @@ def train(
     ema: options.Ema = None,
     clip: options.Clip = None,
     precision: options.Precision = "",
+    batch_norm: options.BatchNorm = "",
     seed: options.Seed = None,
     probe: options.Probe = "",
     set_: options.Set = None,
@@ -54,8 +56,10 @@ def train(
 
     Settings are read in layers, each over the one before: preset, --config, SKIPLINE_… in the environment, flags.
     """
-    from skipline.cli.device import be_deterministic, default_data_dir, device_of
+    from skipline.cli.device import be_deterministic, default_data_dir
+    from skipline.cli.launch import begun, begun_before, launched
     from skipline.cli.recipe import read_settings, recipe_and_data
+    from skipline.cli.resume import go_on
     from skipline.train import start
 
     flags = {
@@ -76,6 +80,7 @@ def train(
         "ema_decay": ema,
         "clip_norm": clip,
         "precision": precision or None,
+        "batch_norm": batch_norm or None,
         "seed": seed,
         "augment.pad": pad,
         "augment.flip": flip,
@@ -86,16 +91,32 @@ def train(
     settings, text = read_settings(flags, assignments=set_ or [], config=config)
     data_dir = data or default_data_dir()
     recipe, dataset = recipe_and_data(settings, data_dir=data_dir)
-    chosen = device_of(device)
-    if dry_run:
-        _show_plan(recipe, dataset, chosen, as_json=json_)
-        return
-    if deterministic:
-        be_deterministic()
     command = shlex.join(["skipline", *sys.argv[1:]]).replace("\n", " ")
     config_text = f"# {command}\n{text}"
-    folder = start(recipe, dataset, root=out, device=chosen, config=config_text, data_dir=data_dir)
-    _run(recipe, dataset, folder, chosen, as_json=json_)
+    with launched(device) as (team, chosen):
+        if dry_run:
+            if team.leads:
+                _show_plan(recipe, dataset, chosen, as_json=json_)
+            return
+        if deterministic:
+            be_deterministic()
+        before = begun_before(team, out)
+        if before is not None:
+            go_on(before, team=team, device=chosen, anyway=True, as_json=json_)
+            return
+        folder = begun(
+            team,
+            lambda: start(
+                recipe,
+                dataset,
+                root=out,
+                device=chosen,
+                config=config_text,
+                data_dir=data_dir,
+                processes=team.size,
+            ),
+        )
+        _run(recipe, dataset, folder, chosen, team=team, as_json=json_)
 
 
 def _probe_flags(text: str) -> dict[str, Any]:
@@ -108,20 +129,27 @@ def _probe_flags(text: str) -> dict[str, Any]:
     return {"probe.every": value.strip()}
 
 
-def _run(recipe: Recipe, dataset: Dataset, folder: RunFolder, device: torch.device, *, as_json: bool) -> None:
+def _run(
+    recipe: Recipe, dataset: Dataset, folder: RunFolder, device: torch.device, *, team: Team, as_json: bool
+) -> None:
     from rich.console import Console
 
     from skipline.cli.finish import finish
-    from skipline.cli.interrupt import StopRequest
+    from skipline.cli.launch import run_live
     from skipline.cli.run_table import RunTable
     from skipline.train import train as run_training
     from skipline.train.allocator import keep_freed_memory
 
     keep_freed_memory()
-    table = RunTable(recipe, dataset.name, folder.path, device=device, console=Console(stderr=True))
-    with StopRequest() as stop, table:
-        outcome = run_training(recipe, dataset, folder=folder, device=device, show=table.show, should_stop=stop)
-    finish(folder, outcome, as_json=as_json)
+    outcome = run_live(
+        team,
+        lambda: RunTable(recipe, dataset.name, folder.path, device=device, console=Console(stderr=True)),
+        lambda show, stop: run_training(
+            recipe, dataset, folder=folder, device=device, show=show, should_stop=stop, team=team
+        ),
+    )
+    if team.leads:
+        finish(folder, outcome, as_json=as_json)
 
 
 def _show_plan(recipe: Recipe, dataset: Dataset, device: torch.device, *, as_json: bool) -> None:

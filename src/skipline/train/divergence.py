@@ -35,9 +35,11 @@ def check_nets(task: Task, learner: Learner, *, step: int) -> None:
 
 def _give_up(task: Task, learner: Learner, step: int) -> None:
     """Raise `Diverged` after `step` steps, with the site that the next batch finds."""
-    site = _find_site(task, learner, step) or "the loss"
+    sites = task.team.gather(_find_site(task, learner, step))  # the images of one process may show what others do not
+    site = next((site for site in sites if site), "the loss")
     failure = {"format": "skipline.failure", "version": 1, "reason": "diverged", "step": step, "site": site}
-    task.folder.write("FAILED.json", failure)
+    if task.team.leads:
+        task.folder.write("FAILED.json", failure)
     raise Diverged(step=step, site=site, checkpoint=task.folder.checkpoint, recipe=task.recipe)
 
 
@@ -47,8 +49,8 @@ def _find_site(task: Task, learner: Learner, step: int) -> str | None:
     Where the net has none, a tensor of its average that is not finite. Reads from the device, once, after a failure.
     """
     epoch, index = divmod(step, task.steps_per_epoch)
-    batch = next(batches(task, epoch, index))
-    for images, _ in batch_parts(learner.net, batch, task.recipe, step=step):
+    batch = next(batches(task, epoch, index, share=task.team.share))
+    for images, _ in batch_parts(learner.net, batch, task.recipe, step=step, share=task.team.share):
         with autocast(task.device, task.dtype):
             site = first_nonfinite_site(learner.net, images)
         if site:

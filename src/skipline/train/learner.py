@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +15,9 @@ from skipline.train.fusion import fused
 from skipline.train.kernels import choose_kernels
 from skipline.train.layout import memory_format
 from skipline.train.optimiser import make_optimiser
+from skipline.train.parallel import Engine, engine_of
 from skipline.train.recipe import Recipe
+from skipline.train.team import Team
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,7 @@ class Learner:
     `halted` is 1 from the first loss on that was not finite: no step changes anything from there on. `num_finite_steps`
     counts the steps before it. Both are scalars on the device, so that a step waits for no transfer. `start` holds the
     weights that the run began with, where it is watched: copies of the parameters that multiply, otherwise nothing.
+    `engine`: what several processes do so that their steps are one.
     """
 
     net: ResidualNet
@@ -35,6 +38,12 @@ class Learner:
     halted: Tensor
     num_finite_steps: Tensor
     start: Mapping[str, Tensor]
+    engine: Engine = Engine()
+
+    @property
+    def in_step(self) -> ResidualNet:
+        """The trained net as a step runs it: `net`, or the same tensors with norms that speak to other processes."""
+        return self.net if self.engine.in_step is None else self.engine.in_step
 
     @property
     def result(self) -> ResidualNet:
@@ -61,6 +70,17 @@ def make_learner(recipe: Recipe, device: torch.device) -> Learner:
         num_finite_steps=torch.zeros((), dtype=torch.int64, device=device),
         start=multipliers(net) if recipe.probe.is_on else {},
     )
+
+
+def spread(learner: Learner, recipe: Recipe, team: Team) -> Learner:
+    """`learner` as one of `team`: its forward pass adds up the gradients; alone it is as it was."""
+    if team.is_alone:
+        return learner
+    engine = engine_of(learner.net, team, batch_norm=recipe.batch_norm, num_parts=recipe.accumulate)
+    engaged = replace(learner, engine=engine)
+    kernels = choose_kernels(recipe.kernels, learner.halted.device, recipe.memory_layout).compiled
+    run = engaged.in_step if kernels is None else fused(engaged.in_step, kernels)
+    return replace(engaged, forward=engine.passed(run))
 
 
 def scheme_of(recipe: Recipe) -> Scheme:

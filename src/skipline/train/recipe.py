@@ -13,6 +13,7 @@ from skipline.train.deepening import Deepening, require_deepenings
 from skipline.train.kernels import KERNEL_CHOICES, KernelChoice
 from skipline.train.layout import LAYOUTS, MemoryLayout
 from skipline.train.optimiser import AdamW, OptimiserSettings, Sgd
+from skipline.train.parallel import BATCH_NORM_SCOPES, BatchNormScope
 from skipline.train.precision import PRECISIONS, Precision
 from skipline.train.probe import Probe
 from skipline.train.refuse import (
@@ -37,6 +38,8 @@ class Recipe:
       not ended by then, also within one (∞: they decide alone). Schedules span the run as it is.
     - `batch_size`: images for one step of the optimiser, computed in `accumulate` parts one after the other (batch
       norm then sees a part at a time). An epoch's last batch may be smaller.
+    - `batch_norm`: where several processes share a batch, each norm sees its process's images (`per-process`) or those
+      of all (`synchronised`, as one process would); with one process the two are the same.
     - `deepen`: after which epochs the network, `network` at first, becomes how deep; the function stays the same.
     - `label_smoothing` ε: targets (1 − ε) t + ε / K. `clip_norm`: the gradient's norm is cut to it (∞: never).
     - `ema_decay` d: evaluated and saved is the moving average of the weights in which a step counts d times as much as
@@ -59,6 +62,7 @@ class Recipe:
     most_steps: float = math.inf
     batch_size: int = 128
     accumulate: int = 1
+    batch_norm: BatchNormScope = "per-process"
     optimiser: OptimiserSettings = field(default_factory=Sgd)
     schedule: Schedule = field(default_factory=OneCycle)
     warm_up: WarmUp = field(default_factory=NoWarmUp)
@@ -90,6 +94,7 @@ class Recipe:
                 f"accumulate is {self.accumulate} with batch_size {self.batch_size}; a part would hold no image. "
                 f"Expected at most {self.batch_size}."
             )
+        require_choice("batch_norm", self.batch_norm, BATCH_NORM_SCOPES)
         require_record("optimiser", self.optimiser, (Sgd, AdamW))
         require_record("schedule", self.schedule, typing.get_args(Schedule))
         require_record("warm_up", self.warm_up, typing.get_args(WarmUp))
