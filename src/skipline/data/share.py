@@ -21,7 +21,7 @@ class Share:
             raise ValueError(f"rank must be 0..size - 1; got rank {self.rank} of size {self.size}.")
 
     def rows(self, num_images: int, *, num_parts: int) -> tuple[range, ...]:
-        """The rows of this share in a batch of ``num_images`` that is computed in ``num_parts`` parts: one range a part.
+        """This share's rows of a batch of ``num_images`` that is computed in ``num_parts`` parts: one range a part.
 
         Parts are as ``Tensor.tensor_split`` cuts a batch, slices as it cuts a part: for all ranks together, and every
         size, part p is the same images, so that synchronised statistics over a part do not depend on the size.

@@ -65,11 +65,9 @@ def assemble(network: Network, *, device: torch.device | str = "cpu") -> Residua
 def seed_dropout(net: ResidualNet, seed: int, *, place: Place | None = None) -> None:
     """Give every layer of `net` that draws its own seed for the next step, made from `seed` and the layer's name.
 
-    `place`: where the next pass's images stand in a batch that several processes share; None for all of a batch.
-
     These are dropouts, drop-blocks and stochastic depth. Until the next call every training pass over inputs of one
     shape draws the same: call it once a step, with a seed of that step, e.g. `split_seed(seed, "dropout", epoch,
-    batch)`.
+    batch)`. `place`: where the next pass's images stand in a batch that several processes share; None for all of it.
     """
     for name in net.dropout_names:
         layer = net.get_submodule(name)

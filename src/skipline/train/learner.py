@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
@@ -38,7 +38,7 @@ class Learner:
     halted: Tensor
     num_finite_steps: Tensor
     start: Mapping[str, Tensor]
-    engine: Engine = Engine()
+    engine: Engine = field(default_factory=Engine)
 
     @property
     def in_step(self) -> ResidualNet:

@@ -53,10 +53,10 @@ def train(
 
     `show` is called a few times a second and after every epoch; `should_stop` after each step, and where it says so a
     checkpoint is written and `Interrupted` raised. Every process of `team` calls this with the same recipe, data and
-    folder; the first one writes and shows, and what stops one of them stops all. Raises `Diverged` where a loss or the net is not finite,
-    `StorageError` where the folder cannot be written (its newest checkpoint is then intact), `RunError` where another
-    process trains this run or its checkpoint does not fit, `RecipeError` or `SpecError` where recipe, data and device
-    do not fit.
+    folder; the first one writes and shows, and what stops one of them stops all. Raises `Diverged` where a loss or the
+    net is not finite, `StorageError` where the folder cannot be written (its newest checkpoint is then intact),
+    `RunError` where another process trains this run or its checkpoint does not fit, `RecipeError` or `SpecError` where
+    recipe, data, device and team do not fit, `TeamError` where the processes do not see the same checkpoint.
     """
     kernels = choose_kernels(recipe.kernels, device, recipe.memory_layout)
     task = make_task(replace(recipe, kernels=kernels.name), dataset, folder, device, team=team)

@@ -28,13 +28,13 @@ class Engine:
     """How the processes of `team` make one step out of theirs; the default is one process, which changes nothing.
 
     `in_step` is the trained net as a step runs it, where that is not the net itself: the same tensors with synchronised
-    norms. `averages_statistics`: the norms of each process see its own images, and their running statistics are made
-    the mean over the processes. `ddp` is PyTorch's engine.
+    norms. `statistics`: running statistics of norms that see the images of their own process; they are made the mean
+    over the processes. `ddp` is PyTorch's engine.
     """
 
     team: Team = ALONE
     in_step: ResidualNet | None = None
-    averages_statistics: bool = False
+    statistics: tuple[Tensor, ...] = ()
     ddp: DistributedDataParallel | None = None
 
     def passed(self, run: Run) -> Run:
@@ -54,17 +54,14 @@ class Engine:
         return sums[0].to(loss.dtype), sums[1].to(mistakes.dtype)
 
     @torch.no_grad()
-    def share_statistics(self, net: ResidualNet) -> None:
+    def share_statistics(self) -> None:
         """Make the running statistics the mean over the processes: every one evaluates and saves the same net.
 
         Moving averages are linear, so this is the average of what the processes would have come to by themselves.
         """
-        buffers = list(net.buffers())
-        if not self.averages_statistics or not buffers:
-            return
-        sums = self.team.sum(torch.cat([buffer.flatten() for buffer in buffers])) / self.team.size
-        shares = sums.split([buffer.numel() for buffer in buffers])
-        torch._foreach_copy_(buffers, [share.view_as(own) for share, own in zip(shares, buffers, strict=True)])
+        if self.statistics:
+            means = self.team.sum(torch.cat(self.statistics)) / self.team.size
+            torch._foreach_copy_(self.statistics, means.split([len(own) for own in self.statistics]))
 
 
 def engine_of(net: ResidualNet, team: Team, *, batch_norm: BatchNormScope, num_parts: int) -> Engine:
@@ -89,9 +86,14 @@ def engine_of(net: ResidualNet, team: Team, *, batch_norm: BatchNormScope, num_p
     return Engine(
         team=team,
         in_step=synchronised(net) if is_synchronised else None,
-        averages_statistics=not is_synchronised,
+        statistics=() if is_synchronised else _statistics(net),
         ddp=ddp,
     )
+
+
+def _statistics(net: ResidualNet) -> tuple[Tensor, ...]:
+    norms = [module for module in net.modules() if isinstance(module, nn.BatchNorm2d) and module.training]
+    return tuple(buffer for norm in norms for buffer in norm.buffers())
 
 
 class _Pass(nn.Module):

@@ -68,9 +68,9 @@ def resume(
     `data` is where they lie now: the folder with the named data set, or the path that the run is on (`setup_of` says
     where they were). With `anyway` the run goes on where the bits will be others, e.g. on another processor, and
     `environment.json` says from then on where it is, and under `earlier` where it was. Another number of processes than
-    before is such a difference: sums are then taken in another order. `team` as for `train`. Raises `RunError` where the run
-    is done or has diverged, its data are no longer the same or, without `anyway`, its surroundings; `DataError` where
-    the data cannot be read, and what `train` raises.
+    before is such a difference: sums are then taken in another order. `team` as for `train`. Raises `RunError` where
+    the run is done or has diverged, its data are no longer the same or, without `anyway`, its surroundings; `DataError`
+    where the data cannot be read, and what `train` raises.
     """
     _require_open(folder)
     recipe = read_recipe(folder)

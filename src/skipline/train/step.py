@@ -57,7 +57,7 @@ def training_step(
         mistakes.append(wrong)
     if net.network.stochastic_depth.rate > 0:
         fill_missing_gradients(net)
-    engine.share_statistics(net)
+    engine.share_statistics()
     total, num_mistakes = engine.added_up(torch.stack(losses).sum(), torch.stack(mistakes).sum())
     if math.isfinite(recipe.clip_norm):
         nn.utils.clip_grad_norm_(net.parameters(), recipe.clip_norm)

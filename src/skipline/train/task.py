@@ -71,8 +71,8 @@ class Task:
 def make_task(recipe: Recipe, dataset: Dataset, folder: RunFolder, device: torch.device, *, team: Team = ALONE) -> Task:
     """The task of training `recipe` on `dataset` in `team`.
 
-    Raises `RecipeError` where the two, the device or the team do not fit, `SpecError` where the images are too small for the
-    network.
+    Raises `RecipeError` where the two, the device or the team do not fit, `SpecError` where the images are too small
+    for the network.
     """
     network = recipe.network
     if network.head.num_classes != dataset.num_classes or network.in_channels != dataset.in_channels:
