@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,9 +59,8 @@ def train(
     Settings are read in layers, each over the one before: preset, --config, SKIPLINE_… in the environment, flags.
     """
     from skipline.cli.device import be_deterministic, default_data_dir
-    from skipline.cli.launch import begun, begun_before, launched
+    from skipline.cli.launch import launched
     from skipline.cli.recipe import read_settings, recipe_and_data
-    from skipline.cli.resume import go_on
     from skipline.train import start
 
     flags = {
@@ -91,32 +92,15 @@ def train(
     settings, text = read_settings(flags, assignments=set_ or [], config=config)
     data_dir = data or default_data_dir()
     recipe, dataset = recipe_and_data(settings, data_dir=data_dir)
-    command = shlex.join(["skipline", *sys.argv[1:]]).replace("\n", " ")
-    config_text = f"# {command}\n{text}"
+    config_text = f"# {shlex.join(['skipline', *sys.argv[1:]])}".replace("\n", " ") + f"\n{text}"
     with launched(device) as (team, chosen):
         if dry_run:
-            if team.leads:
-                _show_plan(recipe, dataset, chosen, as_json=json_)
+            _show_plan(recipe, dataset, chosen, team=team, as_json=json_)
             return
         if deterministic:
             be_deterministic()
-        before = begun_before(team, out)
-        if before is not None:
-            go_on(before, team=team, device=chosen, anyway=True, as_json=json_)
-            return
-        folder = begun(
-            team,
-            lambda: start(
-                recipe,
-                dataset,
-                root=out,
-                device=chosen,
-                config=config_text,
-                data_dir=data_dir,
-                processes=team.size,
-            ),
-        )
-        _run(recipe, dataset, folder, chosen, team=team, as_json=json_)
+        begin = partial(start, recipe, dataset, root=out, device=chosen, config=config_text, data_dir=data_dir)
+        _begin_or_go_on(recipe, dataset, begin, chosen, team=team, out=out, as_json=json_)
 
 
 def _probe_flags(text: str) -> dict[str, Any]:
@@ -127,6 +111,28 @@ def _probe_flags(text: str) -> dict[str, Any]:
     if name.strip() != "every" or not value.strip():
         raise UsageError(f"--probe is {text!r}; expected every=STEPS, e.g. --probe every=50.")
     return {"probe.every": value.strip()}
+
+
+def _begin_or_go_on(
+    recipe: Recipe,
+    dataset: Dataset,
+    begin: Callable[..., RunFolder],
+    device: torch.device,
+    *,
+    team: Team,
+    out: Path,
+    as_json: bool,
+) -> None:
+    """Train in a new folder; or, where a launcher has started this command again, in the one that it had begun."""
+    from skipline.cli.launch import begun, begun_before
+    from skipline.cli.resume import go_on
+
+    before = begun_before(team, out)
+    if before is not None:
+        go_on(before, team=team, device=device, anyway=True, as_json=as_json)
+        return
+    folder = begun(team, partial(begin, processes=team.size))
+    _run(recipe, dataset, folder, device, team=team, as_json=as_json)
 
 
 def _run(
@@ -152,12 +158,14 @@ def _run(
         finish(folder, outcome, as_json=as_json)
 
 
-def _show_plan(recipe: Recipe, dataset: Dataset, device: torch.device, *, as_json: bool) -> None:
+def _show_plan(recipe: Recipe, dataset: Dataset, device: torch.device, *, team: Team, as_json: bool) -> None:
     from skipline.cost import cost
     from skipline.files import dump_json
     from skipline.train import recipe_to_json
     from skipline.train.deepening import network_in
 
+    if not team.leads:
+        return
     counted = cost(recipe.network, image_size=dataset.image_size)
     if as_json:
         plan = {
@@ -170,7 +178,7 @@ def _show_plan(recipe: Recipe, dataset: Dataset, device: torch.device, *, as_jso
         print(dump_json(plan), end="")
         return
     steps = recipe.num_steps(len(dataset.train))
-    kept = counted.activation_elements * 4 * recipe.batch_size / recipe.accumulate / 2**20
+    kept = counted.activation_elements * 4 * recipe.batch_size / recipe.accumulate / team.size / 2**20
     print(
         f"{recipe.network.name}: {counted.parameters:,} parameters, {counted.macs / 1e6:,.1f} M multiply-adds an image"
     )
