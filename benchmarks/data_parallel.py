@@ -29,8 +29,9 @@ import torch
 from skipline.data import Augment, Dataset, ImageSet
 from skipline.train import Recipe, RunFolder
 from skipline.train.environment import environment
-from skipline.train.learner import make_learner, spread
+from skipline.train.learner import make_learner
 from skipline.train.parallel import BATCH_NORM_SCOPES, BatchNormScope
+from skipline.train.spread import spread
 from skipline.train.step import training_step
 from skipline.train.task import batches, make_task
 from skipline.train.team import is_launched, joined, local_rank

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -10,10 +12,14 @@ import torch.distributed as dist
 from torch import nn
 
 from skipline.init import build
+from skipline.init.parameterisations import with_skip_init
 from skipline.nn import freeze, seed_dropout
 from skipline.nn.dropout import SeededBlockDropout, SeededBranchDropout, SeededDropout
 from skipline.spec import Network
+from skipline.train import Probe, Recipe, RecipeError
+from skipline.train.learner import make_learner
 from skipline.train.parallel import Engine
+from skipline.train.spread import spread
 from skipline.train.synchronised_norm import SynchronisedNorm, synchronised
 from skipline.train.team import ALONE, Team, TeamError, is_lost, joined
 
@@ -111,6 +117,27 @@ def test_without_a_launcher_a_process_is_alone(monkeypatch: pytest.MonkeyPatch) 
         assert team == ALONE == Team()
         assert team.leads
         assert not dist.is_initialized()
+
+
+def test_parameters_of_one_number_are_not_shared_out(network: Network) -> None:
+    recipe = Recipe(network=with_skip_init(network), source="quarters", init="he_fan_out_normal", shard=True)
+    learner = make_learner(replace(recipe, kernels="plain"), torch.device("cpu"))
+    with pytest.raises(RecipeError, match=r"shard: small has parameters of one number, e\.g\. stage1\.block1\."):
+        spread(learner, recipe, Team(0, 2))
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"ema_decay": 0.9}, "shard is true together with ema_decay, which needs parameters that are whole"),
+        ({"probe": Probe(every=2), "batch_norm": "synchronised"}, "batch_norm 'synchronised' and probe, which need"),
+        ({"kernels": "fused"}, "together with kernels 'fused'"),
+    ],
+)
+def test_what_wants_whole_parameters_is_refused(network: Network, settings: dict[str, Any], words: str) -> None:
+    with pytest.raises(RecipeError) as refused:
+        Recipe(network=network, source="quarters", shard=True, **settings)
+    assert words in str(refused.value)
 
 
 def test_other_errors_are_not_taken_for_a_lost_process() -> None:

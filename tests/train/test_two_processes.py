@@ -141,3 +141,29 @@ def test_a_part_that_is_too_small_for_all_is_refused(report: dict[str, Any]) -> 
             "2 processes cannot share a part of 1 image(s): a batch of 2 is computed in 2 part(s)"
             in (answer["message"])
         )
+
+
+def test_shared_out_it_is_the_run_of_whole_parameters(report: dict[str, Any]) -> None:
+    """Each process has its own norms, and parts, gradients are added up: FSDP2 and DDP come to the same."""
+    assert furthest(weights_of(report, "shared out"), weights_of(report, "own norms")) < 1e-4
+    losses = [run_of(report, name).read_metrics()[-1]["test_loss"] for name in ("shared out", "own norms")]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+
+
+def test_shared_out_and_stopped_it_ends_with_the_same_bits(report: dict[str, Any]) -> None:
+    assert run_of(report, "shared out, stopped").model.read_bytes() == run_of(report, "shared out").model.read_bytes()
+    found, expected = weights_of(report, "shared out, stopped"), weights_of(report, "shared out")
+    assert [name for name in expected if not torch.equal(found[name], expected[name])] == []
+
+
+def test_what_was_shared_out_is_saved_whole_and_one_process_goes_on(report: dict[str, Any]) -> None:
+    assert [answer["step"] for answer in report["shared out, then one"]["ended"]] == [9]
+    assert run_of(report, "shared out, then one").is_done
+
+
+def test_each_process_holds_its_part(report: dict[str, Any]) -> None:
+    """Half of everything, but for a tensor's odd row: each goes to process 0, and the classifier's 4 rows are even."""
+    first, second = report["parts"]
+    for held in ("parameters", "gradients", "momenta"):
+        assert first[held] + second[held] == first["all"]
+        assert first[held] <= 0.55 * first["all"]

@@ -34,7 +34,9 @@ from skipline.train import (
     read_recipe,
     train,
 )
-from skipline.train.learner import make_learner, spread
+from skipline.train.learner import make_learner
+from skipline.train.sharding import own_part
+from skipline.train.spread import spread
 from skipline.train.step import training_step
 from skipline.train.task import batches, make_task
 from skipline.train.team import Team, joined
@@ -209,6 +211,30 @@ def plain_deepened() -> Recipe:
     return small(network=network, deepen=(Deepening(epoch=1, depth=14),), accumulate=1, loss_every=1)
 
 
+def sharded() -> Recipe:
+    """The small recipe with parameters shared out."""
+    return small(batch_norm="per-process", shard=True)
+
+
+def parts_of_a_net(recipe: Recipe, folder: RunFolder) -> Job:
+    """Numbers of parameters, gradients and momentum that each process holds after a step, and of parameters in all."""
+
+    def job(team: Team) -> dict[str, int]:
+        task = make_task(recipe, quarters(), folder, CPU, team=team)
+        plain = make_learner(recipe, CPU)
+        num = sum(parameter.numel() for parameter in plain.net.parameters())
+        learner = spread(plain, recipe, team)
+        batch = next(batches(task, 0, 0, share=team.share))
+        training_step(learner, batch, recipe, step=0, dtype=torch.float32)
+        parameters = list(learner.net.parameters())
+        momenta = [state["momentum_buffer"] for state in learner.optimiser.state.values()]
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        held = {"parameters": parameters, "gradients": gradients, "momenta": momenta}
+        return {"all": num} | {name: sum(own_part(t).numel() for t in tensors) for name, tensors in held.items()}
+
+    return job
+
+
 def main(root: Path) -> None:
     torch.set_num_threads(1)
 
@@ -236,6 +262,18 @@ def main(root: Path) -> None:
             folder = new(name)
             ended = together(size, run_of(recipe, folder, data=data))
             report[f"{name} {size}"] = {"run": str(folder.path), "ended": ended}
+    for name, recipe, stops, last in (
+        ("own norms", small(batch_norm="per-process", kernels="plain"), -1, 2),
+        ("shared out", sharded(), -1, 2),
+        ("shared out, stopped", sharded(), 4, 2),
+        ("shared out, then one", sharded(), 4, 1),
+    ):
+        folder = new(name)
+        ended = together(2, run_of(recipe, folder, stop_after=stops, data=data))
+        if stops > 0:
+            ended = together(last, run_of(recipe, folder, data=data))
+        report[name] = {"run": str(folder.path), "ended": ended}
+    report["parts"] = together(2, parts_of_a_net(sharded(), new("parts")))
     diverging, failing = new("diverging"), new("failing")
     wild = small(optimiser=Sgd(learning_rate=1e30), kernels="plain")
     report["diverging"] = {"run": str(diverging.path), "ended": together(2, run_of(wild, diverging, data=data))}

@@ -8,6 +8,7 @@ from skipline.signal import first_nonfinite_site
 from skipline.train.learner import Learner
 from skipline.train.outcome import Diverged
 from skipline.train.precision import autocast
+from skipline.train.sharding import own_part, whole_net
 from skipline.train.step import batch_parts
 from skipline.train.task import Task, batches
 
@@ -28,8 +29,9 @@ def check_nets(task: Task, learner: Learner, *, step: int) -> None:
     Called after `step` steps, before anything is saved; reads from the device.
     """
     nets = [learner.net] if learner.average is None else [learner.net, learner.average.net]
-    tensors = [tensor for net in nets for tensor in (*net.parameters(), *net.buffers())]
-    if not torch.stack([tensor.isfinite().all() for tensor in tensors]).all().item():
+    tensors = [own_part(tensor) for net in nets for tensor in (*net.parameters(), *net.buffers())]
+    is_finite = bool(torch.stack([tensor.isfinite().all() for tensor in tensors]).all().item())
+    if any(task.team.any(not is_finite)):
         _give_up(task, learner, step)
 
 
@@ -50,9 +52,10 @@ def _find_site(task: Task, learner: Learner, step: int) -> str | None:
     """
     epoch, index = divmod(step, task.steps_per_epoch)
     batch = next(batches(task, epoch, index, share=task.team.share))
-    for images, _ in batch_parts(learner.net, batch, task.recipe, step=step, share=task.team.share):
+    net = whole_net(learner.net)
+    for images, _ in batch_parts(net, batch, task.recipe, step=step, share=task.team.share):
         with autocast(task.device, task.dtype):
-            site = first_nonfinite_site(learner.net, images)
+            site = first_nonfinite_site(net, images)
         if site:
             return site
     averages = {} if learner.average is None else learner.average.net.state_dict()

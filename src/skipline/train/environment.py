@@ -60,7 +60,7 @@ def run_environment(recipe: Recipe, device: torch.device, *, data: Path, process
     return {
         **environment(device),
         "dtype": str(compute_dtype(recipe.precision, device)).removeprefix("torch."),
-        "kernels": choose_kernels(recipe.kernels, device, recipe.memory_layout).label,
+        "kernels": choose_kernels(recipe.kernels_to_choose, device, recipe.memory_layout).label,
         "processes": processes,
         "seed": recipe.seed,
         "data": str(data),

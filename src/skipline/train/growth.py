@@ -16,9 +16,10 @@ from skipline.train.deepening import network_in
 from skipline.train.fusion import fused
 from skipline.train.kernels import choose_kernels
 from skipline.train.layout import memory_format
-from skipline.train.learner import Learner, multipliers, scheme_of, spread
+from skipline.train.learner import Learner, multipliers, scheme_of
 from skipline.train.optimiser import expected_tensors, make_optimiser, optimiser_tensors, restore_optimiser
 from skipline.train.recipe import Recipe
+from skipline.train.spread import spread
 from skipline.train.task import Task, batches
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -15,9 +15,8 @@ from skipline.train.fusion import fused
 from skipline.train.kernels import choose_kernels
 from skipline.train.layout import memory_format
 from skipline.train.optimiser import make_optimiser
-from skipline.train.parallel import Engine, engine_of
+from skipline.train.parallel import Engine
 from skipline.train.recipe import Recipe
-from skipline.train.team import Team
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +69,6 @@ def make_learner(recipe: Recipe, device: torch.device) -> Learner:
         num_finite_steps=torch.zeros((), dtype=torch.int64, device=device),
         start=multipliers(net) if recipe.probe.is_on else {},
     )
-
-
-def spread(learner: Learner, recipe: Recipe, team: Team) -> Learner:
-    """`learner` as one of `team`: its forward pass adds up the gradients; alone it is as it was."""
-    if team.is_alone:
-        return learner
-    engine = engine_of(learner.net, team, batch_norm=recipe.batch_norm, num_parts=recipe.accumulate)
-    engaged = replace(learner, engine=engine)
-    kernels = choose_kernels(recipe.kernels, learner.halted.device, recipe.memory_layout).compiled
-    run = engaged.in_step if kernels is None else fused(engaged.in_step, kernels)
-    return replace(engaged, forward=engine.passed(run))
 
 
 def scheme_of(recipe: Recipe) -> Scheme:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from skipline.data import Dataset
 from skipline.files import StorageError, read_number, remove_partials
+from skipline.nn import ResidualNet
 from skipline.signal import EarlyWarning
 from skipline.train.checkpoint import restore_checkpoint, save_checkpoint
 from skipline.train.clock import Clock
@@ -19,7 +20,7 @@ from skipline.train.divergence import check_loss, check_nets
 from skipline.train.evaluation import evaluate_together
 from skipline.train.growth import learner_in, resumed_recipe
 from skipline.train.kernels import choose_kernels
-from skipline.train.learner import Learner, look_at_data, make_learner, spread
+from skipline.train.learner import Learner, look_at_data, make_learner
 from skipline.train.lock import locked
 from skipline.train.loss_log import LossLog
 from skipline.train.model_card import model_card, origin_note
@@ -29,6 +30,8 @@ from skipline.train.progress import Progress
 from skipline.train.recipe import Recipe
 from skipline.train.run_folder import DEEPENED, RunFolder
 from skipline.train.schedule import UntilError, next_running_error, schedule_factor, warm_up_factor
+from skipline.train.sharding import whole_net
+from skipline.train.spread import spread
 from skipline.train.step import training_step
 from skipline.train.tally import Tally
 from skipline.train.task import Task, batches, fit_sample, make_task
@@ -58,7 +61,7 @@ def train(
     `RunError` where another process trains this run or its checkpoint does not fit, `RecipeError` or `SpecError` where
     recipe, data, device and team do not fit, `TeamError` where the processes do not see the same checkpoint.
     """
-    kernels = choose_kernels(recipe.kernels, device, recipe.memory_layout)
+    kernels = choose_kernels(recipe.kernels_to_choose, device, recipe.memory_layout)
     task = make_task(replace(recipe, kernels=kernels.name), dataset, folder, device, team=team)
     with locked(folder) if team.leads else nullcontext():
         try:
@@ -152,7 +155,8 @@ def _watch_error(task: Task, progress: Progress, mistakes: Tensor, num_images: i
 
 def _end_epoch(task: Task, learner: Learner, progress: Progress, tally: Tally, clock: Clock, rate: float) -> None:
     clock.end_epoch()
-    tested = evaluate_together(task, learner.result)
+    net = whole_net(learner.result)
+    tested = evaluate_together(task, net)
     progress.test_error = tested.error
     is_best = tested.error < progress.best_error
     progress.best_error = min(tested.error, progress.best_error)
@@ -173,19 +177,18 @@ def _end_epoch(task: Task, learner: Learner, progress: Progress, tally: Tally, c
         }
     )
     if is_best:
-        save_model(task.folder.best_model, _trained(task, learner))
+        save_model(task.folder.best_model, _trained(task, net))
 
 
 def _save(task: Task, learner: Learner, progress: Progress, tally: Tally, clock: Clock) -> None:
     tally.write_into(progress)
     progress.seconds = clock.seconds()
-    if task.team.leads:
-        save_checkpoint(task.folder.checkpoint, learner, progress, task.recipe)
+    save_checkpoint(task.folder.checkpoint, learner, progress, task.recipe)
     clock.saved()
 
 
-def _trained(task: Task, learner: Learner) -> TrainedModel:
-    return TrainedModel(learner.result, task.preprocess, task.class_names)
+def _trained(task: Task, net: ResidualNet) -> TrainedModel:
+    return TrainedModel(net, task.preprocess, task.class_names)
 
 
 def _snapshot(
@@ -219,13 +222,14 @@ def _finish(task: Task, learner: Learner, progress: Progress) -> Outcome:
         test_error=read_number(last["test_error"]),
         seconds=progress.seconds,
     )
+    net = whole_net(learner.result)
     if task.team.leads:
-        _write_result(task, learner, outcome)
+        _write_result(task, net, outcome)
     return outcome
 
 
-def _write_result(task: Task, learner: Learner, outcome: Outcome) -> None:
-    save_model(task.folder.model, _trained(task, learner))
+def _write_result(task: Task, net: ResidualNet, outcome: Outcome) -> None:
+    save_model(task.folder.model, _trained(task, net))
     card = model_card(task.recipe, outcome, task.class_names, num_train=len(task.train), num_test=len(task.test))
     if task.folder.is_grown:
         card += origin_note(task.folder.read(DEEPENED))

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed.fsdp import FSDPModule
 from torch.nn.parallel import DistributedDataParallel
 
 from skipline.nn import ResidualNet
@@ -29,13 +30,14 @@ class Engine:
 
     `in_step` is the trained net as a step runs it, where that is not the net itself: the same tensors with synchronised
     norms. `statistics`: running statistics of norms that see the images of their own process; they are made the mean
-    over the processes. `ddp` is PyTorch's engine.
+    over the processes. `ddp` or `fsdp` is PyTorch's engine: parameters whole in every process, or shared out.
     """
 
     team: Team = ALONE
     in_step: ResidualNet | None = None
     statistics: tuple[Tensor, ...] = ()
     ddp: DistributedDataParallel | None = None
+    fsdp: FSDPModule | None = None
 
     def passed(self, run: Run) -> Run:
         """`run`, whose gradients are added up over the processes."""
@@ -44,6 +46,8 @@ class Engine:
 
     def held(self, *, is_last: bool) -> AbstractContextManager[object]:
         """The context for one part of a batch: gradients travel with the last part alone."""
+        if self.fsdp is not None:
+            self.fsdp.set_requires_gradient_sync(is_last)
         return nullcontext() if is_last or self.ddp is None else self.ddp.no_sync()
 
     def added_up(self, loss: Tensor, mistakes: Tensor) -> tuple[Tensor, Tensor]:
@@ -86,12 +90,13 @@ def engine_of(net: ResidualNet, team: Team, *, batch_norm: BatchNormScope, num_p
     return Engine(
         team=team,
         in_step=synchronised(net) if is_synchronised else None,
-        statistics=() if is_synchronised else _statistics(net),
+        statistics=() if is_synchronised else statistics_of(net),
         ddp=ddp,
     )
 
 
-def _statistics(net: ResidualNet) -> tuple[Tensor, ...]:
+def statistics_of(net: ResidualNet) -> tuple[Tensor, ...]:
+    """The running statistics of the batch norms that learn them, each (C,)."""
     norms = [module for module in net.modules() if isinstance(module, nn.BatchNorm2d) and module.training]
     return tuple(buffer for norm in norms for buffer in norm.buffers())
 

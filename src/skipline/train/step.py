@@ -63,7 +63,8 @@ def training_step(
         nn.utils.clip_grad_norm_(net.parameters(), recipe.clip_norm)
     learner.halted.clamp_(min=(~total.isfinite()).float())
     learner.num_finite_steps.add_(learner.halted == 0)
-    optimiser.step()
+    if engine.fsdp is None or not learner.halted.item():  # only the fused kernels look at `halted` themselves
+        optimiser.step()
     if learner.average is not None:
         learner.average.update(decay=recipe.ema_decay, step=step)
     return total, num_mistakes

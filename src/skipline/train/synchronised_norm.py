@@ -65,7 +65,7 @@ class _Normalise(torch.autograd.Function):
         wide = gradient.to(mean.dtype)
         normalised = (x.to(mean.dtype) - _spread(mean)) * _spread(inverse)
         own = torch.stack([wide.sum(dim=(0, 2, 3)), (wide * normalised).sum(dim=(0, 2, 3))])
-        sums = own.double()
+        sums = own.to(torch.float64, copy=True)  # `own` stays this process's
         dist.all_reduce(sums)
         shift, slope = (sums / num).to(mean.dtype)
         x_gradient = (wide - _spread(shift) - normalised * _spread(slope)) * _spread(inverse * weight)
