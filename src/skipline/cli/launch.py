@@ -76,7 +76,7 @@ def begun(team: Team, begin: Callable[[], RunFolder]) -> RunFolder:
     path = ""
     if team.leads:
         folder = begin()
-        if not team.is_alone:
+        if "TORCHELASTIC_RUN_ID" in os.environ:
             folder.write(LAUNCH, {"format": "skipline.launch", "version": _VERSION, "launch": _launch()})
         path = str(folder.path)
     return RunFolder(Path(team.from_leader(path)))
