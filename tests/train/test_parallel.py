@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,9 +26,9 @@ from skipline.train.team import ALONE, Team, TeamError, is_lost, joined
 
 
 @pytest.fixture
-def group() -> Iterator[None]:
+def group(tmp_path: Path) -> Iterator[None]:
     """A gloo group that has this process alone."""
-    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    dist.init_process_group("gloo", init_method=f"file://{tmp_path}/store", rank=0, world_size=1)
     yield
     dist.destroy_process_group()
 

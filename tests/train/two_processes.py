@@ -230,7 +230,9 @@ def parts_of_a_net(recipe: Recipe, folder: RunFolder) -> Job:
         momenta = [state["momentum_buffer"] for state in learner.optimiser.state.values()]
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
         held = {"parameters": parameters, "gradients": gradients, "momenta": momenta}
-        return {"all": num} | {name: sum(own_part(t).numel() for t in tensors) for name, tensors in held.items()}
+        return {"all": num} | {
+            name: sum(own_part(learner.engine, t).numel() for t in tensors) for name, tensors in held.items()
+        }
 
     return job
 

@@ -34,7 +34,7 @@ def save_checkpoint(path: Path, learner: Learner, progress: Progress, recipe: Re
         "recipe": recipe_to_json(recipe),
     }
     of_optimiser = _of_optimiser(optimiser_tensors(learner.net, learner.optimiser))
-    tensors = whole({**_net_tensors(learner), **of_optimiser})
+    tensors = whole(learner.engine, {**_net_tensors(learner), **of_optimiser})
     if learner.engine.team.leads:
         write_tensors(path, tensors, header)
 

@@ -29,7 +29,7 @@ def check_nets(task: Task, learner: Learner, *, step: int) -> None:
     Called after `step` steps, before anything is saved; reads from the device.
     """
     nets = [learner.net] if learner.average is None else [learner.net, learner.average.net]
-    tensors = [own_part(tensor) for net in nets for tensor in (*net.parameters(), *net.buffers())]
+    tensors = [own_part(learner.engine, tensor) for net in nets for tensor in (*net.parameters(), *net.buffers())]
     is_finite = bool(torch.stack([tensor.isfinite().all() for tensor in tensors]).all().item())
     if any(task.team.any(not is_finite)):
         _give_up(task, learner, step)
@@ -52,7 +52,7 @@ def _find_site(task: Task, learner: Learner, step: int) -> str | None:
     """
     epoch, index = divmod(step, task.steps_per_epoch)
     batch = next(batches(task, epoch, index, share=task.team.share))
-    net = whole_net(learner.net)
+    net = whole_net(learner.engine, learner.net)
     for images, _ in batch_parts(net, batch, task.recipe, step=step, share=task.team.share):
         with autocast(task.device, task.dtype):
             site = first_nonfinite_site(net, images)

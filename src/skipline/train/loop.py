@@ -155,7 +155,7 @@ def _watch_error(task: Task, progress: Progress, mistakes: Tensor, num_images: i
 
 def _end_epoch(task: Task, learner: Learner, progress: Progress, tally: Tally, clock: Clock, rate: float) -> None:
     clock.end_epoch()
-    net = whole_net(learner.result)
+    net = whole_net(learner.engine, learner.result)
     tested = evaluate_together(task, net)
     progress.test_error = tested.error
     is_best = tested.error < progress.best_error
@@ -222,7 +222,7 @@ def _finish(task: Task, learner: Learner, progress: Progress) -> Outcome:
         test_error=read_number(last["test_error"]),
         seconds=progress.seconds,
     )
-    net = whole_net(learner.result)
+    net = whole_net(learner.engine, learner.result)
     if task.team.leads:
         _write_result(task, net, outcome)
     return outcome

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed.fsdp import FSDPModule
 from torch.nn.parallel import DistributedDataParallel
 
 from skipline.nn import ResidualNet
 from skipline.train.synchronised_norm import synchronised
 from skipline.train.team import ALONE, Team
+
+if TYPE_CHECKING:  # importing it takes a second, which only those who share out parameters need
+    from torch.distributed.fsdp import FSDPModule
 
 BatchNormScope = Literal["per-process", "synchronised"]
 BATCH_NORM_SCOPES: tuple[BatchNormScope, ...] = ("per-process", "synchronised")
@@ -65,7 +67,8 @@ class Engine:
         """
         if self.statistics:
             means = self.team.sum(torch.cat(self.statistics)) / self.team.size
-            torch._foreach_copy_(self.statistics, means.split([len(own) for own in self.statistics]))
+            own = means.split([len(statistic) for statistic in self.statistics])
+            torch._foreach_copy_(self.statistics, own)  # pyright: ignore[reportPrivateImportUsage]
 
 
 def engine_of(net: ResidualNet, team: Team, *, batch_norm: BatchNormScope, num_parts: int) -> Engine:

@@ -1,4 +1,7 @@
-"""Sharding: each process keeps its part of every parameter, gradient and optimiser's state, by PyTorch's FSDP2."""
+"""Sharding: each process keeps its part of every parameter, gradient and optimiser's state, by PyTorch's FSDP2.
+
+FSDP2 is imported where it is needed: that takes a second, and most runs have no use for it.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,6 @@ from dataclasses import replace
 
 import torch
 from torch import Tensor
-from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import FSDPModule, fully_shard
-from torch.distributed.tensor import DTensor, distribute_tensor
 
 from skipline.nn import ResidualNet, assemble
 from skipline.train.learner import Learner
@@ -26,6 +26,9 @@ def sharded(learner: Learner, recipe: Recipe, team: Team) -> Learner:
     A block's parameters are put together where it is computed, forward and backward, and let go again. Gradients are
     added up as in `parallel`. Raises `RecipeError` for what cannot be shared out.
     """
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.fsdp import FSDPModule, fully_shard
+
     net = learner.net
     scalars = [name for name, parameter in net.named_parameters() if parameter.ndim == 0]
     if scalars:
@@ -56,27 +59,37 @@ def sharded(learner: Learner, recipe: Recipe, team: Team) -> Learner:
 
 def _part(value: Tensor, parameter: Tensor) -> Tensor:
     """This process's part of an optimiser's tensor; a count of steps is every process's."""
+    from torch.distributed.tensor import DTensor, distribute_tensor
+
     assert isinstance(parameter, DTensor)
     if value.shape != parameter.shape:
         return value
     return distribute_tensor(value.contiguous(), parameter.device_mesh, parameter.placements)
 
 
-def whole(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def whole(engine: Engine, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Every tensor put together where it is shared out, which every process has to ask for; others as they are."""
+    if engine.fsdp is None:
+        return dict(tensors)
+    from torch.distributed.tensor import DTensor
+
     return {name: value.full_tensor() if isinstance(value, DTensor) else value for name, value in tensors.items()}
 
 
-def own_part(tensor: Tensor) -> Tensor:
+def own_part(engine: Engine, tensor: Tensor) -> Tensor:
     """What this process holds of `tensor`."""
+    if engine.fsdp is None:
+        return tensor
+    from torch.distributed.tensor import DTensor
+
     return tensor.to_local() if isinstance(tensor, DTensor) else tensor
 
 
-def whole_net(net: ResidualNet) -> ResidualNet:
+def whole_net(engine: Engine, net: ResidualNet) -> ResidualNet:
     """`net`; where it is shared out, a whole copy, which every process has to ask for."""
-    if not isinstance(net, FSDPModule):
+    if engine.fsdp is None:
         return net
-    tensors = whole(net.state_dict())
+    tensors = whole(engine, net.state_dict())
     own = assemble(net.network, device=next(iter(tensors.values())).device)
     own.load_state_dict(tensors)
     return own.train(net.training)
