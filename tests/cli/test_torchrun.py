@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,16 @@ def workers_of(launcher: subprocess.Popen[str]) -> list[int]:
     return [child for child, line in lines.items() if b"skipline" in line]
 
 
+@contextmanager
+def ended(launcher: subprocess.Popen[str]) -> Iterator[None]:
+    """However the block ends, the launcher has ended behind it, and with it the processes that it started."""
+    try:
+        yield
+    finally:
+        if launcher.poll() is None:
+            launcher.send_signal(signal.SIGTERM)
+
+
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """A run of two processes: one is killed, the launcher starts both again; Ctrl-C; then it is resumed to its end."""
@@ -67,7 +78,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     settings = ["--set", "checkpoint_seconds=0", "--set", "loss_every=1"]
     train = [*TORCHRUN, "--max-restarts", "2", "-m", "skipline", *TRAIN, *settings]
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(train, cwd=folder, env=environment(), **pipes) as launcher:
+    with subprocess.Popen(train, cwd=folder, env=environment(), **pipes) as launcher, ended(launcher):
         wait_for(lambda: steps_of(folder) >= 3, launcher)
         workers = workers_of(launcher)
         os.kill(workers[1], signal.SIGKILL)

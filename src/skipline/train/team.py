@@ -12,6 +12,7 @@ from typing import TypeVar
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.rendezvous import rendezvous
 
 from skipline.data import Share
 
@@ -114,12 +115,8 @@ def joined(device: torch.device) -> Iterator[Team]:
     if not is_launched():
         yield ALONE
         return
-    backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     try:
-        if device.type == "cuda":
-            dist.init_process_group(backend, timeout=_PATIENCE, device_id=device)
-        else:
-            dist.init_process_group(backend, timeout=_PATIENCE)
+        _join(device)
         yield Team(dist.get_rank(), dist.get_world_size())
     except RuntimeError as error:
         if not is_lost(error):
@@ -132,6 +129,22 @@ def joined(device: torch.device) -> Iterator[Team]:
     finally:
         if dist.is_initialized():
             dist.destroy_process_group()
+
+
+def _join(device: torch.device) -> None:
+    """Become one of the group, at a meeting place of this start of the processes.
+
+    A launcher that starts lost processes again may keep the place (torchrun does), and with it the addresses of those
+    that are gone: where one of them is read before it is written anew, gloo knocks at a door behind which nobody is.
+    """
+    store, rank, size = next(rendezvous("env://", timeout=_PATIENCE))
+    start = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+    own = dist.PrefixStore(f"skipline start {start}", store)
+    if device.type == "cuda":
+        backend = "cpu:gloo,cuda:nccl"
+        dist.init_process_group(backend, store=own, rank=rank, world_size=size, timeout=_PATIENCE, device_id=device)
+    else:
+        dist.init_process_group("gloo", store=own, rank=rank, world_size=size, timeout=_PATIENCE)
 
 
 def is_lost(error: RuntimeError) -> bool:
