@@ -139,7 +139,7 @@ def _join(device: torch.device) -> None:
     """
     store, rank, size = next(rendezvous("env://", timeout=_PATIENCE))
     start = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
-    own = dist.PrefixStore(f"skipline start {start}", store)
+    own = dist.PrefixStore(f"skipline start {start}", store)  # pyright: ignore[reportPrivateImportUsage]
     if device.type == "cuda":
         backend = "cpu:gloo,cuda:nccl"
         dist.init_process_group(backend, store=own, rank=rank, world_size=size, timeout=_PATIENCE, device_id=device)
