@@ -6,6 +6,7 @@ from skipline.cli import names
 from skipline.data import source_names
 from skipline.train import PRESETS
 from skipline.train.codec import KINDS
+from skipline.train.parallel import BATCH_NORM_SCOPES
 from skipline.train.precision import PRECISIONS
 
 from .conftest import Command
@@ -18,6 +19,7 @@ def test_they_are_those_of_the_tables() -> None:
     assert tuple(KINDS["schedule"]) == names.SCHEDULES
     assert tuple(KINDS["warm_up"]) == names.WARM_UPS
     assert names.PRECISIONS == PRECISIONS
+    assert names.BATCH_NORM_SCOPES == BATCH_NORM_SCOPES
     assert names.DEFAULT_PRESET in PRESETS
 
 

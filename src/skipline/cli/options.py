@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from skipline.cli.names import (
+    BATCH_NORM_SCOPES,
     DEFAULT_PRESET,
     OPTIMISERS,
     PRECISIONS,
@@ -95,6 +96,10 @@ LabelSmoothing = Annotated[float | None, _option("ε, from 0 (none) to 1.", _REC
 Ema = Annotated[float | None, _option("Decay of the averaged weights; 0: none.", _RECIPE)]
 Clip = Annotated[float | None, _option("Longest gradient norm; inf: any.", _RECIPE)]
 Precision = Annotated[str, _option(f"{either(PRECISIONS)}.", _RECIPE)]
+BatchNorm = Annotated[str, _option(f"Where processes share a batch: {either(BATCH_NORM_SCOPES)}.", _RECIPE)]
+Shard = Annotated[
+    bool | None, _option("Processes share out parameters and optimiser (FSDP2).", _RECIPE, "--shard/--no-shard")
+]
 Seed = Annotated[int | None, _option("Seed of every random stream. Default: 0.", _RECIPE)]
 Probe = Annotated[
     str, _option("Watch the layers: every=50 reads each 50th step, for the report and early warnings.", _RECIPE)
