@@ -26,5 +26,5 @@ def test_they_are_those_of_the_tables() -> None:
 def test_help_lists_them(skipline: Command) -> None:
     page = " ".join(skipline("train", "--help").out.replace("│", " ").split())
     assert "digits, cifar10, cifar100, mnist, fashion-mnist, or a path." in page
-    assert "quick, he2015 or lecture. Default: quick." in page
+    assert "quick, he2015, lecture or photos. Default: quick, and photos for a folder." in page
     assert "constant, step, cosine or one_cycle." in page

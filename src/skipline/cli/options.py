@@ -78,7 +78,7 @@ MaxUnusable = Annotated[
     float, typer.Option(min=0, max=1, help="Share of unusable files that is let pass.", rich_help_panel=_PHOTOS)
 ]
 
-Preset = Annotated[str, _option(f"{either(PRESETS)}. Default: {DEFAULT_PRESET}.", _RECIPE)]
+Preset = Annotated[str, _option(f"{either(PRESETS)}. Default: {DEFAULT_PRESET}, and photos for a folder.", _RECIPE)]
 Config = Annotated[Path | None, _option("Settings in a TOML file.", _RECIPE)]
 Epochs = Annotated[int | None, _option("Passes over the training images.", _RECIPE)]
 BatchSize = Annotated[int | None, _option("Images in a step of the optimiser.", _RECIPE)]
