@@ -6,6 +6,7 @@ RUN`` instead trains the recipe of that run again, in two processes and without 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -14,7 +15,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn, TextIO
 
 import torch
 import torch._dynamo  # DDP imports it, which takes two seconds: once, before the forks
@@ -85,11 +86,19 @@ def small(**settings: Any) -> Recipe:
     return replace(base, **settings)
 
 
+def free_port() -> int:
+    """One below those that systems give out by themselves: of such a one somebody else could make use meanwhile."""
+    first = 20_000 + os.getpid() % 10_000
+    for port in range(first, first + 2_000):
+        with socket.socket() as free, contextlib.suppress(OSError):
+            free.bind(("127.0.0.1", port))
+            return port
+    raise OSError(f"no port from {first} on is free")
+
+
 def together(size: int, job: Job) -> list[Any]:
     """What ``job`` gives in each of ``size`` processes that are one team; an exception as its name and message."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     children = []
     for rank in range(size):
         reader, writer = os.pipe()
@@ -98,8 +107,7 @@ def together(size: int, job: Job) -> list[Any]:
             os.close(reader)
             os.environ.update(RANK=str(rank), WORLD_SIZE=str(size), MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
             with os.fdopen(writer, "w") as pipe:
-                pipe.write(json.dumps(said(job)))
-            os._exit(0)
+                tell(job, pipe)
         os.close(writer)
         children.append((child, reader))
     answers = []
@@ -110,14 +118,20 @@ def together(size: int, job: Job) -> list[Any]:
     return answers
 
 
-def said(job: Job) -> Any:
+def tell(job: Job, pipe: TextIO) -> NoReturn:
+    """Write what the job gives, or its error, and end, as the command line does: at once, with nothing taken apart."""
     try:
         with joined(CPU) as team:
-            return job(team)
+            answer = job(team)
     except Exception as error:
         if os.environ.get("SKIPLINE_DEBUG"):
             traceback.print_exc()
-        return {"error": type(error).__name__, "message": str(error)}
+        json.dump({"error": type(error).__name__, "message": str(error)}, pipe)
+        pipe.flush()
+        os._exit(1)
+    json.dump(answer, pipe)
+    pipe.flush()
+    os._exit(0)
 
 
 def step_of(recipe: Recipe, folder: RunFolder, out: Path) -> Job:

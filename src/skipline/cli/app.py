@@ -101,5 +101,9 @@ def main() -> NoReturn:
         raise
     except Exception as error:  # the one place where every failure becomes a sentence and a code
         sys.stdout.flush()
-        sys.exit(tell(error, debug=os.environ.get("SKIPLINE_DEBUG") == "1"))
+        code = tell(error, debug=os.environ.get("SKIPLINE_DEBUG") == "1")
+        if is_launched():  # what is taken apart in order waits, now and then, for a process that is gone
+            sys.stderr.flush()
+            os._exit(code)
+        sys.exit(code)
     sys.exit(0)
