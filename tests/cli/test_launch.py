@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,7 @@ def of_two(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """This process is the second of two that a launcher has started."""
     for name, value in {"RANK": "1", "LOCAL_RANK": "1", "WORLD_SIZE": "2"}.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setattr(os, "_exit", sys.exit)  # how such a process ends; this one is to go on
     return monkeypatch
 
 
