@@ -57,8 +57,14 @@ def workers_of(launcher: subprocess.Popen[str]) -> list[int]:
     """The processes that the launcher has started, by number."""
     tasks = Path(f"/proc/{launcher.pid}/task").glob("*/children")
     children = [int(child) for task in tasks for child in task.read_text(encoding="ascii").split()]
-    lines = {child: Path(f"/proc/{child}/cmdline").read_bytes() for child in sorted(children)}
-    return [child for child, line in lines.items() if b"skipline" in line]
+    return [child for child in sorted(children) if b"skipline" in command_of(child)]
+
+
+def command_of(process: int) -> bytes:
+    try:
+        return Path(f"/proc/{process}/cmdline").read_bytes()
+    except OSError:  # it has ended meanwhile
+        return b""
 
 
 @contextmanager
