@@ -156,7 +156,7 @@ def main() -> None:
 
 
 def _usable(index: int, root: Path, name: str) -> dict[int, PhotoFact]:
-    fact = read_fact(root, name, LOCAL)
+    fact = read_fact(root, name, limits=LOCAL)
     return {index: fact} if isinstance(fact, PhotoFact) else {}
 
 

@@ -20,7 +20,7 @@ PACKAGE = ROOT / "src" / "skipline"
 # A package imports only from lower rows, and siblings never import each other. docs/architecture.md has the same table.
 ROWS = (
     ("cores", "files", "seeds", "spec"),
-    ("cost", "theory", "zoo"),
+    ("cost", "store", "theory", "zoo"),
     ("data", "kernels", "nn"),
     ("check", "init", "signal"),
     ("grow", "weights"),
@@ -41,8 +41,12 @@ THIRD_PARTY = {
     "torch": 2,
     "pydantic": 6,
     "resvg_py": 7,
+    "fastapi": 8,
+    "starlette": 8,
+    "pyarrow": 9,
     "rich": 9,
     "typer": 9,
+    "uvicorn": 9,
 }
 
 FILE_LINES = 400

@@ -16,7 +16,23 @@ from skipline.zoo import describe
 from .conftest import Command
 
 VERBS = (
-    *("demo", "check", "train", "resume", "deepen", "evaluate", "import", "export", "models", "diagnose", "race"),
+    *(
+        "demo",
+        "check",
+        "train",
+        "resume",
+        "deepen",
+        "evaluate",
+        "predict",
+        "report",
+        "compare",
+        "runs",
+        "import",
+        "export",
+        "models",
+        "diagnose",
+        "race",
+    ),
     *("study", "doctor"),
 )
 

@@ -7,8 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from skipline.cli.diagnosis_output import Output, tell_examinations
+from skipline.cli.exits import GateFailed
 from skipline.data import Preprocess
 from skipline.init import build
+from skipline.study.examination import Conditions, examine
+from skipline.study.subject import linear_candidate
 from skipline.weights import TrainedModel
 from skipline.weights.model_file import save_model
 from skipline.zoo import describe
@@ -91,6 +95,46 @@ def test_a_trained_file_is_measured_as_it_is(skipline: Command, tmp_path: Path) 
     refused = skipline("diagnose", str(path), "--fix")
     assert refused.code == 2
     assert "is trained, and is measured as it is: --fix cannot be said of it. Leave it out." in refused.err
+
+
+def test_a_run_is_measured_on_its_own_images(skipline: Command) -> None:
+    trained = skipline("train", "digits", "--model", "digits_resnet8", "--epochs", "1", "--batch-size", "512")
+    assert trained.code == 0, trained.err
+    done = skipline("diagnose", "runs/last", "--json", "--batch-size", "8")
+    assert done.code == 0, done.err
+    (net,) = json.loads(done.out)["nets"]
+    assert net["images"] == "8 training images of digits"
+    assert net["depth"] == 8
+    # Grey levels less their mean, over their deviation: of few images, so that it is about 1 and not 1.
+    assert 0.5 < net["measured"]["stem"]["second_moment"] < 2
+    refused = skipline("diagnose", "runs/last", "--image-size", "32")
+    assert refused.code == 2
+    assert "runs/last is measured on its own images, which have their size. Leave out --image-size." in refused.err
+
+
+def test_where_nothing_helps_a_fix_fails(capsys: pytest.CaptureFixture[str]) -> None:
+    ill = examine(linear_candidate(8, 0.5), Conditions(image_size=1), measure=False)
+    output = Output(as_json=False, report=None, figures=None, png=False)
+    with pytest.raises(GateFailed, match="no remedy in the table was shown to help"):
+        tell_examinations([ill], [()], output)
+    assert capsys.readouterr().out.startswith("linear8-0.5, 8 layers, scaled_identity(0.5)\n")
+
+
+@pytest.mark.parametrize("alpha", ["1e30", "1e-200"])
+def test_numbers_beyond_doubles_are_treated_too(skipline: Command, alpha: str) -> None:
+    done = skipline("diagnose", "--depth", "8", "--alpha", alpha, "--fix")
+    assert done.code == 0, done.err
+    assert "✗ will not train" in done.out
+    assert ": shown to help\n" in done.out
+    assert "10.0e" not in done.out
+
+
+def test_what_cannot_be_written_is_told_before_any_work(skipline: Command) -> None:
+    Path("taken").write_text("a file", encoding="utf-8")
+    done = skipline("diagnose", "--depth", "1001", "--figures", "taken")
+    assert done.code != 0
+    assert "taken" in done.err
+    assert done.out == ""
 
 
 @pytest.mark.parametrize("text", ["{", '{"a": 1}'])

@@ -29,10 +29,10 @@ def test_what_is_saved_is_read_again(tmp_path: Path) -> None:
     [
         ("[]", "expected a JSON object with format 'skipline.classes'"),
         ("{", "Expecting property name"),
-        ('{"format": "skipline.classes", "version": 2, "names": []}', "version 2 is not readable here; expected 1"),
-        ('{"format": "skipline.classes", "version": 1, "names": [1]}', "names must be a list of texts"),
-        ('{"format": "skipline.classes", "version": 1, "names": ["a", "a"]}', "class 'a' is there more than once"),
-        ('{"format": "skipline.classes", "version": 1, "names": [""]}', "a class has an empty name"),
+        ('{"format": "skipline.classes", "version": 2, "classes": []}', "version 2 is not readable here; expected 1"),
+        ('{"format": "skipline.classes", "version": 1, "classes": [1]}', "expected a list of texts"),
+        ('{"format": "skipline.classes", "version": 1, "classes": ["a", "a"]}', "class 'a' is there more than once"),
+        ('{"format": "skipline.classes", "version": 1, "classes": [""]}', "a class has an empty name"),
     ],
 )
 def test_a_file_of_another_form_is_refused_by_name(text: str, said: str, tmp_path: Path) -> None:

@@ -146,6 +146,7 @@ def test_what_is_saved_is_read_again(tmp_path: Path) -> None:
         ({"format": "other"}, "expected a JSON object with format 'skipline.split'"),
         ({"version": 2}, "version 2 is not readable here; expected 1"),
         ({"seed": "0"}, "expected a whole number as seed"),
+        ({"folder": ""}, "expected the path of the photos as folder"),
         ({"parts": {"train": []}}, "and the parts train, val, test"),
         ({"parts": {"train": {}, "val": [], "test": []}}, "part train must be a list"),
         ({"parts": {"train": [{"file": "a"}], "val": [], "test": []}}, "train, entry 0: expected file, label, sha256"),

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,8 @@ from skipline.data.photo_fact import PhotoFact, Unusable, read_fact
 from skipline.data.readers import Readers
 
 from .pictures import encoded, noise
+
+JOB = partial(read_fact, limits=LOCAL)
 
 
 @pytest.fixture
@@ -40,10 +43,10 @@ def is_gone(pid: int) -> bool:
 
 
 def test_processes_say_what_this_one_would(tmp_path: Path, photos: list[str]) -> None:
-    with Readers(2, limits=LOCAL) as readers:
+    with Readers(2, job=JOB) as readers:
         found = dict(readers.read(tmp_path, photos))
         pids = [worker.process.pid or 0 for worker in readers._workers]
-    assert found == {index: read_fact(tmp_path, name, LOCAL) for index, name in enumerate(photos)}
+    assert found == {index: read_fact(tmp_path, name, limits=LOCAL) for index, name in enumerate(photos)}
     assert isinstance(found[0], PhotoFact)
     assert isinstance(found[39], Unusable)
     assert len(pids) == 2
@@ -51,7 +54,7 @@ def test_processes_say_what_this_one_would(tmp_path: Path, photos: list[str]) ->
 
 
 def test_no_names_start_no_process(tmp_path: Path) -> None:
-    with Readers(2, limits=LOCAL) as readers:
+    with Readers(2, job=JOB) as readers:
         assert list(readers.read(tmp_path, [])) == []
         assert readers._workers == []
 
@@ -70,7 +73,7 @@ def test_a_process_that_ends_or_halts_costs_one_file(
     content = encoded(noise(0, side=500), format="PNG", compress_level=1)
     for name in photos:  # some 10 ms each, so that the signal comes in the middle
         (tmp_path / name).write_bytes(content)
-    with Readers(1, limits=LOCAL, file_seconds=3.0) as readers:
+    with Readers(1, job=JOB, file_seconds=3.0) as readers:
         reading = readers.read(tmp_path, photos)
         found = dict([next(reading)])
         os.kill(readers._workers[0].process.pid or 0, number)
@@ -86,7 +89,7 @@ def test_whoever_stops_early_leaves_no_process(tmp_path: Path, photos: list[str]
     pids: list[int] = []
 
     def stop_early() -> None:
-        with Readers(2, limits=LOCAL) as readers:
+        with Readers(2, job=JOB) as readers:
             next(readers.read(tmp_path, photos))
             pids.extend(worker.process.pid or 0 for worker in readers._workers)
             raise KeyboardInterrupt

@@ -11,6 +11,7 @@ import pytest
 
 from skipline.data import DataError, Treatment, load, place_of, source_names, treatment_of
 from skipline.data.cifar_layout import CifarLayout
+from skipline.data.source import is_photos
 
 WriteIdx = Callable[[Path, int, int, int], Path]
 READ_HERE = (
@@ -152,11 +153,23 @@ def test_a_folder_of_several_sets_is_refused_with_their_places(
 
 
 @pytest.mark.parametrize(("photo", "example"), [("cat/1.jpg", "cat"), ("train/dog/a b.PNG", "train/dog")])
-def test_a_folder_of_photos_is_refused_for_now(tmp_path: Path, photo: str, example: str) -> None:
+def test_a_folder_of_photos_is_no_data_set_of_the_table(tmp_path: Path, photo: str, example: str) -> None:
     (tmp_path / photo).parent.mkdir(parents=True)
     (tmp_path / photo).touch()
     assert _said(str(tmp_path), Path()).startswith(
-        f"{tmp_path} is a folder of image class folders (for example {example}/), which are not read yet. {READ_HERE}"
+        f"{tmp_path} is a folder of photos (for example in {example}/). Those are read by: skipline check, "
+    )
+
+
+def test_photos_are_a_folder_that_no_data_set_is_recognised_in_or_a_table(tmp_path: Path, write_idx: WriteIdx) -> None:
+    (tmp_path / "cat").mkdir()
+    (tmp_path / "labels.csv").touch()
+    (tmp_path / "a.tar").touch()
+    write_idx(tmp_path / "sets" / "MNIST/raw", 12, 5, 4)
+    assert is_photos(str(tmp_path / "cat"))
+    assert is_photos(str(tmp_path / "labels.csv"))
+    assert not any(
+        map(is_photos, ("", "digits", str(tmp_path / "a.tar"), str(tmp_path / "sets"), str(tmp_path / "gone")))
     )
 
 

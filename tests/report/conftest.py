@@ -114,6 +114,19 @@ def run_folder(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture
+def evaluated_run(run_folder: Callable[..., Path]) -> Callable[[], Path]:
+    """Write a run folder with the evaluation of a net that is seldom right, on images whose classes have odd names."""
+    from .evaluations import write_evaluation
+
+    def write() -> Path:
+        folder = run_folder({"DONE": ""})
+        write_evaluation(folder)
+        return folder
+
+    return write
+
+
+@pytest.fixture
 def metrics() -> Callable[..., str]:
     """The writer of metrics lines."""
     return metrics_line
@@ -209,7 +222,6 @@ def diagnoses() -> tuple[DiagnosisRecord, ...]:
         RemedyRecord(
             action="add shortcuts",
             effect="the gradient grows as a power of depth",
-            command="skipline diagnose digits_plain50 --fix shortcut",
             shown="ratio 9.8 × 10³ → 21",
         ),
         RemedyRecord(action="leaky ReLU with slope 0.5", effect="1.068 a layer in place of 1.211"),

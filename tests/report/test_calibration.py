@@ -42,9 +42,15 @@ def calibration() -> dict[str, Any]:
         "version": 1,
         "rule": "It trains where it trains.",
         "rates": [0.1, 0.01],
-        "steps": 150,
         "images": [
-            {"source": "digits", "num_train": 1437, "num_test": 360, "recipe": {"epochs": 1}, "environment": {}}
+            {
+                "source": "digits",
+                "num_train": 1437,
+                "num_test": 360,
+                "steps": 150,
+                "recipe": {"epochs": 1},
+                "environment": {},
+            }
         ],
         "seconds": 9.0,
         "command": "skipline study calibration",
@@ -73,8 +79,8 @@ def test_the_markdown_is_these_tables(calibration: dict[str, Any]) -> None:
         == """\
 Of 4 nets trained for real, 2 train, 1 degrades, 1 fails.
 
-It trains where it trains. Each cell is trained for 150 steps at the learning rates 0.1, 0.01 in turn, until one \
-trains; its word is the best of them.
+It trains where it trains. Each cell is trained for 150 steps (digits) at the learning rates 0.1, 0.01 in turn, \
+until one trains; its word is the best of them.
 
 `skipline study calibration`
 

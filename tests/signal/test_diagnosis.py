@@ -63,7 +63,7 @@ def worst(diagnosis: Diagnosis) -> str:
         (BARE, course(25, norm=0.408**2, gradient=0.408**2), "fails", "signal vanishes"),
         (BARE, course(25, norm=1.5**2, gradient=1.5**2), "fails", "signal explodes"),
         (SMOOTH, course(54, norm=2**0.5, gradient=2**0.5), "fails", "residual doubling"),
-        (BARE, course(30, gradient=0.7), "degrades", "gradient vanishes"),
+        (BARE, course(30, gradient=0.9), "degrades", "gradient vanishes"),
         (BARE, course(50, overlap=0.9999), "fails", "inputs collapse to one direction"),
         (RESIDUAL, course(20, zeros=0.984), "degrades", "most units are empty"),
         (BARE, course(60, spread=0.2), "fails", "length lottery"),

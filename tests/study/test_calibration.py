@@ -39,17 +39,16 @@ from skipline.study import (
     grid_cells,
     spread_over,
 )
-from skipline.study import calibration as calibration_module
 from skipline.study import grid as grid_module
-from skipline.study.grid import CIFAR, DIGITS
+from skipline.study.grid import CIFAR, DIGITS, Learning
 from skipline.study.trainings import Show
 
 NONE = Norm("none")
 
 
-def cell(init: str, *, depth: int = 8, unit: Any = "residual") -> GridCell:
+def cell(init: str, *, depth: int = 8, unit: Any = "residual", learning: Learning = DIGITS) -> GridCell:
     net = NetDesign(unit=unit, depth=depth, width=8, norm=NONE)
-    return GridCell(learning=DIGITS, net=net, init=init)
+    return GridCell(learning=learning, net=net, init=init)
 
 
 def came_out(init: str, word: Trainability, *, depth: int = 8) -> Calibrated:
@@ -125,32 +124,33 @@ def test_a_few_spread_over_all() -> None:
 @pytest.fixture(scope="module")
 def calibration(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Three cells of depth 8 in ten steps, calibrated, interrupted, and calibrated again in the same folder."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(calibration_module, "STEPS", 10)
-        cells = tuple(cell(init) for init in ("he_fan_in_normal", "torch_default", "scaled_identity(1e+30)"))
-        folder = create_study(tmp_path_factory.mktemp("runs"), "calibration", "grid")
-        place = Place(
-            folder=folder, data_dir=Path(), device=torch.device("cpu"), share=Share(1, 1), command="skipline study"
-        )
-        datasets = {"digits": DIGITS.images.load(Path())}
-        heard: list[Running | Result] = []
+    short = replace(DIGITS, steps=10)
+    cells = tuple(
+        cell(init, learning=short) for init in ("he_fan_in_normal", "torch_default", "scaled_identity(1e+30)")
+    )
+    folder = create_study(tmp_path_factory.mktemp("runs"), "calibration", "grid")
+    place = Place(
+        folder=folder, data_dir=Path(), device=torch.device("cpu"), share=Share(1, 1), command="skipline study"
+    )
+    datasets = {"digits": DIGITS.images.load(Path())}
+    heard: list[Running | Result] = []
 
-        @contextlib.contextmanager
-        def stopping(trainings: Sequence[Cell], dataset: Dataset) -> Iterator[Show]:
-            def show(_cell: Cell, state: Running | Result) -> None:
-                if isinstance(state, Result):
-                    raise KeyboardInterrupt
+    @contextlib.contextmanager
+    def stopping(trainings: Sequence[Cell], dataset: Dataset) -> Iterator[Show]:
+        def show(_cell: Cell, state: Running | Result) -> None:
+            if isinstance(state, Result):
+                raise KeyboardInterrupt
 
-            yield show
+        yield show
 
-        @contextlib.contextmanager
-        def watching(trainings: Sequence[Cell], dataset: Dataset) -> Iterator[Show]:
-            yield lambda _cell, state: heard.append(state)
+    @contextlib.contextmanager
+    def watching(trainings: Sequence[Cell], dataset: Dataset) -> Iterator[Show]:
+        yield lambda _cell, state: heard.append(state)
 
-        with pytest.raises(KeyboardInterrupt):
-            calibrate(cells, datasets, place=place, judges={}, watch=stopping)
-        kept = list(folder.path.rglob("cell.json"))
-        document = calibrate(cells, datasets, place=place, judges={"hope": hope}, watch=watching)
+    with pytest.raises(KeyboardInterrupt):
+        calibrate(cells, datasets, place=place, judges={}, watch=stopping)
+    kept = list(folder.path.rglob("cell.json"))
+    document = calibrate(cells, datasets, place=place, judges={"hope": hope}, watch=watching)
     return {"document": document, "kept": kept, "heard": heard, "folder": folder}
 
 

@@ -8,9 +8,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from skipline.signal.remedies import REMEDIES, Candidate, remedies_for
+from skipline.init import scheme_named
 from skipline.spec import Activation, Merge, Network, Norm, NoShortcut
 from skipline.study import Conditions, StudyError, examine, inspect, treat
+from skipline.study.diagnosis_judge import judge_by_diagnosis
+from skipline.study.remedies import REMEDIES, Candidate, remedies_for
 from skipline.study.subject import LINEAR_IMAGE_SIZE, linear_candidate
 from skipline.zoo import describe
 
@@ -116,6 +118,16 @@ def test_each_remedy_changes_what_it_says_and_only_where_it_can() -> None:
     assert isinstance(plain.stages[0].block.shortcut, NoShortcut)
 
 
+@pytest.mark.parametrize("name", ["resnet34_c", "resnet152", "resnetrs420", "wide_resnet101_2", "preresnet200"])
+def test_what_is_known_to_train_is_called_healthy(name: str) -> None:
+    word = judge_by_diagnosis(describe(name), scheme_named("he_fan_out_normal"), image_size=224)
+    assert word == "trains"
+
+
+def three_layers() -> torch.nn.Module:
+    return torch.nn.Sequential(*(torch.nn.Linear(4, 4) for _ in range(3)))
+
+
 def test_a_foreign_module_is_inspected() -> None:
     generator = torch.Generator().manual_seed(0)
     layers = [torch.nn.Linear(32, 32) for _ in range(20)]
@@ -132,6 +144,11 @@ def test_a_foreign_module_is_inspected() -> None:
     [
         (lambda: Conditions(image_size=8, batch_size=1), "batch_size is 1; batch norm and the overlap of two inputs"),
         (lambda: Conditions(image_size=8, number_format="float8"), "number_format is 'float8'; expected float16, "),
+        (lambda: inspect(three_layers(), torch.randn(1, 4)), "1 image came; batch norm and the overlap of two inputs"),
+        (
+            lambda: inspect(three_layers().requires_grad_(requires_grad=False), torch.randn(2, 4)),
+            "no parameter of Sequential requires a gradient: nothing of it would train. Thaw what is to learn",
+        ),
     ],
 )
 def test_what_is_refused(make: object, message: str) -> None:

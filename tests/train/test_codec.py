@@ -151,7 +151,10 @@ def test_settings_are_read(text: str, expected: dict[str, Any], network: Network
     ("text", "message"),
     [
         ("epoch = 3", "there is no setting 'epoch'. Did you mean 'epochs'?"),
-        ("colour = 3", "there is no setting 'colour'. There are: source, seed, init, epochs, most_steps, batch_size, "),
+        (
+            "colour = 3",
+            "there is no setting 'colour'. There are: source, seed, init, start_from, head_epochs, ",
+        ),
         (
             'optimiser = {kind = "sgd", momentun = 0.9}',
             "there is no setting 'optimiser.momentun'. Did you mean 'optimiser.momentum'?",

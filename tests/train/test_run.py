@@ -120,7 +120,7 @@ def test_a_run_that_is_done_is_not_taken_up(
 ) -> None:
     run = start(short, digits, root=tmp_path, device=CPU, config="", data_dir=Path())
     take_up(run)
-    message = f"{run.path} is done already. Evaluate it with: skipline evaluate {run.path} SOURCE"
+    message = f"{run.path} is done already. Evaluate it with: skipline evaluate {run.path}"
     with pytest.raises(RunError, match=re.escape(message)):
         take_up(run)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection
+from functools import partial
 from pathlib import Path
 
 from skipline.check.judge import judge
 from skipline.check.result import Check
 from skipline.data.decode import LOCAL, Limits
 from skipline.data.duplicates import find_duplicates
-from skipline.data.photo_fact import Fact, PhotoFact
+from skipline.data.photo_fact import Fact, PhotoFact, read_fact
 from skipline.data.photo_folder import open_photos
 from skipline.data.readers import FILE_SECONDS, Readers
 
@@ -38,7 +39,8 @@ def check_folder(
     names = [photo.name for photo in folder.photos]
     read: dict[int, Fact] = {}
     show(0, len(names))
-    with Readers(num_processes, limits=limits, file_seconds=file_seconds) as readers:
+    job = partial(read_fact, limits=limits)
+    with Readers(num_processes, job=job, file_seconds=file_seconds) as readers:
         for index, fact in readers.read(folder.root, names):
             read[index] = fact
             show(len(read), len(names))

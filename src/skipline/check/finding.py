@@ -180,6 +180,12 @@ KINDS: Mapping[str, Kind] = {
         "They differ only in how accents are stored, so they are read as one class.",
         "Merge their folders.",
     ),
+    "suspicious_label": _warning(
+        "labels that a model doubts",
+        "The model, which has not learnt from these photos, takes them for another class, and surely so by the measure "
+        "of that class. The label may be wrong, the model may be, or the picture shows both.",
+        "Look at each, and move the files that are in the wrong class.",
+    ),
     "unlabelled": _warning(
         "images without a class", "They are left out.", "Move them into the folder of their class, or delete them."
     ),

@@ -10,6 +10,7 @@ import typer
 
 from skipline.cli import (
     check,
+    compare,
     deepen,
     demo,
     diagnose,
@@ -17,9 +18,13 @@ from skipline.cli import (
     evaluate,
     export_weights,
     import_weights,
+    lab,
     models,
+    predict,
     race,
+    report,
     resume,
+    runs,
     study,
     train,
 )
@@ -41,12 +46,17 @@ app.command("train")(train.train)
 app.command("resume")(resume.resume)
 app.command("deepen")(deepen.deepen)
 app.command("evaluate")(evaluate.evaluate)
+app.command("predict")(predict.predict)
+app.command("report")(report.report)
+app.command("compare")(compare.compare)
+app.command("runs")(runs.runs)
 app.command("import")(import_weights.import_weights)
 app.command("export")(export_weights.export_weights)
 app.command("models")(models.models)
 app.command("diagnose")(diagnose.diagnose)
 app.command("race")(race.race)
 app.add_typer(study.app, name="study")
+app.command("lab")(lab.lab)
 app.command("doctor")(doctor.doctor)
 
 

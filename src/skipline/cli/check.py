@@ -30,11 +30,12 @@ def check(
     html: Annotated[
         Path | None, typer.Option(help="Also show everything suspicious in this file.", show_default=False)
     ] = None,
-    allow: Annotated[
-        list[str] | None,
-        typer.Option(help="Let an error of this name pass, e.g. near_leak; repeatable.", show_default=False),
+    allow: options.Allow = None,
+    max_unusable: options.MaxUnusable = 0.1,
+    model: Annotated[
+        Path | None,
+        typer.Option(help="A run on photos: also list the labels that its model doubts.", show_default=False),
     ] = None,
-    max_unusable: Annotated[float, typer.Option(min=0, max=1, help="Share of unusable files that is let pass.")] = 0.1,
     jobs: Annotated[int | None, typer.Option(min=1, help="Processes. Default: one a core.", show_default=False)] = None,
     json_: options.Json = False,
 ) -> None:
@@ -46,11 +47,12 @@ def check(
     from rich.console import Console
 
     from skipline.check import check_folder
+    from skipline.cli.allowed import allowed_errors
     from skipline.cli.photo_progress import PhotoProgress
     from skipline.cores import available_cores
     from skipline.files import dump_json
 
-    allowed = _allowed(allow or [])
+    allowed = allowed_errors(allow or [])
     _refuse_other_than_html(html)
     with PhotoProgress(Console(stderr=True)) as progress:
         result = check_folder(
@@ -60,6 +62,8 @@ def check(
             most_unusable=max_unusable,
             allowed=allowed,
         )
+    if model is not None:
+        result = _with_doubts(result, folder, model)
     if html is not None:
         _write_page(result, html)
     if json_:
@@ -70,27 +74,41 @@ def check(
         raise typer.Exit(_WRONG)
 
 
-def _allowed(names: list[str]) -> tuple[str, ...]:
-    from skipline.check import KINDS
-    from skipline.cli.exits import UsageError
-    from skipline.spec.check import did_you_mean
-
-    hopeless = ("no_image", "no_class", "one_class")
-    errors = [name for name, kind in KINDS.items() if kind.severity == "error" and name not in hopeless]
-    for name in names:
-        if name not in errors:
-            raise UsageError(
-                f"--allow {name}: there is no such error to let pass. They are {', '.join(errors)}."
-                f"{did_you_mean(name, errors)}"
-            )
-    return tuple(names)
-
-
 def _refuse_other_than_html(html: Path | None) -> None:
     from skipline.cli.exits import UsageError
 
     if html is not None and html.suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"--html {html} does not end in .html. Name it {html.stem}.html.")
+
+
+def _with_doubts(result: Check, place: Path, run: Path) -> Check:
+    """The result with the labels that the run's model doubts, of the photos that it has not learnt from."""
+    from skipline.check import with_suspects
+    from skipline.cli.device import device_of
+    from skipline.cli.exits import UsageError
+    from skipline.cli.model_file import is_model_file, model_file
+    from skipline.train import open_run
+    from skipline.train.evaluated_run import doubted_labels, exam_in_folder
+
+    if is_model_file(run):
+        raise UsageError(f"--model {run} does not tell which photos it has learnt from. Give the run's folder.")
+    trained = open_run(run)
+    exam = exam_in_folder(model_file(run, best=False), place, folder=trained)
+    found = doubted_labels(trained, exam, device=device_of("auto"))
+    learnt = f"; {exam.num_learnt:,} that it has learnt from were not" if exam.num_learnt else ""
+    print(f"labels of {len(exam):,} photos were judged by {run}{learnt}", file=sys.stderr)
+    names = exam.class_names
+    return with_suspects(
+        result,
+        [
+            (
+                exam.files[doubt.index],
+                f"likely {names[doubt.suggested]} ({doubt.suggested_probability:.0%}), "
+                f"labelled {names[doubt.label]} ({doubt.label_probability:.0%})",
+            )
+            for doubt in found
+        ],
+    )
 
 
 def _write_page(result: Check, html: Path) -> None:

@@ -12,8 +12,11 @@ from skipline.cli import options
 from skipline.cli.exits import UsageError
 
 if TYPE_CHECKING:
-    from skipline.signal.remedies import Candidate
-    from skipline.study.examination import Conditions
+    from torch import Generator, Tensor
+
+    from skipline.cli.diagnosis_output import Seen
+    from skipline.data.preprocess import Preprocess
+    from skipline.study.remedies import Candidate
 
 MOST_MEASURED = 300  # layers: more take longer to build and to read than a person waits for (docs/results.md)
 _INIT = "he_fan_out_normal"
@@ -75,10 +78,7 @@ def diagnose(
     from skipline.cli.diagnosis_output import Output, tell_examinations, tell_inspection
 
     output = Output(as_json=json_, report=report, figures=figures, png=png)
-    if png and figures is None:
-        raise UsageError("--png says how figures are written, and --figures where. Add --figures FOLDER.")
-    if report is not None and (report.suffix != ".html" or not report.absolute().parent.is_dir()):
-        raise UsageError(f"--report {report} must end in .html and lie in a folder that is there. Name another file.")
+    output.prepare()
     thin = {"--depth": depth, "--compare": compare, "--alpha": alpha}
     parts_of_thin = {"--norm": norm, "--activation": activation, "--width": width}
     if _is_trained(target):
@@ -145,7 +145,7 @@ def _is_trained(target: str) -> bool:
 
 def _candidate_named(target: str, init: str) -> list[tuple[Candidate, int]]:
     from skipline.cli.network import described
-    from skipline.signal.remedies import Candidate
+    from skipline.study.remedies import Candidate
     from skipline.zoo import models
 
     network = described(target)
@@ -190,19 +190,42 @@ def _numbers(text: str) -> list[float]:
         raise UsageError(f"--alpha is {text!r}; expected numbers with commas between them, e.g. 0.5,1.5.") from None
 
 
-def _inspected(target: Path, image_size: int | None, batch_size: int, seed: int) -> tuple[str, Any, Conditions]:
+def _inspected(target: Path, image_size: int | None, batch_size: int, seed: int) -> tuple[Any, Any, Seen]:
+    """A trained network measured on images of its own where it is a run, which knows them; else on Gaussian pixels."""
     import torch
 
-    from skipline.cli.model_file import model_file
+    from skipline.cli.diagnosis_output import Seen
+    from skipline.cli.model_file import is_model_file, model_file
     from skipline.seeds import split_seed
-    from skipline.study.examination import Conditions
     from skipline.study.inspection import inspect
     from skipline.weights import load_model
 
     model = load_model(model_file(target, best=False))
     network = model.net.network
-    size = image_size or max(32, network.smallest_image)
     generator = torch.Generator().manual_seed(split_seed(seed, "examination", "images"))
-    images = torch.randn((batch_size, network.in_channels, size, size), generator=generator)
-    conditions = Conditions(image_size=size, batch_size=batch_size, seed=seed)
-    return network.name, inspect(model.net.train(), images, is_fresh=False), conditions
+    if is_model_file(target):
+        size = image_size or max(32, network.smallest_image)
+        images = torch.randn((batch_size, network.in_channels, size, size), generator=generator)
+        about = f"{batch_size} images of {size}×{size} Gaussian pixels"
+    else:
+        if image_size is not None:
+            raise UsageError(f"{target} is measured on its own images, which have their size. Leave out --image-size.")
+        images, source = _own_images(target, model.preprocess, batch_size, generator)
+        about = f"{len(images)} training images of {source}"
+    return network, inspect(model.net.train(), images, is_fresh=False), Seen(about=about, seed=seed)
+
+
+def _own_images(target: Path, preprocess: Preprocess, count: int, generator: Generator) -> tuple[Tensor, str]:
+    """`count` training images of a run as its net gets them, drawn by `generator`, and the name of their source."""
+    import torch
+
+    from skipline.data import load
+    from skipline.data.preprocess import normalise
+    from skipline.train import open_run, setup_of
+    from skipline.train.run import read_recipe
+
+    folder = open_run(target)
+    source = read_recipe(folder).source
+    train = load(source, data_dir=setup_of(folder).data).train
+    chosen = torch.randperm(len(train), generator=generator)[:count]
+    return normalise(train.images[chosen], preprocess), source

@@ -12,18 +12,19 @@ from typing import Any
 
 from skipline.cli.diagnosis_phase import phases_of
 from skipline.cli.diagnosis_record import record_of, record_of_inspection
-from skipline.cli.exits import GateFailed
-from skipline.files import dump_json, write_whole
+from skipline.cli.exits import GateFailed, UsageError
+from skipline.files import dump_json, storage_error, write_whole
 from skipline.report.diagnosis import diagnosis_figures, diagnosis_page
 from skipline.report.diagnosis_record import DiagnosisRecord
 from skipline.report.phase import PhaseRecord
-from skipline.report.picture import write_picture
+from skipline.report.picture import require_png, write_picture
 from skipline.signal.causes import Verdict
 from skipline.signal.diagnosis import Diagnosis
-from skipline.signal.reading import Xray
-from skipline.signal.remedies import REMEDIES
+from skipline.spec import Network
 from skipline.study.examination import Conditions, Examination, Treatment
+from skipline.study.examination_document import document_of, judged, sites_of
 from skipline.study.inspection import Inspection
+from skipline.study.remedies import REMEDIES
 from skipline.theory import linear
 
 FORMAT = "skipline.diagnosis"
@@ -46,6 +47,30 @@ class Output:
         """Whether any figure is wanted."""
         return self.report is not None or self.figures is not None
 
+    def prepare(self) -> None:
+        """See to it, before any work, that all can be written; raises `UsageError`, `ExtraMissing`, `StorageError`."""
+        if self.png and self.figures is None:
+            raise UsageError("--png says how figures are written, and --figures where. Add --figures FOLDER.")
+        if self.report is not None and (self.report.suffix != ".html" or not self.report.absolute().parent.is_dir()):
+            raise UsageError(
+                f"--report {self.report} must end in .html and lie in a folder that is there. Name another file."
+            )
+        if self.png:
+            require_png()
+        if self.figures is not None:
+            try:
+                self.figures.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise storage_error(self.figures, error) from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What a trained network was measured on: `16 training images of digits`, and the seed that chose them."""
+
+    about: str
+    seed: int
+
 
 def tell_examinations(
     examined: Sequence[Examination], treatments: Sequence[Sequence[Treatment]], output: Output
@@ -57,8 +82,8 @@ def tell_examinations(
     treated = [treatment for tried in treatments for treatment in tried[::-1]]  # in the order that they were tried
     records = [record_of(each, [t for t in treated if t.before is each]) for each in examined]
     if output.as_json:
-        nets = [_document(each) for each in examined]
-        fixes = [{"remedy": each.remedy, "helped": each.helped, "after": _document(each.after)} for each in treated]
+        nets = [document_of(each) for each in examined]
+        fixes = [{"remedy": each.remedy, "helped": each.helped, "after": document_of(each.after)} for each in treated]
         print(dump_json({"format": FORMAT, "version": VERSION, "nets": nets, "treatments": fixes}), end="")
     else:
         print("\n\n".join(_told(each) for each in examined))
@@ -73,22 +98,25 @@ def tell_examinations(
         )
 
 
-def tell_inspection(name: str, inspection: Inspection, conditions: Conditions, output: Output) -> None:
+def tell_inspection(network: Network, inspection: Inspection, seen: Seen, output: Output) -> None:
     """Say what was measured in a trained network."""
-    diagnosis = inspection.diagnosis
+    name, diagnosis = network.name, inspection.diagnosis
     if output.as_json:
         found = {
             "name": name,
-            **_judged(diagnosis),
-            "measured": _sites(inspection.reading),
+            "depth": network.depth,
+            "images": seen.about,
+            "seed": seen.seed,
+            **judged(diagnosis),
+            "measured": sites_of(inspection.reading),
         }
         print(dump_json({"format": FORMAT, "version": VERSION, "nets": [found], "treatments": []}), end="")
     else:
-        side, num = conditions.image_size, conditions.batch_size
         print(f"{name}, trained\n{_MARKS[diagnosis.verdict]} {diagnosis.sentence}")
-        print(f"  measured   its last weights, in training mode, on {num} images of {side}×{side} Gaussian pixels")
+        print(f"  measured   its last weights, in training mode, on {seen.about}")
         print("\n".join([*_details(diagnosis), *_listed(diagnosis.remedies)]))
-    _write([record_of_inspection(name, inspection)], (), output, settings=_settings(conditions))
+    settings = {"images": seen.about, "seed": seen.seed}
+    _write([record_of_inspection(network, inspection)], (), output, settings=settings)
 
 
 def _told(examination: Examination) -> str:
@@ -109,8 +137,8 @@ def _told(examination: Examination) -> str:
 def _linear(examination: Examination) -> list[str]:
     """The lecture's numbers, from the images to the logits and back, where the net is a linear one."""
     network, init, reading = examination.candidate.network, examination.candidate.init, examination.reading
-    if not network.name.startswith("linear") or reading is None:
-        return []
+    if not (network.name.startswith("linear") and init.startswith("scaled_identity(")) or reading is None:
+        return []  # a remedy has made another network of it
     alpha = float(init.removeprefix("scaled_identity(").removesuffix(")"))
     first, last = reading.inputs["input"], reading.sites["head"]
     forward = math.sqrt(last.second_moment / first.second_moment)
@@ -162,72 +190,6 @@ def _told_treatment(treatment: Treatment) -> str:
     return f"{head}: {verdict}\n{_told(after)}"
 
 
-def _judged(diagnosis: Diagnosis) -> dict[str, Any]:
-    return {
-        "verdict": diagnosis.verdict,
-        "sentence": diagnosis.sentence,
-        "forward": {"kind": diagnosis.evidence.forward.kind, "ln_total": diagnosis.evidence.forward.total},
-        "backward": {"kind": diagnosis.evidence.backward.kind, "ln_total": diagnosis.evidence.backward.total},
-        "findings": [
-            {
-                "cause": finding.cause.name,
-                "law": finding.cause.law,
-                "source": finding.cause.source,
-                "verdict": finding.verdict,
-                "says": finding.says,
-                "amount": finding.amount,
-                "degrades_from": finding.cause.limit.degrades,
-                "fails_from": finding.cause.limit.fails,
-            }
-            for finding in diagnosis.findings
-            if finding.verdict != "trains"
-        ],
-    }
-
-
-def _document(examination: Examination) -> dict[str, Any]:
-    candidate, seen = examination.candidate, examination.measured
-    return {
-        "name": candidate.network.name,
-        "depth": candidate.network.depth,
-        "init": candidate.init,
-        "image_size": examination.conditions.image_size,
-        **_judged(examination.diagnosis),
-        "greatest_depth": examination.greatest_depth,
-        "final_verdict": examination.verdict,
-        "remedies": [{"name": name, "says": REMEDIES[name].says} for name in examination.remedies],
-        "predicted": {
-            name: {
-                "second_moment": site.second_moment,
-                "channel_mean_square": site.channel_mean_square,
-                "zero_fraction": site.zero_fraction,
-                "correlation": site.correlation,
-                "gradient_norm": site.gradient_norm,
-                "band": site.band,
-                "gradient_band": site.gradient_band,
-                "method": site.method,
-            }
-            for name, site in examination.prediction.sites.items()
-        },
-        "measured": {} if examination.reading is None else _sites(examination.reading),
-        "measured_verdict": "" if seen is None else seen.verdict,
-    }
-
-
-def _sites(reading: Xray) -> dict[str, Any]:
-    return {
-        name: {
-            "second_moment": site.second_moment,
-            "channel_mean_square": site.channel_mean_square,
-            "zero_fraction": site.zero_fraction,
-            "correlation": site.correlation,
-            "gradient_norm": site.gradient_norm,
-            "num_nonfinite": site.num_nonfinite,
-        }
-        for name, site in reading.sites.items()
-    }
-
-
 def _settings(conditions: Conditions) -> dict[str, Any]:
     return {
         "images": f"Gaussian, {conditions.image_size}×{conditions.image_size}",
@@ -252,7 +214,6 @@ def _write(
         write_whole(output.report, page)
         print(f"page: {output.report}", file=sys.stderr)
     if output.figures is not None:
-        output.figures.mkdir(parents=True, exist_ok=True)
         for figure in diagnosis_figures(records, phases=phases):
             path = output.figures / f"{figure.name}.{'png' if output.png else 'svg'}"
             write_picture(figure, path)

@@ -10,9 +10,10 @@ from skipline.report.net_record import NetRecord, SiteRecord
 from skipline.signal.causes import Verdict
 from skipline.signal.diagnosis import Diagnosis, Finding
 from skipline.signal.reading import SiteReading
-from skipline.signal.remedies import REMEDIES
+from skipline.spec import Network
 from skipline.study.examination import Examination, Treatment
 from skipline.study.inspection import Inspection
+from skipline.study.remedies import REMEDIES
 from skipline.theory.prediction import SitePrediction
 
 _OUTCOMES: Mapping[Verdict, str] = {
@@ -42,18 +43,18 @@ def record_of(examination: Examination, treatments: Sequence[Treatment]) -> Diag
         for each in examination.remedies
     )
     net, depth = NetRecord(name=name, sites=sites), examination.candidate.network.depth
-    return _record(net, examination.diagnosis, remedies, depth=depth, trainable_depth=examination.greatest_depth)
+    return _record(net, examination.decisive, remedies, depth=depth, trainable_depth=examination.greatest_depth)
 
 
-def record_of_inspection(name: str, inspection: Inspection) -> DiagnosisRecord:
+def record_of_inspection(network: Network, inspection: Inspection) -> DiagnosisRecord:
     """The record of a trained network: dots alone."""
     sites = tuple(
         SiteRecord(name=place, predicted={}, measured=_numbers(site))
         for place, site in inspection.reading.sites.items()
     )
     diagnosis = inspection.diagnosis
-    net, depth = NetRecord(name=name, sites=sites), diagnosis.evidence.num_layers
-    return _record(net, diagnosis, (), depth=depth, trainable_depth=math.nan)
+    net = NetRecord(name=network.name, sites=sites)
+    return _record(net, diagnosis, (), depth=network.depth, trainable_depth=math.nan)
 
 
 def _record(
@@ -92,7 +93,7 @@ def _beyond(finding: Finding) -> str:
 
 def _shown(treatment: Treatment) -> str:
     after = treatment.after
-    return f"{after.candidate.network.name}: {_OUTCOMES[after.diagnosis.verdict]}"
+    return f"{after.candidate.network.name}: {_OUTCOMES[after.verdict]}"
 
 
 def _numbers(site: SitePrediction | SiteReading) -> dict[str, float]:

@@ -10,6 +10,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "interop": ("timm", "torchvision", "transformers"),
     "heic": ("pillow-heif",),
     "png": ("resvg-py",),
+    "serve": ("fastapi", "uvicorn", "websockets"),
 }
 """The optional extras of pyproject.toml and the packages that each stands for."""
 

@@ -1,125 +1,136 @@
-"""`skipline evaluate RUN SOURCE`: how often a trained model is wrong."""
+"""`skipline evaluate RUN`: what a trained model is worth."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from skipline.cli import options
 
 if TYPE_CHECKING:
-    from skipline.evaluate import Evaluation
-
-_WORST = 10  # classes in the table
-_BATCH = 256  # images a pass: measured on two CPU cores, larger ones leave the cache
+    from skipline.data import Dataset
+    from skipline.data.sighting import Part
+    from skipline.evaluate.exam import Exam
+    from skipline.train import RunFolder
+    from skipline.train.precision import Precision
 
 
 def evaluate(
     run: Annotated[Path, typer.Argument(help="A run folder, runs/last, or a model.safetensors.", show_default=False)],
-    source: options.Source,
-    data: options.Data = None,
-    part: Annotated[str, typer.Option(help="test or train.", rich_help_panel="Data")] = "test",
+    source: Annotated[
+        str, typer.Argument(help=f"{options.SOURCE_HELP} Default: what the run was trained on.", show_default=False)
+    ] = "",
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder that holds the data sets, or where the run's data are now, if they have moved.",
+            rich_help_panel="Data",
+            show_default=False,
+        ),
+    ] = None,
+    part: Annotated[
+        str,
+        typer.Option(help="test, train or, of photos, val. Default: test.", rich_help_panel="Data", show_default=False),
+    ] = "",
     best: Annotated[bool, typer.Option("--best", help="The run's model of lowest test error, not its last.")] = False,
     precision: options.Precision = "",
     device: options.Device = "auto",
     json_: options.Json = False,
 ) -> None:
-    """Measure the error of a trained model on a data set: overall, with its 95 % interval, and for every class.
+    """Measure a trained model: accuracy with intervals, classes, calibration, confidence, likely label errors.
 
     It computes in the run's own number format, and in fp32 for a model.safetensors, unless --precision says otherwise.
+    Of a run's last model on its own test images the result is kept in the run folder, for `report` and `compare`.
     """
-    from skipline.cli.device import default_data_dir, device_of
+    from skipline.cli.device import device_of
+    from skipline.cli.evaluation_output import print_evaluation
+    from skipline.cli.model_file import is_model_file, model_file
+    from skipline.evaluate.document import evaluation_document
+    from skipline.files import dump_json
+    from skipline.train import open_run
+    from skipline.train.evaluated_run import assess_model, write_assessment
+
+    path = model_file(run, best=best)
+    folder = None if is_model_file(run) else open_run(run)
+    number_format = _precision(precision, folder)
+    exam, held_out, is_own = _exams(path, folder, source, data, part)
+    found = assess_model(path, exam, held_out=held_out, precision=number_format, device=device_of(device))
+    document = evaluation_document(found, model=str(path))
+    is_kept = is_own and not best and not precision
+    if folder is not None and is_kept:
+        write_assessment(folder, found)
+    if json_:
+        print(dump_json(document), end="")
+        return
+    print_evaluation(document)
+    if folder is not None and is_kept:
+        print(f"written {folder.evaluation}; see it all: skipline report {run}", file=sys.stderr)
+
+
+def _exams(
+    path: Path, folder: RunFolder | None, source: str, data: Path | None, part: str
+) -> tuple[Exam, tuple[Exam, ...], bool]:
+    """The exam that is meant, what its temperature is fitted on, and whether it is the run's own."""
     from skipline.cli.exits import UsageError
-    from skipline.cli.model_file import model_file
+    from skipline.cli.lists import one_of
+    from skipline.data.photo_set import is_photo_run
+    from skipline.train.evaluated_run import exam_in, exam_in_folder, exam_of_run, held_out_of, own_part
+
+    if not source:
+        if folder is None:
+            raise UsageError(f"{path} does not say what it is to be evaluated on: skipline evaluate {path} SOURCE")
+        parts: tuple[Part, ...] = ("test", "val", "train") if is_photo_run(folder.path) else ("test", "train")
+        own = own_part(folder)
+        chosen = one_of("--part", part, parts) if part else own
+        return exam_of_run(folder, chosen, data=data), held_out_of(folder, chosen, data=data), chosen == own
+    if _is_photos(source):
+        if part:
+            raise UsageError(f"--part chooses a part of the run's own photos; all in {source} are asked. Leave it out.")
+        return exam_in_folder(path, Path(source), folder=folder), (), False
+    dataset = _dataset(path, source, data)
+    exam = exam_in(dataset, one_of("--part", part or "test", ("test", "train")))
+    is_own = folder is not None and exam.part == "test" and _is_own(folder, dataset)
+    return exam, (), is_own
+
+
+def _is_photos(source: str) -> bool:
+    from skipline.data.source import is_photos
+
+    return is_photos(source)
+
+
+def _dataset(path: Path, source: str, data: Path | None) -> Dataset:
+    from skipline.cli.device import default_data_dir
     from skipline.data import DataError, load
-    from skipline.evaluate import evaluate as measure
-    from skipline.train.precision import autocast, compute_dtype
     from skipline.weights import load_model
     from skipline.weights.class_names import numbered
 
-    if part not in ("test", "train"):
-        raise UsageError(f"--part is {part!r}; expected test or train.")
-    path = model_file(run, best=best)
-    model = load_model(path)
+    names = load_model(path).class_names
     dataset = load(source, data_dir=data or default_data_dir())
-    if model.class_names not in (dataset.class_names, numbered(dataset.num_classes)):
+    if names not in (dataset.class_names, numbered(dataset.num_classes)):
         raise DataError(
-            f"{path} was trained for the classes {_few(model.class_names)}, but {dataset.name} has "
+            f"{path} was trained for the classes {_few(names)}, but {dataset.name} has "
             f"{_few(dataset.class_names)}. Evaluate it on the data it was trained for."
         )
-    chosen = device_of(device)
-    images = dataset.test if part == "test" else dataset.train
-    result = measure(
-        model.net.to(chosen),
-        images.to(chosen),
-        preprocess=model.preprocess,
-        num_classes=dataset.num_classes,
-        batch_size=_BATCH,
-        autocast=autocast(chosen, compute_dtype(_precision(precision, run), chosen)),
-    )
-    _print(result, path, dataset.name, part, dataset.class_names, as_json=json_)
+    return dataset
 
 
-def _precision(name: str, run: Path) -> Literal["auto", "fp32", "bf16"]:
+def _is_own(folder: RunFolder, dataset: Dataset) -> bool:
+    return folder.read("split.json").get("sha256") == dataset.fingerprint()
+
+
+def _precision(name: str, folder: RunFolder | None) -> Precision:
     from skipline.cli.exits import UsageError
-    from skipline.cli.model_file import is_model_file
-    from skipline.train import open_run, setup_of
+    from skipline.train import setup_of
 
     if not name:
-        return "fp32" if is_model_file(run) else setup_of(open_run(run)).precision
+        return "fp32" if folder is None else setup_of(folder).precision
     if name == "fp32" or name == "bf16" or name == "auto":
         return name
     raise UsageError(f"--precision is {name!r}; expected auto, fp32 or bf16.")
-
-
-def _print(
-    result: Evaluation, path: Path, name: str, part: str, class_names: tuple[str, ...], *, as_json: bool
-) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    from skipline.files import dump_json
-
-    if as_json:
-        print(dump_json(_document(result, path, name, part, class_names)), end="")
-        return
-    low, high = result.interval
-    print(f"{path} on {result.num_images:,} {part} images of {name}")
-    print(f"error {result.error:.2%} (95 % interval {low:.2%} to {high:.2%}), loss {result.loss:.4f}")
-    if len(class_names) > 5:
-        print(f"top-5 error {result.top5_error:.2%}")
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("class")
-    table.add_column("error", justify="right")
-    table.add_column("wrong of", justify="right")
-    rows = zip(class_names, result.class_mistakes, result.class_images, strict=True)
-    ranked = sorted(rows, key=lambda row: -row[1] / max(row[2], 1))
-    for class_name, mistakes, images in ranked[:_WORST]:
-        error = f"{mistakes / images:.2%}" if images else "—"
-        table.add_row(class_name, error, f"{mistakes:,} of {images:,}")
-    Console().print(table, markup=False)
-    if len(ranked) > _WORST:
-        print(f"… and {len(ranked) - _WORST} classes with lower errors; --json prints all")
-
-
-def _document(result: Evaluation, path: Path, name: str, part: str, class_names: tuple[str, ...]) -> dict[str, Any]:
-    low, high = result.interval
-    rows = zip(class_names, result.class_mistakes, result.class_images, strict=True)
-    return {
-        "format": "skipline.evaluation",
-        "version": 1,
-        "model": str(path),
-        "data": name,
-        "part": part,
-        "num_images": result.num_images,
-        "loss": result.loss,
-        "error": result.error,
-        "error_interval_95": [low, high],
-        "top5_error": result.top5_error,
-        "classes": [{"name": n, "mistakes": mistakes, "images": images} for n, mistakes, images in rows],
-    }
 
 
 def _few(names: tuple[str, ...]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from skipline.cli.run_table import duration
+from skipline.cli.duration import duration
 
 _GOOD, _BAD = 0.05, 0.3  # training errors that are coloured green and red; guessed, only a colour
 

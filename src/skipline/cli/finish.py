@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
 from skipline.files import dump_json, write_whole
 from skipline.report import run_report
-from skipline.train import Outcome, RunFolder
+from skipline.train import Outcome, RunFolder, read_recipe
 
 
 def finish(folder: RunFolder, outcome: Outcome, *, as_json: bool) -> None:
@@ -17,8 +18,19 @@ def finish(folder: RunFolder, outcome: Outcome, *, as_json: bool) -> None:
         print(dump_json(outcome_document(folder, outcome)), end="")
         return
     print(f"test error {outcome.test_error:.2%}, training error {outcome.train_error:.2%} in the last epoch")
+    num_epochs, planned = len(folder.read_metrics()), _planned_epochs(folder)
+    if num_epochs < planned:
+        print(
+            f"ended after {num_epochs:,} of {planned:,} epochs: {read_recipe(folder).patience:g} without a lower test "
+            "error; the best is in checkpoints/best (--best)"
+        )
     print(f"model   {folder.model}")
     print(f"report  {report}")
+
+
+def _planned_epochs(folder: RunFolder) -> int:
+    recipe, num_train = read_recipe(folder), folder.read("split.json")["num_train"]
+    return math.ceil(recipe.num_steps(num_train) / recipe.steps_per_epoch(num_train))
 
 
 def write_report(folder: RunFolder) -> Path:

@@ -10,8 +10,8 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from skipline.cli.duration import duration
 from skipline.cli.figures import bar
-from skipline.cli.run_table import duration
 from skipline.data import Dataset
 from skipline.study import Cell, Result, Running, work_of
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 SOURCES = ("digits", "cifar10", "cifar100", "mnist", "fashion-mnist")
-PRESETS = ("quick", "he2015", "lecture")
+PRESETS = ("quick", "he2015", "lecture", "photos")
 OPTIMISERS = ("sgd", "adamw")
 SCHEDULES = ("constant", "step", "cosine", "one_cycle")
 WARM_UPS = ("none", "linear", "until_error")
 PRECISIONS = ("auto", "fp32", "bf16")
 
 DEFAULT_PRESET = "quick"
+PHOTO_PRESET = "photos"  # the default for a folder of photos
 
 
 def either(names: tuple[str, ...]) -> str:

@@ -18,7 +18,7 @@ from skipline.cli.names import (
     either,
 )
 
-_DATA, _RECIPE, _RUN = "Data", "Recipe", "Run"
+_DATA, _PHOTOS, _RECIPE, _RUN = "Data", "Photos", "Recipe", "Run"
 
 
 def _option(text: str, panel: str, *names: str) -> Any:
@@ -36,6 +36,46 @@ Pad = Annotated[int | None, _option("Pixels of padding before a random crop.", _
 Flip = Annotated[bool | None, _option("Mirror half of the images.", _DATA, "--flip/--no-flip")]
 Cutout = Annotated[int | None, _option("Side of the square that is cut out, in pixels.", _DATA)]
 Mixup = Annotated[float | None, _option("α of mixup; 0: none.", _DATA)]
+
+From = Annotated[
+    str, _option("Begin with the weights of this file or run; only the classifier is new.", _RECIPE, "--from")
+]
+HeadEpochs = Annotated[int | None, _option("With --from: epochs in which the classifier alone learns.", _RECIPE)]
+FirstSize = Annotated[
+    float | None, _option("Share of their side that images begin with; it grows to 1.", _RECIPE, "--first-size")
+]
+Cutmix = Annotated[float | None, _option("α of cutmix; 0: none.", _DATA)]
+CropScale = Annotated[
+    float | None, _option("Least share of a photo that a random crop shows; 1: no crops.", _PHOTOS, "--crop-scale")
+]
+Policy = Annotated[str, _option("none, trivial (TrivialAugment) or rand (RandAugment).", _PHOTOS)]
+Erasing = Annotated[float | None, _option("Probability that a box of a photo is erased.", _PHOTOS)]
+Balanced = Annotated[
+    bool | None, _option("See every class equally often, whatever its size.", _RECIPE, "--balanced/--no-balanced")
+]
+Patience = Annotated[
+    float | None, _option("Stop where the best test error is so many epochs old; inf: never.", _RECIPE)
+]
+ImageSize = Annotated[
+    str, _option("Side in pixels that photos are resized to. Default: by the photos.", _PHOTOS, "--image-size")
+]
+ValShare = Annotated[
+    float | None, _option("Share of the photos to judge the training by, where there is no val/.", _PHOTOS)
+]
+TestShare = Annotated[
+    float | None, _option("Share of the photos that is held out for a test, where there is no test/.", _PHOTOS)
+]
+Allow = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Let an error of this name pass, e.g. near_leak; repeatable.",
+        rich_help_panel=_PHOTOS,
+        show_default=False,
+    ),
+]
+MaxUnusable = Annotated[
+    float, typer.Option(min=0, max=1, help="Share of unusable files that is let pass.", rich_help_panel=_PHOTOS)
+]
 
 Preset = Annotated[str, _option(f"{either(PRESETS)}. Default: {DEFAULT_PRESET}.", _RECIPE)]
 Config = Annotated[Path | None, _option("Settings in a TOML file.", _RECIPE)]

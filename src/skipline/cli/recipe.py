@@ -17,7 +17,7 @@ from skipline.spec import Network
 from skipline.train import PRESETS, Recipe, recipe_from_settings, recipe_to_json
 from skipline.zoo import check_image_size
 
-_OUTSIDE_RECIPE = ("model", "preset", "source")
+OUTSIDE_RECIPE = ("model", "photos", "preset", "source")
 """Settings that are read before there is a recipe."""
 
 
@@ -25,7 +25,7 @@ def read_settings(
     flags: Mapping[str, Any], *, assignments: list[str], config: Path | None
 ) -> tuple[dict[str, Any], str]:
     """The settings of all layers above the preset, and the text of the TOML file; `None` in `flags` is not given."""
-    known = [*_OUTSIDE_RECIPE, *(field.name for field in dataclasses.fields(Recipe) if field.name != "network")]
+    known = [*OUTSIDE_RECIPE, *(field.name for field in dataclasses.fields(Recipe) if field.name != "network")]
     text, settings = ("", {}) if config is None else from_toml(config)
     settings = overlaid(settings, from_environment(os.environ, known))
     settings = overlaid(settings, from_assignments(assignments))
@@ -46,11 +46,18 @@ def recipe_and_data(settings: Mapping[str, Any], *, data_dir: Path) -> tuple[Rec
     model = settings.get("model") or treatment_of(dataset.name).model
     network = network_of(model, num_classes=dataset.num_classes, in_channels=dataset.in_channels)
     check_image_size(network, dataset.image_size)
-    preset = settings.get("preset") or DEFAULT_PRESET
+    preset = require_preset(settings.get("preset") or DEFAULT_PRESET)
+    if "photos" in settings:
+        raise UsageError(f"there are settings for photos ({', '.join(settings['photos'])}), but {source} are none.")
+    rest = {name: value for name, value in settings.items() if name not in OUTSIDE_RECIPE}
+    return over_preset(preset, network, dataset.name, {**rest, "source": source}), dataset
+
+
+def require_preset(preset: str) -> str:
+    """`preset`; raises `UsageError` where there is none of that name."""
     if preset not in PRESETS:
         raise UsageError(f"--preset is {preset!r}; expected one of {', '.join(PRESETS)}.")
-    rest = {name: value for name, value in settings.items() if name not in _OUTSIDE_RECIPE}
-    return over_preset(preset, network, dataset.name, {**rest, "source": source}), dataset
+    return preset
 
 
 def over_preset(preset: str, network: Network, data: str, settings: Mapping[str, Any]) -> Recipe:

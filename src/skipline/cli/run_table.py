@@ -14,6 +14,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from skipline.cli.duration import duration
 from skipline.cost import cost
 from skipline.signal import EarlyWarning
 from skipline.train import Recipe, Snapshot
@@ -109,18 +110,6 @@ def _told(warning: EarlyWarning) -> str:
 def _length(recipe: Recipe) -> str:
     most = f", at most {recipe.most_steps:,.0f} steps" if math.isfinite(recipe.most_steps) else ""
     return f"{recipe.epochs:,} epochs{most}"
-
-
-def duration(seconds: float) -> str:
-    """Seconds as `8 s`, `3:05` or `2:04:59`; an em dash where there is no such number."""
-    if not math.isfinite(seconds):
-        return "—"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def _cells(snapshot: Snapshot) -> tuple[str, ...]:

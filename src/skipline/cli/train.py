@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,49 +45,41 @@ def train(
     flip: options.Flip = None,
     cutout: options.Cutout = None,
     mixup: options.Mixup = None,
+    from_: options.From = "",
+    head_epochs: options.HeadEpochs = None,
+    first_size: options.FirstSize = None,
+    cutmix: options.Cutmix = None,
+    crop_scale: options.CropScale = None,
+    policy: options.Policy = "",
+    erasing: options.Erasing = None,
+    balanced: options.Balanced = None,
+    patience: options.Patience = None,
+    image_size: options.ImageSize = "",
+    val_share: options.ValShare = None,
+    test_share: options.TestShare = None,
+    allow: options.Allow = None,
+    max_unusable: options.MaxUnusable = 0.1,
     out: options.Out = Path("runs"),
     device: options.Device = "auto",
     deterministic: options.Deterministic = False,
     dry_run: options.DryRun = False,
     json_: options.Json = False,
 ) -> None:
-    """Train a network on a data set; show a live table; leave a run folder with model, metrics and report.
+    """Train a network on a data set or a folder of photos; show a live table; leave a folder with model and report.
 
     Settings are read in layers, each over the one before: preset, --config, SKIPLINE_… in the environment, flags.
     """
+    given = dict(locals())
     from skipline.cli.device import be_deterministic, default_data_dir, device_of
-    from skipline.cli.recipe import read_settings, recipe_and_data
+    from skipline.cli.recipe import read_settings
     from skipline.train import start
 
-    flags = {
-        "source": source or None,
-        "model": model or None,
-        "preset": preset or None,
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "accumulate": accumulate,
-        "optimiser": optimiser or None,
-        "optimiser.learning_rate": lr,
-        "optimiser.weight_decay": weight_decay,
-        "optimiser.layer_decay": layer_decay,
-        "schedule": schedule or None,
-        "warm_up": warm_up or None,
-        "init": init or None,
-        "label_smoothing": label_smoothing,
-        "ema_decay": ema,
-        "clip_norm": clip,
-        "precision": precision or None,
-        "seed": seed,
-        "augment.pad": pad,
-        "augment.flip": flip,
-        "augment.cutout": cutout,
-        "augment.mixup": mixup,
-        **_probe_flags(probe),
-    }
-    settings, text = read_settings(flags, assignments=set_ or [], config=config)
+    flags = {setting: given[name] or None for name, setting in _TEXTS.items()}
+    flags |= {setting: given[name] for name, setting in _NUMBERS.items()}
+    settings, text = read_settings({**flags, **_probe_flags(probe)}, assignments=set_ or [], config=config)
     data_dir = data or default_data_dir()
-    recipe, dataset = recipe_and_data(settings, data_dir=data_dir)
     chosen = device_of(device)
+    recipe, dataset = _recipe_and_data(settings, data_dir, chosen, allow=allow or [], max_unusable=max_unusable)
     if dry_run:
         _show_plan(recipe, dataset, chosen, as_json=json_)
         return
@@ -96,6 +89,50 @@ def train(
     config_text = f"# {command}\n{text}"
     folder = start(recipe, dataset, root=out, device=chosen, config=config_text, data_dir=data_dir)
     _run(recipe, dataset, folder, chosen, as_json=json_)
+
+
+# From a flag to the setting that it sets. A text that is empty, and a number that is None, was not given.
+_TEXTS = {
+    **{name: name for name in ("source", "model", "preset", "optimiser", "schedule", "warm_up", "init", "precision")},
+    "from_": "start_from",
+    "image_size": "photos.image_size",
+    "policy": "photo_augment.policy",
+}
+_NUMBERS = {
+    **{
+        name: name for name in ("epochs", "batch_size", "accumulate", "label_smoothing", "seed", "balanced", "patience")
+    },
+    **{name: f"augment.{name}" for name in ("pad", "flip", "cutout", "mixup", "cutmix")},
+    **{name: f"photo_augment.{name}" for name in ("crop_scale", "erasing")},
+    "head_epochs": "head_epochs",
+    "first_size": "first_size",
+    "lr": "optimiser.learning_rate",
+    "weight_decay": "optimiser.weight_decay",
+    "layer_decay": "optimiser.layer_decay",
+    "ema": "ema_decay",
+    "clip": "clip_norm",
+    "val_share": "photos.val_share",
+    "test_share": "photos.test_share",
+}
+
+
+def _recipe_and_data(
+    settings: Mapping[str, Any], data_dir: Path, device: torch.device, *, allow: list[str], max_unusable: float
+) -> tuple[Recipe, Dataset]:
+    from skipline.cli.allowed import allowed_errors
+    from skipline.cli.recipe import recipe_and_data
+    from skipline.cli.start_file import with_start
+    from skipline.data.source import is_photos
+
+    settings = with_start(settings)
+    if not is_photos(settings.get("source", "")):
+        if allow:
+            raise UsageError("--allow lets an error of a folder of photos pass, and this is none. Leave it out.")
+        return recipe_and_data(settings, data_dir=data_dir)
+    from skipline.cli.photo_source import Patience, photos_and_recipe
+
+    patience = Patience(allowed_errors(allow), max_unusable)
+    return photos_and_recipe(settings, patience=patience, device=device)
 
 
 def _probe_flags(text: str) -> dict[str, Any]:

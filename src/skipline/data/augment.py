@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from skipline.data.boxes import boxes_mixed
 from skipline.data.transfer import send
 
 
@@ -23,21 +24,24 @@ class Augment:
     """Which augmentations a run uses, applied in this order; at its default each is off.
 
     ``pad``: pixels of padding for ``pad_crop``. ``flip``: whether half of the images are mirrored. ``cutout``: side of
-    the square that is cut out, in pixels. ``mixup``: the alpha of ``mixup``. Raises ValueError where one is negative.
+    the square that is cut out, in pixels. ``mixup`` and ``cutmix``: their alphas; where both are on, a batch has one
+    of them, each with probability 1/2. Raises ValueError where one is negative.
     """
 
     pad: int = 0
     flip: bool = False
     cutout: int = 0
     mixup: float = 0.0
+    cutmix: float = 0.0
 
     def __post_init__(self) -> None:
         _check_pixels("pad", self.pad)
         _check_pixels("cutout", self.cutout)
         if not isinstance(self.flip, bool):
             raise ValueError(f"flip must be true or false; got {self.flip!r}.")
-        if self.mixup != 0:
-            _check_alpha(self.mixup)
+        for name, alpha in (("mixup", self.mixup), ("cutmix", self.cutmix)):
+            if alpha != 0:
+                _check_alpha(alpha, name)
 
 
 def pad_crop(images: Tensor, pad: int, *, generator: torch.Generator) -> Tensor:
@@ -88,6 +92,16 @@ def mixup(images: Tensor, targets: Tensor, *, alpha: float, generator: torch.Gen
     return mixed_images, mixed_targets
 
 
+def cutmix(images: Tensor, targets: Tensor, *, alpha: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """``boxes_mixed`` with shares from Beta(alpha, alpha) and uniform centres, for each image of the batch its own.
+
+    Raises ValueError for alpha <= 0.
+    """
+    _check_alpha(alpha, "cutmix")
+    shares = _symmetric_beta(alpha, len(images), generator)
+    return boxes_mixed(images, targets, shares=shares, centres=torch.rand(len(images), 2, generator=generator))
+
+
 def _span(length: int, size: int, num_images: int, generator: torch.Generator) -> Tensor:
     """For each image, which of ``length`` positions lie within ``size`` of them about a random centre: bool (N, L)."""
     starts = torch.randint(0, length, (num_images, 1), generator=generator) - size // 2
@@ -114,9 +128,9 @@ def _check_pixels(name: str, value: int) -> None:
         raise ValueError(f"{name} must be a whole number of pixels, 0 (off) or more; got {value!r}.")
 
 
-def _check_alpha(alpha: float) -> None:
+def _check_alpha(alpha: float, name: str = "mixup") -> None:
     if isinstance(alpha, bool) or not isinstance(alpha, (int, float)) or not 0 < alpha < math.inf:
         raise ValueError(
-            f"mixup must be a finite number above 0, the alpha of Beta(alpha, alpha) "
+            f"{name} must be a finite number above 0, the alpha of Beta(alpha, alpha) "
             f"(the paper: 0.1 to 0.4 for ImageNet, 1 for CIFAR); got {alpha!r}."
         )

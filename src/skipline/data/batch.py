@@ -9,11 +9,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from skipline.data.augment import Augment, cutout, flip, mixup, pad_crop
+from skipline.data.augment import Augment, cutmix, cutout, flip, mixup, pad_crop
+from skipline.data.draws import image_draws
 from skipline.data.image_set import ImageSet
-from skipline.data.order import batch_indices
+from skipline.data.order import balanced_order, cut_order, epoch_order
+from skipline.data.photo_augment import AS_THEY_ARE, NUM_DRAWS, PhotoAugment, augmented_raw, erased_boxes
 from skipline.data.preprocess import Normaliser
 from skipline.seeds import split_seed
+
+_NO_DRAWS = torch.empty(0, NUM_DRAWS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,13 +40,19 @@ def draw_batch(
     normaliser: Normaliser,
     augment: Augment,
     generator: torch.Generator,
+    photo: PhotoAugment = AS_THEY_ARE,
+    draws: Tensor = _NO_DRAWS,
 ) -> Batch:
     """The samples ``indices`` (int64 (N,)) of the set: normalised, then padded and cropped, flipped, cut out, mixed.
+
+    Where ``photo`` does something, that is before all else, erasing before mixing; ``draws`` are then its uniforms, (N,
+    NUM_DRAWS), on the CPU.
 
     ``indices`` and ``normaliser`` are on the set's device, and nothing here waits for it. What ``augment`` leaves off
     draws nothing from ``generator``, a CPU one.
     """
-    images = normaliser(image_set.images[indices])
+    images = image_set.images[indices]
+    images = normaliser(augmented_raw(images, photo, draws) if photo.is_on else images)
     # With num_classes given, one_hot reads nothing back from a CUDA device.
     targets = functional.one_hot(image_set.labels[indices], num_classes).to(torch.float32)
     if augment.pad:
@@ -51,7 +61,10 @@ def draw_batch(
         images = flip(images, generator)
     if augment.cutout:
         images = cutout(images, augment.cutout, generator=generator)
-    if augment.mixup:
+    images = erased_boxes(images, photo, draws)
+    if augment.cutmix and not (augment.mixup and torch.rand((), generator=generator) < 0.5):
+        images, targets = cutmix(images, targets, alpha=augment.cutmix, generator=generator)
+    elif augment.mixup:
         images, targets = mixup(images, targets, alpha=augment.mixup, generator=generator)
     return Batch(images, targets)
 
@@ -67,30 +80,44 @@ def epoch_batches(
     num_classes: int,
     normaliser: Normaliser,
     augment: Augment,
+    photo: PhotoAugment = AS_THEY_ARE,
+    is_balanced: bool = False,
+    side: int = 0,
 ) -> Iterator[Batch]:
     """The batches ``first_batch``, ``first_batch + 1``, ... of an epoch.
 
-    Batch k is made with the indices ``batch_indices(...)[k]`` and the stream ("augment", epoch, k), so it has the same
-    bits whether or not those before it were drawn: a run that stopped after k batches goes on with first_batch = k.
+    Batch k is made with the k-th piece of the order and the stream ("augment", epoch, k), so it has the same bits
+    whether or not those before it were drawn: a run that stopped after k batches goes on with first_batch = k.
+    The draws of ``photo`` do not even depend on the batches: they are ``image_draws`` of an image's place in the epoch.
+    ``side``: that of the images, made smaller last of all; 0 leaves them as they are. ``is_balanced``: of every class
+    about as many samples are seen, see ``balanced_order``.
     Raises ValueError for a first_batch that is negative or beyond the epoch's end (its end itself gives no batch).
     """
-    batches = batch_indices(
-        len(image_set),
-        batch_size=batch_size,
-        seed=seed,
-        epoch=epoch,
-        keep_short=keep_short,
-        device=image_set.images.device,
-    )
+    if is_balanced:
+        order = balanced_order(image_set.labels, seed=seed, epoch=epoch)
+    else:
+        order = epoch_order(len(image_set), seed=seed, epoch=epoch)
+    batches = cut_order(order, batch_size=batch_size, keep_short=keep_short, device=image_set.images.device)
     if not 0 <= first_batch <= len(batches):
         raise ValueError(f"first_batch must be 0..{len(batches)}, the batches of an epoch; got {first_batch}.")
     for index in range(first_batch, len(batches)):
         generator = torch.Generator().manual_seed(split_seed(seed, "augment", epoch, index))
-        yield draw_batch(
+        place, num_images = index * batch_size, len(batches[index])
+        draws = _NO_DRAWS
+        if photo.is_on:
+            draws = image_draws(place, num_images, num_draws=NUM_DRAWS, seed=seed, epoch=epoch)
+        batch = draw_batch(
             image_set,
             batches[index],
             num_classes=num_classes,
             normaliser=normaliser,
             augment=augment,
             generator=generator,
+            photo=photo,
+            draws=draws,
         )
+        yield batch if side in (0, image_set.images.shape[2]) else Batch(_resized(batch.images, side), batch.targets)
+
+
+def _resized(images: Tensor, side: int) -> Tensor:
+    return functional.interpolate(images, size=(side, side), mode="bilinear", antialias=True, align_corners=False)

@@ -34,7 +34,7 @@ class Classes:
 
     def to_json(self) -> dict[str, object]:
         """The content of ``classes.json``."""
-        return {"format": FORMAT, "version": VERSION, "names": list(self.names)}
+        return {"format": FORMAT, "version": VERSION, "classes": list(self.names)}
 
     @classmethod
     def from_json(cls, content: object) -> Classes:
@@ -46,9 +46,9 @@ class Classes:
                 f"classes: version {content.get('version')!r} is not readable here; expected {VERSION}. "
                 "A newer skipline wrote it: update skipline."
             )
-        names = content.get("names")
+        names = content.get("classes")
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            raise DataError(f"classes: names must be a list of texts; found {str(names)[:60]!r}.")
+            raise DataError(f"classes: expected a list of texts; found {str(names)[:60]!r}.")
         return cls(tuple(names))
 
 

@@ -6,21 +6,27 @@ import hashlib
 from dataclasses import dataclass
 
 from skipline.data.error import DataError
+from skipline.data.framing import Framing
 from skipline.data.image_set import ImageSet
+from skipline.data.photo_split import Split
+from skipline.data.preprocess import Preprocess, fit_preprocess
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """Two image sets of one image shape and one list of classes.
 
-    ``class_names[k]`` is the name of label k. Raises DataError where the parts differ in shape, a label has no name,
-    or a name is there twice.
+    ``class_names[k]`` is the name of label k. Of photos, ``framing`` says how they became images of one size and
+    ``split`` which they are; ``test`` then holds its validation part. Other data have neither. Raises DataError where
+    the parts differ in shape, a label has no name, or a name is there twice.
     """
 
     name: str
     train: ImageSet
     test: ImageSet
     class_names: tuple[str, ...]
+    framing: Framing | None = None
+    split: Split | None = None
 
     def __post_init__(self) -> None:
         train_shape, test_shape = tuple(self.train.images.shape[1:]), tuple(self.test.images.shape[1:])
@@ -54,6 +60,10 @@ class Dataset:
         if height != width:
             raise DataError(f"{self.name}: images are {height} pixels high and {width} wide; square ones are needed.")
         return height
+
+    def preprocess(self) -> Preprocess:
+        """``fit_preprocess`` of the training part, with the framing."""
+        return fit_preprocess(self.train, framing=self.framing)
 
     def fingerprint(self) -> str:
         """sha256 (hex) over the shape, pixels and labels of the training part, then of the test part.

@@ -25,9 +25,29 @@ def batch_indices(
     What is left over at the end is the last, shorter batch, or is dropped where ``keep_short`` is false (other samples
     each epoch). Raises ValueError where that would leave no batch.
     """
+    order = epoch_order(num_samples, seed=seed, epoch=epoch)
+    return cut_order(order, batch_size=batch_size, keep_short=keep_short, device=device)
+
+
+def balanced_order(labels: Tensor, *, seed: int, epoch: int) -> Tensor:
+    """As many draws as there are samples, with replacement, every class equally likely: int64 (N,) on the CPU.
+
+    From the stream ("balanced order", epoch). A sample of a rare class is seen several times, one of a common class
+    perhaps not at all. ``labels`` int64 (N,) may be on any device, and are read from it.
+    """
+    own = labels.cpu()
+    weights = 1 / own.bincount().double()[own]
+    generator = torch.Generator().manual_seed(split_seed(seed, "balanced order", epoch))
+    places = weights.cumsum(0)
+    drawn = torch.rand(len(own), dtype=torch.float64, generator=generator) * places[-1]
+    return torch.searchsorted(places, drawn, right=True).clamp_(max=len(own) - 1)
+
+
+def cut_order(order: Tensor, *, batch_size: int, keep_short: bool, device: torch.device) -> tuple[Tensor, ...]:
+    """``order`` cut into batches, as ``batch_indices`` gives them."""
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1; got {batch_size}.")
-    order = epoch_order(num_samples, seed=seed, epoch=epoch)
+    num_samples = len(order)
     batches = send(order, device).split(batch_size)
     if keep_short or len(batches[-1]) == batch_size:
         return batches

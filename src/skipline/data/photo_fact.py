@@ -34,7 +34,7 @@ class Unusable:
 Fact = PhotoFact | Unusable
 
 
-def read_fact(root: Path, name: str, limits: Limits) -> Fact:
+def read_fact(root: Path, name: str, *, limits: Limits) -> Fact:
     """Read and decode the photo ``name`` below ``root``; never raises for what a file holds.
 
     Where the format can, it is decoded small: all of the data are still read, so what is broken is seen.

@@ -35,14 +35,27 @@ class SplitPhoto:
     sha256: str
 
 
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A photo that is in no part because it cannot be used: its name below the root, and why, in a sentence."""
+
+    file: str
+    why: str
+
+
 @dataclass(frozen=True)
 class Split:
-    """The photos of each part, and the seed by which they were parted; given parts are as they were given."""
+    """The photos of each part below ``folder``, an absolute path, and the seed by which they were parted.
 
+    Parts that the folder had are as they were. Labels are by the class list that is saved beside the split.
+    """
+
+    folder: str
     seed: int
     train: tuple[SplitPhoto, ...]
     val: tuple[SplitPhoto, ...]
     test: tuple[SplitPhoto, ...]
+    left_out: tuple[LeftOut, ...] = ()
 
     def part(self, name: Part) -> tuple[SplitPhoto, ...]:
         """The photos of "train", "val" or "test"; "all" are those of the three."""
@@ -54,7 +67,14 @@ class Split:
         parts = {
             name: [{"file": p.file, "label": p.label, "sha256": p.sha256} for p in self.part(name)] for name in _PARTS
         }
-        return {"format": FORMAT, "version": VERSION, "seed": self.seed, "parts": parts}
+        return {
+            "format": FORMAT,
+            "version": VERSION,
+            "folder": self.folder,
+            "seed": self.seed,
+            "parts": parts,
+            "left_out": [{"file": photo.file, "why": photo.why} for photo in self.left_out],
+        }
 
     @classmethod
     def from_json(cls, content: object) -> Split:
@@ -66,11 +86,14 @@ class Split:
                 f"split: version {content.get('version')!r} is not readable here; expected {VERSION}. "
                 "A newer skipline wrote it: update skipline."
             )
-        parts, seed = content.get("parts"), content.get("seed")
+        parts, seed, folder = content.get("parts"), content.get("seed"), content.get("folder")
         if type(seed) is not int or not isinstance(parts, dict) or set(parts) != set(_PARTS):
             raise DataError(f"split: expected a whole number as seed, and the parts {', '.join(_PARTS)}.")
+        if not isinstance(folder, str) or not folder:
+            raise DataError(f"split: expected the path of the photos as folder; found {str(folder)[:60]!r}.")
         train, val, test = (_photos(parts[name], name) for name in _PARTS)
-        return cls(seed=seed, train=train, val=val, test=test)
+        left_out = _left_out(content.get("left_out"))
+        return cls(folder=folder, seed=seed, train=train, val=val, test=test, left_out=left_out)
 
 
 def split_photos(
@@ -108,7 +131,9 @@ def split_photos(
     for index, part in part_of.items():
         photo = folder.photos[index]
         entries[part].append(SplitPhoto(photo.name, photo.label, facts[index].content.hex()))
-    return Split(seed=seed, train=tuple(entries["train"]), val=tuple(entries["val"]), test=tuple(entries["test"]))
+    root = str(folder.root.absolute())
+    train, val, test = (tuple(entries[name]) for name in _PARTS)
+    return Split(folder=root, seed=seed, train=train, val=val, test=test)
 
 
 def save_split(split: Split, path: Path) -> None:
@@ -175,6 +200,15 @@ def _held_out(
                     passed.append(group)
             waiting = passed
     return part_of
+
+
+def _left_out(entries: object) -> tuple[LeftOut, ...]:
+    if isinstance(entries, list) and all(
+        isinstance(entry, dict) and entry.keys() == {"file", "why"} and all(isinstance(e, str) for e in entry.values())
+        for entry in entries
+    ):
+        return tuple(LeftOut(entry["file"], entry["why"]) for entry in entries)
+    raise DataError(f"split: left_out must be a list of file and why; found {str(entries)[:60]!r}.")
 
 
 def _photos(entries: object, part: str) -> tuple[SplitPhoto, ...]:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from skipline.data.error import DataError
+from skipline.data.framing import Framing
 from skipline.data.image_set import ImageSet
 from skipline.data.transfer import send
 
@@ -20,11 +21,13 @@ _VERSION = 1
 class Preprocess:
     """x -> (x - mean_c) / std_c for each channel c, in units of raw pixel values (0..255; 0..16 for the digits).
 
-    Raises DataError where the two differ in length, are empty, not finite, or a deviation is not above 0.
+    ``framing`` is how pictures were made images of one size before that; None for data that came in one size. Raises
+    DataError where mean and std differ in length, are empty, not finite, or a deviation is not above 0.
     """
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    framing: Framing | None = None
 
     def __post_init__(self) -> None:
         if len(self.mean) != len(self.std) or not self.mean:
@@ -44,7 +47,8 @@ class Preprocess:
 
     def to_json(self) -> dict[str, object]:
         """The content of ``preprocess.json``."""
-        return {"format": _FORMAT, "version": _VERSION, "mean": list(self.mean), "std": list(self.std)}
+        framing = {} if self.framing is None else {"framing": self.framing.to_json()}
+        return {"format": _FORMAT, "version": _VERSION, "mean": list(self.mean), "std": list(self.std), **framing}
 
     @classmethod
     def from_json(cls, content: object) -> Preprocess:
@@ -58,13 +62,14 @@ class Preprocess:
                 "A newer skipline wrote it: update skipline."
             )
         keys = {"format", "version", "mean", "std"}
-        if content.keys() != keys:
+        if content.keys() - {"framing"} != keys:
             raise DataError(f"preprocess: expected the keys {sorted(keys)}; found {sorted(map(str, content))}.")
-        return cls(mean=_floats(content["mean"], "mean"), std=_floats(content["std"], "std"))
+        framing = Framing.from_json(content["framing"]) if "framing" in content else None
+        return cls(mean=_floats(content["mean"], "mean"), std=_floats(content["std"], "std"), framing=framing)
 
 
-def fit_preprocess(train: ImageSet) -> Preprocess:
-    """Mean and population deviation of every channel, over all pixels of all images.
+def fit_preprocess(train: ImageSet, *, framing: Framing | None = None) -> Preprocess:
+    """Mean and population deviation of every channel, over all pixels of all images, which ``framing`` made.
 
     Exact: from the integer counts of the 256 pixel values. Raises DataError for a channel that never changes.
     """
@@ -76,7 +81,7 @@ def fit_preprocess(train: ImageSet) -> Preprocess:
         mean = (counts @ values / counts.sum()).item()
         means.append(mean)
         stds.append(math.sqrt((counts @ (values - mean) ** 2 / counts.sum()).item()))
-    return Preprocess(tuple(means), tuple(stds))
+    return Preprocess(tuple(means), tuple(stds), framing)
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,16 +14,16 @@ import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import TracebackType
+from typing import Generic, TypeVar
 
-from skipline.data.decode import Limits
-from skipline.data.photo_fact import Fact, Unusable, read_fact
+from skipline.data.photo_fact import Unusable
 from skipline.data.printable import printable
 
 FILE_SECONDS = 60.0  # guessed: the largest image allowed takes a few seconds
@@ -31,6 +31,9 @@ _CHUNK = 32  # guessed: names sent at a time; the wait between two chunks is the
 _START_SECONDS = 120.0  # guessed: an import from a slow disk
 _END_SECONDS = 5.0
 _POLL_SECONDS = 0.5
+
+
+Answer = TypeVar("Answer")
 
 
 class ReadersError(RuntimeError):
@@ -48,16 +51,22 @@ class _Worker:
     heard: float = field(default_factory=time.monotonic)
 
 
-class Readers:
-    """``num`` processes that read photos; use it as a context: when it ends, however it ends, they are gone."""
+class Readers(Generic[Answer]):
+    """``num`` processes that read photos; use it as a context: when it ends, however it ends, they are gone.
 
-    def __init__(self, num: int, *, limits: Limits, file_seconds: float = FILE_SECONDS) -> None:
+    ``job`` is what they do with a photo, by its root and name, e.g. ``partial(read_fact, limits=LOCAL)``; it is sent to
+    them, and never raises for what a file holds.
+    """
+
+    def __init__(
+        self, num: int, *, job: Callable[[Path, str], Answer | Unusable], file_seconds: float = FILE_SECONDS
+    ) -> None:
         self._num = num
-        self._limits = limits
+        self._job = job
         self._file_seconds = file_seconds
         self._workers: list[_Worker] = []
 
-    def __enter__(self) -> Readers:
+    def __enter__(self) -> Readers[Answer]:
         return self
 
     def __exit__(
@@ -70,8 +79,8 @@ class Readers:
             worker.pipe.close()
         self._workers.clear()
 
-    def read(self, root: Path, names: Sequence[str]) -> Iterator[tuple[int, Fact]]:
-        """The index of every name, each once, with what is known of that photo; in no particular order.
+    def read(self, root: Path, names: Sequence[str]) -> Iterator[tuple[int, Answer | Unusable]]:
+        """The index of every name, each once, with the job's answer for that photo; in no particular order.
 
         A file that ends its process, or takes longer than ``file_seconds``, is unusable, and reading goes on. Raises
         ReadersError where a process cannot begin.
@@ -101,7 +110,7 @@ class Readers:
     def _start(self, root: Path) -> None:
         context = get_context("spawn")
         ours, theirs = context.Pipe()
-        process = context.Process(target=_read_on_demand, args=(theirs, root, self._limits), daemon=True)
+        process = context.Process(target=_read_on_demand, args=(theirs, root, self._job), daemon=True)
         with _interrupt_held_back():
             process.start()
         theirs.close()  # so that reading ends when the worker does
@@ -120,12 +129,12 @@ class Readers:
             return _START_SECONDS
         return self._file_seconds if worker.owed else math.inf
 
-    def _receive(self, worker: _Worker) -> Fact | str | None:
+    def _receive(self, worker: _Worker) -> Answer | Unusable | str | None:
         """What a worker says of the next photo it owes; None from one that is ready, and text where it has ended."""
         try:
             if not worker.pipe.poll() and worker.is_ready:
                 return f"decoding it took more than {self._file_seconds:.0f} s, and was given up"
-            said: Fact | None = worker.pipe.recv()
+            said: Answer | Unusable | None = worker.pipe.recv()
         except (EOFError, OSError):
             worker.process.join(_END_SECONDS)
             if not worker.is_ready:
@@ -158,15 +167,15 @@ def _ending(exit_code: int | None) -> str:
     return f"the process that decoded it was ended by {signal.Signals(-exit_code).name}; memory may have run out"
 
 
-def _read_on_demand(pipe: Connection, root: Path, limits: Limits) -> None:
-    """What a worker does: say that it is ready, then answer each list of names with a fact a name, until it is shut."""
+def _read_on_demand(pipe: Connection, root: Path, job: Callable[[Path, str], object]) -> None:
+    """What a worker does: say that it is ready, then answer each list of names one by one, until it is shut."""
     with open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), 2)  # libtiff and others write on stderr what we say in our own words
     with contextlib.suppress(EOFError, OSError):  # nobody asks any more
         pipe.send(None)
         while True:
             for name in pipe.recv():
-                pipe.send(read_fact(root, name, limits))
+                pipe.send(job(root, name))
 
 
 @contextlib.contextmanager

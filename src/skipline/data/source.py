@@ -13,6 +13,7 @@ from skipline.data.cifar_layout import ARCHIVE_SUFFIXES, CIFAR_LAYOUTS, find_cif
 from skipline.data.dataset import Dataset
 from skipline.data.digits import load_digits
 from skipline.data.error import DataError
+from skipline.data.listing import TABLE_SUFFIXES
 from skipline.data.mnist import IDX_SETS, IdxSet, find_idx, read_idx_folder, read_idx_set
 
 _IMAGE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".heic", ".avif"))
@@ -86,6 +87,16 @@ def load(source: str, *, data_dir: Path) -> Dataset:
         raise DataError(f"{error.filename or source} cannot be read: {error.strerror or error}.") from error
 
 
+def is_photos(source: str) -> bool:
+    """Whether ``source`` is the path of photos: a folder in which no data set is recognised, or a table of them."""
+    path = Path(source)
+    if not source or source in source_names() or not path.exists():
+        return False
+    if path.is_dir():
+        return not any(row.recognise(path) for row in SOURCES)
+    return path.suffix.lower() in TABLE_SUFFIXES
+
+
 def _load(source: str, data_dir: Path) -> Dataset:
     for row in SOURCES:
         if row.name == source:
@@ -128,8 +139,8 @@ def _load_folder(folder: Path) -> Dataset:
     class_folder = _class_folder(folder)
     if class_folder:
         raise DataError(
-            f"{folder} is a folder of image class folders (for example {class_folder}/), which are not read yet. "
-            f"{_read_here()}"
+            f"{folder} is a folder of photos (for example in {class_folder}/). Those are read by: skipline check, "
+            "skipline train and skipline predict."
         )
     raise DataError(f"{folder}: found no data set in it. {_read_here()}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from itertools import groupby
 from typing import Any
@@ -55,11 +56,23 @@ def assemble(network: Network, *, device: torch.device | str = "cpu") -> Residua
     """
     with torch.device("meta"):  # PyTorch's layers draw weights when they are made; on this device that does nothing
         net = ResidualNet(network)
-    net = net.to_empty(device=device)
-    with torch.no_grad():
-        for tensor in (*net.parameters(), *net.buffers()):
-            tensor.fill_(float("nan"))
+    if torch.device(device).type != "meta":
+        _materialise(net, device)
     return net
+
+
+def _materialise(net: ResidualNet, device: torch.device | str) -> None:
+    """Tensors of NaN on `device` in place of those without memory.
+
+    `Module.to_empty` would do it too, but `empty_like` of a tensor without memory imports a computer algebra system:
+    0.7 s of every first build.
+    """
+    for module in net.modules():
+        for name, parameter in module.named_parameters(recurse=False):
+            tensor = torch.full(parameter.shape, math.nan, dtype=parameter.dtype, device=device)
+            setattr(module, name, nn.Parameter(tensor, requires_grad=parameter.requires_grad))
+        for name, buffer in module.named_buffers(recurse=False):
+            setattr(module, name, torch.full(buffer.shape, math.nan, dtype=buffer.dtype, device=device))
 
 
 def seed_dropout(net: ResidualNet, seed: int) -> None:

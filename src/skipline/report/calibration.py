@@ -64,16 +64,21 @@ def _sentence(calibration: Calibration) -> str:
 def _how(calibration: Calibration) -> str:
     rates = ", ".join(f"{rate:g}" for rate in calibration.rates)
     return (
-        f"Each cell is trained for {counted(calibration.steps, 'step', 'steps')} at the learning rates {rates} in "
-        "turn, until one trains; its word is the best of them."
+        f"Each cell is trained for {_steps(calibration)} at the learning rates {rates} in turn, until one trains; its "
+        "word is the best of them."
     )
+
+
+def _steps(calibration: Calibration) -> str:
+    """`150 steps (digits), 450 steps (cifar10)`."""
+    return ", ".join(f"{counted(each.steps, 'step', 'steps')} ({each.source})" for each in calibration.images)
 
 
 def _header(calibration: Calibration) -> str:
     sets = ", ".join(f"{each.source} ({count(each.num_train)} training images)" for each in calibration.images)
     facts = (
         f"data: {sets}",
-        f"{counted(calibration.steps, 'step', 'steps')} each",
+        f"{_steps(calibration)} each",
         f"in {duration(calibration.seconds)}",
     )
     return header(kind="skipline · calibration grid", headline=_sentence(calibration), facts=facts)

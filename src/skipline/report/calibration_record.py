@@ -56,6 +56,7 @@ class ImagesRecord(Record):
     source: StrictStr
     num_train: Positive
     num_test: Positive
+    steps: Positive
     recipe: Mapping[str, Any]
     environment: Mapping[str, Any]
 
@@ -90,7 +91,6 @@ class Calibration(Record):
 
     rule: StrictStr
     rates: tuple[Real, ...]
-    steps: Positive
     images: tuple[ImagesRecord, ...] = Field(min_length=1)
     seconds: Real
     command: StrictStr

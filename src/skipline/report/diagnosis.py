@@ -151,8 +151,8 @@ def _net(diagnosis: DiagnosisRecord, figures: Sequence[Figure], index: int) -> s
     else:
         parts.append(paragraph("Nothing was found that would keep it from training."))
     if diagnosis.remedies:
-        rows = tuple((r.action, r.effect, r.command or MISSING, r.shown or "not tried") for r in diagnosis.remedies)
-        parts.append(_words("What helps, best first", ("remedy", "what it does", "command", "shown"), rows))
+        rows = tuple((r.action, r.effect, r.shown or "not tried") for r in diagnosis.remedies)
+        parts.append(_words("What helps, best first", ("remedy", "what it does", "shown"), rows))
     alone = not any(figure.name == f"net-{index}" for figure in figures)
     return section("Causes and remedies" if alone else diagnosis.net.name, *parts, name=f"net-{index}-section")
 

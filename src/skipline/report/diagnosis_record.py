@@ -23,14 +23,10 @@ class CauseRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class RemedyRecord:
-    """One thing that helps, best first: what to do, what it does, how to do it; ``shown`` is what trying it showed.
-
-    ``command`` and ``shown`` are empty where there is none and where it was not tried.
-    """
+    """One thing that helps, best first: what to do, what it does; ``shown``: what trying it showed, if it was."""
 
     action: str
     effect: str
-    command: str = ""
     shown: str = ""
 
 

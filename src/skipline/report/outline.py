@@ -178,7 +178,7 @@ def _blocks(blocks: tuple[BlockPlan, ...], costs: dict[str, StepCost], fields: d
 
 def _words(steps: Iterable[Step]) -> Words:
     return tuple(
-        Word(_text(step.layer), isinstance(step.layer, Normalise | Activate | LearnedShift))
+        Word(layer_text(step.layer), isinstance(step.layer, Normalise | Activate | LearnedShift))
         for step in steps
         if step.role != "downscale"
     )
@@ -201,7 +201,8 @@ def _dropped(first: BlockPlan, last: BlockPlan) -> Words:
     return (Word(f"left out {'–'.join(dict.fromkeys(rates))}", is_around=False),) if rates else ()
 
 
-def _text(layer: Layer) -> str:
+def layer_text(layer: Layer) -> str:
+    """A layer in a word or two."""
     match layer:
         case Conv():
             groups = f" in {layer.groups} groups" if layer.groups > 1 else ""

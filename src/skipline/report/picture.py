@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from skipline.files import write_whole
 from skipline.report.drawing import WIDTH, drawing_of, text_width
@@ -78,8 +79,17 @@ def svg_picture(figure: Figure) -> str:
     )
 
 
+def require_png() -> None:
+    """Raise ExtraMissing where no PNG can be drawn: without resvg-py, or without a font."""
+    _svg_to_bytes()
+
+
 def png_picture(figure: Figure, *, scale: float = SCALE) -> bytes:
-    """``figure`` as a PNG of ``scale`` pixels to a unit; raises ExtraMissing without resvg-py, or without a font."""
+    """``figure`` as a PNG of ``scale`` pixels to a unit; raises ExtraMissing as ``require_png`` does."""
+    return bytes(_svg_to_bytes()(svg_string=svg_picture(figure), zoom=scale))
+
+
+def _svg_to_bytes() -> Callable[..., Any]:
     try:
         from resvg_py import svg_to_bytes  # pyright: ignore[reportMissingImports]  an extra
     except ImportError as error:
@@ -87,7 +97,7 @@ def png_picture(figure: Figure, *, scale: float = SCALE) -> bytes:
     # It draws what it has no font for as nothing, and does not say so.
     if svg_to_bytes(svg_string=_probe("M")) == svg_to_bytes(svg_string=_probe("")):
         raise ExtraMissing(_NO_FONT)
-    return bytes(svg_to_bytes(svg_string=svg_picture(figure), zoom=scale))
+    return svg_to_bytes
 
 
 def _probe(text: str) -> str:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
+from skipline.report.evaluation import SHEETS, evaluation_sections
 from skipline.report.layers import layers_section
 from skipline.report.number import count, counted, duration, percent
 from skipline.report.page import Key, document, figure, header, paragraph, section
@@ -27,13 +28,16 @@ def run_report(run: Path) -> str:
     body = [
         header(kind="skipline · training run", headline=_headline(folder), facts=tuple(_facts(folder))),
         *_state(folder, run=run),
+        *evaluation_sections(run),
         *_course(folder),
         *layers_section(run),
         *_last(folder),
         _making(folder),
     ]
     version = folder.environment.get("skipline", "")
-    return document(title=f"Run {folder.name}", body=body, made_by=f"Written by skipline {version}".strip() + ".")
+    return document(
+        title=f"Run {folder.name}", body=body, made_by=f"Written by skipline {version}".strip() + ".", sheets=SHEETS
+    )
 
 
 def _named(folder: RunRecord) -> str:

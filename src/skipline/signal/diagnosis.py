@@ -35,12 +35,6 @@ class Diagnosis:
     evidence: Evidence
 
 
-FRESH_CAUSES = ("a layer out of line", "inputs collapse to one direction")
-"""What training brings about by itself, in healthy networks too: layers grow apart, inputs of one class look alike."""
-TRAINED: tuple[Cause, ...] = tuple(cause for cause in CAUSES if cause.name not in FRESH_CAUSES)
-"""The causes that a network with trained weights is judged by."""
-
-
 def diagnose(evidence: Evidence, *, causes: Sequence[Cause] = CAUSES) -> Diagnosis:
     """What the table of causes finds in `evidence`.
 

@@ -27,6 +27,7 @@ def jacobian_ends(
     tolerance: float = 1e-3,
     most_steps: int = 100,
     seed: int = 0,
+    between: Callable[[], None] = lambda: None,
 ) -> Ends:
     """The largest and smallest singular value of J = ∂(value at `end`) / ∂(value at `start`), both of the whole batch.
 
@@ -34,7 +35,8 @@ def jacobian_ends(
     a net of ours, or `output`. Of m numbers at one and n at the other J has min(m, n) singular values. It is never
     formed: `Jᵀ u` is a backward pass, `J v` one through that (which is linear in u), and Golub–Kahan steps go on until
     both residuals are below `tolerance` × the largest value, or for `most_steps`; `Ends` says how good it is.
-    Two inputs are independent of each other, unless a batch norm in training mode joins them.
+    Two inputs are independent of each other, unless a batch norm in training mode joins them. `between` is called
+    before each product; what it raises ends the search.
 
     Laws: σ = α^L for L layers αI; σ ≡ 1 for ReZero at its start and for looks-linear orthogonal layers. Everything else
     is as in `xray`: the module is left as it was. Raises `SignalError` where a place is not met, or `end` does not
@@ -53,6 +55,7 @@ def jacobian_ends(
             )
 
         def times(v: Tensor) -> Tensor:
+            between()
             if not back.requires_grad:
                 return torch.zeros_like(y).flatten()  # nothing comes back, whatever u is
             found = torch.autograd.grad(back, [u], v.view_as(x), retain_graph=True, allow_unused=True)[0]

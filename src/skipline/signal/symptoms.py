@@ -27,6 +27,8 @@ def _forward(evidence: Evidence, *, sign: int) -> Symptom | None:
     amount = sign * growth.total
     if traits.is_normalised or growth.kind == "steady" or not amount > 0:
         return None  # without norms the form of the growth does not matter: nothing brings the signal back
+    if growth.kind == "polynomial" and traits.norm == "unknown":
+        return None  # and where nobody knows of norms, this is what a healthy residual network with them shows
     verb = "grows" if sign > 0 else "shrinks"
     says = f"the signal {verb} by a factor of {said(amount)} from the first block to the last"
     return Symptom(amount, says, _last(evidence))
@@ -54,7 +56,9 @@ def _gradient(evidence: Evidence, *, sign: int) -> Symptom | None:
         says = "no gradient reaches the first block"
         return Symptom(math.inf, says, evidence.course.places[0]) if sign < 0 else None
     amount = -sign * growth.total
-    is_harmless = growth.kind == "steady" or (growth.kind == "polynomial" and traits.is_normalised)
+    is_harmless = growth.kind == "steady" or (
+        growth.kind == "polynomial" and (traits.is_normalised or traits.norm == "unknown")
+    )
     if is_harmless or not amount > 0:
         return None
     verb = "larger" if sign > 0 else "smaller"
@@ -117,6 +121,19 @@ def lottery(evidence: Evidence) -> Symptom | None:
 
 def empty(evidence: Evidence) -> Symptom | None:
     """The share of units that are exactly 0, as 1 over the rest, behind the last block; a rectifier alone makes 2."""
+    return None if _stays_empty(evidence) else _empty(evidence)
+
+
+def empty_plain(evidence: Evidence) -> Symptom | None:
+    """The same where no shortcut goes around the rectifiers."""
+    return _empty(evidence) if _stays_empty(evidence) else None
+
+
+def _stays_empty(evidence: Evidence) -> bool:
+    return evidence.traits.unit == "plain" and evidence.traits.activation == "relu"
+
+
+def _empty(evidence: Evidence) -> Symptom | None:
     zeros = evidence.course.zero_fractions[-1]
     if not 0 < zeros < 1:
         return None
@@ -146,4 +163,5 @@ def said(amount: float) -> str:
     if decimal < 3:
         return f"{math.exp(amount):.3g}"
     exponent = math.floor(decimal)
-    return f"{10 ** (decimal - exponent):.1f}e{exponent}"
+    digits = f"{10 ** (decimal - exponent):.1f}"
+    return f"1.0e{exponent + 1}" if digits == "10.0" else f"{digits}e{exponent}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from skipline.spec.arrangement import ARRANGEMENTS, around, behind, conv_of, opening_of, shift
 from skipline.spec.attention import attention_layer
@@ -38,6 +39,11 @@ def unfold(network: Network) -> Plan:
             f"a description is expected, and {shown(network)} came. A name becomes one by "
             "skipline.describe('cifar_resnet20'), a file's text by skipline.spec.loads(text)."
         )
+    return _unfolded(network)
+
+
+@lru_cache(maxsize=8)  # one question about a network often asks for its plan several times, each 0.2 s at 1000 layers
+def _unfolded(network: Network) -> Plan:
     return Plan(stem=_stem(network), blocks=tuple(map(_block, _places(network))), head=_head(network))
 
 

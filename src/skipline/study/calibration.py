@@ -13,7 +13,7 @@ from skipline.study.calibrated import Attempt, Calibrated, calibrated_to_json
 from skipline.study.cell import Cell
 from skipline.study.confusion import Judge, confusion_of
 from skipline.study.folder import StudyFolder, steps_taken
-from skipline.study.grid import BATCH, GRID_RATES, LEARNING, STEPS, GridCell
+from skipline.study.grid import BATCH, GRID_RATES, GridCell, Learning
 from skipline.study.trainability import RULE, trainability_of
 from skipline.study.trainings import Place, Show, Trained, document_of, shared_recipe, train_cells
 from skipline.train import PRESETS, Recipe
@@ -40,11 +40,9 @@ def calibrate(
     """
     attempts: dict[GridCell, list[Attempt]] = {cell: [] for cell in cells}
     seconds, documents = 0.0, {}
-    for learning in LEARNING:
+    for learning in dict.fromkeys(cell.learning for cell in cells):
         source = learning.images.source
         here = [cell for cell in cells if cell.learning == learning]
-        if not here:
-            continue
         for rate in GRID_RATES:
             within = replace(place, folder=_folder_of_pass(place.folder, source, rate))
             asked = {_training(cell, rate): cell for cell in here if not _trains(attempts[cell])}
@@ -53,7 +51,7 @@ def calibrate(
             with watch(tuple(asked), datasets[source]) as show:
                 trained = train_cells(tuple(asked), datasets[source], images=learning.images, place=within, show=show)
             seconds += trained.seconds
-            documents.setdefault(source, _shared(trained, datasets[source], within))
+            documents.setdefault(source, _shared(trained, datasets[source], within, learning))
             for training, cell in asked.items():
                 attempts[cell].append(_attempt(training, trained, num_classes=datasets[source].num_classes))
     calibrated = tuple(Calibrated(cell, tuple(tried)) for cell, tried in attempts.items())
@@ -62,7 +60,6 @@ def calibrate(
         "version": VERSION,
         "rule": RULE,
         "rates": list(GRID_RATES),
-        "steps": STEPS,
         "images": list(documents.values()),
         "seconds": seconds,
         "command": place.command,
@@ -74,18 +71,19 @@ def calibrate(
 
 
 def recipe_of(cell: GridCell, rate: float) -> Recipe:
-    """How a cell is trained: like `quick`, in small batches and fp32, for `STEPS` steps on images as they are."""
+    """How a cell is trained: like `quick`, in small batches and fp32, on images as they are, for its part's steps."""
+    steps = cell.learning.steps
     quick = PRESETS["quick"](cell.network, cell.learning.images.source)
     return replace(
         quick,
         init=cell.init,
-        epochs=STEPS,  # more than enough: the steps decide
-        most_steps=STEPS,
+        epochs=steps,  # more than enough: the steps decide
+        most_steps=steps,
         batch_size=BATCH,
         optimiser=replace(quick.optimiser, learning_rate=rate),
         augment=Augment(),
         precision="fp32",
-        loss_every=STEPS,
+        loss_every=steps,
     )
 
 
@@ -108,10 +106,10 @@ def _trains(attempts: Sequence[Attempt]) -> bool:
     return any(attempt.trainability == "trains" for attempt in attempts)
 
 
-def _shared(trained: Trained, dataset: Dataset, place: Place) -> dict[str, Any]:
+def _shared(trained: Trained, dataset: Dataset, place: Place, learning: Learning) -> dict[str, Any]:
     recipe = shared_recipe(tuple(trained.results), [lambda cell: cell.recipe.init])
     del recipe["init"]
-    return document_of(trained, dataset, place, recipe=recipe)
+    return {**document_of(trained, dataset, place, recipe=recipe), "steps": learning.steps}
 
 
 def _attempt(training: Cell, trained: Trained, *, num_classes: int) -> Attempt:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
+from torch import Tensor
 
 from skipline.init import InitError, Scheme, build, laws_of, scheme_named
 from skipline.seeds import split_seed
@@ -16,10 +18,11 @@ from skipline.signal.comparison import Comparison, compared
 from skipline.signal.course import course_of
 from skipline.signal.diagnosis import Diagnosis, diagnose
 from skipline.signal.evidence import LARGEST, evidence_of
-from skipline.signal.remedies import REMEDIES, Candidate, remedies_for
+from skipline.signal.lesion import lesioned
 from skipline.signal.traits import traits_of
 from skipline.spec import Network, SpecError
 from skipline.study.error import StudyError
+from skipline.study.remedies import REMEDIES, Candidate, remedies_for
 from skipline.theory.depth_limit import depth_limit
 from skipline.theory.predict import predict_signals
 from skipline.theory.prediction import STANDARD_INPUTS, Inputs, Prediction
@@ -69,16 +72,20 @@ class Examination:
     seconds: float
 
     @property
-    def verdict(self) -> Verdict:
-        """The worse of the prediction's and the measurement's."""
+    def decisive(self) -> Diagnosis:
+        """The worse of the prediction's diagnosis and the measurement's; of equals the prediction's."""
         seen = self.measured or self.diagnosis
-        return VERDICTS[max(map(VERDICTS.index, (self.diagnosis.verdict, seen.verdict)))]
+        return max(self.diagnosis, seen, key=lambda diagnosis: VERDICTS.index(diagnosis.verdict))
+
+    @property
+    def verdict(self) -> Verdict:
+        """That of the decisive diagnosis."""
+        return self.decisive.verdict
 
     @property
     def sentence(self) -> str:
-        """That of the diagnosis that decided the verdict."""
-        decided = self.measured if self.measured and self.diagnosis.verdict != self.verdict else self.diagnosis
-        return decided.sentence
+        """That of the decisive diagnosis."""
+        return self.decisive.sentence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,39 +107,85 @@ def examine(candidate: Candidate, conditions: Conditions, *, measure: bool) -> E
 
     Raises `InitError` where the scheme cannot start the network, `SpecError` for images that are too small.
     """
+    *_, whole = examining(candidate, conditions, measure=measure, between=_go_on)
+    return whole
+
+
+def examining(
+    candidate: Candidate, conditions: Conditions, *, measure: bool, between: Callable[[], None]
+) -> Iterator[Examination]:
+    """`examine` as it goes: what is known when the prediction is judged, when the greatest depth is, and at the end.
+
+    `greatest_depth` is NaN in the first. `between` is called between the parts, and while a network is measured between
+    its blocks; what it raises ends the examination.
+    """
     began = time.perf_counter()
     scheme = scheme_named(candidate.init)
     scheme.requires(candidate.network)
-    start = laws_of(candidate.network, scheme)
     inputs = replace(STANDARD_INPUTS, num_images=conditions.batch_size)
+    start = laws_of(candidate.network, scheme)
     prediction = predict_signals(candidate.network, start, image_size=conditions.image_size, inputs=inputs)
-    reading = read(candidate, conditions) if measure else None
     traits, largest = traits_of(candidate.network), LARGEST[conditions.number_format]
-    diagnosis = diagnose(evidence_of(course_of(prediction), traits, reading=reading, largest=largest))
-    seen = None
-    if reading is not None:
-        seen = diagnose(evidence_of(course_of(reading), traits, reading=reading, largest=largest))
-    return Examination(
+    diagnosis = diagnose(evidence_of(course_of(prediction), traits, reading=None, largest=largest))
+    found = Examination(
         candidate=candidate,
         conditions=conditions,
         prediction=prediction,
-        reading=reading,
-        comparison=None if reading is None else compared(prediction, reading),
+        reading=None,
+        comparison=None,
         diagnosis=diagnosis,
-        measured=seen,
-        greatest_depth=_greatest_depth(candidate.network, scheme, conditions, inputs, diagnosis),
-        remedies=remedies_for(candidate, _wanted(diagnosis, seen)),
+        measured=None,
+        greatest_depth=math.nan,
+        remedies=remedies_for(candidate, diagnosis.remedies),
         seconds=time.perf_counter() - began,
     )
+    yield found
+    between()
+    reading = read(candidate, conditions, between=between) if measure else None
+    seen = None
+    if reading is not None:
+        diagnosis = diagnose(evidence_of(course_of(prediction), traits, reading=reading, largest=largest))
+        seen = diagnose(evidence_of(course_of(reading), traits, reading=reading, largest=largest))
+        found = replace(
+            found,
+            reading=reading,
+            comparison=compared(prediction, reading),
+            diagnosis=diagnosis,
+            measured=seen,
+            remedies=remedies_for(candidate, _wanted(diagnosis, seen)),
+            seconds=time.perf_counter() - began,
+        )
+        yield found
+        between()
+    deepest = _greatest_depth(candidate.network, scheme, conditions, inputs, diagnosis)
+    yield replace(found, greatest_depth=deepest, seconds=time.perf_counter() - began)
 
 
-def read(candidate: Candidate, conditions: Conditions) -> Xray:
-    """One x-ray of the network with real weights, in training mode, on Gaussian images."""
+def read(
+    candidate: Candidate, conditions: Conditions, *, between: Callable[[], None], drop: Sequence[str] = ()
+) -> Xray:
+    """One x-ray of the network with real weights, in training mode, on Gaussian images, without the blocks `drop`.
+
+    `between` is called between blocks on the way forward; what it raises ends the measurement, if it is no `Exception`.
+    """
     net = build(candidate.network, seed=conditions.seed, scheme=scheme_named(candidate.init)).train()
+    between()
+    if drop:
+        net = lesioned(net, drop=drop)
+    for block in (each for name in net.stage_names for each in net.get_submodule(name).children()):
+        block.register_forward_hook(lambda *_: between())
+    return xray(net, images_of(candidate.network, conditions))
+
+
+def images_of(network: Network, conditions: Conditions) -> Tensor:
+    """The Gaussian images (N, C, H, W) that `network` is measured on."""
     generator = torch.Generator().manual_seed(split_seed(conditions.seed, "examination", "images"))
     side = conditions.image_size
-    shape = (conditions.batch_size, candidate.network.in_channels, side, side)
-    return xray(net, torch.randn(shape, generator=generator))
+    return torch.randn((conditions.batch_size, network.in_channels, side, side), generator=generator)
+
+
+def _go_on() -> None:
+    """Nobody waits for anything else."""
 
 
 def treat(examination: Examination, *, measure: bool) -> tuple[Treatment, ...]:
@@ -147,7 +200,7 @@ def treat(examination: Examination, *, measure: bool) -> tuple[Treatment, ...]:
     tried: list[Treatment] = []
     for remedy in examination.remedies:
         try:
-            after = examine(_changed(examination.candidate, remedy), examination.conditions, measure=measure)
+            after = examine(remedied(examination.candidate, remedy), examination.conditions, measure=measure)
         except (InitError, SpecError):
             continue  # this network cannot have this remedy; the next one may do
         tried.append(Treatment(before=examination, remedy=remedy, after=after))
@@ -156,7 +209,8 @@ def treat(examination: Examination, *, measure: bool) -> tuple[Treatment, ...]:
     return tuple(sorted(tried, key=lambda treatment: VERDICTS.index(treatment.after.verdict)))
 
 
-def _changed(candidate: Candidate, remedy: str) -> Candidate:
+def remedied(candidate: Candidate, remedy: str) -> Candidate:
+    """`candidate` with the remedy of that name applied, which its network's name then says."""
     changed = REMEDIES[remedy].apply(candidate)
     name = f"{candidate.network.name}-{remedy}"[:100]
     return replace(changed, network=replace(changed.network, name=name))

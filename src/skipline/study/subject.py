@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from skipline.init import scaled_identity
-from skipline.signal.remedies import Candidate
 from skipline.spec import Activation, Norm
 from skipline.study.family import Unit
 from skipline.study.linear import linear_network
 from skipline.study.net_design import NetDesign
+from skipline.study.remedies import Candidate
 
 IMAGE_SIZE = 8  # the digits': a thousand layers are then a matter of a second
 WIDTH = 8  # channels of the first stage: the digits' nets
@@ -33,5 +33,5 @@ def linear_candidate(depth: int, alpha: float) -> Candidate:
 
     Raises `SpecError` for fewer than 4 layers.
     """
-    named = replace(linear_network(depth), name=f"linear{depth}-{alpha:g}")
+    named = replace(linear_network(depth), name=f"linear{depth}-{alpha:g}".replace("+", ""))
     return Candidate(named, scaled_identity(alpha).name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from skipline.theory.depth_limit import DepthLimit, Growth, depth_limit
+from skipline.theory.depth_limit import DepthLimit, FamilyGrowth, depth_limit
 from skipline.theory.phase import PhaseDiagram, PhasePoint, phase_diagram, phase_point
 from skipline.theory.predict import predict_signals
 from skipline.theory.prediction import STANDARD_INPUTS, Inputs, Prediction, SitePrediction
@@ -11,7 +11,7 @@ from skipline.theory.start import Start, WeightLaw
 __all__ = [
     "STANDARD_INPUTS",
     "DepthLimit",
-    "Growth",
+    "FamilyGrowth",
     "Inputs",
     "PhaseDiagram",
     "PhasePoint",

@@ -11,7 +11,7 @@ from skipline.spec import Activation
 from skipline.theory.activation import Array, is_homogeneous, negative_slope, slopes, values
 from skipline.theory.element_law import Gaussian, Grid, Law, Points, Reaction, activated, as_points, maximum
 from skipline.theory.gaussian import Moments, moments, product
-from skipline.theory.signal_state import Flow, Given, Gradient, Kernel, Passed, Population, Signal, ratio
+from skipline.theory.signal_state import Flow, Given, Gradient, Kernel, Passed, Population, Signal, mean_of, ratio
 
 _TINY = 1e-12  # of a correlation: rounding
 _STEP = 0.02  # of a variance, in a difference quotient: guessed
@@ -60,7 +60,7 @@ def passed_activation(signal: Signal, pairs: Correlations, *, largest_of: float)
     profile = signal.profile**follows if uneven else signal.profile
     out = replace(
         signal,
-        profile=profile / profile.mean() if uneven else profile,
+        profile=profile / mean_of(profile) if uneven else profile,
         populations=tuple(populations),
         spread=spread,
         fresh=0.0,
@@ -73,7 +73,7 @@ def passed_activation(signal: Signal, pairs: Correlations, *, largest_of: float)
         back = tuple(_before(flow, square, population, activation) for flow, square, population in flows)
         own, common = _gradient_spread(gradient, signal, activation)
         gradient = _tilted(gradient, signal, tilts[0])
-        mean = gradient.profile.mean().item()
+        mean = mean_of(gradient.profile)
         return replace(
             gradient,
             profile=gradient.profile / mean,

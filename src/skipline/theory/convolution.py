@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from skipline.spec.layers import Conv, Linear
 from skipline.theory.activation import Array
@@ -21,13 +20,29 @@ from skipline.theory.signal_state import (
     Population,
     Signal,
     gaussian_population,
+    mean_of,
     ratio,
     scaled,
 )
 from skipline.theory.start import WeightLaw
 
-Taps = NDArray[np.intp]
-"""(kernel, outputs): the pixel that each tap of each output reads, see `taps_of`."""
+
+@dataclass(frozen=True, slots=True)
+class Taps:
+    """Which pixels along a side a convolution reads; what falls off the image is not among them.
+
+    `reads` (outputs, pixels) counts the taps of an output that are on a pixel, `inside` (kernel, outputs) and `ends`
+    (kernel, pixels) say of each tap at which outputs it is on the image, and on which pixels.
+    """
+
+    reads: Array
+    inside: Array
+    ends: Array
+
+    @property
+    def num_outputs(self) -> int:
+        """Along the side."""
+        return len(self.reads)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +123,7 @@ def convolved(signal: Signal, conv: Conv, weights: Weights, *, bias: WeightLaw, 
     alike = max(0.0, min(1.0, ratio(x.across_images, x.second)))
     fresh = weights.randomness / conv.out_channels * alike**2
     out = Signal(
-        taps.shape[1],
+        taps.num_outputs,
         profile,
         (gaussian_population(conv.out_channels, mean_out, y),),
         spread=signal.spread + fresh,
@@ -138,7 +153,7 @@ def carried(signal: Signal, conv: Conv, alpha: float) -> Passed:
             room -= count
     populations = kept + ([gaussian_population(room, 0.0, ZERO)] if room else [])
     odd = None if signal.odd is None else signal.odd.times(alpha * alpha)
-    out = replace(signal, side=taps.shape[1], profile=profile, populations=tuple(populations), fresh=0.0, odd=odd)
+    out = replace(signal, side=taps.num_outputs, profile=profile, populations=tuple(populations), fresh=0.0, odd=odd)
 
     def pull(gradient: Gradient) -> Gradient:
         back = _returned(gradient, signal, taps)
@@ -153,25 +168,26 @@ def carried(signal: Signal, conv: Conv, alpha: float) -> Passed:
 
 @cache
 def taps_of(kernel: int, stride: int, dilation: int, side: int) -> Taps:
-    """(kernel, ⌈side / stride⌉): the pixel that each tap of each output reads along a side; `side` is off the image."""
-    reads = np.arange(0, side, stride) + dilation * np.arange(kernel)[:, None] - dilation * (kernel - 1) // 2
-    return np.where((reads >= 0) & (reads < side), reads, side)
+    """Those of a convolution padded to keep `side` pixels, ⌈side / stride⌉ of which it puts out."""
+    places = np.arange(0, side, stride) + dilation * np.arange(kernel)[:, None] - dilation * (kernel - 1) // 2
+    hits = (places[:, :, None] == np.arange(side)).astype(np.float64)  # (kernel, outputs, pixels)
+    return Taps(hits.sum(axis=0), hits.sum(axis=2), hits.sum(axis=1))
 
 
 def _spread_over(profile: Array, taps: Taps) -> tuple[float, Array]:
     """The mean along a side of the sums over taps, and those sums relative to it."""
-    sums = np.append(profile, 0.0)[taps].sum(axis=0)
-    mean = sums.mean().item()
+    sums = taps.reads @ profile
+    mean = mean_of(sums)
     return mean, sums / mean if mean else np.ones_like(sums)
 
 
 def _pairs(profile: Array, taps: Taps, same: float) -> float:
     """The factor of products of two pixels, if they fall off towards the border as √profile in each direction does."""
-    roots = np.sqrt(np.append(profile, 0.0))
-    count, pixels_before = taps.shape[1], len(profile) ** 2
-    sums = roots[taps].sum(axis=1) / count
+    roots = np.sqrt(profile)
+    count, pixels_before = taps.num_outputs, len(profile) ** 2
+    sums = taps.ends @ roots / count
     every = ((sums @ sums) ** 2).item()  # of all pairs, those of a pixel with itself among them
-    before = (roots.sum() / len(profile)).item() ** 4
+    before = mean_of(roots) ** 4
     pixels = count * count
     if pixels == 1 or pixels_before == 1:
         return every / before
@@ -189,12 +205,12 @@ def _pulled(gradient: Gradient, signal: Signal, taps: Taps, factor: float) -> Gr
 def _returned(gradient: Gradient, signal: Signal, taps: Taps) -> Gradient:
     """Each output's gradient handed to the pixels that it has read, with weights of 1."""
     size = signal.side
-    received = np.bincount(taps.ravel(), np.tile(gradient.profile, len(taps)), size + 1)[:size]
-    mean = received.mean().item()
+    received = gradient.profile @ taps.reads
+    mean = mean_of(received)
     profile = received / mean if mean else np.ones(size)
     roots = np.sqrt(gradient.profile)
-    sums = ((taps < size) * roots).sum(axis=1) / size
-    typical = roots.mean()
+    sums = taps.inside @ roots / size
+    typical = mean_of(roots)
     different = ((sums @ sums) / (typical * typical)).item()
     flows = tuple(
         Flow(

@@ -14,7 +14,7 @@ from skipline.theory.prediction import STANDARD_INPUTS, Inputs, Prediction
 from skipline.theory.start import Start
 from skipline.theory.thresholds import THRESHOLDS
 
-GrowthKind = Literal["flat", "polynomial", "exponential"]
+FamilyGrowthKind = Literal["flat", "polynomial", "exponential"]
 Cause = Literal["none", "signal", "gradient", "length lottery", "collapse"]
 
 FLAT = 0.2  # ln of a ratio: a change by less from one depth to the double is none
@@ -23,14 +23,14 @@ _SIZES = (16, 32, 64)  # blocks of the nets that growth is read from
 
 
 @dataclass(frozen=True, slots=True)
-class Growth:
+class FamilyGrowth:
     """How a quantity changes with the number of blocks K, from its logarithm at three depths.
 
     `per_block` is the change of the logarithm with each further block, `exponent` that with ln K; `depth_scale` is
     1/|per_block| where the growth is exponential, else ∞.
     """
 
-    kind: GrowthKind
+    kind: FamilyGrowthKind
     per_block: float
     exponent: float
 
@@ -50,8 +50,8 @@ class DepthLimit:
     num_blocks: float
     depth: float
     cause: Cause
-    signal: Growth
-    gradient: Growth
+    signal: FamilyGrowth
+    gradient: FamilyGrowth
 
 
 def depth_limit(
@@ -70,9 +70,9 @@ def depth_limit(
     seen = [predict_signals(each, start_of(each), image_size=image_size, inputs=inputs) for each in family]
     counts = [each.num_blocks for each in family]
     signals, gradients = [_range(_seconds(p)) for p in seen], [_range(_norms(p)) for p in seen]
-    signal, gradient = growth_of(counts, signals), growth_of(counts, gradients)
+    signal, gradient = family_growth(counts, signals), family_growth(counts, gradients)
     is_bare = not is_normalised(network)
-    back = _reach(_norms(seen[2])[::-1], _gradient_range(network))
+    back = _reach(_norms(seen[2])[::-1], _gradient_range(network, _norms(seen[2])))
     ends: list[tuple[float, Cause]] = [(_end(counts, gradients, gradient, back, is_bare), "gradient")]
     if is_bare:
         seconds = _seconds(seen[2])
@@ -101,17 +101,17 @@ def with_blocks(network: Network, num_blocks: int) -> Network:
     return replace(network, stages=stages)
 
 
-def growth_of(counts: Sequence[int], logs: Sequence[float]) -> Growth:
+def family_growth(counts: Sequence[int], logs: Sequence[float]) -> FamilyGrowth:
     """Growth of a quantity whose logarithm is `logs` at three depths, each about the double of the one before."""
     first, second = logs[1] - logs[0], logs[2] - logs[1]
     if math.isinf(logs[2]):
-        return Growth("exponential", math.inf, math.inf)
+        return FamilyGrowth("exponential", math.inf, math.inf)
     per_block = second / (counts[2] - counts[1])
     exponent = second / math.log(counts[2] / counts[1])
     if max(abs(first), abs(second)) < FLAT:
-        return Growth("flat", per_block, exponent)
-    kind: GrowthKind = "exponential" if abs(second) > EXPONENTIAL * abs(first) else "polynomial"
-    return Growth(kind, per_block, exponent)
+        return FamilyGrowth("flat", per_block, exponent)
+    kind: FamilyGrowthKind = "exponential" if abs(second) > EXPONENTIAL * abs(first) else "polynomial"
+    return FamilyGrowth(kind, per_block, exponent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ def _reach(values: Sequence[float], limit: float) -> _Reach:
     return _Reach(math.inf, limit)
 
 
-def _end(counts: Sequence[int], logs: Sequence[float], growth: Growth, reach: _Reach, is_bare: bool) -> float:
+def _end(counts: Sequence[int], logs: Sequence[float], growth: FamilyGrowth, reach: _Reach, is_bare: bool) -> float:
     """The number of blocks at which growth leaves its range; polynomial growth does so only where no norm is."""
     if growth.kind == "flat" or (growth.kind == "polynomial" and not is_bare):
         return math.inf
@@ -148,13 +148,17 @@ def _signal_range(seconds: Sequence[float]) -> float:
     return 2 * limit.degrades
 
 
-def _gradient_range(network: Network) -> float:
-    return (THRESHOLDS.gradient if is_normalised(network) else THRESHOLDS.exploding).degrades
+def _gradient_range(network: Network, norms: Sequence[float]) -> float:
+    """ln of the ratio of gradient norms that still trains."""
+    if is_normalised(network):
+        return THRESHOLDS.gradient.degrades
+    limit = THRESHOLDS.gradient_vanishing if norms[0] < norms[-1] else THRESHOLDS.exploding
+    return limit.degrades
 
 
 def _lottery_end(counts: Sequence[int], spreads: Sequence[float]) -> float:
     rate = (spreads[2] - spreads[1]) / (counts[2] - counts[1])
-    if rate <= 0 or growth_of(counts, spreads).kind != "exponential":  # here: linear in K, so that it has no end
+    if rate <= 0 or family_growth(counts, spreads).kind != "exponential":  # here: linear in K, so that it has no end
         return math.inf
     return counts[2] + (THRESHOLDS.lottery.degrades - spreads[2]) / rate
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -110,8 +111,8 @@ def as_points(law: Law) -> Points:
         case Grid():
             return Points(law.values, law.masses)
         case Gaussian(mean, variance):
-            if variance == 0:
-                return Points(np.array([mean]), np.ones(1))
+            if variance == 0 or math.isinf(variance):  # beyond doubles only the size is known
+                return Points(np.array([mean if variance == 0 else math.inf]), np.ones(1))
             return Points(*nodes(mean, variance))
         case Activated(activation, mean, variance):
             inner = as_points(Gaussian(mean, variance))
@@ -164,7 +165,7 @@ def smoothed(function: Array, variance: float) -> Array:
     if variance < 1e-6:
         return function
     reach = math.ceil(_REACH * math.sqrt(variance)) + 1
-    padded = np.pad(function, reach, mode="edge")
+    padded = np.concatenate([np.full(reach, function[0]), function, np.full(reach, function[-1])])
     return _filtered(padded, variance, 0.0)[reach : reach + len(function)]
 
 
@@ -268,12 +269,16 @@ def _deposited(points: Points, step: float, low: float, high: float) -> tuple[fl
 def _filtered(masses: Array, variance: float, shift: float) -> Array:
     """Convolved with a Gaussian of this variance and moved by `shift`, both in steps."""
     size = _fast_length(len(masses))
-    frequency = 2 * math.pi * np.arange(size // 2 + 1) / size
-    kernel = np.exp(-0.5 * variance * frequency**2)
-    spectrum = np.fft.rfft(masses, size) * kernel
+    frequency = _frequencies(size)
+    spectrum = np.fft.rfft(masses, size) * np.exp(-0.5 * variance * frequency**2)
     if shift:
         spectrum = spectrum * np.exp(-1j * shift * frequency)
     return np.maximum(np.fft.irfft(spectrum, size)[: len(masses)], 0.0)
+
+
+@cache
+def _frequencies(size: int) -> Array:
+    return 2 * math.pi * np.arange(size // 2 + 1) / size
 
 
 def _fast_length(size: int) -> int:

@@ -19,6 +19,7 @@ from skipline.theory.signal_state import (
     Population,
     Signal,
     gaussian_population,
+    mean_of,
     ratio,
 )
 from skipline.theory.start import WeightLaw
@@ -75,9 +76,9 @@ def _centred_profile(signal: Signal, num_images: int) -> Array:
     if not 0 < second - square < math.inf:
         return signal.profile
     root = np.sqrt(signal.profile)
-    root = root / root.mean()
+    root = root / mean_of(root)
     profile = np.maximum(second * signal.profile - square * (2 * root - 1), 0.0)
-    return profile / profile.mean()
+    return profile / mean_of(profile)
 
 
 def _unequal(normalised: Signal) -> float:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from skipline.spec import Network, unfold
 from skipline.spec.check import require_count
 from skipline.theory.backward import gradients
@@ -37,10 +39,11 @@ def predict_signals(network: Network, start: Start, *, image_size: int, inputs: 
     """
     require_count("predict_signals", "image_size", image_size)
     plan = unfold(network)
-    trace = ForwardFold(network, start, inputs).network(plan, images_of(network, image_size, inputs))
-    back = gradients(trace)
-    signals = _signals(trace)
-    sites = {name: _site(signals[name], back[name], inputs) for name in plan.sites}
+    with np.errstate(over="ignore"):  # what no double holds is infinite, and is said to be
+        trace = ForwardFold(network, start, inputs).network(plan, images_of(network, image_size, inputs))
+        back = gradients(trace)
+        signals = _signals(trace)
+        sites = {name: _site(signals[name], back[name], inputs) for name in plan.sites}
     return Prediction(image_size, inputs, sites)
 
 

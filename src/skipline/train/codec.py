@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import typing
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
 from skipline import spec
 from skipline.data import Augment
+from skipline.data.photo_augment import PhotoAugment
 from skipline.spec import Network
 from skipline.train.deepening import Deepening
 from skipline.train.optimiser import AdamW, Sgd
@@ -29,7 +30,11 @@ KINDS: dict[str, dict[str, type]] = {
 }
 """The settings that come in kinds, each kind with the record that holds its own settings."""
 
-_RECORDS: dict[str, type] = {"augment": Augment, "probe": Probe}  # tables of settings of one kind
+_RECORDS: dict[str, type] = {
+    "augment": Augment,
+    "photo_augment": PhotoAugment,
+    "probe": Probe,
+}  # tables of settings of one kind
 _NEEDED = "source"  # the one setting without a default
 _IN_WORDS: dict[Any, str] = {
     int: "a whole number",
@@ -37,6 +42,8 @@ _IN_WORDS: dict[Any, str] = {
     bool: "true or false",
     str: "text",
     tuple[float, ...]: "a list of numbers",
+    int | Literal["auto"]: "a whole number or auto",
+    float | Literal["auto"]: "a number or auto",
 }
 _LOSSY: dict[Any, tuple[type, ...]] = {int: (bool, float), float: (bool,)}  # what pydantic converts and we refuse
 
@@ -77,7 +84,7 @@ def recipe_from_settings(settings: Mapping[str, Any], *, network: Network) -> Re
         if name in KINDS:
             values[name] = _decode_kind(name, value)
         elif name in _RECORDS:
-            values[name] = _decode_record(_RECORDS[name], name, value)
+            values[name] = decode_record(_RECORDS[name], name, value)
         elif name == "deepen":
             values[name] = _decode_deepen(value)
         else:
@@ -95,7 +102,7 @@ def _decode_deepen(value: object) -> tuple[object, ...]:
         for key in ("epoch", "depth"):
             if isinstance(entry, Mapping) and key not in entry:
                 raise RecipeError(f"deepen[{number}] has no {key!r}: expected e.g. {{epoch = 3, depth = 56}}.")
-    return tuple(_decode_record(Deepening, f"deepen[{number}]", entry) for number, entry in enumerate(value))
+    return tuple(decode_record(Deepening, f"deepen[{number}]", entry) for number, entry in enumerate(value))
 
 
 def _encode(name: str, value: Any) -> Any:
@@ -116,10 +123,11 @@ def _decode_kind(name: str, value: object) -> object:
     kind = table.get("kind")
     require_choice(f"{name}.kind", kind, KINDS[name])
     entries = {key: entry for key, entry in table.items() if key != "kind"}
-    return _decode_record(KINDS[name][str(kind)], name, entries)
+    return decode_record(KINDS[name][str(kind)], name, entries)
 
 
-def _decode_record(record: type, name: str, value: object) -> object:
+def decode_record(record: type, name: str, value: object) -> object:
+    """The dataclass `record` of the table `value` of settings called `name`; raises `RecipeError` as the others do."""
     if not isinstance(value, Mapping):
         raise RecipeError(f"{name} is {value!r}; expected a table of settings.")
     hints = typing.get_type_hints(record)

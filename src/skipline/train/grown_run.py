@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from skipline import spec
-from skipline.data import Dataset, fit_preprocess
+from skipline.data import Dataset
 from skipline.files import write_whole
 from skipline.grow import DeepeningPlan, Proof, deeper, plan_deepening, prove, require_same_function
 from skipline.spec import Network
@@ -131,7 +131,7 @@ def write_grown_run(
         "environment.json": run_environment(recipe, device, data=data),
         "classes.json": classes_document(run.dataset),
         "split.json": split_document(run.dataset),
-        "preprocess.json": fit_preprocess(run.dataset.train).to_json(),
+        "preprocess.json": run.dataset.preprocess().to_json(),
         DEEPENED: run.document(),
     }
     return create_run(root, f"{run.dataset.name}-{recipe.network.name}", files, fill=fill)

@@ -52,7 +52,8 @@ def grown(learner: Learner, recipe: Recipe, plan: DeepeningPlan, *, images: Tens
     the weights the new blocks are the net's. `learner` is not to be used any more: the two count finite steps together.
     """
     net = _grown_net(learner.net, recipe, plan.target, images, needs_images=plan.needs_images)
-    optimiser = make_optimiser(net, recipe.optimiser, halted=learner.halted)
+    separates_head = recipe.head_epochs > 0
+    optimiser = make_optimiser(net, recipe.optimiser, halted=learner.halted, separates_head=separates_head)
     restore_optimiser(net, optimiser, _carried(learner, recipe, plan, net))
     kernels = choose_kernels(recipe.kernels, images.device, recipe.memory_layout).compiled
     return Learner(

@@ -55,7 +55,7 @@ def make_learner(recipe: Recipe, device: torch.device) -> Learner:
     return Learner(
         net=net,
         forward=net if kernels is None else fused(net, kernels),
-        optimiser=make_optimiser(net, recipe.optimiser, halted=halted),
+        optimiser=make_optimiser(net, recipe.optimiser, halted=halted, separates_head=recipe.head_epochs > 0),
         average=average_of(net) if recipe.ema_decay > 0 else None,
         halted=halted,
         num_finite_steps=torch.zeros((), dtype=torch.int64, device=device),

@@ -16,6 +16,7 @@ from skipline.signal import EarlyWarning
 from skipline.train.checkpoint import restore_checkpoint, save_checkpoint
 from skipline.train.clock import Clock
 from skipline.train.divergence import check_loss, check_nets
+from skipline.train.fine_tuning import begin_as
 from skipline.train.growth import learner_in, resumed_recipe
 from skipline.train.kernels import choose_kernels
 from skipline.train.learner import Learner, look_at_data, make_learner
@@ -24,6 +25,7 @@ from skipline.train.loss_log import LossLog
 from skipline.train.model_card import model_card, origin_note
 from skipline.train.optimiser import set_learning_rate
 from skipline.train.outcome import Interrupted, Outcome, Snapshot
+from skipline.train.patience import is_out_of_patience
 from skipline.train.precision import autocast
 from skipline.train.progress import Progress
 from skipline.train.recipe import Recipe
@@ -74,12 +76,12 @@ def _train(task: Task, show: Callable[[Snapshot], None], should_stop: Callable[[
     tally = Tally(progress, task.device)
     clock = Clock(seconds_before=progress.seconds, first_step=first_step, checkpoint_seconds=recipe.checkpoint_seconds)
     with LossLog(folder, every=recipe.loss_every) as losses:
-        while progress.step < task.num_steps:
+        while progress.step < task.num_steps and not is_out_of_patience(folder.read_metrics(), recipe.patience):
             epoch, first_batch = divmod(progress.step, task.steps_per_epoch)
             learner = learner_in(task, learner, epoch)
             for batch in batches(task, epoch, first_batch):
                 rate = learning_rate(task, progress)
-                set_learning_rate(learner.optimiser, rate)
+                set_learning_rate(learner.optimiser, rate, is_for_head_only=epoch < recipe.head_epochs)
                 with watch.reading(learner, progress.step) as read:
                     loss, mistakes = training_step(read, batch, recipe, step=progress.step, dtype=task.dtype)
                 losses.add(progress.step, loss)
@@ -121,6 +123,8 @@ def _take_up(task: Task) -> tuple[Learner, Progress]:
     learner, progress = make_learner(resumed_recipe(task), task.device), Progress()
     if folder.checkpoint.exists():
         progress = restore_checkpoint(folder.checkpoint, learner, task.recipe)
+    elif task.recipe.start_from:
+        begin_as(learner, folder.start)
     else:
         look_at_data(learner, task.recipe, lambda: fit_sample(task))
     folder.rewind_metrics(progress.step, num_epochs=task.num_evaluations(progress.step))

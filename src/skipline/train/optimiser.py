@@ -86,31 +86,43 @@ def rate_factors(parts: Sequence[str], *, decay: float, floor: float) -> dict[st
     return {part: max(floor, decay ** max(0, num_stages - s)) for s, part in enumerate(parts)}
 
 
-def parameter_groups(net: nn.Module, settings: OptimiserSettings) -> list[dict[str, Any]]:
+def parameter_groups(
+    net: nn.Module, settings: OptimiserSettings, *, separates_head: bool = False
+) -> list[dict[str, Any]]:
     """The parameters that learn, grouped by what the optimiser does with them; frozen ones are in no group.
 
     With `decay_on="weights"` only tensors of two or more dimensions have a `weight_decay`. `rate_factor` is the group's
-    share of the learning rate, that of `rate_factors` for the first word of a parameter's name (`stage2`).
+    share of the learning rate, that of `rate_factors` for the first word of a parameter's name (`stage2`); `is_head`
+    is whether they are the head's, which with `separates_head` has groups of its own.
     """
     parts = list(dict.fromkeys(name.split(".")[0] for name, _ in net.named_parameters()))
     factors = rate_factors(parts, decay=settings.layer_decay, floor=settings.layer_decay_floor)
-    groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
+    groups: dict[tuple[float, bool, bool], list[nn.Parameter]] = {}
     for name, parameter in net.named_parameters():
         if parameter.requires_grad:
             decays = settings.decay_on == "all" or parameter.ndim >= 2
-            groups.setdefault((factors[name.split(".")[0]], decays), []).append(parameter)
+            part = name.split(".")[0]
+            groups.setdefault((factors[part], decays, separates_head and part == parts[-1]), []).append(parameter)
     return [
-        {"params": parameters, "weight_decay": settings.weight_decay if decays else 0.0, "rate_factor": factor}
-        for (factor, decays), parameters in groups.items()
+        {
+            "params": parameters,
+            "weight_decay": settings.weight_decay if decays else 0.0,
+            "rate_factor": factor,
+            "is_head": is_head,
+        }
+        for (factor, decays, is_head), parameters in groups.items()
     ]
 
 
-def make_optimiser(net: nn.Module, settings: OptimiserSettings, *, halted: Tensor) -> torch.optim.Optimizer:
+def make_optimiser(
+    net: nn.Module, settings: OptimiserSettings, *, halted: Tensor, separates_head: bool = False
+) -> torch.optim.Optimizer:
     """The fused optimiser of `settings` over what learns in `net`: one kernel for a group, on CPU and on CUDA.
 
     While the float scalar `halted`, on the net's device, is 1, a step changes nothing; it costs no transfer.
+    With `separates_head` the head can have a rate of its own.
     """
-    groups = parameter_groups(net, settings)
+    groups = parameter_groups(net, settings, separates_head=separates_head)
     match settings:
         case Sgd():
             optimiser = torch.optim.SGD(
@@ -129,10 +141,13 @@ def make_optimiser(net: nn.Module, settings: OptimiserSettings, *, halted: Tenso
     return optimiser
 
 
-def set_learning_rate(optimiser: torch.optim.Optimizer, learning_rate: float) -> None:
-    """Give every group its share of the rate `learning_rate`."""
+def set_learning_rate(
+    optimiser: torch.optim.Optimizer, learning_rate: float, *, is_for_head_only: bool = False
+) -> None:
+    """Give every group its share of the rate `learning_rate`; with `is_for_head_only` all but the head's get 0."""
     for group in optimiser.param_groups:
-        group["lr"] = learning_rate * group["rate_factor"]
+        is_still = is_for_head_only and not group["is_head"]
+        group["lr"] = 0.0 if is_still else learning_rate * group["rate_factor"]
 
 
 def optimiser_tensors(net: nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:

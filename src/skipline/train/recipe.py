@@ -7,6 +7,7 @@ import typing
 from dataclasses import dataclass, field
 
 from skipline.data import Augment
+from skipline.data.photo_augment import AS_THEY_ARE, PhotoAugment
 from skipline.init import start_named
 from skipline.spec import Network
 from skipline.train.deepening import Deepening, require_deepenings
@@ -22,6 +23,7 @@ from skipline.train.refuse import (
     require_limit,
     require_real,
     require_record,
+    require_switch,
 )
 from skipline.train.schedule import NoWarmUp, OneCycle, Schedule, WarmUp
 
@@ -33,6 +35,8 @@ class Recipe:
     - `source`: what `data.load` takes, a name or a path; `seed`: the seed of every random stream.
     - `init`: the name of a start, e.g. "zero_gamma(he_fan_out_normal)" or "scaled_identity(0.5)"; "lsuv" and others
       that look at data are shown the run's first batches.
+    - `start_from`: the file whose weights, all but the classifier's, the net begins with ("": as `init` says); in
+      the first `head_epochs` epochs the classifier alone learns, the rate of all else being 0.
     - `epochs`: passes over the training images; `most_steps`: the run ends after so many steps where its epochs have
       not ended by then, also within one (∞: they decide alone). Schedules span the run as it is.
     - `batch_size`: images for one step of the optimiser, computed in `accumulate` parts one after the other (batch
@@ -41,6 +45,10 @@ class Recipe:
     - `label_smoothing` ε: targets (1 − ε) t + ε / K. `clip_norm`: the gradient's norm is cut to it (∞: never).
     - `ema_decay` d: evaluated and saved is the moving average of the weights in which a step counts d times as much as
       the next one; 0 takes the weights themselves.
+    - `photo_augment`: what is done with photos, each by its own draws, before `augment`.
+    - `first_size`: the share of their side that images have in the first epoch; it grows to 1 (see `image_side`).
+    - `balanced`: of every class about as many images are seen; of a rare one the same images several times.
+    - `patience` n: the run ends after an epoch where the best test error is n epochs old (∞: never).
     - `precision`: `bf16` is autocast; `auto` takes it where the hardware has it. `memory_layout`: of images and
       convolution weights. `kernels`: `fused` computes norm, addition and rectifier in one compiled operation; `auto`
       takes it where it runs.
@@ -55,6 +63,8 @@ class Recipe:
     source: str
     seed: int = 0
     init: str = "he_fan_out_normal"
+    start_from: str = ""
+    head_epochs: int = 0
     epochs: int = 10
     most_steps: float = math.inf
     batch_size: int = 128
@@ -66,6 +76,10 @@ class Recipe:
     clip_norm: float = math.inf
     ema_decay: float = 0.0
     augment: Augment = field(default_factory=Augment)
+    photo_augment: PhotoAugment = AS_THEY_ARE
+    first_size: float = 1.0
+    balanced: bool = False
+    patience: float = math.inf
     deepen: tuple[Deepening, ...] = ()
     precision: Precision = "auto"
     memory_layout: MemoryLayout = "channels_last"
@@ -109,6 +123,26 @@ class Recipe:
             require_record("deepen", entry, (Deepening,))
         for network in require_deepenings(self.network, self.deepen, epochs=self.epochs):
             start_named(self.init).requires(network)
+        self._require_photos_and_start()
+
+    def _require_photos_and_start(self) -> None:
+        if not isinstance(self.start_from, str):
+            raise RecipeError(f"start_from is {self.start_from!r}; expected the path of a file of weights as text.")
+        require_count("head_epochs", self.head_epochs, least=0)
+        if self.head_epochs and not self.start_from:
+            raise RecipeError(
+                f"head_epochs is {self.head_epochs} without start_from: a classifier alone learns nothing from a net "
+                "that has learnt nothing. Name a file of weights, or leave head_epochs out."
+            )
+        require_record("photo_augment", self.photo_augment, (PhotoAugment,))
+        if self.photo_augment.is_on and self.network.in_channels != 3:
+            raise RecipeError(
+                f"photo_augment is for images of 3 channels, and {self.network.name} takes {self.network.in_channels}. "
+                "Leave it out; augment is for images of any kind."
+            )
+        require_real("first_size", self.first_size, "(0, 1]")
+        require_switch("balanced", self.balanced)
+        require_limit("patience", self.patience)
 
     def steps_per_epoch(self, num_images: int) -> int:
         """Steps of the optimiser in one pass over `num_images` images; the last batch may be short."""

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from skipline.data import DataError, Dataset, fit_preprocess, load, place_of, source_names
+from skipline.cores import available_cores
+from skipline.data import DataError, Dataset, load, place_of, source_names
+from skipline.data.classes import load_classes
+from skipline.data.photo_data import same_photo_dataset
+from skipline.data.photo_set import is_photo_run, read_preprocess
+from skipline.data.photo_split import load_split
 from skipline.init import InitError
 from skipline.spec import SpecError
 from skipline.train.codec import recipe_from_json, recipe_to_json
 from skipline.train.environment import differences, run_environment
+from skipline.train.fine_tuning import write_start
 from skipline.train.lock import locked
 from skipline.train.loop import train
 from skipline.train.outcome import Outcome, Snapshot
@@ -28,7 +35,8 @@ def start(
     """A new run folder under `root` with everything but weights in it.
 
     `config` is the settings' text as given, and `data_dir` the folder that a named `recipe.source` was loaded from;
-    `resume` looks for it there. Raises `StorageError` where `root` cannot be written.
+    `resume` looks for it there. Raises `StorageError` where `root` cannot be written, and `WeightsError` where the file
+    that the recipe starts from does not fit.
     """
     place = place_of(recipe.source, data_dir)
     return create_run(
@@ -40,9 +48,15 @@ def start(
             "environment.json": run_environment(recipe, device, data=place),
             "classes.json": classes_document(dataset),
             "split.json": split_document(dataset),
-            "preprocess.json": fit_preprocess(dataset.train).to_json(),
+            "preprocess.json": dataset.preprocess().to_json(),
         },
+        fill=partial(_add_start, recipe=recipe),
     )
+
+
+def _add_start(folder: RunFolder, recipe: Recipe) -> None:
+    if recipe.start_from:
+        write_start(folder.start, recipe)
 
 
 def resume(
@@ -96,7 +110,7 @@ def read_recipe(folder: RunFolder) -> Recipe:
 
 def _require_open(folder: RunFolder) -> None:
     if folder.is_done:
-        raise RunError(f"{folder.path} is done already. Evaluate it with: skipline evaluate {folder.path} SOURCE")
+        raise RunError(f"{folder.path} is done already. Evaluate it with: skipline evaluate {folder.path}")
     if folder.has_failed:
         failure = folder.read("FAILED.json")
         raise RunError(
@@ -117,7 +131,7 @@ def load_again(folder: RunFolder, recipe: Recipe, data: Path) -> Dataset:
     """The data of the run, the same as when it was begun: images, split, classes and preprocessing."""
     source = recipe.source if recipe.source in source_names() else str(data)
     try:
-        dataset = load(source, data_dir=data)
+        dataset = _photos_again(folder, data) if is_photo_run(folder.path) else load(source, data_dir=data)
     except DataError as error:
         raise DataError(f"{error} If they have moved: skipline resume {folder.path} --data PATH") from error
     expected, found = folder.read("split.json"), split_document(dataset)
@@ -126,7 +140,7 @@ def load_again(folder: RunFolder, recipe: Recipe, data: Path) -> Dataset:
             f"{folder.path} was trained on other data: its fingerprint is {str(expected.get('sha256'))[:12]}, that of "
             f"{source} is now {str(found['sha256'])[:12]}. Pass --data with the place that holds them, or train again."
         )
-    written = {"classes.json": classes_document(dataset), "preprocess.json": fit_preprocess(dataset.train).to_json()}
+    written = {"classes.json": classes_document(dataset), "preprocess.json": dataset.preprocess().to_json()}
     for name, document in written.items():
         if folder.read(name) != document:
             raise RunError(
@@ -136,6 +150,25 @@ def load_again(folder: RunFolder, recipe: Recipe, data: Path) -> Dataset:
     return dataset
 
 
+def _photos_again(folder: RunFolder, data: Path) -> Dataset:
+    """The photos that the run's manifest names, below the folder ``data`` or beside the table ``data``."""
+    framing = read_preprocess(folder.path / "preprocess.json").framing
+    if framing is None:
+        raise DataError(f"{folder.path / 'preprocess.json'} has no framing, which a run on photos has.")
+    return same_photo_dataset(
+        load_split(folder.path / "split.json"),
+        load_classes(folder.path / "classes.json").names,
+        framing,
+        root=data.parent if data.is_file() else data,
+        num_processes=available_cores(),
+        show=_show_nothing,
+    )
+
+
+def _show_nothing(done: int, num: int) -> None:
+    del done, num
+
+
 def classes_document(dataset: Dataset) -> dict[str, Any]:
     """The class names, as `classes.json` holds them."""
     return {"format": "skipline.classes", "version": 1, "classes": list(dataset.class_names)}
@@ -143,9 +176,11 @@ def classes_document(dataset: Dataset) -> dict[str, Any]:
 
 def split_document(dataset: Dataset) -> dict[str, Any]:
     """What the data were, as `split.json` holds it."""
+    photos = {} if dataset.split is None else dataset.split.to_json()
     return {
         "format": "skipline.split",
         "version": 1,
+        **photos,
         "name": dataset.name,
         "num_train": len(dataset.train),
         "num_test": len(dataset.test),

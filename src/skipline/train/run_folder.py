@@ -39,7 +39,7 @@ class RunFolder:
     `start` puts there `config.toml` as given, `resolved.json` (the whole recipe), `environment.json`, `classes.json`,
     `split.json` (what the data were) and `preprocess.json`; training adds `metrics.jsonl`, `losses.jsonl` and
     `layers.jsonl` where the recipe asks for them, the checkpoints, the model, `MODEL_CARD.md`, and `DONE` or
-    `FAILED.json` at the end.
+    `FAILED.json` at the end; evaluating adds `evaluation.json`, `predictions.safetensors` and `pictures.safetensors`.
     """
 
     path: Path
@@ -65,6 +65,11 @@ class RunFolder:
         return self.path / "model.safetensors"
 
     @property
+    def start(self) -> Path:
+        """The weights that the run begins with, where its recipe takes them from a file."""
+        return self.path / "start.safetensors"
+
+    @property
     def metrics(self) -> Path:
         """One JSON object a line, one line an evaluation."""
         return self.path / "metrics.jsonl"
@@ -78,6 +83,21 @@ class RunFolder:
     def layers(self) -> Path:
         """One JSON object a line: a step, and what was read of the layers in it; see `report/layers_record.py`."""
         return self.path / "layers.jsonl"
+
+    @property
+    def evaluation(self) -> Path:
+        """How the model did on the run's test images, where it has been evaluated."""
+        return self.path / "evaluation.json"
+
+    @property
+    def predictions(self) -> Path:
+        """What it said of each of them."""
+        return self.path / "predictions.safetensors"
+
+    @property
+    def pictures(self) -> Path:
+        """Those of them that are worth looking at."""
+        return self.path / "pictures.safetensors"
 
     @property
     def is_grown(self) -> bool:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from skipline.data import Batch, Dataset, ImageSet, Normaliser, Preprocess, epoch_batches, fit_preprocess, normaliser
+from skipline.train.image_side import image_side
 from skipline.train.precision import compute_dtype
 from skipline.train.recipe import Recipe
 from skipline.train.refuse import RecipeError
@@ -71,7 +72,7 @@ def make_task(recipe: Recipe, dataset: Dataset, folder: RunFolder, device: torch
     # The last feature map is then 2×2 or larger, and batch norm can take its mean over a part of one image.
     check_image_size(network, min(dataset.train.images.shape[2:]))
     train_set = dataset.train.to(device)
-    preprocess = fit_preprocess(train_set)
+    preprocess = fit_preprocess(train_set, framing=dataset.framing)
     return Task(
         recipe=recipe,
         train=train_set,
@@ -103,6 +104,16 @@ def fit_sample(task: Task) -> tuple[Tensor, Tensor]:
 def batches(task: Task, epoch: int, first_batch: int) -> Iterator[Batch]:
     """The batches of `epoch` from `first_batch` on: the same bits whether or not those before it were drawn."""
     recipe = task.recipe
+    whole = task.train.images.shape[2]
+    network = recipe.network
+    side = image_side(
+        epoch,
+        task.num_epochs,
+        whole=whole,
+        first_size=recipe.first_size,
+        least=network.smallest_image,
+        of=network.stride,
+    )
     return epoch_batches(
         task.train,
         first_batch=first_batch,
@@ -113,4 +124,7 @@ def batches(task: Task, epoch: int, first_batch: int) -> Iterator[Batch]:
         num_classes=len(task.class_names),
         normaliser=task.normaliser,
         augment=recipe.augment,
+        photo=recipe.photo_augment,
+        is_balanced=recipe.balanced,
+        side=side,
     )

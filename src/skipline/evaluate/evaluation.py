@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from skipline.data import DataError, ImageSet, Normaliser, Preprocess, normaliser
+from skipline.evaluate.interval import wilson
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +31,20 @@ class Evaluation:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The 95 % Wilson score interval of the error rate, for images drawn independently (Wilson 1927, JASA 22)."""
-        z = 1.959964  # the normal distribution's 97.5 % quantile
-        n, p = self.num_images, self.error
-        centre = (p + z * z / (2 * n)) / (1 + z * z / n)
-        half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-        return max(0.0, centre - half), min(1.0, centre + half)
+        """The 95 % Wilson score interval of the error rate, for images drawn independently."""
+        return wilson(sum(self.class_mistakes), self.num_images)
+
+
+@contextmanager
+def evaluation_mode(net: nn.Module) -> Iterator[None]:
+    """While the block lasts, `net` is in evaluation mode; its modules' modes are as before afterwards."""
+    training = [module for module in net.modules() if module.training]
+    net.eval()
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True
 
 
 @torch.no_grad()
@@ -59,14 +68,8 @@ def evaluate(
             f"the images have label {images.highest_label}, but there are {num_classes} classes (0..{num_classes - 1})."
         )
     to_input = normaliser(preprocess, images.images.device)
-    training = [module for module in net.modules() if module.training]
-    net.eval()
-    try:
-        with autocast:
-            counts = _count(net, images, to_input, num_classes, batch_size)
-    finally:
-        for module in training:
-            module.training = True
+    with evaluation_mode(net), autocast:
+        counts = _count(net, images, to_input, num_classes, batch_size)
     loss_sum, top5_mistakes, *by_class = counts.tolist()
     class_images, class_mistakes = by_class[:num_classes], by_class[num_classes:]
     return Evaluation(

@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+from skipline.init import laws_of, scheme_named, with_depth_scaling, zero_branch
+from skipline.init.critical import critical
 from skipline.spec import (
     Activation,
     Block,
@@ -14,7 +16,9 @@ from skipline.spec import (
     Norm,
     PadShortcut,
     ProjectionShortcut,
+    SpecError,
     Stage,
+    unfold,
 )
 
 
@@ -54,32 +58,53 @@ def _with_shortcuts(candidate: Candidate) -> Candidate:
         block = replace(stage.block, shortcut=shortcut) if not stage.block.is_residual else stage.block
         stages.append(replace(stage, block=block))
         incoming = stage.channels
-    return Candidate(replace(network, stages=tuple(stages)), _zero_branch(candidate.init))
+    return Candidate(replace(network, stages=tuple(stages)), _zero_branch(candidate))
 
 
-def _zero_branch(init: str) -> str:
-    return init if init.startswith(("zero_", "fixup")) else f"zero_branch({init})"
+def _zero_branch(candidate: Candidate) -> str:
+    """The name of its scheme with branches that start at zero."""
+    if _starts_at_zero(candidate):
+        return candidate.init
+    return zero_branch(scheme_named(candidate.init)).name
+
+
+def _starts_at_zero(candidate: Candidate) -> bool:
+    """Whether some layer of each branch starts at 0, so that every block starts as its shortcut."""
+    laws = laws_of(candidate.network, scheme_named(candidate.init))
+    ends = [
+        [f"{step.name}.weight" for step in block.branch if step.role == "branch_end"]
+        for block in unfold(candidate.network).blocks
+        if block.is_residual
+    ]
+    return bool(ends) and all(any(name in laws and laws[name].scale == 0 for name in names) for names in ends)
 
 
 def _with_batch_norm(candidate: Candidate) -> Candidate:
     network = replace(candidate.network, norm=Norm("batch"), biases="channel")
-    return Candidate(network, _he(candidate.init))
+    return Candidate(network, _he(candidate))
 
 
-def _he(init: str) -> str:
-    return f"zero_branch({_HE})" if init.startswith("zero_") else _HE
+def _he(candidate: Candidate) -> str:
+    return zero_branch(scheme_named(_HE)).name if _starts_at_zero(candidate) else _HE
 
 
 _HE = "he_fan_in_normal"
+_CRITICAL = critical(0.05).name
 _STARTS_AT_HE = {"identity", "relu", "leaky_relu"}  # whose gain holds at every size of the signal
 
 
 def _is_not_he(candidate: Candidate) -> bool:
-    return candidate.network.activation.kind in _STARTS_AT_HE and "he_fan_in" not in candidate.init
+    return candidate.network.activation.kind in _STARTS_AT_HE and not _starts_like(candidate, _he(candidate))
 
 
 def _is_not_critical(candidate: Candidate) -> bool:
-    return candidate.network.activation.kind == "tanh" and "critical" not in candidate.init
+    return candidate.network.activation.kind == "tanh" and not _starts_like(candidate, _CRITICAL)
+
+
+def _starts_like(candidate: Candidate, init: str) -> bool:
+    """Whether every weight has the same law by both schemes, but for the form of the distribution."""
+    mine, its = (laws_of(candidate.network, scheme_named(name)) for name in (candidate.init, init))
+    return all(law.kind == its[name].kind and math.isclose(law.scale, its[name].scale) for name, law in mine.items())
 
 
 def _is_leakier(candidate: Candidate) -> bool:
@@ -107,20 +132,22 @@ def _is_residual(candidate: Candidate) -> bool:
 
 
 def _depth_scaled(candidate: Candidate) -> Candidate:
-    scale = 1 / math.sqrt(candidate.network.num_blocks)
-    network = _each_block(
-        candidate.network, lambda block: replace(block, merge=replace(block.merge, branch_scale=scale))
-    )
-    return replace(candidate, network=network)
+    return replace(candidate, network=with_depth_scaling(candidate.network))
 
 
-def _is_unscaled(candidate: Candidate) -> bool:
-    return _is_residual(candidate) and all(stage.block.merge.branch_scale == 1.0 for stage in candidate.network.stages)
+def _can_be_scaled(candidate: Candidate) -> bool:
+    if any(stage.block.merge.branch_scale != 1.0 for stage in candidate.network.stages):
+        return False
+    try:
+        with_depth_scaling(candidate.network)
+    except SpecError:
+        return False
+    return True
 
 
 REMEDIES: Mapping[str, Remedy] = {
     "residual": Remedy(
-        "residual blocks: y = φ(x + f(x)), whose branches start at zero",
+        "residual blocks, x + f(x), whose branches start at zero",
         "f = 0 is the identity: signal and gradient pass the block whole, however many there are",
         _is_plain,
         _with_shortcuts,
@@ -135,24 +162,24 @@ REMEDIES: Mapping[str, Remedy] = {
         f"weights by He's rule ({_HE}), which keeps the signal's size",
         "makes up for what the activation takes: E[x²] stays what it is",
         _is_not_he,
-        lambda c: replace(c, init=_he(c.init)),
+        lambda c: replace(c, init=_he(c)),
     ),
     "critical": Remedy(
-        "weights and biases on the critical line of the activation (critical(0.05))",
+        f"weights and biases on the critical line of the activation ({_CRITICAL})",
         "χ₁ = 1: a gradient keeps its size from layer to layer",
         _is_not_critical,
-        lambda c: replace(c, init="critical(0.05)"),
+        lambda c: replace(c, init=_CRITICAL),
     ),
     "zero_branch": Remedy(
         "branches that start at zero",
         "every block starts as its shortcut; the branches grow as they learn",
-        lambda c: _is_residual(c) and not c.init.startswith(("zero_", "fixup")),
-        lambda c: replace(c, init=_zero_branch(c.init)),
+        lambda c: _is_residual(c) and not _starts_at_zero(c),
+        lambda c: replace(c, init=_zero_branch(c)),
     ),
     "depth_scaling": Remedy(
         "branches scaled by 1/√K, K the number of blocks",
         "2^K becomes (1 + 1/K)^K, which is at most e",
-        _is_unscaled,
+        _can_be_scaled,
         _depth_scaled,
     ),
     "leaky": Remedy(

@@ -1,0 +1,21 @@
+"""Which errors of a folder of photos a person lets pass, by name."""
+
+from __future__ import annotations
+
+from skipline.check import KINDS
+from skipline.cli.exits import UsageError
+from skipline.spec.check import did_you_mean
+
+_HOPELESS = ("no_image", "no_class", "one_class")
+
+
+def allowed_errors(names: list[str]) -> tuple[str, ...]:
+    """`names`; raises `UsageError` for one that is no error, or one that nothing could be learnt with."""
+    errors = [name for name, kind in KINDS.items() if kind.severity == "error" and name not in _HOPELESS]
+    for name in names:
+        if name not in errors:
+            raise UsageError(
+                f"--allow {name}: there is no such error to let pass. They are {', '.join(errors)}."
+                f"{did_you_mean(name, errors)}"
+            )
+    return tuple(names)

@@ -1,0 +1,160 @@
+"""`skipline compare RUN RUN`: whether one run is better than another, on the same test images."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from skipline.cli import options
+
+if TYPE_CHECKING:
+    from skipline.evaluate.predictions import Predictions
+    from skipline.train import RunFolder
+
+_MOST_CHANGED = 10  # images on the terminal
+_MOST_CLASSES = 10  # rows, those that differ most
+_ALPHA = 0.05  # the usual level; a convention
+
+
+def compare(
+    first: Annotated[Path, typer.Argument(help="A run folder, or runs/last.", show_default=False)],
+    second: Annotated[Path, typer.Argument(help="Another one on the same data.", show_default=False)],
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Where the data are now, if they have moved.", rich_help_panel="Data", show_default=False),
+    ] = None,
+    device: options.Device = "auto",
+    json_: options.Json = False,
+) -> None:
+    """Compare two runs on the same test images: a paired test, the difference with its interval, what changed.
+
+    A run that has not been evaluated is evaluated first. Refused where the test images are not the same.
+    """
+    from skipline.evaluate.comparison import comparison_document
+    from skipline.files import dump_json
+    from skipline.train import open_run
+
+    folders = open_run(first), open_run(second)
+    said = tuple(_predictions(folder, data, device) for folder in folders)
+    _refuse_other_images(folders, said[0], said[1])
+    names = str(folders[0].path), str(folders[1].path)
+    document = comparison_document(names, said[0], said[1])
+    if json_:
+        print(dump_json(document), end="")
+    else:
+        _print(document)
+
+
+def _predictions(folder: RunFolder, data: Path | None, device: str) -> Predictions:
+    """What the run said of its test images: as it is written, or found out now."""
+    from skipline.cli.device import device_of
+    from skipline.train import RunError
+    from skipline.train.evaluated_run import evaluate_run, written_predictions
+
+    if not folder.model.is_file():
+        raise RunError(f"{folder.path} has no model yet: it has not ended. Go on with: skipline resume {folder.path}")
+    written = written_predictions(folder)
+    if written is not None:
+        return written
+    print(f"evaluating {folder.path} …", file=sys.stderr)
+    return evaluate_run(folder, data=data, device=device_of(device)).predictions
+
+
+def _refuse_other_images(folders: tuple[RunFolder, RunFolder], first: Predictions, second: Predictions) -> None:
+    from skipline.train import RunError
+
+    one, other = (folder.path for folder in folders)
+    if first.class_names != second.class_names:
+        names = f"{len(first.class_names)} classes ({first.class_names[0]}, …)"
+        others = f"{len(second.class_names)} ({second.class_names[0]}, …)"
+        raise RunError(
+            f"{one} tells apart {names} and {other} {others}: they answer different questions and cannot be compared."
+        )
+    if first.exam != second.exam:
+        raise RunError(
+            f"{one} and {other} were tested on different images ({len(first.labels):,} and {len(second.labels):,}): "
+            "a difference could be that of the images. Train both on one split of the same data, with the same seed."
+        )
+
+
+def _print(document: dict[str, Any]) -> None:
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    print(f"{document['num_images']:,} test images, the same for both")
+    console.print(_runs(document))
+    print(f"\n{_verdict(document)}")
+    counts = (
+        f"both right {document['both_right']:,}, both wrong {document['both_wrong']:,}, "
+        f"only the first {document['only_first_right']:,}, only the second {document['only_second_right']:,}"
+    )
+    print(counts)
+    changed = [c for c in document["classes"] if c["gained"] or c["lost"]]
+    if changed:
+        print()
+        console.print(_classes(changed))
+        print()
+        for line in _changed(document):
+            console.print(line, soft_wrap=True, markup=False)
+
+
+def _runs(document: dict[str, Any]) -> Any:
+    from rich.table import Table
+    from rich.text import Text
+
+    from skipline.data.printable import printable
+
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for index, head in enumerate(("", "run", "accuracy", "95 % interval")):
+        table.add_column(head, justify="right" if index > 1 else "left", no_wrap=index != 1, overflow="fold")
+    for name, row in zip(("first", "second"), document["runs"], strict=True):
+        low, high = row["interval_95"]
+        table.add_row(name, Text(printable(row["run"])), f"{row['accuracy']:.2%}", f"{low:.2%} to {high:.2%}")
+    return table
+
+
+def _verdict(document: dict[str, Any]) -> str:
+    low, high = document["difference_interval_95"]
+    difference, p_value = document["difference"], document["p_value"]
+    said = (
+        f"the second's accuracy minus the first's: {100 * difference:+.2f} points "
+        f"(95 % interval {100 * low:+.2f} to {100 * high:+.2f}; McNemar's exact test: p = {p_value:.2g})"
+    )
+    if p_value >= _ALPHA:
+        return f"no difference is shown: {said}"
+    return f"the {'second' if difference > 0 else 'first'} is better: {said}"
+
+
+def _classes(changed: list[dict[str, Any]]) -> Any:
+    from rich.table import Table
+    from rich.text import Text
+
+    from skipline.data.printable import printable
+
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for index, head in enumerate(("class", "images", "gained", "lost")):
+        table.add_column(head, justify="right" if index else "left")
+    ranked = sorted(changed, key=lambda c: -abs(c["gained"] - c["lost"]))
+    for c in ranked[:_MOST_CLASSES]:
+        table.add_row(Text(printable(c["name"])), f"{c['images']:,}", f"{c['gained']:,}", f"{c['lost']:,}")
+    return table
+
+
+def _changed(document: dict[str, Any]) -> list[str]:
+    from skipline.data.printable import printable
+
+    lines = []
+    for entry in document["changed"][:_MOST_CHANGED]:
+        where = printable(entry["file"]) or f"image {entry['index']:,}"
+        way = "gained" if entry["is_gained"] else "lost"
+        lines.append(
+            f"{way}  {where}: {printable(entry['label'])}, "
+            f"first {printable(entry['first'])}, second {printable(entry['second'])}"
+        )
+    left = len(document["changed"]) - _MOST_CHANGED
+    if left > 0:
+        lines.append(f"… and {left:,} images more; --json lists all")
+    return lines

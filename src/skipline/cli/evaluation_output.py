@@ -1,0 +1,113 @@
+"""What `skipline evaluate` prints of an evaluation, from its document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from skipline.data.printable import printable
+
+_MOST_CLASSES = 10  # in the table, the worst of them
+_MOST_CONFUSIONS = 5
+_MOST_SUSPECTS = 5
+Document = Mapping[str, Any]
+
+
+def print_evaluation(document: Document) -> None:
+    """Print the key figures, the worst classes and what they are taken for, and labels to look at."""
+    console = Console(highlight=False)
+    low, high = document["error_interval_95"]
+    images = f"{document['num_images']:,} {document['part']} images of {printable(document['data'])}"
+    print(f"{printable(document['model'])} on {images}")
+    for num, why in (
+        (document["num_learnt"], "left out: the model has learnt from them"),
+        (document["num_lost"], "cannot be read, or are no longer what they were"),
+    ):
+        if num:
+            print(f"{num:,} more {why}")
+    print(f"error {document['error']:.2%} (95 % interval {low:.2%} to {high:.2%}), loss {document['loss']:.4f}")
+    console.print(_figures(document))
+    print()
+    console.print(_classes(document))
+    left = len(document["classes"]) - _MOST_CLASSES
+    if left > 0:
+        print(f"… and {left} classes with higher recall; --json prints all")
+    for line in (*_confusions(document), *_suspects(document)):
+        console.print(Text(line), soft_wrap=True)
+
+
+def _plain_table(heads: Sequence[str]) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for index, head in enumerate(heads):
+        table.add_column(head, justify="right" if index else "left")
+    return table
+
+
+def _figures(document: Document) -> Table:
+    table = _plain_table(("", "value", "95 % interval"))
+    rows = [("accuracy", document["accuracy"]), ("balanced accuracy", document["balanced_accuracy"])]
+    rows += [(f"top-{entry['k']} accuracy", entry) for entry in document["top_k"]]
+    for name, found in rows:
+        table.add_row(name, _percent(found["value"]), f"{_percent(found['low'])} to {_percent(found['high'])}")
+    calibration, tempered = document["calibration"], document["tempered"]
+    for name, found in (("log loss", document["log_loss"]), ("Brier score", document["brier"])):
+        table.add_row(name, f"{found['value']:.4f}", f"{found['low']:.4f} to {found['high']:.4f}")
+    for name, key in (("equal mass", "ece_equal_mass"), ("equal width", "ece_equal_width")):
+        table.add_row(f"calibration error, {name}", _percent(calibration[key]), "")
+    if tempered["temperatures"]:
+        numbers = " and ".join(f"{t:.3g}" for t in tempered["temperatures"])
+        table.add_row("… after temperature scaling", _percent(tempered["ece_equal_mass"]), f"T = {numbers}")
+    curve = document["risk_coverage"]
+    area = curve["area"]
+    between = f"{area['low']:.4f} to {area['high']:.4f}" if isinstance(area["low"], float) else ""
+    table.add_row("area under risk-coverage", f"{area['value']:.4f}", between)
+    for entry in curve["coverage_at"]:
+        if document["error"] > entry["risk"] and entry["coverage"]:
+            table.add_row(f"answered, if at most {entry['risk']:.0%} may be wrong", _percent(entry["coverage"]), "")
+    return table
+
+
+def _classes(document: Document) -> Table:
+    table = _plain_table(("class", "recall", "precision", "wrong of"))
+    ranked = sorted(document["classes"], key=lambda c: -(c["mistakes"] / max(c["images"], 1)))
+    for c in ranked[:_MOST_CLASSES]:
+        table.add_row(
+            Text(printable(c["name"])),
+            _percent(c["recall"]["value"]),
+            _percent(c["precision"]["value"]),
+            f"{c['mistakes']:,} of {c['images']:,}",
+        )
+    return table
+
+
+def _confusions(document: Document) -> Iterator[str]:
+    names = [printable(c["name"]) for c in document["classes"]]
+    wrong = [entry for entry in document["confusion"] if entry[0] != entry[1] and entry[1] >= 0]
+    if wrong:
+        said = [f"{names[label]} for {names[answer]} ({num:,})" for label, answer, num in wrong[:_MOST_CONFUSIONS]]
+        yield f"\ntaken most often: {', '.join(said)}"
+
+
+def _suspects(document: Document) -> Iterator[str]:
+    if not document["are_labels_judged"]:
+        yield "\nlabels are not judged: the model has, or may have, learnt them from these images"
+        return
+    num = document["num_suspects"]
+    if not num:
+        return
+    names = [printable(c["name"]) for c in document["classes"]]
+    yield f"\n{num:,} label{'' if num == 1 else 's'} to look at, the likeliest errors first:"
+    for s in document["suspects"][:_MOST_SUSPECTS]:
+        where = printable(s["file"]) or f"image {s['index']:,}"
+        yield (
+            f"  {where}: labelled {names[s['label']]} ({s['label_probability']:.1%}), "
+            f"likely {names[s['suggested']]} ({s['suggested_probability']:.1%})"
+        )
+
+
+def _percent(fraction: float | str) -> str:
+    return "—" if isinstance(fraction, str) or fraction != fraction else f"{fraction:.2%}"

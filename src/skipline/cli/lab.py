@@ -1,0 +1,74 @@
+"""`skipline lab`: the page that shows what depth does, served to this machine alone."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import threading
+import webbrowser
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    import uvicorn
+
+PORT = 7860
+_EXTRA = "the lab needs the extra serve, which is not installed. Install it: pip install 'skipline[serve]'"
+
+
+def lab(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on this machine; 0 takes any that is free.")] = PORT,
+    open_: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in the browser.")] = True,
+    at: Annotated[str, typer.Option(help="Open it there, e.g. 'depth=50&skip=0'.", show_default=False)] = "",
+) -> None:
+    """Open a page in the browser on which depth can be changed, and what follows be seen: for a class, or for oneself.
+
+    It is served at 127.0.0.1 and to nobody else. What it shows is computed by what `skipline diagnose` calls.
+    """
+    from skipline.cli.exits import UsageError
+    from skipline.report.error import ExtraMissing
+
+    try:
+        import uvicorn
+
+        from skipline.lab.server import HOST
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] in ("fastapi", "starlette", "uvicorn"):
+            raise ExtraMissing(_EXTRA) from None
+        raise
+    import torch
+
+    torch.set_num_threads(1)  # nets this thin gain nothing from a second, and lose much where other programs want it
+    with socket.socket() as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((HOST, port))
+        except OSError as error:
+            said = f"port {port} cannot be had ({error.strerror}). Choose another: skipline lab --port 0"
+            raise UsageError(said) from None
+        port = listening.getsockname()[1]
+        address = f"http://{HOST}:{port}/" + (f"#{at.removeprefix('#')}" if at else "")
+        print(address, flush=True)
+        print("Ctrl-C ends it.", file=sys.stderr)
+        if open_:
+            threading.Timer(0.5, webbrowser.open, (address,)).start()
+        uvicorn.Server(configured(port)).run(sockets=[listening])
+
+
+def configured(port: int) -> uvicorn.Config:
+    """How the server listens at `port`."""
+    import uvicorn
+
+    from skipline.lab.server import MOST_MESSAGE, make_app
+
+    return uvicorn.Config(
+        make_app(port),
+        log_level="warning",
+        ws="websockets-sansio",
+        ws_max_size=MOST_MESSAGE,
+        ws_per_message_deflate=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=2,
+    )

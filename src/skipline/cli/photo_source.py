@@ -1,0 +1,163 @@
+"""Where a folder of photos becomes what is trained on: checked, split, read; and the recipe that suits it."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from rich.console import Console
+
+from skipline.check import Check, check_folder
+from skipline.cli.names import PHOTO_PRESET
+from skipline.cli.network import network_of
+from skipline.cli.photo_progress import PhotoProgress
+from skipline.cli.recipe import OUTSIDE_RECIPE, over_preset, require_preset
+from skipline.cli.settings import overlaid
+from skipline.cores import available_cores
+from skipline.data import DataError, Dataset
+from skipline.data.framing import Framing
+from skipline.data.photo_data import PhotoSettings, photo_dataset, split_folder
+from skipline.data.photo_split import Split
+from skipline.data.printable import printable
+from skipline.train import Recipe
+from skipline.train.codec import decode_record
+from skipline.train.estimate import estimated_seconds
+from skipline.train.photo_defaults import FINE_TUNING_RATE, LAYER_DECAY, PhotoDefaults, photo_defaults
+from skipline.zoo import check_image_size
+
+_MOST_SAID = 5  # errors that are told; `skipline check` tells all
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """What is let pass in a folder: errors by name, and a share of unusable files."""
+
+    allowed: tuple[str, ...]
+    most_unusable: float
+
+
+def photos_and_recipe(
+    settings: Mapping[str, Any], *, patience: Patience, device: torch.device
+) -> tuple[Recipe, Dataset]:
+    """The recipe that `settings` mean for the photos of their source, and those photos, checked and read.
+
+    Says on stderr what there is and what was left out. Raises `DataError` where training on it would be wrong, and what
+    `recipe_and_data` raises.
+    """
+    source = settings["source"]
+    chosen = cast(PhotoSettings, decode_record(PhotoSettings, "photos", settings.get("photos", {})))
+    result = _checked(Path(source), patience)
+    _refuse_wrong(result, source)
+    defaults = _defaults(result, chosen, device)
+    framing = Framing(defaults.image_size)
+    names = result.folder.classes.names
+    network = network_of(settings.get("model") or defaults.model, num_classes=len(names), in_channels=3)
+    check_image_size(network, framing.side)
+    preset = require_preset(settings.get("preset") or PHOTO_PRESET)
+    suited: dict[str, Any] = {"batch_size": defaults.batch_size, "optimiser": {"learning_rate": defaults.learning_rate}}
+    if settings.get("start_from"):
+        suited["optimiser"] = {"learning_rate": defaults.learning_rate * FINE_TUNING_RATE, "layer_decay": LAYER_DECAY}
+        suited["head_epochs"] = 1
+    rest = {name: value for name, value in settings.items() if name not in OUTSIDE_RECIPE}
+    below = suited if preset == PHOTO_PRESET else {}
+    recipe = over_preset(preset, network, result.folder.root.name, {**overlaid(below, rest), "source": source})
+    split = split_folder(result.folder, result.facts, result.duplicates, seed=recipe.seed, settings=chosen)
+    with PhotoProgress(Console(stderr=True)) as progress:
+        dataset = photo_dataset(split, names, framing, num_processes=available_cores(), show=progress.show)
+    _tell(result, dataset, source)
+    print(_origin(recipe), file=sys.stderr)
+    print(f"it will take {_rough(estimated_seconds(recipe, dataset, device))} on {device}", file=sys.stderr)
+    return recipe, dataset
+
+
+def _checked(place: Path, patience: Patience) -> Check:
+    with PhotoProgress(Console(stderr=True)) as progress:
+        return check_folder(
+            place,
+            num_processes=available_cores(),
+            show=progress.show,
+            most_unusable=patience.most_unusable,
+            allowed=patience.allowed,
+        )
+
+
+def _refuse_wrong(result: Check, source: str) -> None:
+    """Raise `DataError` with what `skipline check` ends with 3 for."""
+    errors = [finding for finding in result.findings if finding.severity == "error"]
+    if not errors:
+        return
+    said = [
+        f"  {finding.kind.title}: {printable(finding.what)}, e.g. {printable(finding.places[0].files[0])} "
+        f"({finding.name}). {finding.kind.next}".rstrip()
+        for finding in errors[:_MOST_SAID]
+    ]
+    more = f"\n  … and {len(errors) - _MOST_SAID} more" if len(errors) > _MOST_SAID else ""
+    raise DataError(
+        f"training on {printable(source)} as it is would be wrong:\n" + "\n".join(said) + more + "\nSee it all with: "
+        f"skipline check {printable(source)} --html check.html. What is meant to be so is let pass with --allow NAME."
+    )
+
+
+def _defaults(result: Check, chosen: PhotoSettings, device: torch.device) -> PhotoDefaults:
+    folder, usable = result.folder, result.usable
+    sides = [min(fact.record.width, fact.record.height) for fact in usable.values()]
+    learnt = sum(folder.photos[index].part in ("all", "train") for index in usable)
+    num_train = round(learnt * (1 - sum(chosen.shares(folder))))
+    return photo_defaults(
+        middle_side=statistics.median_low(sides),
+        num_train=num_train,
+        device=device.type,
+        image_size=0 if chosen.image_size == "auto" else chosen.image_size,
+    )
+
+
+def _tell(result: Check, dataset: Dataset, source: str) -> None:
+    split = dataset.split
+    assert split is not None  # photo_dataset gives one
+    warnings = sum(finding.severity == "warning" for finding in result.findings)
+    lines = [
+        f"{printable(source)}: {len(result.facts):,} images of {dataset.num_classes:,} classes; "
+        f"{len(split.train):,} to learn from, {len(split.val):,} to judge by, {len(split.test):,} held out for a test",
+        f"images of {dataset.image_size}×{dataset.image_size}, held as {_mebibytes(dataset):,.0f} MiB",
+        *_left_out(split),
+    ]
+    if warnings:
+        plural = "s" if warnings > 1 else ""
+        lines.append(f"{warnings} warning{plural} about the folder; see: skipline check {printable(source)}")
+    print("\n".join(lines), file=sys.stderr)
+
+
+def _origin(recipe: Recipe) -> str:
+    """What the weights are at first, and what that means."""
+    if recipe.start_from:
+        return f"the weights begin as those of {printable(recipe.start_from)}, with a new classifier"
+    return (
+        "no pretrained weights come with skipline: all is learnt from these photos, which takes more of them and more "
+        "epochs, and ends with more errors, than a net that has seen millions. --from FILE begins with such weights"
+    )
+
+
+def _rough(seconds: float) -> str:
+    """A time to one part in ten or so: nothing more is known."""
+    if seconds < 60:
+        return "less than a minute"
+    if seconds < 90 * 60:
+        return f"about {seconds / 60:.0f} min"
+    return f"about {seconds / 3600:.1f} h"
+
+
+def _left_out(split: Split) -> Sequence[str]:
+    num = len(split.left_out)
+    if not num:
+        return ()
+    first = split.left_out[0].why
+    return (f"left out: {num:,} photo{'s' if num > 1 else ''} (listed in split.json), e.g. {printable(first)}",)
+
+
+def _mebibytes(dataset: Dataset) -> float:
+    return (len(dataset.train) + len(dataset.test)) * dataset.train.images[0].numel() / 2**20

@@ -1,0 +1,93 @@
+"""`skipline predict RUN PATHS…`: which class each photo is of."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from skipline.cli import options
+
+if TYPE_CHECKING:
+    from skipline.data.framing import Framing
+    from skipline.weights import TrainedModel
+
+_BATCH = 64  # guessed: photos of 224 pixels, some 40 MiB as floats
+
+
+def predict(
+    run: Annotated[Path, typer.Argument(help="A run folder, runs/last, or a model.safetensors.", show_default=False)],
+    paths: Annotated[
+        list[str], typer.Argument(help="Files, folders, patterns such as 'new/*.jpg', or - for a list on stdin.")
+    ],
+    top: Annotated[int, typer.Option(min=1, help="How many classes of each photo are told.")] = 1,
+    format_: Annotated[str, typer.Option("--format", help="csv, jsonl or parquet. Default: by --out, or csv.")] = "",
+    out: Annotated[Path | None, typer.Option(help="File to write. Default: stdout.", show_default=False)] = None,
+    best: Annotated[bool, typer.Option("--best", help="The run's model of lowest test error, not its last.")] = False,
+    image_size: Annotated[
+        int | None, typer.Option(min=1, help="For a model that was not trained on photos.", show_default=False)
+    ] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Processes. Default: one a core.", show_default=False)] = None,
+    device: options.Device = "auto",
+) -> None:
+    """Say of each photo which class it is of, and how likely; photos that cannot be read are told, and it goes on.
+
+    Photos are prepared as they were for training. Memory does not grow with their number. Ends with 3 where none could
+    be read.
+    """
+    from skipline.cli.device import device_of
+    from skipline.cli.exits import UsageError
+    from skipline.cli.model_file import model_file
+    from skipline.cli.prediction import predictions
+    from skipline.cli.prediction_output import format_of, written
+    from skipline.cores import available_cores
+    from skipline.data import DataError
+    from skipline.data.photo_stream import named_files, read_photos
+    from skipline.weights import load_model
+
+    chosen_format = format_of(format_, out)
+    path = model_file(run, best=best)
+    model = load_model(path)
+    if top > len(model.class_names):
+        raise UsageError(f"--top is {top}, and the model knows {len(model.class_names)} classes.")
+    framing = _framing(model, path, image_size)
+    chosen = device_of(device)
+    photos = read_photos(named_files(paths, sys.stdin), framing, num_processes=jobs or available_cores())
+    num = unreadable = 0
+    with written(chosen_format, out, top=top) as write:
+        for prediction in predictions(photos, model, framing, device=chosen, top=top, batch_size=_BATCH):
+            write(prediction)
+            num += 1
+            if prediction.error:
+                unreadable += 1
+                print(f"cannot read {_shown(prediction.error)}", file=sys.stderr)
+    if num == unreadable:
+        raise DataError("no photo could be read." if num else "the paths name no photo; a folder has none in it.")
+    print(f"{num - unreadable:,} photos predicted, {unreadable:,} unreadable", file=sys.stderr)
+
+
+def _framing(model: TrainedModel, path: Path, image_size: int | None) -> Framing:
+    from skipline.cli.exits import UsageError
+    from skipline.data.framing import Framing
+
+    if model.net.network.in_channels != 3:
+        raise UsageError(
+            f"{path} takes images of {model.net.network.in_channels} channel(s); photos have 3. Train on photos first."
+        )
+    own = model.preprocess.framing
+    if own is None and image_size is None:
+        raise UsageError(
+            f"{path} was not trained on photos, so it does not say how large they are to be. Say it, e.g. "
+            "--image-size 32 for a model of CIFAR-10."
+        )
+    if own is not None and image_size not in (None, own.side):
+        raise UsageError(f"{path} was trained on images of {own.side} pixels. Leave --image-size out.")
+    return own or Framing(image_size or 0)
+
+
+def _shown(text: str) -> str:
+    from skipline.data.printable import printable
+
+    return printable(text)

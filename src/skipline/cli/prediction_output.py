@@ -1,0 +1,113 @@
+"""Predictions written as they come: CSV, JSON lines or Parquet, on stdout or into a file that is whole or absent."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+from skipline.cli.exits import UsageError
+from skipline.cli.prediction import Prediction
+from skipline.files import PARTIAL_SUFFIX, storage_error
+from skipline.report.error import ExtraMissing
+
+FORMATS = ("csv", "jsonl", "parquet")
+_ROWS = 4096  # of a group in Parquet: what waits in memory until it is written
+
+Write = Callable[[Prediction], None]
+
+
+def format_of(name: str, out: Path | None) -> str:
+    """The format called `name`, or the one that `out` ends in, or CSV. Raises `UsageError`."""
+    chosen = name or (out.suffix.lstrip(".").lower() if out is not None else "csv")
+    chosen = {"json": "jsonl", "ndjson": "jsonl"}.get(chosen, chosen)
+    if chosen not in FORMATS:
+        raise UsageError(f"the format is {chosen!r}; expected --format {', '.join(FORMATS[:-1])} or {FORMATS[-1]}.")
+    if chosen == "parquet" and out is None:
+        raise UsageError("Parquet is no text for a terminal. Name a file: --out predictions.parquet")
+    return chosen
+
+
+@contextmanager
+def written(format_: str, out: Path | None, *, top: int) -> Iterator[Write]:
+    """What writes a prediction, with `top` classes in each; the file has its name once the block has ended well."""
+    if out is None:
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="surrogateescape")  # names of files need not be Unicode
+        yield _writer(format_, sys.stdout, top)
+        sys.stdout.flush()
+        return
+    partial = out.with_name(f".{out.name}{PARTIAL_SUFFIX}")
+    try:
+        if format_ == "parquet":
+            with _parquet(partial, top) as write:
+                yield write
+        else:
+            with open(partial, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+                yield _writer(format_, file, top)
+        partial.replace(out)
+    except OSError as error:
+        raise storage_error(out, error) from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _writer(format_: str, file: TextIO, top: int) -> Write:
+    if format_ == "jsonl":
+        return lambda prediction: print(json.dumps(_object(prediction)), file=file)
+    table = csv.writer(file, lineterminator="\n")
+    table.writerow(_columns(top))
+    return lambda prediction: table.writerow(_row(prediction, top))
+
+
+def _object(prediction: Prediction) -> dict[str, Any]:
+    if prediction.error:
+        return {"file": prediction.file, "error": prediction.error}
+    classes = [{"class": name, "probability": round(share, 6)} for name, share in prediction.classes]
+    return {"file": prediction.file, "classes": classes}
+
+
+def _columns(top: int) -> list[str]:
+    numbers = ["", *(str(place) for place in range(2, top + 1))]
+    return ["file", *(f"{column}{number}" for number in numbers for column in ("class", "probability")), "error"]
+
+
+def _row(prediction: Prediction, top: int) -> list[str]:
+    cells = [cell for name, share in prediction.classes for cell in (name, f"{share:.6f}")]
+    return [prediction.file, *cells, *[""] * (2 * top - len(cells)), prediction.error]
+
+
+@contextmanager
+def _parquet(path: Path, top: int) -> Iterator[Write]:
+    try:
+        import pyarrow  # pyright: ignore[reportMissingImports]
+        from pyarrow import parquet  # pyright: ignore[reportMissingImports]
+    except ImportError as error:
+        raise ExtraMissing("Parquet needs an extra: pip install 'skipline[parquet]'") from error
+    columns = _columns(top)
+    types = [pyarrow.float64() if column.startswith("probability") else pyarrow.string() for column in columns]
+    schema = pyarrow.schema(list(zip(columns, types, strict=True)))
+    waiting: list[list[Any]] = []
+
+    with parquet.ParquetWriter(path, schema) as file:
+
+        def flush() -> None:
+            rows = [dict(zip(columns, row, strict=True)) for row in waiting]
+            file.write_table(pyarrow.Table.from_pylist(rows, schema=schema))
+            waiting.clear()
+
+        def write(prediction: Prediction) -> None:
+            name = prediction.file.encode(errors="surrogateescape").decode(errors="replace")
+            cells: list[Any] = [cell for pair in prediction.classes for cell in pair]
+            waiting.append([name, *cells, *[None] * (2 * top - len(cells)), prediction.error or None])
+            if len(waiting) == _ROWS:
+                flush()
+
+        yield write
+        if waiting:
+            flush()

@@ -1,0 +1,53 @@
+"""`skipline report RUN`: everything about a run on one page."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from skipline.cli import options
+
+
+def report(
+    run: options.Run,
+    out: Annotated[
+        Path | None, typer.Option(help="Where to write it. Default: report.html in the run.", show_default=False)
+    ] = None,
+    as_it_is: Annotated[bool, typer.Option("--as-it-is", help="Evaluate nothing; show what there is.")] = False,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Where the data are now, if they have moved.", rich_help_panel="Data", show_default=False),
+    ] = None,
+    device: options.Device = "auto",
+    json_: options.Json = False,
+) -> None:
+    """Write one self-contained HTML page about a run: how good it is, where it errs, how it went.
+
+    A run that has ended is evaluated first, unless its evaluation is there already. The page loads nothing.
+    """
+    from skipline.cli.device import device_of
+    from skipline.files import dump_json, write_whole
+    from skipline.report import run_report
+    from skipline.train import open_run
+    from skipline.train.evaluated_run import evaluate_run, written_predictions
+
+    folder = open_run(run)
+    if not as_it_is and folder.model.is_file() and written_predictions(folder) is None:
+        print(f"evaluating {folder.path} …", file=sys.stderr)
+        evaluate_run(folder, data=data, device=device_of(device))
+    page = out or folder.path / "report.html"
+    write_whole(page, run_report(folder.path))
+    if json_:
+        document = {
+            "format": "skipline.report",
+            "version": 1,
+            "run": str(folder.path),
+            "report": str(page),
+            "is_evaluated": folder.evaluation.is_file(),
+        }
+        print(dump_json(document), end="")
+    else:
+        print(page)

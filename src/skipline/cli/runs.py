@@ -1,0 +1,234 @@
+"""`skipline runs`: which runs there are, and how they compare."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from skipline.cli import options
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from skipline.store import Listing, RunEntry
+
+_MOST_SETTINGS = 6  # runs side by side in a table of settings: what fits a terminal
+_LEAST_WIDTH = 200  # columns: a table of whole names; a narrower terminal breaks the lines itself
+_STYLES = {"done": "green", "failed": "red", "running": "cyan", "stopped": "yellow", "broken": "bold red"}
+
+
+def runs(
+    folder: Annotated[Path, typer.Argument(help="The folder that holds the runs.")] = Path("runs"),
+    where: Annotated[
+        list[str] | None,
+        typer.Option(help="A condition, e.g. 'error<0.1' or optimiser.kind=sgd; repeatable.", show_default=False),
+    ] = None,
+    model: Annotated[str, typer.Option(help="Only runs whose model's name has this in it.", show_default=False)] = "",
+    source: Annotated[str, typer.Option(help="Only runs on this data.", show_default=False)] = "",
+    state: Annotated[str, typer.Option(help="done, failed, running, stopped or broken.", show_default=False)] = "",
+    sort: Annotated[
+        str, typer.Option(help="A field or setting, e.g. error; -error the other way round. Default: newest first.")
+    ] = "",
+    limit: Annotated[int, typer.Option(min=1, help="Runs in the table; --json has all.")] = 30,
+    settings: Annotated[
+        bool, typer.Option("--settings", help="Show the settings in which the runs differ, side by side.")
+    ] = False,
+    tensorboard: Annotated[
+        Path | None,
+        typer.Option(help="Also write the chosen runs into this folder for TensorBoard.", show_default=False),
+    ] = None,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Read every run anew, whatever the index has.")] = False,
+    json_: options.Json = False,
+) -> None:
+    """List, choose, sort and compare the runs in a folder.
+
+    The run folders are the truth: the index beside them (.index.sqlite) only saves reading what has not changed.
+    """
+    from skipline.files import dump_json
+    from skipline.store import list_runs
+
+    listing = _listed(folder, rebuild, list_runs)
+    chosen = _sorted(_chosen(listing, where or [], model, source, state), sort)
+    if tensorboard is not None:
+        _write_events(folder, chosen, tensorboard)
+    if json_:
+        print(dump_json(_document(folder, listing, chosen)), end="")
+        return
+    _print(folder, listing, chosen, limit=limit, settings=settings)
+
+
+def _write_events(folder: Path, chosen: Sequence[RunEntry], out: Path) -> None:
+    from skipline.files import StorageError, storage_error
+    from skipline.store.tensorboard import write_events
+
+    whole = [run for run in chosen if run.state != "broken"]
+    for run in whole:
+        try:
+            write_events(run, folder / run.name, out)
+        except StorageError:
+            raise
+        except OSError as error:
+            raise storage_error(out, error) from error
+    print(
+        f"{len(whole):,} run{'' if len(whole) == 1 else 's'} written; see them: tensorboard --logdir {out}",
+        file=sys.stderr,
+    )
+
+
+def _listed(folder: Path, rebuild: bool, list_runs: Any) -> Listing:
+    from skipline.cli.exits import UsageError
+
+    try:
+        return list_runs(folder, rebuild=rebuild)
+    except FileNotFoundError:
+        raise UsageError(
+            f"there is no folder {folder}. `skipline train` makes runs in runs/, or give their folder: "
+            "skipline runs FOLDER"
+        ) from None
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be listed: {error.strerror}. Give a folder of runs.") from error
+
+
+def _chosen(listing: Listing, where: list[str], model: str, source: str, state: str) -> list[RunEntry]:
+    from skipline.cli.exits import UsageError
+    from skipline.cli.lists import one_of
+    from skipline.store import STATES, Condition, parse_condition
+    from skipline.store.condition import check_name
+
+    try:
+        conditions = [parse_condition(text) for text in where]
+        for condition in conditions:
+            check_name(condition.name, listing.runs)
+    except ValueError as error:
+        raise UsageError(f"--where: {error}") from error
+    if model:
+        conditions.append(Condition("model", "~", model))
+    if source:
+        conditions.append(Condition("source", "=", source))
+    if state:
+        conditions.append(Condition("state", "=", one_of("--state", state, STATES)))
+    return [run for run in listing.runs if all(condition.holds(run) for condition in conditions)]
+
+
+def _sorted(chosen: list[RunEntry], sort: str) -> list[RunEntry]:
+    from skipline.cli.exits import UsageError
+    from skipline.store.condition import check_name
+
+    if not sort or not chosen:
+        return chosen
+    name = sort.removeprefix("-")
+    try:
+        check_name(name, chosen)
+    except ValueError as error:
+        raise UsageError(f"--sort: {error}") from error
+    there = [run for run in chosen if _is_there(run.value(name))]
+    absent = [run for run in chosen if not _is_there(run.value(name))]
+    are_numbers = all(isinstance(run.value(name), int | float) for run in there)
+    if are_numbers:
+        there.sort(key=lambda run: float(run.value(name) or 0), reverse=sort.startswith("-"))
+    else:
+        there.sort(key=lambda run: str(run.value(name)), reverse=sort.startswith("-"))
+    return there + absent
+
+
+def _is_there(value: object) -> bool:
+    return value is not None and value != "" and not (isinstance(value, float) and math.isnan(value))
+
+
+def _document(folder: Path, listing: Listing, chosen: Sequence[RunEntry]) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return {
+        "format": "skipline.runs",
+        "version": 1,
+        "folder": str(folder),
+        "num_runs": len(listing.runs),
+        "studies": list(listing.studies),
+        "runs": [{**asdict(run), "path": str(folder / run.name)} for run in chosen],
+    }
+
+
+def _print(folder: Path, listing: Listing, chosen: Sequence[RunEntry], *, limit: int, settings: bool) -> None:
+    from rich.console import Console
+
+    from skipline.data.printable import printable
+
+    console = Console(highlight=False)
+    if not listing.runs:
+        print(f"no runs in {folder}; `skipline train` makes them")
+    elif not chosen:
+        print(f"none of the {len(listing.runs):,} runs in {folder} is like that")
+    elif settings:
+        _print_settings(chosen, console)
+    else:
+        wide = Console(highlight=False, width=max(console.width, _LEAST_WIDTH))
+        wide.print(_table(chosen[:limit]), soft_wrap=True)
+        if len(chosen) > limit:
+            print(f"… and {len(chosen) - limit:,} more; --limit shows more, --json all")
+        for run in (run for run in chosen[:limit] if run.state == "broken"):
+            console.print(f"broken: {printable(run.name)}: {run.why}", markup=False, soft_wrap=True)
+    if listing.studies:
+        num = len(listing.studies)
+        example = printable(str(folder / listing.studies[0] / "runs"))
+        print(f"{num} stud{'y' if num == 1 else 'ies'} beside them, with runs of their own: skipline runs {example}")
+
+
+def _table(chosen: Sequence[RunEntry]) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    from skipline.cli.duration import duration
+    from skipline.data.printable import printable
+
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for head in ("state", "model", "data"):
+        table.add_column(head, no_wrap=True)
+    for head in ("epochs", "test error", "best", "time"):
+        table.add_column(head, justify="right", no_wrap=True)
+    table.add_column("run", no_wrap=True)  # last: names are long, and are to be copied whole
+    for run in chosen:
+        table.add_row(
+            Text(run.state, style=_STYLES[run.state]),
+            Text(printable(run.model)),
+            Text(printable(run.source)),
+            "—" if math.isnan(run.epochs) else f"{run.epochs:,.0f}",
+            _percent(run.error),
+            _percent(run.best_error),
+            duration(run.seconds),
+            Text(printable(run.name)),
+        )
+    return table
+
+
+def _print_settings(chosen: Sequence[RunEntry], console: Any) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from skipline.data.printable import printable
+    from skipline.store.condition import differing_settings
+
+    shown = [run for run in chosen if run.settings or run.model][:_MOST_SETTINGS]
+    differing = differing_settings(shown)
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("setting")
+    for number, run in enumerate(shown, start=1):
+        table.add_column(str(number))
+        console.print(f"{number}  {printable(run.name)}", markup=False, soft_wrap=True)
+    for name, values in differing.items():
+        table.add_row(Text(name), *(Text("—" if value is None else printable(str(value))) for value in values))
+    table.add_row("test error", *(_percent(run.error) for run in shown))
+    console.print()
+    console.print(table)
+    if len(shown) > 1 and not differing:
+        print("they differ in no setting")
+    if len(chosen) > len(shown):
+        print(f"the first {len(shown)} of {len(chosen):,} runs; choose with --where")
+
+
+def _percent(fraction: float) -> str:
+    return "—" if math.isnan(fraction) else f"{fraction:.2%}"

@@ -1,0 +1,1 @@
+"""The lab: one page on this machine that shows what depth does, while somebody changes it."""

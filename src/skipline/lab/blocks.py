@@ -1,0 +1,106 @@
+"""The Blocks tab: one block layer by layer, with shapes, weights and cost, and the network of a depth and width."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from skipline.cost import StepCost, cost
+from skipline.lab.error import LabError
+from skipline.lab.setup import setup_of
+from skipline.report.outline import layer_text, outline
+from skipline.spec import Block, Branch, Head, Network, Stage, Stem, Step, unfold
+from skipline.spec.layers import Conv, Linear, Normalise
+from skipline.zoo.families import shortcut_of
+
+_MOST_CHANNELS = 2048
+_SIDES = (4, 224)  # pixels: the least and the most of a drawing
+_CHOICES: Mapping[str, tuple[str, ...]] = {
+    "branch": ("basic", "bottleneck"),
+    "order": ("post", "pre"),
+    "shortcut": ("none", "a", "b", "c", "d"),
+    "stride_at": ("first", "middle"),
+}
+_STANDARD: Mapping[str, Any] = {
+    "branch": "basic",
+    "order": "post",
+    "shortcut": "a",
+    "stride_at": "first",
+    "in": 64,
+    "out": 64,
+    "stride": 1,
+    "side": 56,
+}
+
+
+def blocks(request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The block that is asked for, then the network."""
+    yield {"part": "block", **_block(_checked(request.get("block", {})))}
+    setup = setup_of(request.get("setup", {}))
+    drawn = outline(setup.candidate.network, image_size=setup.conditions.image_size)
+    yield {
+        "part": "network",
+        "name": drawn.name,
+        "depth": drawn.depth,
+        "parameters": drawn.parameters,
+        "macs": drawn.macs,
+        "rows": [asdict(row) for row in drawn.rows],
+    }
+
+
+def _checked(given: Any) -> dict[str, Any]:
+    if not isinstance(given, Mapping):
+        raise LabError(f"a block is an object; got {given!r:.60}.")
+    unknown = [key for key in given if key not in _STANDARD]
+    if unknown:
+        raise LabError(f"a block has no {unknown[0]!r:.60}; there are {', '.join(_STANDARD)}.")
+    found = {**_STANDARD, **given}
+    for key, choices in _CHOICES.items():
+        if found[key] not in choices:
+            raise LabError(f"{key} is {found[key]!r:.60}; expected one of {', '.join(choices)}.")
+    limits = {"in": (4, _MOST_CHANNELS), "out": (4, _MOST_CHANNELS), "stride": (1, 2), "side": _SIDES}
+    for key, (low, high) in limits.items():
+        value = found[key]
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise LabError(f"{key} is {value!r:.60}; expected a whole number from {low} to {high}.")
+    return found
+
+
+def _block(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The second stage's block of a network with one block before it, so that it is a block like any other."""
+    is_basic = given["branch"] == "basic"
+    narrow = {key: given[key] if is_basic else max(1, given[key] // 4) for key in ("in", "out")}
+    branch = Branch(given["branch"], stride_at=given["stride_at"])
+    unit = "plain" if given["shortcut"] == "none" else "preact" if given["order"] == "pre" else "residual"
+    shortcut = shortcut_of(unit, "a" if given["shortcut"] == "none" else given["shortcut"])
+    block = Block(branch, shortcut, order=given["order"])
+    before = Stage(1, given["in"], narrow["in"], block=block)
+    stage = Stage(1, given["out"], narrow["out"], stride=given["stride"], block=block)
+    network = Network("block", given["in"], Stem((given["in"],)), (before, stage), Head(10))
+    plan = unfold(network).blocks[1]
+    costs = {step.name: step for step in cost(network, image_size=given["side"]).steps}
+    return {
+        "in_shape": [given["in"], given["side"], given["side"]],
+        "out_shape": list(costs[plan.branch[-1].name].shape),
+        "is_residual": plan.is_residual,
+        "shortcut_reads_entry": plan.shortcut_reads_entry,
+        "entry": _layers(plan.entry, costs),
+        "branch": _layers(plan.branch, costs),
+        "shortcut": _layers(plan.shortcut, costs),
+        "out": _layers(plan.out, costs),
+    }
+
+
+def _layers(steps: Iterable[Step], costs: Mapping[str, StepCost]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": step.name.split(".", 2)[2],
+            "text": layer_text(step.layer),
+            "has_weights": isinstance(step.layer, Conv | Linear | Normalise),
+            "shape": list(costs[step.name].shape),
+            "parameters": costs[step.name].parameters,
+            "macs": costs[step.name].macs,
+        }
+        for step in steps
+    ]

@@ -1,0 +1,170 @@
+// Charts as SVG, each with its numbers in a table: lines, dots and bands over places along a net or steps of a race.
+import { h, fill, shown } from "./dom.js";
+
+const WIDTH = 560;
+const HEIGHT = 270;
+const LEFT = 58;
+const RIGHT = 12;
+const TOP = 26;
+const BOTTOM = 40;
+const DEEPEST = -60; // decades: what is smaller is drawn at the edge
+const HIGHEST = 60;
+
+/**
+ * A figure: `update({series, xs, names, isLog, mark})` draws it.
+ * A series is {name, look, form: "line" | "dots" | "crosses" | "band", ys} (a band has lows and highs).
+ */
+export function chartFigure({ id, title, xTitle, yTitle, tools }) {
+  const drawing = h("div", { class: "drawing" });
+  const key = h("ul", { class: "key" });
+  const table = h("details", { class: "numbers" }, h("summary", {}, "Numbers", h("span", { class: "unseen" }, `: ${title}`)));
+  const said = h("p", { class: "said" });
+  const figure = h("figure", { id, class: "chart" }, h("figcaption", {}, h("h3", {}, title), tools), key, drawing, said, table);
+  const self = { figure, data: null };
+  self.update = (data) => {
+    self.data = data;
+    const svg = drawn(data, { title, xTitle, yTitle });
+    fill(drawing, svg);
+    fill(key, data.series.filter((each) => each.form !== "band").map((each) => keyEntry(each)));
+    said.textContent = data.says || "";
+    said.hidden = !data.says;
+    const body = () => fill(table, table.firstChild, numbers(data, xTitle));
+    if (table.open) body();
+    table.ontoggle = () => table.open && body();
+  };
+  self.table = () => rowsOf(self.data, xTitle);
+  return self;
+}
+
+function keyEntry({ name, look, form }) {
+  const mark = h("svg", { viewBox: "0 0 26 12", width: 26, height: 12, "aria-hidden": "true", class: look });
+  if (form === "line") mark.append(h("path", { d: "M1 6H25", class: "stroke" }));
+  else if (form === "dots") mark.append(h("circle", { cx: 13, cy: 6, r: 3, class: "dot" }));
+  else mark.append(h("path", { d: "M10 3l6 6m0-6l-6 6", class: "cross" }));
+  return h("li", {}, mark, name);
+}
+
+/** The table behind a chart: names, then one column for each series. */
+export function rowsOf(data, xTitle) {
+  if (!data) return [];
+  const columns = data.series.filter((each) => each.ys);
+  const head = [xTitle, ...(data.names ? ["place"] : []), ...columns.map((each) => each.name)];
+  return [head, ...data.xs.map((x, index) => [x, ...(data.names ? [data.names[index]] : []), ...columns.map((each) => each.ys[index])])];
+}
+
+function numbers(data, xTitle) {
+  const [head, ...rows] = rowsOf(data, xTitle);
+  const cell = (value) => (typeof value === "number" ? shown(value) : value === undefined ? "–" : String(value));
+  return h(
+    "div",
+    { class: "scroll", tabindex: 0, role: "region", "aria-label": "Numbers" },
+    h("table", {}, h("thead", {}, h("tr", {}, head.map((each) => h("th", { scope: "col" }, each)))), h("tbody", {}, rows.map((row) => h("tr", {}, row.map((each) => h("td", {}, cell(each))))))),
+  );
+}
+
+function extent(data) {
+  let low = Infinity;
+  let high = -Infinity;
+  for (const each of data.series) {
+    for (const y of [...(each.ys || []), ...(each.lows || []), ...(each.highs || [])]) {
+      if (!Number.isFinite(y) || (data.isLog && y <= 0)) continue;
+      const value = data.isLog ? Math.max(DEEPEST, Math.min(HIGHEST, Math.log10(y))) : y;
+      low = Math.min(low, value);
+      high = Math.max(high, value);
+    }
+  }
+  if (low > high) return data.isLog ? [-1, 1] : [0, 1];
+  if (data.least !== undefined) low = Math.min(low, data.least);
+  if (data.most !== undefined) high = Math.max(high, data.most);
+  const room = data.isLog ? Math.max(0.15, 0.05 * (high - low)) : 0.05 * (high - low) || 0.5;
+  return [data.least === undefined ? low - room : low, high + room];
+}
+
+function ticksOf(low, high, most) {
+  const span = (high - low) / most || 1;
+  const power = 10 ** Math.floor(Math.log10(span));
+  const step = power * ([1, 2, 5, 10].find((each) => each * power >= span) || 10);
+  const found = [];
+  for (let tick = Math.ceil(low / step) * step; tick <= high + 1e-9 * step; tick += step) found.push(Number(tick.toPrecision(12)));
+  return found;
+}
+
+/** Where values lie on the paper. */
+export function scales(data) {
+  const [low, high] = extent(data);
+  const first = data.xs.length ? data.xs[0] : 0;
+  const last = data.xs.length > 1 ? data.xs[data.xs.length - 1] : first + 1;
+  const x = (value) => LEFT + ((WIDTH - LEFT - RIGHT) * (value - first)) / (last - first);
+  const place = (value) => HEIGHT - BOTTOM - ((HEIGHT - TOP - BOTTOM) * (value - low)) / (high - low);
+  const y = (value) => {
+    if (Number.isNaN(value)) return NaN;
+    const wanted = data.isLog ? (value > 0 ? Math.log10(value) : -Infinity) : value;
+    return place(Math.max(low, Math.min(high, wanted)));
+  };
+  return { x, y, place, low, high, first, last };
+}
+
+function path(xs, ys) {
+  let text = "";
+  let isDown = false;
+  xs.forEach((x, index) => {
+    if (Number.isNaN(ys[index])) isDown = false;
+    else {
+      text += `${isDown ? "L" : "M"}${x.toFixed(1)} ${ys[index].toFixed(1)}`;
+      isDown = true;
+    }
+  });
+  return text;
+}
+
+function drawn(data, { title, xTitle, yTitle }) {
+  const { x, y, place, low, high, first, last } = scales(data);
+  const svg = h("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": `${title}. ${data.says || ""} The numbers stand in the table below.` });
+  for (const tick of ticksOf(low, high, 5)) {
+    if (data.isLog && !Number.isInteger(tick)) continue;
+    svg.append(h("path", { class: "grid", d: `M${LEFT} ${place(tick)}H${WIDTH - RIGHT}` }), label(LEFT - 6, place(tick) + 4, data.isLog ? power(tick) : shown(tick), "end"));
+  }
+  for (const tick of ticksOf(first, last, 6)) {
+    svg.append(label(x(tick), HEIGHT - BOTTOM + 16, shown(tick), "middle"));
+  }
+  svg.append(
+    h("path", { class: "base", d: `M${LEFT} ${HEIGHT - BOTTOM}H${WIDTH - RIGHT}` }),
+    h("text", { class: "axis", x: (LEFT + WIDTH - RIGHT) / 2, y: HEIGHT - 6, "text-anchor": "middle" }, xTitle),
+    h("text", { class: "axis", x: 4, y: 10 }, yTitle),
+  );
+  const across = data.xs.map(x);
+  const order = { band: 0, dots: 1, crosses: 2, line: 3 };
+  for (const each of [...data.series].sort((a, b) => order[a.form] - order[b.form])) svg.append(mark(each, across, y));
+  return svg;
+}
+
+function mark(series, across, y) {
+  const group = h("g", { class: series.look });
+  if (series.form === "band") {
+    const lows = series.lows.map(y);
+    const highs = series.highs.map(y);
+    if (lows.some(Number.isNaN) || highs.some(Number.isNaN)) return group;
+    const back = across.map((x, index) => `L${x.toFixed(1)} ${lows[index].toFixed(1)}`).reverse();
+    group.append(h("path", { class: "band", d: path(across, highs) + back.join("") + "Z" }));
+    return group;
+  }
+  const ys = series.ys.map(y);
+  if (series.form === "line") group.append(h("path", { class: "stroke", d: path(across, ys) }));
+  else {
+    const size = across.length > 150 ? 1.6 : 3;
+    across.forEach((x, index) => {
+      if (Number.isNaN(ys[index])) return;
+      if (series.form === "dots") group.append(h("circle", { class: "dot", cx: x.toFixed(1), cy: ys[index].toFixed(1), r: size }));
+      else group.append(h("path", { class: "cross", d: `M${x - 3} ${ys[index] - 3}l6 6m0-6l-6 6` }));
+    });
+  }
+  return group;
+}
+
+function label(x, y, text, anchor) {
+  return h("text", { class: "tick", x, y, "text-anchor": anchor }, text);
+}
+
+function power(exponent) {
+  return h("tspan", {}, "10", h("tspan", { dy: -5, "font-size": "10" }, String(exponent).replace("-", "−")));
+}

@@ -1,0 +1,216 @@
+// The Race tab: two nets on the same data, from the same seed.
+import { h, fill, byId, announce, num, nums, shown } from "./dom.js";
+import { get, set, setupNow, secondSetup } from "./state.js";
+import { ask, isReplay } from "./link.js";
+import { chartFigure } from "./chart.js";
+import { exportTools } from "./export.js";
+import { choice, netControls } from "./signals.js";
+
+const SPEEDS = { slow: "1 step a second", medium: "5 steps a second", fast: "as fast as it goes" };
+const PAUSES = { slow: 1000, medium: 200, fast: 0 };
+const DATA = { spirals: "two spirals", circles: "circles", quadrants: "quadrants (XOR)", moons: "two moons", clouds: "two clouds", digits: "digits, 8×8" };
+
+let scene = null;
+let track = null; // what has been seen of this race
+let isPlaying = false;
+let raced = "";
+let until = Infinity; // the step at which it stops by itself
+let playsTo = 0; // how far it runs by itself as soon as it has started
+
+export function buildRace(main) {
+  const chart = (id, title, xTitle, yTitle) => chartFigure({ id, title, xTitle, yTitle, tools: exportTools(id, () => scene[id]) });
+  scene = {
+    a: h("fieldset", { class: "controls racer-a" }),
+    b: h("fieldset", { class: "controls racer-b" }),
+    shared: h("div", { class: "shared" }),
+    boards: h("div", { class: "boards" }),
+    loss: chart("loss", "Training loss", "step", "cross-entropy"),
+    error: chart("error", "Training and test error", "step", "share wrong"),
+    gradient: chart("gradient", "Gradient of each weight tensor", "tensor", "‖∂/∂W‖"),
+    update: chart("update", "Update of each weight tensor", "tensor", "‖ΔW‖ / ‖W‖"),
+  };
+  fill(
+    main,
+    h("div", { class: "bench" }, h("aside", {}, h("form", { onsubmit: (event) => event.preventDefault(), "aria-label": "The race" }, scene.shared, scene.a, scene.b)), h("div", { class: "views" }, scene.boards, h("div", { class: "panels" }, scene.loss.figure, scene.error.figure, scene.gradient.figure, scene.update.figure))),
+  );
+  raced = "";
+  updateRace();
+}
+
+function raceNow() {
+  const plain = (setup) => ({ ...setup, fixes: setup.fixes, lesions: [] });
+  return { a: plain(setupNow()), b: plain(secondSetup()), data: get("data"), rate: get("rate"), batch: 64 };
+}
+
+export function updateRace() {
+  const now = JSON.stringify(raceNow());
+  if (!scene.a.contains(document.activeElement) || document.activeElement.type !== "range") {
+    const held = document.activeElement && document.activeElement.id;
+    fill(scene.a, h("legend", {}, "Net A"), netControls("", setupNow(), { isShort: true }));
+    fill(scene.b, h("legend", {}, "Net B"), netControls("b.", secondSetup(), { isShort: true }));
+    showShared();
+    if (held && byId(held)) byId(held).focus();
+  }
+  if (now !== raced) restart();
+}
+
+function showShared() {
+  const rate = h("input", { type: "number", id: "control-rate", min: 0.0001, max: 10, step: "any", value: get("rate") });
+  rate.addEventListener("change", () => Number(rate.value) > 0 && set({ rate: Math.min(10, Number(rate.value)) }));
+  fill(
+    scene.shared,
+    h("div", { class: "buttons" }, h("button", { id: "play", class: "main-button", onclick: () => (isPlaying ? pause() : startPlaying()) }, isPlaying ? "Pause" : "Play"), h("button", { id: "step", onclick: () => { pause(); advance(); } }, "Step"), h("button", { id: "restart", onclick: restart }, "Start again")),
+    h("label", { class: "field" }, h("span", {}, "Data"), choice("data", DATA, get("data"), (value) => set({ data: value }))),
+    h("label", { class: "field" }, h("span", {}, "Learning rate"), rate),
+    h("label", { class: "field" }, h("span", {}, "Speed"), choice("speed", SPEEDS, get("speed"), (value) => set({ speed: value }))),
+  );
+}
+
+function restart() {
+  pause();
+  playsTo = 0;
+  const request = raceNow();
+  raced = JSON.stringify(request);
+  track = { steps: [], loss: [[], []], train: [[], []], test: [[], []], nets: [{}, {}], points: [], labels: [] };
+  delete document.body.dataset.settled;
+  ask({ kind: "race", ...request }, receiveRace);
+}
+
+export function pause() {
+  isPlaying = false;
+  const button = byId("play");
+  if (button) button.textContent = "Play";
+}
+
+/** Start again and race up to step `last`. */
+export function raceTo(last) {
+  restart();
+  playsTo = last;
+}
+
+/** Race on, up to step `last` if one is given. */
+function startPlaying(last = Infinity) {
+  isPlaying = true;
+  until = typeof last === "number" ? last : Infinity;
+  const button = byId("play");
+  if (button) button.textContent = "Pause";
+  advance();
+}
+
+function advance() {
+  if (!isReplay()) ask({ kind: "advance", steps: isPlaying && get("speed") === "fast" ? 10 : 1 }, receiveRace);
+}
+
+function receiveRace(frame) {
+  if (!scene || !track) return;
+  if (frame.part === "error") {
+    pause();
+    fill(scene.boards, h("p", { class: "sentence" }, frame.says));
+    announce(frame.says);
+    if (frame.says.startsWith("no race")) restart();
+    return;
+  }
+  if (frame.part === "done") {
+    document.body.dataset.settled = "race";
+    const step = track.steps[track.steps.length - 1] || 0;
+    if (playsTo) {
+      startPlaying(playsTo);
+      playsTo = 0;
+      return;
+    }
+    if (step >= until) pause();
+    if (isPlaying) setTimeout(() => isPlaying && advance(), PAUSES[get("speed")] || 0);
+    return;
+  }
+  if (frame.step === 0) track = { steps: [], loss: [[], []], train: [[], []], test: [[], []], nets: [{}, {}], points: frame.points || [], labels: frame.labels || [] };
+  else track.steps.push(frame.step);
+  frame.nets.forEach((net, index) => {
+    if (frame.step > 0) {
+      track.loss[index].push(num(net.loss));
+      track.train[index].push(num(net.train_error));
+      track.test[index].push("test_error" in net ? num(net.test_error) : NaN);
+    }
+    track.nets[index] = { ...track.nets[index], ...net };
+  });
+  const isFull = frame.nets.some((net) => "name" in net);
+  showBoards(frame.step, isFull);
+  showRaceCharts(isFull);
+}
+
+function showRaceCharts(isFull) {
+  const xs = track.steps;
+  const looks = ["look-a", "look-b"];
+  const names = ["A", "B"];
+  scene.loss.update({ series: looks.map((look, index) => ({ form: "line", look, name: names[index], ys: track.loss[index] })), xs, isLog: false, least: 0 });
+  scene.error.update({
+    series: looks.flatMap((look, index) => [
+      { form: "line", look, name: `${names[index]}, training (running mean)`, ys: track.train[index] },
+      { form: "dots", look, name: `${names[index]}, test`, ys: track.test[index] },
+    ]),
+    xs,
+    isLog: false,
+    least: 0,
+  });
+  if (!isFull) return;
+  const layers = track.nets.map((net) => net.layers || []);
+  const longest = layers[0].length >= layers[1].length ? 0 : 1;
+  const places = layers[longest].map((_, index) => index + 1);
+  const both = (quantity) => looks.map((look, index) => ({ form: "line", look, name: names[index], ys: places.map((_, place) => num((track.nets[index][quantity] || [])[place])) }));
+  scene.gradient.update({ series: both("gradient"), xs: places, names: layers[longest], isLog: true });
+  scene.update.update({ series: both("update"), xs: places, names: layers[longest], isLog: true, says: "About 1e-3 is healthy: a rule of thumb." });
+}
+
+function showBoards(step, isFull) {
+  const boards = track.nets.map((net, index) => {
+    const facts = [
+      ["step", step],
+      ["loss", shown(num(net.loss))],
+      ["training error", percent(num(net.train_error))],
+      ["test error", percent(num(net.test_error))],
+      ["silent channels", percent(num(net.dead))],
+    ];
+    const list = h("dl", {}, facts.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, String(value)))));
+    return h("section", { class: `board board-${"ab"[index]}`, "aria-label": `Net ${"AB"[index]}` }, h("h3", {}, `${"AB"[index]}: ${net.name || "…"}`), h("div", { class: "board-body" }, net.boundary ? h("canvas", { width: 200, height: 200, role: "img", "aria-label": `What net ${"AB"[index]} says of each place: ${percent(num(net.test_error))} of the test points are wrong.` }) : null, list));
+  });
+  if (isFull || !scene.boards.querySelector("canvas")) {
+    fill(scene.boards, boards);
+    track.nets.forEach((net, index) => net.boundary && paint(boards[index].querySelector("canvas"), net.boundary));
+  } else {
+    boards.forEach((board, index) => scene.boards.children[index].querySelector("dl").replaceWith(board.querySelector("dl")));
+  }
+}
+
+function percent(share) {
+  return Number.isNaN(share) ? "–" : `${(100 * share).toFixed(1)} %`;
+}
+
+function paint(canvas, { side, span, share }) {
+  const pen = canvas.getContext("2d");
+  const style = getComputedStyle(document.body);
+  const colours = [style.getPropertyValue("--class-0"), style.getPropertyValue("--class-1")];
+  const cell = canvas.width / side;
+  share.forEach((each, index) => {
+    const p = num(each);
+    const x = (index % side) * cell;
+    const y = canvas.height - cell * (Math.floor(index / side) + 1);
+    pen.globalAlpha = 1;
+    pen.fillStyle = style.getPropertyValue("--page");
+    pen.fillRect(x, y, cell + 1, cell + 1);
+    if (Number.isNaN(p)) return;
+    pen.globalAlpha = 0.12 + 0.6 * Math.abs(2 * p - 1);
+    pen.fillStyle = colours[p > 0.5 ? 1 : 0];
+    pen.fillRect(x, y, cell + 1, cell + 1);
+  });
+  pen.globalAlpha = 1;
+  const place = (value) => (canvas.width * (value + span)) / (2 * span);
+  track.points.forEach(([x, y], index) => {
+    const isOne = track.labels[index] === 1;
+    pen.beginPath();
+    pen.strokeStyle = style.getPropertyValue("--page");
+    pen.fillStyle = colours[isOne ? 1 : 0];
+    if (isOne) pen.arc(place(x), canvas.height - place(y), 2.6, 0, 7);
+    else pen.rect(place(x) - 2.2, canvas.height - place(y) - 2.2, 4.4, 4.4);
+    pen.fill();
+    pen.stroke();
+  });
+}

@@ -1,0 +1,439 @@
+// The Signals tab: what depth does to a signal and its gradient before anything is trained.
+import { h, fill, byId, announce, num, nums, shown, isStill } from "./dom.js";
+import { SETUP, get, set, setupNow } from "./state.js";
+import { ask } from "./link.js";
+import { chartFigure, scales } from "./chart.js";
+import { exportTools, download } from "./export.js";
+
+export const UNITS = { plain: "plain", residual: "residual", preact: "pre-activation", linear: "linear, W = αI" };
+export const SCHEMES = [
+  "he_fan_out_normal", "he_fan_in_normal", "he_fan_in_uniform", "he_fan_out_uniform", "glorot_normal", "glorot_uniform",
+  "lecun_normal", "lecun_uniform", "torch_default", "orthogonal", "delta_orthogonal", "dirac", "looks_linear",
+  "scaled_identity", "critical", "taki", "autoinit", "arpit", "fixup",
+];
+const NUMBERED = { scaled_identity: 0.5, critical: 0.05, taki: 1 };
+const WRAPPERS = { "": "as it is", zero_gamma: "γ of the last norm 0", zero_branch: "last layer of each branch 0" };
+const VERDICTS = { trains: ["✓", "Will train"], degrades: ["!", "Will train badly"], fails: ["✗", "Will not train"] };
+const PULSE_SECONDS = 2.4;
+
+export const PRESETS = {
+  "plain, 50 layers": "unit=plain",
+  "the same with skips": "",
+  "0.5^50": "unit=linear&alpha=0.5",
+  "1.5^50": "unit=linear&alpha=1.5",
+  "plain tanh on the critical line": "unit=plain&norm=none&act=tanh&init=critical(0.05)",
+  "residual doubling": "norm=none&depth=100",
+  "1000 layers, pre-activation": "unit=preact&depth=1000",
+};
+
+/** `zero_branch(critical(0.05))` as its parts. */
+export function initParts(text) {
+  const outer = /^(zero_gamma|zero_branch)\((.*)\)$/.exec(text);
+  const inner = /^(\w+)(?:\((.*)\))?$/.exec(outer ? outer[2] : text) || ["", text, undefined];
+  return { wrapper: outer ? outer[1] : "", scheme: inner[1], number: inner[2] };
+}
+
+function initText({ wrapper, scheme, number }) {
+  const inner = scheme in NUMBERED ? `${scheme}(${number === undefined || number === "" ? NUMBERED[scheme] : number})` : scheme;
+  return wrapper ? `${wrapper}(${inner})` : inner;
+}
+
+// ---- controls; `prefix` is "b." for the second net of a race
+
+function field(label, control, hint) {
+  return h("label", { class: "field" }, h("span", {}, label), control, hint ? h("small", {}, hint) : null);
+}
+
+export function choice(key, names, value, onPick) {
+  const options = Object.entries(names).map(([name, text]) => h("option", { value: name, selected: String(value) === name }, text));
+  const made = h("select", { id: `control-${key}`, onchange: () => onPick(made.value) }, options);
+  return made;
+}
+
+/** A slider whose steps are equal ratios, and a box with the number itself. */
+export function depthControl(key, value, low, high) {
+  const toSlider = (depth) => Math.round((1000 * Math.log(depth / low)) / Math.log(high / low));
+  const toDepth = (place) => Math.round(low * (high / low) ** (place / 1000));
+  const number = h("input", { type: "number", id: `control-${key}`, min: low, max: high, value });
+  const slider = h("input", { type: "range", min: 0, max: 1000, value: toSlider(value), "aria-label": "Depth, by equal ratios", "aria-valuetext": `${value} layers` });
+  slider.addEventListener("input", () => {
+    number.value = toDepth(Number(slider.value));
+    slider.setAttribute("aria-valuetext", `${number.value} layers`);
+    set({ [key]: Number(number.value) }, { isPassing: true });
+  });
+  slider.addEventListener("change", () => set({ [key]: Number(number.value) }));
+  number.addEventListener("change", () => {
+    const wanted = Math.round(Math.max(low, Math.min(high, Number(number.value) || low)));
+    number.value = wanted;
+    slider.value = toSlider(wanted);
+    set({ [key]: wanted });
+  });
+  return h("span", { class: "pair" }, slider, number);
+}
+
+function numberBox(key, value, { low, high, step }) {
+  const box = h("input", { type: "number", id: `control-${key}`, min: low, max: high, step, value });
+  box.addEventListener("change", () => {
+    const wanted = Number(box.value);
+    if (Number.isFinite(wanted)) set({ [key]: Math.max(low, Math.min(high, wanted)) });
+  });
+  return box;
+}
+
+function initControls(prefix, setup) {
+  const parts = initParts(setup.init);
+  const pick = (changes) => set({ [`${prefix}init`]: initText({ ...parts, ...changes }) });
+  const names = Object.fromEntries(SCHEMES.map((name) => [name, name.replaceAll("_", " ")]));
+  const number = h("input", { type: "number", step: "any", value: parts.number === undefined ? "" : parts.number, id: `control-${prefix}init-number` });
+  number.addEventListener("change", () => pick({ number: number.value }));
+  const words = { scaled_identity: "its α", critical: "its σ_b²", taki: "its number" };
+  return [
+    field("Initialiser", choice(`${prefix}init`, names, parts.scheme, (scheme) => pick({ scheme, number: undefined }))),
+    parts.scheme in NUMBERED ? field(words[parts.scheme], number) : null,
+    field("Branches start", choice(`${prefix}init-wrapper`, WRAPPERS, parts.wrapper, (wrapper) => pick({ wrapper }))),
+  ];
+}
+
+/** The controls of one network. */
+export function netControls(prefix, setup, { isShort }) {
+  const put = (key) => (value) => set({ [prefix + key]: value });
+  const isLinear = setup.unit === "linear";
+  const units = isShort ? Object.fromEntries(Object.entries(UNITS).filter(([name]) => name !== "linear")) : UNITS;
+  const box = (key, low, high, step) => numberBox(prefix + key, setup[key], { low, high, step });
+  const made = [
+    field("Unit", choice(`${prefix}unit`, units, setup.unit, put("unit"))),
+    field("Depth", depthControl(`${prefix}depth`, setup.depth, isLinear ? 4 : 8, 1000), "weighted layers"),
+  ];
+  if (isLinear) return [...made, field("α", box("alpha", -10, 10, 0.1), "every W is α times the identity"), field("Seed", box("seed", 0, 2 ** 31 - 1, 1))];
+  made.push(
+    ...initControls(prefix, setup),
+    field("Norm", choice(`${prefix}norm`, { batch: "batch", none: "none", layer: "layer", group: "group" }, setup.norm, put("norm"))),
+    field("Activation", choice(`${prefix}act`, { relu: "ReLU", leaky_relu: "leaky ReLU", elu: "ELU", gelu: "GELU", silu: "SiLU", tanh: "tanh", identity: "none" }, setup.act, put("act"))),
+  );
+  if (setup.act === "leaky_relu") made.push(field("Slope", box("slope", 0, 1, 0.05)));
+  if (setup.unit !== "plain") {
+    made.push(
+      field("Shortcut", choice(`${prefix}shortcut`, { a: "A: zeros for new channels", b: "B: 1×1 where shapes change", c: "C: 1×1 everywhere", d: "D: average, then 1×1" }, setup.shortcut, put("shortcut"))),
+      field("Branch scale", box("scale", -10, 10, 0.05)),
+    );
+  }
+  made.push(field("Width", box("width", 1, 64, 1), "channels of the first stage"));
+  if (!isShort) {
+    made.push(
+      field("Numbers", choice(`${prefix}dtype`, { float32: "float32", bfloat16: "bfloat16", float16: "float16" }, setup.dtype, put("dtype")), "whose range counts"),
+      field("Images", box("batch", 2, 64, 1), "measured at once"),
+      field("Seed", box("seed", 0, 2 ** 31 - 1, 1)),
+      field("Place", choice(`${prefix}site`, { out: "end of a block", sum: "the sum", branch: "end of the branch", shortcut: "end of the shortcut" }, setup.site, put("site"))),
+    );
+  }
+  return made;
+}
+
+// ---- the tab
+
+let parts = {};
+let view = null;
+
+export function buildSignals(main) {
+  const chart = (id, title, yTitle) => {
+    const made = chartFigure({ id, title, xTitle: "block (0: the stem, the last: the head)", yTitle, tools: exportTools(id, () => view[id]) });
+    return made;
+  };
+  view = {
+    controls: h("form", { class: "controls", "aria-label": "The network", onsubmit: (event) => event.preventDefault() }),
+    verdict: h("section", { class: "verdict", id: "verdict", "aria-label": "Verdict" }),
+    strip: h("div", { class: "strip-box" }),
+    forward: chart("forward", "Forward: size of the signal", "E[x²]"),
+    backward: chart("backward", "Backward: size of the gradient", "‖∂/∂x‖"),
+    fan: chart("fan", "How alike two inputs become", "correlation"),
+    phase: phaseFigure(),
+    jacobian: h("figure", { id: "jacobian", class: "chart" }),
+  };
+  const presets = h("div", { class: "presets", role: "group", "aria-label": "Presets" });
+  for (const [name, hash] of Object.entries(PRESETS)) {
+    presets.append(h("button", { onclick: () => applyPreset(hash) }, name));
+  }
+  fill(
+    main,
+    h("div", { class: "bench" }, h("aside", {}, presets, view.controls), h("div", { class: "views" }, view.verdict, view.strip, h("div", { class: "panels" }, view.forward.figure, view.backward.figure, view.fan.figure, view.jacobian, view.phase.figure))),
+  );
+  showControls();
+  request();
+}
+
+function applyPreset(hash) {
+  const wanted = Object.fromEntries(new URLSearchParams(hash));
+  const standard = Object.fromEntries(Object.keys(SETUP).map((key) => [key, undefined]));
+  for (const key of Object.keys(standard)) {
+    standard[key] = key in wanted ? (typeof SETUP[key] === "number" ? Number(wanted[key]) : wanted[key]) : SETUP[key];
+  }
+  set(standard);
+}
+
+let asked = "";
+
+/** The state has changed. */
+export function updateSignals() {
+  const now = JSON.stringify(setupNow());
+  if (now === asked) return;
+  if (!view.controls.contains(document.activeElement) || document.activeElement.type !== "range") showControls();
+  request();
+}
+
+function showControls() {
+  const held = document.activeElement && document.activeElement.id;
+  fill(view.controls, netControls("", setupNow(), { isShort: false }));
+  if (held && byId(held) && held.startsWith("control-")) byId(held).focus();
+}
+
+function request() {
+  const setup = setupNow();
+  asked = JSON.stringify(setup);
+  delete document.body.dataset.settled;
+  view.controls.setAttribute("aria-busy", "true");
+  ask({ kind: "signals", setup }, (frame) => receive(frame));
+}
+
+function receive(frame) {
+  if (frame.part === "predicted") parts = {};
+  if (frame.part === "done") {
+    view.controls.removeAttribute("aria-busy");
+    document.body.dataset.settled = asked;
+    return;
+  }
+  delete document.body.dataset.settled;
+  if (frame.part === "error") return showError(frame.says);
+  parts[frame.part] = frame;
+  showVerdict();
+  if (["predicted", "measured", "lesioned"].includes(frame.part)) {
+    showCharts();
+    showStrip();
+  }
+  if (frame.part === "fan" || frame.part === "predicted") showFan();
+  if (frame.part === "jacobian" || frame.part === "predicted") showJacobian();
+  if (frame.part === "phase" || frame.part === "predicted") showPhase();
+}
+
+function showError(says) {
+  view.controls.removeAttribute("aria-busy");
+  document.body.dataset.settled = asked;
+  view.verdict.className = "verdict unknown";
+  fill(view.verdict, h("p", { class: "sentence" }, says));
+  announce(says);
+}
+
+function showVerdict() {
+  const { predicted, measured, depth, note } = parts;
+  if (!predicted) return;
+  const found = measured || predicted;
+  const [mark, word] = VERDICTS[found.verdict];
+  const worst = found.diagnosis.findings[0];
+  view.verdict.className = `verdict ${found.verdict}`;
+  const deepest = depth ? num(depth.greatest_depth) : NaN;
+  const fixes = get("fixes");
+  fill(
+    view.verdict,
+    h("p", { class: "about" }, `${predicted.network}, ${predicted.depth} layers, ${predicted.init}`, measured ? "" : note ? `; ${note.says}` : "; being measured …"),
+    h("p", { class: "sentence" }, h("b", {}, h("span", { "aria-hidden": "true" }, mark + " "), word), found.sentence.replace(/^will( not)? train( badly)?/, "")),
+    worst ? h("p", { class: "law" }, h("b", {}, "Law: "), `${worst.law} (${worst.source}); here ${shown(num(worst.amount))}, and ${shown(num(worst.degrades_from))} is the most that trains.`) : null,
+    Number.isNaN(deepest) ? null : h("p", {}, Number.isFinite(deepest) ? `Such nets train up to about ${deepest.toLocaleString("en")} layers.` : "No depth is known at which such nets stop training."),
+    found.remedies.length ? h("div", { class: "remedies" }, h("b", {}, "What helps:"), found.remedies.map((each) => h("button", { onclick: () => set({ fixes: [...get("fixes"), each.name] }), title: each.effect }, each.says))) : null,
+    fixes.length ? h("div", { class: "remedies" }, h("b", {}, "Applied:"), fixes.map((each, index) => h("button", { class: "chip", onclick: () => set({ fixes: fixes.filter((_, other) => other !== index) }), "aria-label": `Take back ${each}` }, `${each} ✕`))) : null,
+  );
+}
+
+function showCharts() {
+  const { predicted, measured, lesioned } = parts;
+  const names = predicted.names;
+  const xs = names.map((_, index) => index);
+  const draw = (chart, quantity, band, isGradient) => {
+    const ys = nums(predicted.sites[quantity]);
+    const width = nums(predicted[band]);
+    const series = [
+      { form: "band", look: "look-predicted", name: "band", lows: ys.map((y, index) => y / width[index]), highs: ys.map((y, index) => y * width[index]) },
+      { form: "line", look: "look-predicted", name: "predicted", ys },
+    ];
+    if (measured) series.push({ form: "dots", look: "look-measured", name: "measured", ys: nums(measured.sites[quantity]) });
+    if (lesioned) series.push({ form: "crosses", look: "look-lesion", name: "measured, blocks left out", ys: nums(lesioned.sites[quantity]) });
+    chart.update({ series, xs, names, isLog: true, says: summary(ys, isGradient) });
+  };
+  draw(view.forward, "second_moment", "band", false);
+  draw(view.backward, "gradient_norm", "gradient_band", true);
+}
+
+function summary(ys, isGradient) {
+  const first = ys[isGradient ? ys.length - 2 : 0];
+  const last = ys[isGradient ? 0 : ys.length - 2];
+  const what = isGradient ? "From the last block back to the stem the gradient's norm" : "From the stem to the last block E[x²]";
+  return `${what} is multiplied by ${shown(last / first)}.`;
+}
+
+function showFan() {
+  const { predicted, fan } = parts;
+  const xs = predicted.names.map((_, index) => index);
+  const series = fan ? fan.lines.map((line, index) => ({ form: "line", look: `look-fan fan-${index}`, name: `begins at ${line.start}`, ys: nums(line.correlation) })) : [];
+  view.fan.update({ series, xs, names: predicted.names, isLog: false, least: 0, most: 1, says: fan ? "At 1 all inputs look alike, and nothing can tell them apart." : "" });
+}
+
+function showJacobian() {
+  const { predicted, jacobian } = parts;
+  const title = h("figcaption", {}, h("h3", {}, "Jacobian: how a small change arrives"));
+  if (!jacobian || jacobian.says) {
+    const why = jacobian ? jacobian.says : predicted.depth > 200 ? "Computed up to 200 layers." : "…";
+    fill(view.jacobian, title, h("p", { class: "said" }, why));
+    return;
+  }
+  const largest = num(jacobian.largest);
+  const smallest = num(jacobian.smallest);
+  fill(
+    view.jacobian,
+    title,
+    h("table", { class: "pairs" }, h("tbody", {}, h("tr", {}, h("th", { scope: "row" }, "largest singular value"), h("td", { id: "largest" }, shown(largest))), h("tr", {}, h("th", { scope: "row" }, "smallest singular value"), h("td", {}, shown(smallest))), h("tr", {}, h("th", { scope: "row" }, "ratio"), h("td", {}, shown(largest / smallest))))),
+    h("p", { class: "said" }, `From behind the stem to the end of the last block, in ${jacobian.num_steps} steps. Both are 1 where every block is the identity.`),
+  );
+}
+
+// ---- the strip of blocks: leave one out, and watch the gradient come back
+
+let pulse = 0;
+
+function showStrip() {
+  const { predicted } = parts;
+  const names = predicted.names.slice(1, -1);
+  const blocks = names.map((name) => name.split(".").slice(0, 2).join("."));
+  const gone = new Set(get("lesions"));
+  const gradients = nums(predicted.sites.gradient_norm).slice(1, -1);
+  const logs = gradients.map((each) => (each > 0 && Number.isFinite(each) ? Math.log10(each) : each > 0 ? HIGH : -HIGH));
+  const high = Math.max(...logs);
+  const perRow = blocks.length > 100 ? 100 : blocks.length;
+  const pitch = 1000 / Math.max(perRow, 12);
+  const rows = Math.ceil(blocks.length / perRow);
+  const rowHeight = predicted.is_residual && rows === 1 ? 56 : 26;
+  const svg = h("svg", { viewBox: `0 0 1000 ${rows * rowHeight + 4}`, class: "strip", role: "listbox", "aria-multiselectable": "true", "aria-label": "Blocks: Enter leaves one out", tabindex: 0 });
+  blocks.forEach((block, index) => {
+    const x = (index % perRow) * pitch;
+    const y = Math.floor(index / perRow) * rowHeight + rowHeight - 24;
+    const level = Math.max(0, Math.min(6, Math.round(6 + 1.0 * (logs[index] - high))));
+    const isGone = gone.has(block);
+    const box = h("g", { role: "option", id: `block-${index}`, "aria-selected": String(isGone), class: `block level-${level}${isGone ? " gone-block" : ""}`, "aria-label": `${block}, gradient ${shown(gradients[index])}${isGone ? ", left out" : ""}`, onclick: () => toggle(block) });
+    box.append(h("title", {}, `${block}: gradient ${shown(gradients[index])}. Click to ${isGone ? "put it back" : "leave it out"}.`), h("rect", { x: x + 1, y, width: Math.max(pitch - 2, 1), height: 20, rx: Math.min(4, pitch / 4) }));
+    if (predicted.is_residual && rows === 1 && pitch > 6) box.append(h("path", { class: "skip", d: `M${x} ${y + 10}C${x} ${y - 28} ${x + pitch} ${y - 28} ${x + pitch} ${y + 10}` }));
+    svg.append(box);
+  });
+  roving(svg, blocks);
+  const says = predicted.is_residual ? "The gradient comes back through every skip." : "The gradient has to come back through every layer.";
+  fill(view.strip, h("p", { class: "strip-title" }, h("b", {}, "Blocks"), ` ${says} Darker: larger gradient, a step for each power of ten. Click one to leave it out.`, gone.size ? h("button", { class: "small", onclick: () => set({ lesions: [] }) }, "Put all back") : null, h("button", { class: "small", id: "pulse", onclick: () => runPulse(svg, logs) }, "Send a pulse back")), svg);
+}
+
+const HIGH = 300;
+
+function toggle(block) {
+  const gone = get("lesions");
+  set({ lesions: gone.includes(block) ? gone.filter((each) => each !== block) : [...gone, block] });
+}
+
+/** One stop of the Tab key; arrows go along the blocks, Enter leaves one out. */
+function roving(svg, blocks) {
+  let at = -1;
+  const move = (to) => {
+    const before = svg.querySelector(".at");
+    if (before) before.classList.remove("at");
+    at = Math.max(0, Math.min(blocks.length - 1, to));
+    const box = svg.querySelector(`#block-${at}`);
+    box.classList.add("at");
+    svg.setAttribute("aria-activedescendant", box.id);
+  };
+  svg.addEventListener("focus", () => at < 0 && move(0));
+  svg.addEventListener("keydown", (event) => {
+    const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: 10, ArrowUp: -10 }[event.key];
+    if (step) move(at + step);
+    else if (event.key === "Home") move(0);
+    else if (event.key === "End") move(blocks.length - 1);
+    else if (event.key === "Enter" || event.key === " ") toggle(blocks[at]);
+    else return;
+    event.preventDefault();
+  });
+}
+
+function runPulse(svg, logs) {
+  cancelAnimationFrame(pulse);
+  const boxes = [...svg.querySelectorAll(".block")];
+  const last = logs[logs.length - 1];
+  const strength = (index) => Math.max(0.06, Math.min(1, 1 + (logs[index] - last) / 6));
+  if (isStill()) {
+    announce(`The pulse begins with a gradient of ${shown(10 ** last)} and arrives with ${shown(10 ** logs[0])}.`);
+    return;
+  }
+  const began = performance.now();
+  const step = (now) => {
+    const at = boxes.length - 1 - ((now - began) / 1000 / PULSE_SECONDS) * boxes.length;
+    const reach = Math.max(1, boxes.length / 25);
+    boxes.forEach((box, index) => {
+      const isLit = Math.abs(index - at) <= reach;
+      box.classList.toggle("lit", isLit);
+      box.style.setProperty("--pulse", isLit ? strength(index).toFixed(2) : "0");
+    });
+    if (at > -reach && svg.isConnected) pulse = requestAnimationFrame(step);
+    else boxes.forEach((box) => box.classList.remove("lit"));
+  };
+  pulse = requestAnimationFrame(step);
+}
+
+// ---- the phase diagram
+
+function phaseFigure() {
+  const figure = h("figure", { id: "phase", class: "chart" });
+  const self = { figure, rows: [] };
+  self.table = () => self.rows;
+  return self;
+}
+
+function showPhase() {
+  const { phase } = parts;
+  const title = h("figcaption", {}, h("h3", {}, "Phase diagram"), phase ? exportTools("phase", () => view.phase) : null);
+  if (!phase) {
+    fill(view.phase.figure, title, h("p", { class: "said" }, "Drawn for plain nets without a norm."));
+    return;
+  }
+  const { weights, biases, here } = phase;
+  const data = { xs: weights, series: [{ form: "line", ys: biases }], isLog: false, least: 0 };
+  const { x, y } = scales(data);
+  const svg = h("svg", { viewBox: "0 0 560 270", role: "img", "aria-label": `Phase diagram. You are at σ_w² ${shown(num(here.weight_variance))}, σ_b² ${shown(num(here.bias_variance))}.` });
+  const wide = x(weights[1]) - x(weights[0]);
+  const tall = y(biases[0]) - y(biases[1]);
+  phase.chi.forEach((row, up) =>
+    nums(row).forEach((chi, across) => {
+      const level = Math.abs(Math.log(chi)) < 0.02 ? 0 : Math.min(3, 1 + Math.floor(4 * Math.abs(Math.log(chi))));
+      svg.append(h("rect", { class: `phase-${chi < 1 ? "ordered" : "chaos"}-${level}`, x: x(weights[across]) - wide / 2, y: y(biases[up]) - tall / 2, width: wide + 0.5, height: tall + 0.5 }));
+    }),
+  );
+  const lines = (found, look) => found.forEach((line) => svg.append(h("path", { class: look, d: "M" + line.map(([a, b]) => `${x(a)} ${y(b)}`).join("L") })));
+  lines(phase.ordered_end, "contour-end");
+  lines(phase.chaotic_end, "contour-end");
+  lines(phase.critical, "contour-critical");
+  for (let tick = 0.5; tick <= weights[weights.length - 1]; tick += 0.5) svg.append(h("text", { class: "tick", x: x(tick), y: 246, "text-anchor": "middle" }, shown(tick)));
+  svg.append(
+    h("circle", { class: "here", cx: x(num(here.weight_variance)), cy: y(num(here.bias_variance)), r: 6 }),
+    h("text", { class: "word", x: x(num(here.weight_variance)) + 10, y: y(num(here.bias_variance)) - 8 }, "you are here"),
+    h("text", { class: "axis", x: 300, y: 264, "text-anchor": "middle" }, "σ_w²"),
+    h("text", { class: "axis", x: 4, y: 10 }, "σ_b²"),
+  );
+  view.phase.rows = [["σ_b² \\ σ_w²", ...weights], ...biases.map((bias, index) => [bias, ...nums(phase.chi[index])])];
+  const reach = num(here.trainable);
+  fill(
+    view.phase.figure,
+    title,
+    h("div", { class: "drawing" }, svg),
+    h("p", { class: "said" }, `χ₁ = ${shown(num(here.chi))}: 6ξ is ${Number.isFinite(reach) ? `${shown(reach)} layers` : "without end"}. Between the dotted lines a net of this depth trains; on the full one χ₁ = 1. Left of it signals become alike, right of it they turn to chaos.`),
+    h("details", { class: "numbers" }, h("summary", {}, "Numbers", h("span", { class: "unseen" }, ": Phase diagram")), h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "χ₁ over the diagram" }, h("table", {}, h("tbody", {}, view.phase.rows.map((row, up) => h("tr", {}, row.map((each, across) => h(up && across ? "td" : "th", {}, typeof each === "number" ? shown(each) : each)))))))),
+  );
+}
+
+/** The program that computes what is on the screen. */
+export function saveCode() {
+  if (parts.predicted) download("skipline_lab.py", parts.predicted.code, "text/x-python");
+}
+
+export function codeNow() {
+  return parts.predicted ? parts.predicted.code : "";
+}

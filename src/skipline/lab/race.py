@@ -1,0 +1,205 @@
+"""The Race tab: two nets on the same data, from the same seed, a step of both at a time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from skipline.cost import totals
+from skipline.data import Batch, fit_preprocess, normaliser
+from skipline.data.digits import load_digits
+from skipline.lab.error import LabError
+from skipline.lab.setup import MOST_WEIGHTS, Setup, setup_of
+from skipline.lab.toys import TOYS, pictures, toy
+from skipline.seeds import split_seed
+from skipline.signal.lesion import predicted
+from skipline.signal.reading import StepReading
+from skipline.signal.watch import Watch
+from skipline.spec import Head
+from skipline.study.subject import IMAGE_SIZE
+from skipline.train.learner import Learner, look_at_data, make_learner
+from skipline.train.optimiser import Sgd
+from skipline.train.recipe import Recipe
+from skipline.train.schedule import Constant
+from skipline.train.step import training_step
+
+DATA = ("digits", *TOYS)
+MOST_STEPS = 5000
+READ_EVERY = 10  # steps: a reading costs about as much as a step
+_GRID = 24  # points a side of the decision boundary
+_SPAN = 1.25  # the boundary is drawn from −1.25 to 1.25
+_MOST_RATE = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What both nets learn from: images as a net reads them, labels, and for points where they are."""
+
+    name: str
+    images: Tensor
+    labels: Tensor
+    test_images: Tensor
+    test_labels: Tensor
+    points: Tensor | None
+    num_classes: int
+
+    def batch(self, step: int, size: int, seed: int) -> Batch:
+        """The batch of `step`: a new order for every pass, the same for both nets."""
+        epoch, index = divmod(step, max(1, len(self.labels) // size))
+        generator = torch.Generator().manual_seed(split_seed(seed, "lab", "order", epoch))
+        chosen = torch.randperm(len(self.labels), generator=generator)[index * size : (index + 1) * size]
+        targets = functional.one_hot(self.labels[chosen], self.num_classes).float()
+        return Batch(self.images[chosen], targets)
+
+
+def course_of(name: str, *, seed: int) -> Course:
+    """The digits, or a set of points drawn from `seed`."""
+    if name == "digits":
+        digits = load_digits()
+        to_input = normaliser(fit_preprocess(digits.train), torch.device("cpu"))
+        images, test_images = to_input(digits.train.images), to_input(digits.test.images)
+        return Course(name, images, digits.train.labels, test_images, digits.test.labels, None, digits.num_classes)
+    points, labels = toy(name, part="train", seed=seed)
+    test_points, test_labels = toy(name, part="test", seed=seed)
+    return Course(name, pictures(points, IMAGE_SIZE), labels, pictures(test_points, IMAGE_SIZE), test_labels, points, 2)
+
+
+class Racer:
+    """One net and how far it has come."""
+
+    def __init__(self, setup: Setup, course: Course, *, rate: float, batch_size: int, seed: int) -> None:
+        candidate = setup.candidate
+        network = replace(
+            candidate.network, in_channels=course.images.shape[1], head=Head(num_classes=course.num_classes)
+        )
+        num_weights, _ = totals(network, image_size=course.images.shape[-1])
+        if num_weights > MOST_WEIGHTS:
+            raise LabError(f"{network.name} has {num_weights:,} weights; the lab trains at most {MOST_WEIGHTS:,}.")
+        self.recipe = Recipe(
+            network=network,
+            source=course.name,
+            seed=seed,
+            init=candidate.init,
+            batch_size=batch_size,
+            optimiser=Sgd(learning_rate=rate),
+            schedule=Constant(),
+            precision="fp32",
+            memory_layout="contiguous",
+            kernels="plain",
+        )
+        self.course = course
+        self.learner: Learner = make_learner(self.recipe, torch.device("cpu"))
+        first = course.batch(0, batch_size, seed)
+        look_at_data(self.learner, self.recipe, lambda: (first.images, first.targets))
+        sites = ["stem", *(f"{stage}.{name}.out" for stage, name in _blocks(self.learner))]
+        self._watch = Watch(self.learner.net, every=READ_EVERY, sites=sites, batch_axis=0)
+        self.reading: StepReading | None = None
+        self.loss = math.nan
+        self.train_error = math.nan
+
+    def step(self, step: int) -> None:
+        """Take step number `step`, from 0."""
+        batch = self.course.batch(step, self.recipe.batch_size, self.recipe.seed)
+        self._watch.before_step(step)
+        loss, mistakes = training_step(self.learner, batch, self.recipe, step=step, dtype=torch.float32)
+        self.reading = self._watch.after_step() or self.reading
+        self.loss, wrong = loss.item(), mistakes.item()  # on the CPU nothing waits
+        error = wrong / len(batch.images)
+        self.train_error = error if math.isnan(self.train_error) else 0.9 * self.train_error + 0.1 * error
+
+    def frame(self, *, is_read: bool) -> dict[str, Any]:
+        """What the page shows of it; what takes a pass through the net only if `is_read`."""
+        found: dict[str, Any] = {"loss": self.loss, "train_error": self.train_error}
+        if is_read:
+            found |= {"name": self.recipe.network.name, "test_error": self._test_error(), **self._layers()}
+            if self.course.points is not None:
+                found["boundary"] = self._boundary()
+        return found
+
+    def _test_error(self) -> float:
+        logits = predicted(self.learner.net, self.course.test_images)
+        return (logits.argmax(dim=1) != self.course.test_labels).double().mean().item()
+
+    def _layers(self) -> dict[str, Any]:
+        """Of each weight tensor the gradient and the update, of each block's end the units that are silent."""
+        if self.reading is None:
+            return {}
+        moved = {name: each for name, each in self.reading.tensors.items() if len(each.shape) > 1}
+        return {
+            "layers": list(moved),
+            "gradient": [math.nan if each.gradient_norm is None else each.gradient_norm for each in moved.values()],
+            "update": [each.update_ratio for each in moved.values()],
+            "dead": _mean([site.dead_fraction for site in self.reading.sites.values()]),
+            "zeros": _mean([site.zero_fraction for site in self.reading.sites.values()]),
+        }
+
+    def _boundary(self) -> dict[str, Any]:
+        """How likely class 1 is over a grid, row by row from below."""
+        axis = torch.linspace(-_SPAN, _SPAN, _GRID)
+        y, x = torch.meshgrid(axis, axis, indexing="ij")
+        logits = predicted(self.learner.net, pictures(torch.stack([x, y], -1).reshape(-1, 2), IMAGE_SIZE))
+        shares = logits.softmax(dim=1)[:, 1]
+        return {"side": _GRID, "span": _SPAN, "share": [round(share, 3) for share in shares.tolist()]}
+
+
+def _blocks(learner: Learner) -> list[tuple[str, str]]:
+    net = learner.net
+    return [(stage, name) for stage in net.stage_names for name, _ in net.get_submodule(stage).named_children()]
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values) if values else math.nan
+
+
+class Race:
+    """Two racers at the same step."""
+
+    def __init__(self, course: Course, racers: tuple[Racer, Racer]) -> None:
+        self.course = course
+        self.racers = racers
+        self.step = 0
+
+    def advance(self, steps: int, *, between: Callable[[], None]) -> Iterator[dict[str, Any]]:
+        """Go on for `steps` steps, and show each; `between` is called where both are at the same step."""
+        for _ in range(steps):
+            if self.step >= MOST_STEPS:
+                raise LabError(f"a race in the lab has {MOST_STEPS} steps; use skipline train for longer ones.")
+            between()
+            is_read = self.step % READ_EVERY == 0
+            for racer in self.racers:
+                racer.step(self.step)
+            self.step += 1
+            yield self.frame(is_read=is_read)
+
+    def frame(self, *, is_read: bool) -> dict[str, Any]:
+        """Both as they are."""
+        found = {"part": "race", "step": self.step, "nets": [racer.frame(is_read=is_read) for racer in self.racers]}
+        if self.step == 0 and self.course.points is not None:
+            points = [[round(x, 3), round(y, 3)] for x, y in self.course.points.tolist()]
+            found |= {"points": points, "labels": self.course.labels.tolist()}
+        return found
+
+
+def race_of(request: Mapping[str, Any]) -> Race:
+    """The race that a page asks for: `a`, `b` set-ups, `data`, `rate`; raises `LabError` for what cannot be."""
+    name, rate, batch_size = request.get("data", "spirals"), request.get("rate", 0.05), request.get("batch", 64)
+    if name not in DATA:
+        raise LabError(f"data is {name!r}; expected one of {', '.join(DATA)}.")
+    if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate <= _MOST_RATE:
+        raise LabError(f"rate is {rate!r}; expected a number above 0, at most {_MOST_RATE:g}.")
+    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or not 2 <= batch_size <= 128:
+        raise LabError(f"batch is {batch_size!r}; expected a whole number from 2 to 128.")
+    setups = [setup_of(request.get(side, {})) for side in ("a", "b")]
+    for side, setup in zip(("a", "b"), setups, strict=True):
+        if setup.unit == "linear":
+            raise LabError(f"net {side.upper()} is linear and learns nothing here. Choose plain, residual or preact.")
+    seed = setups[0].seed
+    course = course_of(name, seed=seed)
+    one, other = (Racer(setup, course, rate=float(rate), batch_size=batch_size, seed=seed) for setup in setups)
+    return Race(course, (one, other))

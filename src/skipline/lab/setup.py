@@ -1,0 +1,201 @@
+"""A set-up: the network that a page asks for, and how it is looked at. Checked once, here."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal, cast, get_args
+
+from skipline.lab.error import LabError
+from skipline.signal.evidence import LARGEST
+from skipline.spec import Activation, Network, Norm
+from skipline.spec.layers import ACTIVATION_KINDS, NORM_KINDS, ActivationKind, NormKind
+from skipline.study.examination import Conditions, remedied
+from skipline.study.family import Unit
+from skipline.study.remedies import REMEDIES, Candidate
+from skipline.study.subject import IMAGE_SIZE, LINEAR_IMAGE_SIZE, candidate_of, linear_candidate
+from skipline.zoo.families import shortcut_of
+
+LabUnit = Literal["plain", "residual", "preact", "linear"]
+ShortcutOption = Literal["a", "b", "c", "d"]
+Site = Literal["out", "sum", "branch", "shortcut"]
+LAB_UNITS: tuple[LabUnit, ...] = get_args(LabUnit)
+SHORTCUT_OPTIONS: tuple[ShortcutOption, ...] = get_args(ShortcutOption)
+SITES: tuple[Site, ...] = get_args(Site)
+
+# What a request can ask for at most, guessed so that no single one keeps two cores busy for more than some seconds.
+MOST_DEPTH = 1000
+MOST_WIDTH = 64
+MOST_BATCH = 64
+MOST_SEED = 2**31 - 1
+MOST_FIXES = 8
+MOST_LESIONS = 32
+MOST_NAME = 100  # characters
+MOST_WEIGHTS = 20_000_000  # of a network that is built: 80 MB, and about as many again for its gradient
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """One network at its start. `alpha` is that of a linear net and says nothing of the others.
+
+    `fixes` are remedies applied in their order, `lesions` blocks that are left out of what is measured, `site` the
+    place of each block that is plotted.
+    """
+
+    unit: LabUnit = "residual"
+    depth: int = 50
+    width: int = 8
+    init: str = "he_fan_out_normal"
+    alpha: float = 0.5
+    norm: NormKind = "batch"
+    groups: int = 4
+    act: ActivationKind = "relu"
+    slope: float = 0.2
+    shortcut: ShortcutOption = "a"
+    scale: float = 1.0
+    dtype: str = "float32"
+    batch: int = 16
+    seed: int = 0
+    site: Site = "out"
+    fixes: tuple[str, ...] = ()
+    lesions: tuple[str, ...] = ()
+
+    @property
+    def candidate(self) -> Candidate:
+        """The network and its start; raises `SpecError` where there is no such network."""
+        found = linear_candidate(self.depth, self.alpha) if self.unit == "linear" else self._thin()
+        for fix in self.fixes:
+            found = remedied(found, fix)
+        return found
+
+    @property
+    def conditions(self) -> Conditions:
+        """What it is examined on."""
+        side = LINEAR_IMAGE_SIZE if self.unit == "linear" else IMAGE_SIZE
+        return Conditions(image_size=side, batch_size=self.batch, seed=self.seed, number_format=self.dtype)
+
+    @property
+    def normalisation(self) -> Norm:
+        """Its norm."""
+        return Norm("group", groups=self.groups) if self.norm == "group" else Norm(self.norm)
+
+    @property
+    def activation(self) -> Activation:
+        """Its activation."""
+        return Activation(self.act, slope=self.slope) if self.act == "leaky_relu" else Activation(self.act)
+
+    def _thin(self) -> Candidate:
+        unit = cast(Unit, self.unit)
+        found = candidate_of(
+            unit,
+            depth=self.depth,
+            width=self.width,
+            norm=self.normalisation,
+            activation=self.activation,
+            init=self.init,
+        )
+        if unit == "plain":
+            return found
+        return Candidate(_with_shortcuts(found.network, self, unit), found.init)
+
+
+def _with_shortcuts(network: Network, setup: Setup, unit: Unit) -> Network:
+    shortcut = shortcut_of(unit, setup.shortcut)
+    stages = []
+    for stage in network.stages:
+        merge = replace(stage.block.merge, branch_scale=setup.scale)
+        stages.append(replace(stage, block=replace(stage.block, shortcut=shortcut, merge=merge)))
+    return replace(network, stages=tuple(stages))
+
+
+# ---- from what a page sends
+
+
+def setup_of(document: Any) -> Setup:
+    """The set-up that a page's JSON object means; what it leaves out is as in `Setup()`.
+
+    Raises `LabError` for a key that there is not, a value of another kind, and one beyond what the lab computes.
+    """
+    if not isinstance(document, Mapping):
+        raise LabError(f"a set-up is an object; got {_shown(document)}.")
+    for key in document:
+        if key not in _READERS:
+            close = difflib.get_close_matches(str(key), _READERS, n=1)
+            hint = f" Did you mean {close[0]!r}?" if close else f" There are {', '.join(_READERS)}."
+            raise LabError(f"a set-up has no {_shown(key)}.{hint}")
+    return Setup(**{key: _READERS[key](key, value) for key, value in document.items()})
+
+
+Reader = Callable[[str, Any], Any]
+
+
+def _whole(low: int, high: int) -> Reader:
+    def read(key: str, value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise LabError(f"{key} is {_shown(value)}; expected a whole number from {low} to {high}.")
+        return value
+
+    return read
+
+
+def _real(low: float, high: float) -> Reader:
+    def read(key: str, value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise LabError(f"{key} is {_shown(value)}; expected a number from {low:g} to {high:g}.")
+        if not low <= value <= high:
+            raise LabError(f"{key} is {value:g}; expected a number from {low:g} to {high:g}.")
+        return float(value)
+
+    return read
+
+
+def _one_of(choices: tuple[str, ...]) -> Reader:
+    def read(key: str, value: Any) -> str:
+        if value not in choices:
+            raise LabError(f"{key} is {_shown(value)}; expected one of {', '.join(choices)}.")
+        return value
+
+    return read
+
+
+def _name(key: str, value: Any) -> str:
+    if not isinstance(value, str) or not value or len(value) > MOST_NAME:
+        raise LabError(f"{key} is {_shown(value)}; expected text of at most {MOST_NAME} characters.")
+    return value
+
+
+def _names(most: int, read: Reader) -> Reader:
+    def read_all(key: str, value: Any) -> tuple[str, ...]:
+        if not isinstance(value, list) or len(value) > most:
+            raise LabError(f"{key} is {_shown(value)}; expected a list of at most {most}.")
+        return tuple(read(f"{key}[{index}]", each) for index, each in enumerate(value))
+
+    return read_all
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+_READERS: Mapping[str, Reader] = {
+    "unit": _one_of(LAB_UNITS),
+    "depth": _whole(1, MOST_DEPTH),
+    "width": _whole(1, MOST_WIDTH),
+    "init": _name,
+    "alpha": _real(-10, 10),
+    "norm": _one_of(NORM_KINDS),
+    "groups": _whole(1, MOST_WIDTH),
+    "act": _one_of(ACTIVATION_KINDS),
+    "slope": _real(0, 1),
+    "shortcut": _one_of(SHORTCUT_OPTIONS),
+    "scale": _real(-10, 10),
+    "dtype": _one_of(tuple(LARGEST)),
+    "batch": _whole(2, MOST_BATCH),
+    "seed": _whole(0, MOST_SEED),
+    "site": _one_of(SITES),
+    "fixes": _names(MOST_FIXES, _one_of(tuple(REMEDIES))),
+    "lesions": _names(MOST_LESIONS, _name),
+}

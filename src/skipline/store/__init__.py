@@ -1,0 +1,7 @@
+"""The experiment store: what runs there are, found quickly. The run folders are the truth, its index only a memory."""
+
+from skipline.store.condition import Condition, parse_condition
+from skipline.store.entry import FIELDS, STATES, RunEntry
+from skipline.store.index import INDEX_NAME, Listing, list_runs
+
+__all__ = ["FIELDS", "INDEX_NAME", "STATES", "Condition", "Listing", "RunEntry", "list_runs", "parse_condition"]

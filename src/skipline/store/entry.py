@@ -1,0 +1,211 @@
+"""One run as a list of runs knows it, and how it is read from its folder."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias, get_args
+
+if sys.platform != "win32":
+    import fcntl
+
+Value: TypeAlias = str | int | float | bool | None
+State = Literal["done", "failed", "running", "stopped", "broken"]
+STATES: tuple[State, ...] = get_args(State)
+FIELDS = ("name", "state", "model", "source", "seed", "epochs", "steps", "error", "best_error", "accuracy", "seconds")
+"""What a run can be sorted and chosen by beside its settings; ``error`` is its last test error, ``accuracy`` that of
+its evaluation."""
+
+# What decides an entry: where one of these has another time or size, or came or went, the folder is read again.
+WATCHED = ("resolved.json", "environment.json", "metrics.jsonl", "DONE", "FAILED.json", "evaluation.json")
+_BEGUN = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunEntry:
+    """A run: ``state`` as it was when it was read, and for one that is broken why.
+
+    ``settings`` are those of its recipe by their paths, as in ``optimiser.learning_rate``, without the network's
+    description. Numbers are NaN where the run does not have them yet.
+    """
+
+    name: str
+    state: State
+    why: str
+    begun: str
+    model: str
+    source: str
+    seed: float
+    epochs: float
+    steps: float
+    error: float
+    best_error: float
+    accuracy: float
+    seconds: float
+    settings: Mapping[str, Value]
+
+    def value(self, name: str) -> Value:
+        """A field, or a setting by its path; None for what the run does not have."""
+        fields = {"begun": self.begun, **{field: self._field(field) for field in FIELDS}}
+        return fields[name] if name in fields else self.settings.get(name)
+
+    def _field(self, name: str) -> Value:
+        values: dict[str, Value] = {
+            "name": self.name,
+            "state": self.state,
+            "model": self.model,
+            "source": self.source,
+            "seed": self.seed,
+            "epochs": self.epochs,
+            "steps": self.steps,
+            "error": self.error,
+            "best_error": self.best_error,
+            "accuracy": self.accuracy,
+            "seconds": self.seconds,
+        }
+        return values[name]
+
+
+def read_entry(path: Path) -> RunEntry:
+    """What the run folder ``path`` holds now; never raises for what is in it: what is no whole run is broken."""
+    try:
+        recipe = _object(path / "resolved.json")
+        last, best = _evaluations(path / "metrics.jsonl")
+        accuracy = _accuracy(path / "evaluation.json")
+    except (OSError, ValueError) as error:
+        return _broken(path, _reason(error, path))
+    network = recipe.get("network")
+    model = network.get("name") if isinstance(network, dict) else network
+    return RunEntry(
+        name=path.name,
+        state=_state(path),
+        why="",
+        begun=_begun(path),
+        model=str(model or ""),
+        source=str(recipe.get("source", "")),
+        seed=_number(recipe.get("seed")),
+        epochs=_number(last.get("epoch")),
+        steps=_number(last.get("step")),
+        error=_number(last.get("test_error")),
+        best_error=best,
+        accuracy=accuracy,
+        seconds=_number(last.get("seconds")),
+        settings=dict(_flat(recipe, prefix="")),
+    )
+
+
+def live_state(path: Path) -> State:
+    """Whether a run that has not ended is being trained now: some process then holds its lock."""
+    if sys.platform == "win32":
+        return "stopped"
+    try:
+        file = os.open(path / ".lock", os.O_RDONLY)
+    except OSError:
+        return "stopped"
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return "running"
+    except OSError:  # a file system that cannot lock
+        return "stopped"
+    finally:
+        os.close(file)
+    return "stopped"
+
+
+def _state(path: Path) -> State:
+    if (path / "DONE").exists():
+        return "done"
+    return "failed" if (path / "FAILED.json").exists() else live_state(path)
+
+
+def _broken(path: Path, why: str) -> RunEntry:
+    nan = math.nan
+    return RunEntry(
+        name=path.name,
+        state="broken",
+        why=why,
+        begun=_begun(path),
+        model="",
+        source="",
+        seed=nan,
+        epochs=nan,
+        steps=nan,
+        error=nan,
+        best_error=nan,
+        accuracy=nan,
+        seconds=nan,
+        settings={},
+    )
+
+
+def _reason(error: Exception, path: Path) -> str:
+    if isinstance(error, FileNotFoundError) and error.filename is not None:
+        return f"it has no {Path(error.filename).name}"
+    if isinstance(error, OSError):
+        return f"{Path(error.filename or path).name} cannot be read: {error.strerror}"
+    return str(error)
+
+
+def _object(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path.name} is not JSON") from error
+    if not isinstance(value, dict):
+        raise ValueError(f"{path.name} holds no JSON object")
+    return value
+
+
+def _evaluations(path: Path) -> tuple[dict[str, Any], float]:
+    """The last whole line of ``metrics.jsonl``, and the least test error of all; a torn last line is none."""
+    if not path.exists():
+        return {}, math.nan
+    *whole, _torn = path.read_bytes().split(b"\n")
+    lines: list[dict[str, Any]] = []
+    for number, text in enumerate(whole, start=1):
+        try:
+            line = json.loads(text)
+        except ValueError:
+            line = None
+        if not isinstance(line, dict):
+            raise ValueError(f"{path.name}, line {number}, is no evaluation")
+        lines.append(line)
+    errors = [error for error in (_number(line.get("test_error")) for line in lines) if math.isfinite(error)]
+    return (lines[-1] if lines else {}), min(errors, default=math.nan)
+
+
+def _accuracy(path: Path) -> float:
+    if not path.exists():
+        return math.nan
+    accuracy = _object(path).get("accuracy")
+    return _number(accuracy.get("value")) if isinstance(accuracy, dict) else math.nan
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+
+
+def _begun(path: Path) -> str:
+    found = _BEGUN.match(path.name)
+    if found is None:
+        return ""
+    year, month, day, hour, minute, second = found.groups()
+    return f"{year}-{month}-{day} {hour}:{minute}:{second}"
+
+
+def _flat(values: Mapping[str, Any], *, prefix: str) -> Iterator[tuple[str, Value]]:
+    for name, value in values.items():
+        if not prefix and name in ("format", "version", "network"):
+            continue
+        if isinstance(value, dict):
+            yield from _flat(value, prefix=f"{prefix}{name}.")
+        else:
+            plain = isinstance(value, str | int | float) or value is None
+            yield f"{prefix}{name}", value if plain else json.dumps(value)

@@ -1,0 +1,63 @@
+"""A run on photos that is stopped, or killed without warning, goes on to the same bits wherever the photos lie now."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from skipline.train import RunFolder, open_run
+
+from .conftest import Command
+from .photo_folder import TRAIN, write_photos
+
+FLAGS = (*TRAIN, "--policy", "trivial", "--erasing", "0.3", "--cutmix", "1", "--balanced", "--ema", "0.9")
+
+
+def last(tmp_path: Path) -> RunFolder:
+    return open_run(tmp_path / "runs" / "last")
+
+
+def test_photos_that_moved_are_found_and_those_that_changed_are_told(skipline: Command, tmp_path: Path) -> None:
+    photos = write_photos(tmp_path / "photos")
+    assert skipline("train", "photos", *FLAGS, "--epochs", "2").code == 0
+    run = last(tmp_path)
+    whole = run.model.read_bytes()
+    for name in ("DONE", "model.safetensors", "checkpoints/last/checkpoint.safetensors"):
+        (run.path / name).unlink()
+    run.metrics.write_text(run.metrics.read_text().splitlines()[0] + "\n")  # killed before its first checkpoint
+    photos.rename(tmp_path / "elsewhere")
+    gone = skipline("resume", "runs/last")
+    assert gone.code == 3
+    assert "photos are no longer what they were" in gone.err
+    assert "--data PATH" in gone.err
+    ended = skipline("resume", "runs/last", "--data", str(tmp_path / "elsewhere"))
+    assert ended.code == 0, ended.err
+    assert run.model.read_bytes() == whole
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
+def test_a_run_that_is_killed_goes_on_to_the_same_bits(skipline: Command, tmp_path: Path) -> None:
+    write_photos(tmp_path / "photos", num=20)
+    flags = (*FLAGS, "--epochs", "6", "--set", "checkpoint_seconds=0")
+    assert skipline("train", "photos", *flags, "--out", "whole").code == 0
+    whole = open_run(tmp_path / "whole" / "last").model.read_bytes()
+    program = [sys.executable, "-m", "skipline", "train", "photos", *flags]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(program, cwd=tmp_path, env=environment, stderr=subprocess.DEVNULL) as killed:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and not list(tmp_path.glob("runs/*/checkpoints/last/checkpoint.safetensors")):
+            time.sleep(0.01)
+        killed.send_signal(signal.SIGKILL)
+    run = last(tmp_path)
+    assert not run.is_done, "it was killed in the middle"
+    ended = skipline("resume", "runs/last", "--anyway", "--json")
+    assert json.loads(ended.out)["step"] == 6 * 4
+    assert run.model.read_bytes() == whole

@@ -1,0 +1,126 @@
+"""`skipline train` on a folder of photos: what the run keeps of it, what stops it, and going on after a stop."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from skipline.data.photo_set import load_photo_dataset
+
+from .conftest import Command
+from .photo_folder import TRAIN, write_photos
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    return write_photos(tmp_path / "my photos")
+
+
+def last_run(tmp_path: Path) -> Path:
+    return tmp_path / "runs" / (tmp_path / "runs" / "last").read_text().strip()
+
+
+def test_a_run_keeps_which_photos_it_learnt_from(skipline: Command, photos: Path, tmp_path: Path) -> None:
+    (photos / "cat" / "torn.jpg").write_bytes(b"\xff\xd8\xff\xe0 no more")
+    ended = skipline("train", "my photos", *TRAIN)
+    assert ended.code == 0, ended.err
+    assert "21 images of 2 classes; 12 to learn from, 4 to judge by, 4 held out for a test" in ended.err
+    assert "left out: 1 photo (listed in split.json), e.g. cat/torn.jpg" in ended.err
+    assert "no pretrained weights come with skipline" in ended.err
+    assert "it will take less than a minute on cpu" in ended.err
+    run = last_run(tmp_path)
+    split = json.loads((run / "split.json").read_text())
+    assert split["folder"] == str(photos)
+    assert {part: len(entries) for part, entries in split["parts"].items()} == {"train": 12, "val": 4, "test": 4}
+    assert [entry["file"] for entry in split["left_out"]] == ["cat/torn.jpg"]
+    assert json.loads((run / "classes.json").read_text())["classes"] == ["cat", "dog"]
+    assert json.loads((run / "preprocess.json").read_text())["framing"] == {"kind": "whole", "side": 8}
+    tested = load_photo_dataset(run, "test", num_processes=1, show=lambda done, num: None)
+    assert {photo.file for photo in tested.photos} == {entry["file"] for entry in split["parts"]["test"]}
+
+
+def test_what_check_calls_wrong_stops_training_unless_it_is_let_pass(
+    skipline: Command, photos: Path, tmp_path: Path
+) -> None:
+    (photos / "dog" / "copy.png").write_bytes((photos / "cat" / "0.png").read_bytes())
+    ended = skipline("train", "my photos", *TRAIN)
+    assert ended.code == 3
+    assert "training on my photos as it is would be wrong" in ended.err
+    assert "(label_conflict)" in ended.err
+    assert "skipline check my photos --html check.html" in ended.err
+    assert not (tmp_path / "runs").exists()
+    assert skipline("train", "my photos", *TRAIN, "--allow", "label_conflict", "--dry-run").code == 0
+    assert skipline("train", "my photos", *TRAIN, "--allow", "one_class").code == 2
+    assert "this is none" in skipline("train", "digits", "--allow", "near_leak").err
+
+
+def test_a_table_and_given_parts_are_trained_on(skipline: Command, photos: Path, tmp_path: Path) -> None:
+    files = sorted(path.relative_to(photos).as_posix() for path in photos.rglob("*.png"))
+    rows = [f"{file},{file.split('/')[0]},{'val' if '9' in file else 'train'}" for file in files]
+    (tmp_path / "labels.csv").write_text("file,label,split\n" + "".join(f"my photos/{row}\n" for row in rows))
+    ended = skipline("train", "labels.csv", *TRAIN, "--dry-run")
+    assert ended.code == 0, ended.err
+    assert "20 images of 2 classes; 18 to learn from, 2 to judge by, 0 held out for a test" in ended.err
+
+
+def test_settings_for_photos_are_refused_elsewhere(skipline: Command) -> None:
+    ended = skipline("train", "digits", "--image-size", "8")
+    assert ended.code == 2
+    assert "settings for photos (image_size), but digits are none" in ended.err
+
+
+def test_augmentation_and_patience_are_settings_of_the_run(skipline: Command, photos: Path) -> None:
+    del photos
+    flags = ("--crop-scale", "0.5", "--policy", "rand", "--erasing", "0.1", "--cutmix", "1", "--balanced")
+    ended = skipline("train", "my photos", *TRAIN, *flags, "--patience", "3", "--dry-run", "--json")
+    recipe = json.loads(ended.out)["recipe"]
+    photo = recipe["photo_augment"]
+    assert (photo["crop_scale"], photo["policy"], photo["erasing"]) == (0.5, "rand", 0.1)
+    assert (recipe["augment"]["cutmix"], recipe["balanced"], recipe["patience"]) == (1.0, True, 3.0)
+
+
+def test_a_run_begins_with_the_weights_of_another(skipline: Command, photos: Path, tmp_path: Path) -> None:
+    assert skipline("train", "my photos", *TRAIN, "--epochs", "1").code == 0
+    first = last_run(tmp_path)
+    write_photos(tmp_path / "other", names=("bird", "fish", "hare"))
+    del photos
+    ended = skipline("train", "other", "--from", "runs/last", "--epochs", "1", "--device", "cpu")
+    assert ended.code == 0, ended.err
+    assert "images of 8×8" in ended.err, "the size is the file's"
+    assert f"the weights begin as those of {first}/model.safetensors, with a new classifier" in ended.err
+    recipe = json.loads((last_run(tmp_path) / "resolved.json").read_text())
+    assert (recipe["network"]["name"], recipe["head_epochs"]) == ("digits_resnet8", 1)
+    assert recipe["optimiser"]["layer_decay"] == 0.75
+
+
+def test_a_run_ends_early_where_its_error_no_longer_falls(skipline: Command, photos: Path, tmp_path: Path) -> None:
+    del photos
+    ended = skipline("train", "my photos", *TRAIN, "--epochs", "40", "--lr", "1e-9", "--patience", "2")
+    assert ended.code == 0, ended.err
+    run = last_run(tmp_path)
+    errors = [json.loads(line)["test_error"] for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert errors.index(min(errors)) == len(errors) - 3, "the best is two epochs old"
+    assert (run / "DONE").exists()
+    assert (
+        f"ended after {len(errors)} of 40 epochs: 2 without a lower test error; the best is in checkpoints/best"
+        in ended.out
+    )
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (("--image-size", "big"), "photos.image_size is 'big'; expected a whole number or auto"),
+        (("--image-size", "0"), "an image size of 0 pixels"),
+        (("--val-share", "1.5"), "expected at least 0 each, and less than 1 together"),
+        (("--val-share", "0"), "no image is held out to judge the training by"),
+        (("--model", "resnet18"), "resnet18 needs images of at least 64×64 pixels; these have 8×8"),
+    ],
+)
+def test_settings_that_cannot_be_are_told(skipline: Command, photos: Path, flags: tuple[str, ...], said: str) -> None:
+    del photos
+    ended = skipline("train", "my photos", *TRAIN, *flags)
+    assert ended.code in (2, 3)
+    assert said in ended.err

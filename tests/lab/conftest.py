@@ -1,0 +1,45 @@
+"""A lab that runs for the tests: in this process, at a port of its own."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+
+@contextmanager
+def serving(port: int) -> Iterator[int]:
+    """A lab at `port` (0: any that is free), for as long as the block lasts."""
+    uvicorn = pytest.importorskip("uvicorn", reason="uvicorn is not installed: pip install 'skipline[serve]'")
+    pytest.importorskip("fastapi", reason="fastapi is not installed: pip install 'skipline[serve]'")
+    pytest.importorskip("websockets", reason="websockets is not installed: pip install 'skipline[serve]'")
+    from skipline.cli.lab import configured
+    from skipline.lab.server import HOST
+
+    listening = socket.socket()
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.bind((HOST, port))
+    port = listening.getsockname()[1]
+    server = uvicorn.Server(configured(port))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 20
+    while not server.started and time.monotonic() < deadline:
+        time.sleep(0.01)
+    try:
+        yield port
+    finally:
+        server.should_exit = True
+        thread.join(timeout=10)
+        listening.close()
+
+
+@pytest.fixture(scope="session")
+def port() -> Iterator[int]:
+    """The port of a running lab."""
+    with serving(0) as found:
+        yield found

@@ -1,0 +1,76 @@
+"""The Blocks tab: shapes, weights and cost of every layer, as the papers count them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from skipline.lab.blocks import blocks
+
+
+def drawn(**block: Any) -> dict[str, Any]:
+    return next(blocks({"block": block}))
+
+
+def test_the_standard_block() -> None:
+    found = drawn()
+    assert [layer["text"] for layer in found["branch"]] == [
+        "3×3 conv 64", "batch norm", "relu", "3×3 conv 64", "batch norm",
+    ]  # fmt: skip
+    assert found["branch"][0]["parameters"] == 3 * 3 * 64 * 64
+    assert found["branch"][0]["macs"] == 3 * 3 * 64 * 64 * 56 * 56
+    assert found["shortcut"] == []
+    assert [layer["text"] for layer in found["out"]] == ["relu"]
+
+
+def test_a_plain_block_has_no_shortcut() -> None:
+    assert not drawn(shortcut="none")["is_residual"]
+
+
+def test_options_where_channels_and_size_change() -> None:
+    weights = {
+        option: sum(layer["parameters"] for layer in drawn(shortcut=option, out=128, stride=2)["shortcut"])
+        for option in "abd"
+    }
+    assert weights == {"a": 0, "b": 64 * 128 + 2 * 128, "d": 64 * 128 + 2 * 128}
+    assert drawn(out=128, stride=2)["out_shape"] == [128, 28, 28]
+    average = drawn(shortcut="d", out=128, stride=2)["shortcut"][0]
+    assert average["shape"] == [64, 28, 28]
+
+
+def test_v1_and_v1_5_differ_in_where_the_image_shrinks() -> None:
+    shrunk = {"branch": "bottleneck", "in": 256, "out": 512, "stride": 2, "shortcut": "b"}
+    v1, later = drawn(**shrunk), drawn(**shrunk, stride_at="middle")
+    assert v1["branch"][0]["shape"] == [128, 28, 28]
+    assert later["branch"][0]["shape"] == [128, 56, 56]
+    assert later["out_shape"] == v1["out_shape"] == [512, 28, 28]
+
+
+def test_pre_activation_ends_with_the_sum() -> None:
+    found = drawn(order="pre")
+    assert found["out"] == []
+    assert [layer["text"] for layer in found["branch"]][:2] == ["batch norm", "relu"]
+
+
+def test_the_network_of_a_depth() -> None:
+    _, network = blocks({"setup": {"depth": 110, "width": 16}})
+    assert network["depth"] == 110
+    assert sum(row["num_blocks"] for row in network["rows"]) == 54
+    assert sum(row["parameters"] for row in network["rows"]) == network["parameters"]
+
+
+@pytest.mark.parametrize(
+    ("request_", "words"),
+    [
+        ({"block": 3}, "a block is an object"),
+        ({"block": {"colour": 1}}, "a block has no 'colour'"),
+        ({"block": {"shortcut": "e"}}, "expected one of none, a, b, c, d"),
+        ({"block": {"in": 4096}}, "whole number from 4 to 2048"),
+        ({"block": {"side": 1000}}, "whole number from 4 to 224"),
+        ({"block": {"in": 128}}, "can only add channels"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(request_: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        list(blocks(request_))

@@ -1,0 +1,223 @@
+"""The lab in a real browser, as a student uses it."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import serving
+
+playwright = pytest.importorskip(
+    "playwright.sync_api", reason="playwright is not installed: pip install playwright", exc_type=ImportError
+)
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium: apt-get install chromium"),
+]
+LAPTOP, PHONE = {"width": 1280, "height": 800}, {"width": 375, "height": 667}
+PATIENCE = 60_000  # ms: on a machine that is busy with other tests
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with playwright.sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+class Visit:
+    """A page of the lab, and whatever it complained of or asked for beyond the lab."""
+
+    def __init__(self, browser: Any, port: int, *, size: dict[str, int] = LAPTOP, still: bool = True) -> None:
+        self.home = f"http://127.0.0.1:{port}/"
+        self.context = browser.new_context(viewport=size, reduced_motion="reduce" if still else "no-preference")
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(PATIENCE)
+        self.trouble: list[str] = []
+        self.page.on("console", lambda message: self.trouble.append(message.text))
+        self.page.on("pageerror", lambda error: self.trouble.append(str(error)))
+        self.page.on("request", lambda request: self._note(request.url))
+
+    def _note(self, address: str) -> None:
+        if not address.startswith((self.home, "blob:", "data:")):
+            self.trouble.append(address)
+
+    def at(self, state: str) -> Any:
+        self.page.goto(f"{self.home}#{state}")
+        return self.settled()
+
+    def settled(self) -> Any:
+        self.page.locator("body[data-settled]").wait_for(state="attached")
+        return self.page
+
+
+@pytest.fixture
+def visit(browser: Any, port: int) -> Iterator[Visit]:
+    made = Visit(browser, port)
+    yield made
+    made.context.close()
+    assert made.trouble == []
+
+
+def state_of(page: Any) -> dict[str, str]:
+    return dict(part.split("=", 1) for part in page.url.partition("#")[2].split("&") if part)
+
+
+def test_signals_from_address_to_remedy_and_back(visit: Visit) -> None:
+    page = visit.at("depth=20&skip=0&norm=none&width=4&init=torch_default")
+    expect = playwright.expect
+    expect(page.locator("#verdict")).to_contain_text("Will not train")
+    expect(page.locator("#forward svg .dot").first).to_be_attached()
+    expect(page.locator("#phase .here")).to_be_attached()
+    expect(page.locator("#largest")).to_be_attached()
+    page.get_by_role("button", name=re.compile("weights by He")).click()
+    expect(page.locator("#verdict")).to_contain_text("he_fan_in_normal")
+    assert state_of(page)["fixes"] == "he"
+    page.go_back()
+    expect(page.locator("#verdict")).to_contain_text("torch_default")
+    assert "fixes" not in state_of(page)
+    page.locator("#block-1").click()
+    expect(page.locator("#forward .look-lesion .cross").first).to_be_attached()
+    assert state_of(page)["lesions"] == "stage1.block2"
+    page.locator("#forward summary").click()
+    expect(page.locator("#forward tbody tr")).to_have_count(11)
+    page.get_by_role("button", name="Reset").click()
+    expect(page.locator("#verdict")).to_contain_text("residual50-batch-relu")
+    visit.settled()
+
+
+def test_ten_rapid_moves_leave_one_result(visit: Visit) -> None:
+    page = visit.at("depth=20&width=2")
+    slider = page.get_by_role("slider", name="Depth, by equal ratios")
+    slider.focus()
+    for _ in range(10):
+        page.keyboard.press("ArrowRight")
+    depth = page.locator("#control-depth").input_value()
+    playwright.expect(page.locator("#verdict")).to_contain_text(f"residual{depth}-batch-relu")
+    visit.settled()
+    assert state_of(page)["depth"] == depth
+
+
+def test_race(visit: Visit) -> None:
+    page = visit.at("tab=race&depth=8&b.depth=8&width=2&data=circles")
+    page.locator("#step").click()
+    playwright.expect(page.locator(".board dd").first).to_have_text("1")
+    page.locator("#play").click()
+    playwright.expect(page.locator("#gradient .drawing .look-b .stroke")).to_be_attached()
+    page.locator("#play").click()
+    playwright.expect(page.locator("canvas")).to_have_count(2)
+    visit.settled()
+
+
+def test_blocks_say_shapes(visit: Visit) -> None:
+    page = visit.at("tab=blocks")
+    page.get_by_role("button", name="more channels: B").click()
+    layer = page.locator("#block .layer").first
+    playwright.expect(page.locator("#block svg")).to_contain_text("1×1 conv 128 /2")
+    layer.focus()
+    playwright.expect(page.locator("#about-layer")).to_contain_text("73,728 weights")
+    playwright.expect(page.locator("#network")).to_contain_text("50 layers")
+    visit.settled()
+
+
+def test_a_lesson_is_predicted_then_run(visit: Visit) -> None:
+    page = visit.at("tab=lessons")
+    page.get_by_role("button", name="αˡ").click()
+    playwright.expect(page.locator("#run-lesson")).to_be_disabled()
+    page.get_by_label("about 0.01").check()
+    page.locator("#run-lesson").click()
+    playwright.expect(page.locator("#see")).to_contain_text("Not so")
+    playwright.expect(page.locator("#verdict")).to_contain_text("linear50-0.5")
+    page.locator("#next-lesson").click()
+    playwright.expect(page.locator("#lesson h2")).to_contain_text("4 of 10")
+    visit.settled()
+
+
+@pytest.mark.parametrize("state", ["depth=20&width=2", "tab=race&depth=8&width=2", "tab=blocks", "tab=lessons"])
+def test_a_phone_has_room_and_everything_has_a_name(browser: Any, port: int, state: str) -> None:
+    visit = Visit(browser, port, size=PHONE)
+    page = visit.at(state)
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    nameless = page.evaluate(
+        """() => [...document.querySelectorAll('button, input, select, svg[role=img], canvas')].filter(e =>
+             !(e.getAttribute('aria-label') || e.textContent.trim() || e.closest('label') || e.labels?.length))
+             .map(e => e.outerHTML.slice(0, 90))"""
+    )
+    assert nameless == []
+    visit.context.close()
+    assert visit.trouble == []
+
+
+def test_the_tab_key_goes_through_everything_and_is_seen(visit: Visit) -> None:
+    page = visit.at("depth=8&width=2")
+    page.locator("body").press("Tab")
+    seen = []
+    for _ in range(60):
+        seen.append(page.evaluate("document.activeElement.id || document.activeElement.className.baseVal || ''"))
+        width = page.evaluate("getComputedStyle(document.activeElement).outlineWidth")
+        assert width == "3px" or seen[-1] == "strip" or page.evaluate("document.activeElement === document.body")
+        page.keyboard.press("Tab")
+    wanted = ["jump", "tab-signals", "reset", "control-unit", "control-depth", "strip"]
+    assert [each for each in seen if each in wanted][: len(wanted)] == wanted
+
+
+def test_a_recording_plays_from_the_file_system(browser: Any, port: int, tmp_path: Path) -> None:
+    visit = Visit(browser, port)
+    page = visit.at("depth=8&width=2")
+    page.locator("#record").click()
+    page.locator("#control-unit").select_option("plain")
+    playwright.expect(page.locator("#verdict")).to_contain_text("plain8")
+    visit.settled()
+    with page.expect_download() as waiting:
+        page.locator("#record").click()
+    waiting.value.save_as(tmp_path / "replay.html")
+    visit.context.close()
+    assert visit.trouble == []
+    held = re.search(r'<script id="recording"[^>]*>(.*?)</script>', (tmp_path / "replay.html").read_text(), re.DOTALL)
+    assert held is not None
+    assert json.loads(held[1])["version"] == 1
+    alone = browser.new_page()
+    trouble: list[str] = []
+    alone.on("pageerror", lambda error: trouble.append(str(error)))
+    alone.on("console", lambda message: trouble.append(message.text))
+    alone.goto((tmp_path / "replay.html").as_uri())
+    playwright.expect(alone.locator("#verdict")).to_contain_text("plain8")
+    playwright.expect(alone.locator("#forward svg .dot").first).to_be_attached()
+    assert trouble == []
+    alone.close()
+
+
+def test_the_page_says_when_the_server_is_gone_and_goes_on(browser: Any) -> None:
+    with serving(0) as port:
+        visit = Visit(browser, port)
+        page = visit.at("depth=8&width=2")
+        playwright.expect(page.locator("#gone")).to_be_hidden()
+    playwright.expect(page.locator("#gone")).to_contain_text("The server is gone")
+    with serving(port):
+        playwright.expect(page.locator("#gone")).to_be_hidden(timeout=PATIENCE)
+        page.locator("#control-unit").select_option("plain")
+        playwright.expect(page.locator("#verdict")).to_contain_text("plain8")
+        visit.context.close()
+
+
+def test_figures_numbers_and_code_can_be_saved(visit: Visit, tmp_path: Path) -> None:
+    page = visit.at("depth=8&width=2")
+    for name, beginning in (("SVG", "<svg"), ("CSV", '"block (0: the stem'), ("PNG", "\x89PNG")):
+        with page.expect_download() as waiting:
+            page.locator("#forward").get_by_role("button", name=name).click()
+        waiting.value.save_as(tmp_path / name)
+        assert (tmp_path / name).read_bytes().decode("latin-1").startswith(beginning)
+    rows = (tmp_path / "CSV").read_text().splitlines()
+    assert len(rows) == 1 + 5
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Python").click()
+    waiting.value.save_as(tmp_path / "code.py")
+    assert "candidate_of(" in (tmp_path / "code.py").read_text()

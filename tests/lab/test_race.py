@@ -1,0 +1,80 @@
+"""The Race tab: the same data and seed for both, and what the lecture says of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from skipline.lab.desk import Desk
+from skipline.lab.race import course_of
+from skipline.lab.toys import TOYS, toy
+
+
+def raced(request: dict[str, Any], *, steps: int) -> list[dict[str, Any]]:
+    """The frames of a race of so many steps."""
+    desk = Desk()
+    frames = list(desk.answer({"kind": "race", **request}, between=lambda: None))
+    while steps > 0:
+        frames += desk.answer({"kind": "advance", "steps": min(steps, 50)}, between=lambda: None)
+        steps -= 50
+    return frames
+
+
+def test_the_same_net_twice_runs_alike() -> None:
+    setup = {"unit": "residual", "depth": 8, "width": 4}
+    frames = raced({"a": setup, "b": setup, "data": "moons"}, steps=2)
+    assert [frame["step"] for frame in frames] == [0, 1, 2]
+    assert all(frame["nets"][0] == frame["nets"][1] for frame in frames[1:])
+    last = frames[1]["nets"][0]  # of a step that is read
+    assert len(last["layers"]) == len(last["gradient"]) == len(last["update"])
+    assert 0 <= last["test_error"] <= 1
+    assert len(last["boundary"]["share"]) == last["boundary"]["side"] ** 2
+
+
+def test_a_race_can_be_run_again() -> None:
+    request = {"a": {"depth": 8, "width": 4}, "b": {"unit": "plain", "depth": 8, "width": 4}, "data": "digits"}
+    once, again = raced(request, steps=3), raced(request, steps=3)
+    assert [net["loss"] for net in once[-1]["nets"]] == [net["loss"] for net in again[-1]["nets"]]
+    assert once[-1]["nets"][0]["loss"] != once[-1]["nets"][1]["loss"]
+
+
+@pytest.mark.slow
+def test_residual_beats_plain_at_100_layers() -> None:
+    a, b = {"unit": "residual", "depth": 100}, {"unit": "plain", "depth": 100}
+    frames = raced({"a": a, "b": b, "data": "circles"}, steps=20)
+    residual, plain = (net["train_error"] for net in frames[-1]["nets"])
+    assert residual < 0.3
+    assert plain > 0.4
+
+
+@pytest.mark.parametrize("name", TOYS)
+def test_points_are_of_two_classes_and_new_ones_for_the_test(name: str) -> None:
+    points, labels = toy(name, part="train", seed=0)
+    tested, _ = toy(name, part="test", seed=0)
+    assert labels.bincount().tolist() == [128, 128]
+    assert points.abs().max() < 1.4
+    assert not torch.equal(points, tested)
+    assert torch.equal(points, toy(name, part="train", seed=0)[0])
+
+
+def test_an_epoch_sees_every_point_once() -> None:
+    course = course_of("circles", seed=0)
+    seen = torch.cat([course.batch(step, 64, 0).images[:, 0, 0, 0] for step in range(4)])
+    assert torch.equal(seen.sort().values, course.images[:, 0, 0, 0].sort().values)
+
+
+@pytest.mark.parametrize(
+    ("request_", "words"),
+    [
+        ({"data": "iris"}, "expected one of digits, circles"),
+        ({"rate": 0}, "rate is 0; expected a number above 0"),
+        ({"batch": 1000}, "whole number from 2 to 128"),
+        ({"a": {"unit": "linear"}}, "net A is linear"),
+        ({"a": {"depth": 1000, "width": 64}}, "the lab trains at most 20,000,000"),
+    ],
+)
+def test_what_cannot_race_is_refused(request_: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        raced(request_, steps=0)

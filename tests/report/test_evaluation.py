@@ -1,0 +1,55 @@
+"""What a run's page says of its evaluation."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from skipline.report import ReportError, run_report
+
+SPACE = "\N{NO-BREAK SPACE}"
+RunFolder = Callable[..., Path]
+
+
+def test_every_part_is_there(evaluated_run: Callable[[], Path], read: Callable[[str], Any]) -> None:
+    page = run_report(evaluated_run())
+    root = read(page)
+    assert [heading.text for heading in root.find("h2")][:6] == [
+        "How good it is",
+        "What it tells apart",
+        "Whether it knows when it is right",
+        "Where it is better and worse",
+        "The worst errors",
+        "Labels to look at",
+    ]
+    titles = [svg.find("title")[0].text for svg in root.find("svg", "chart")]
+    assert titles[:2] == ["Confidence and accuracy", "Error among the surest answers"]
+    assert all(image.attributes["src"].startswith("data:image/jpeg;base64,") for image in root.find("img"))
+    assert len(root.find("img")) % 2 == 0, "each image with what spoke for its answer"
+    assert page.count("onerror=") == page.count("&lt;img src=x onerror="), "names are text"
+
+
+def test_the_matrix_counts_what_the_file_counts(evaluated_run: Callable[[], Path], read: Callable[[str], Any]) -> None:
+    folder = evaluated_run()
+    document = json.loads((folder / "evaluation.json").read_text())
+    (matrix,) = read(run_report(folder)).find("table", "confusion")
+    cells = [cell.text for row in matrix.find("tbody")[0].find("tr") for cell in row.find("td")]
+    shown = sum(int(cell) for cell in cells if cell != "·")
+    assert shown == document["num_images"] == sum(num for _, _, num in document["confusion"])
+
+
+def test_a_field_that_does_not_fit_is_named(evaluated_run: Callable[[], Path]) -> None:
+    folder = evaluated_run()
+    document = json.loads((folder / "evaluation.json").read_text())
+    for changes, message in (
+        ({"accuracy": {"value": "high", "low": 0, "high": 1}}, r"evaluation\.json: accuracy\.value is 'high'"),
+        ({"version": 2}, r"skipline\.evaluation version is 2; this reads version 1"),
+        ({"classes": []}, r"evaluation\.json: classes"),
+    ):
+        (folder / "evaluation.json").write_text(json.dumps(document | changes))
+        with pytest.raises(ReportError, match=message):
+            run_report(folder)

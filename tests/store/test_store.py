@@ -1,0 +1,214 @@
+"""The experiment store: the folders are the truth, whatever the index says."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from skipline.store import INDEX_NAME, RunEntry, list_runs, parse_condition
+from skipline.store.condition import check_name, differing_settings
+
+RECIPE = {
+    "format": "skipline.recipe",
+    "version": 1,
+    "source": "digits",
+    "seed": 0,
+    "epochs": 3,
+    "optimiser": {"kind": "sgd", "learning_rate": 0.1},
+    "network": {"name": "digits_resnet8", "stages": []},
+}
+LINE = {"step": 12, "epoch": 1, "test_error": 0.25, "seconds": 1.5}
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Callable[..., Path]:
+    """Make a run in `tmp_path`: `make(3, seed=1, files={"DONE": ""})`; its name says that it was begun in minute 3."""
+
+    def write(minute: int, *, files: dict[str, str] | None = None, **changes: object) -> Path:
+        folder = tmp_path / f"20260102T03{minute:02}05Z-digits-digits_resnet8-{minute:04x}"
+        folder.mkdir()
+        texts = {"resolved.json": json.dumps(RECIPE | changes), "metrics.jsonl": json.dumps(LINE) + "\n"}
+        for name, text in (texts | (files or {})).items():
+            (folder / name).write_text(text)
+        return folder
+
+    return write
+
+
+def one(root: Path) -> RunEntry:
+    (run,) = list_runs(root).runs
+    return run
+
+
+def test_what_is_known_of_a_run(make: Callable[..., Path], tmp_path: Path) -> None:
+    lines = [LINE, LINE | {"step": 24, "epoch": 2, "test_error": 0.2}, LINE | {"step": 36, "epoch": 3}]
+    text = "".join(json.dumps(line) + "\n" for line in lines) + '{"torn'
+    make(4, files={"metrics.jsonl": text, "DONE": "", "evaluation.json": '{"accuracy": {"value": 0.75}}'})
+    run = one(tmp_path)
+    assert (run.begun, run.state, run.model, run.source) == ("2026-01-02 03:04:05", "done", "digits_resnet8", "digits")
+    assert (run.steps, run.epochs, run.error, run.best_error, run.accuracy) == (36, 3, 0.25, 0.2, 0.75)
+    assert run.settings == {
+        "source": "digits",
+        "seed": 0,
+        "epochs": 3,
+        "optimiser.kind": "sgd",
+        "optimiser.learning_rate": 0.1,
+    }
+
+
+def test_the_newest_comes_first_and_states_are_told(make: Callable[..., Path], tmp_path: Path) -> None:
+    make(1, files={"DONE": ""})
+    make(3, files={"FAILED.json": "{}"})
+    make(2)
+    runs = list_runs(tmp_path).runs
+    assert [(run.begun[-5:-3], run.state) for run in runs] == [("03", "failed"), ("02", "stopped"), ("01", "done")]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no such locks")
+def test_a_run_whose_lock_is_held_is_running_though_no_file_changed(make: Callable[..., Path], tmp_path: Path) -> None:
+    import fcntl
+
+    folder = make(1, files={".lock": "1"})
+    assert one(tmp_path).state == "stopped"
+    with (folder / ".lock").open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert one(tmp_path).state == "running"
+    assert one(tmp_path).state == "stopped"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "why"),
+    [
+        ("resolved.json", None, "it has no resolved.json"),
+        ("resolved.json", "{", "resolved.json is not JSON"),
+        ("resolved.json", "[1]", "resolved.json holds no JSON object"),
+        ("metrics.jsonl", "nonsense\n", "metrics.jsonl, line 1, is no evaluation"),
+        ("evaluation.json", "[]", "evaluation.json holds no JSON object"),
+    ],
+)
+def test_a_broken_folder_is_listed_as_such(
+    make: Callable[..., Path], tmp_path: Path, name: str, text: str | None, why: str
+) -> None:
+    folder = make(1)
+    if text is None:
+        (folder / name).unlink()
+    else:
+        (folder / name).write_text(text)
+    run = one(tmp_path)
+    assert (run.state, run.why) == ("broken", why)
+    assert math.isnan(run.error)
+
+
+def test_only_what_changed_is_read_again(make: Callable[..., Path], tmp_path: Path) -> None:
+    folders = [make(minute) for minute in (1, 2, 3)]
+    assert list_runs(tmp_path).num_read == 3
+    assert list_runs(tmp_path).num_read == 0
+    with (folders[1] / "metrics.jsonl").open("a") as file:
+        file.write(json.dumps(LINE | {"step": 24, "test_error": 0.1}) + "\n")
+    (folders[2] / "DONE").touch()
+    found = list_runs(tmp_path)
+    assert found.num_read == 2
+    assert [(run.error, run.state) for run in found.runs] == [(0.25, "done"), (0.1, "stopped"), (0.25, "stopped")]
+    shutil.rmtree(folders[0])
+    assert [run.begun[-5:-3] for run in list_runs(tmp_path).runs] == ["03", "02"]
+    assert list_runs(tmp_path, rebuild=True).num_read == 2
+
+
+def test_an_index_that_lies_is_not_believed(make: Callable[..., Path], tmp_path: Path) -> None:
+    """Of entries whose folders are as they were it is; of others, and of runs that are not there, it is not."""
+    folder = make(1)
+    list_runs(tmp_path)
+    connection = sqlite3.connect(tmp_path / INDEX_NAME)
+    with connection:
+        connection.execute("INSERT INTO runs SELECT 'ghost', stamp, entry FROM runs")
+        connection.execute("UPDATE runs SET stamp = 'old', entry = '{}' WHERE name = ?", (folder.name,))
+    connection.close()
+    assert one(tmp_path).error == 0.25
+
+
+@pytest.mark.parametrize("content", [b"", b"no database at all", b"SQLite format 3\0" + b"x" * 4096])
+def test_a_broken_index_is_made_anew(make: Callable[..., Path], tmp_path: Path, content: bytes) -> None:
+    make(1)
+    (tmp_path / INDEX_NAME).write_bytes(content)
+    assert list_runs(tmp_path).num_read == 1
+    assert list_runs(tmp_path).num_read == 0, "and serves again"
+
+
+def test_an_index_of_another_version_is_made_anew(make: Callable[..., Path], tmp_path: Path) -> None:
+    make(1)
+    connection = sqlite3.connect(tmp_path / INDEX_NAME)
+    with connection:
+        connection.execute("CREATE TABLE runs (everything TEXT)")
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    assert list_runs(tmp_path).num_read == 1
+    assert list_runs(tmp_path).num_read == 0
+
+
+def test_without_a_place_for_an_index_the_answer_is_the_same(make: Callable[..., Path], tmp_path: Path) -> None:
+    make(1)
+    (tmp_path / INDEX_NAME).mkdir()  # root may write anywhere: a folder in its place is in everybody's way
+    assert [list_runs(tmp_path).num_read for _ in range(2)] == [1, 1]
+
+
+def test_studies_and_hidden_folders_are_no_runs(make: Callable[..., Path], tmp_path: Path) -> None:
+    make(1)
+    (tmp_path / "20260102T030405Z-race-digits-0a1b" / "runs").mkdir(parents=True)
+    (tmp_path / ".20260102T030405Z-half.partial").mkdir()
+    (tmp_path / "last").write_text("x")
+    found = list_runs(tmp_path)
+    assert len(found.runs) == 1
+    assert found.studies == ("20260102T030405Z-race-digits-0a1b",)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("error<0.3", True),
+        ("error < 0.25", False),
+        ("error<=0.25", True),
+        ("error>0.1", True),
+        ("error>=0.26", False),
+        ("seed=0", True),
+        ("seed=0.0", True),
+        ("seed!=0", False),
+        ("optimiser.kind=sgd", True),
+        ("optimiser.kind!=adamw", True),
+        ("model~ResNet", True),
+        ("model~plain", False),
+        ("accuracy>0", False),
+        ("nothing=1", False),
+        ("nothing!=1", True),
+    ],
+)
+def test_conditions(make: Callable[..., Path], tmp_path: Path, text: str, expected: bool) -> None:
+    make(1)
+    assert parse_condition(text).holds(one(tmp_path)) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("error", "is no condition; expected NAME, one of ="), ("error<low", "< expects a number, e.g. error<0.1")],
+)
+def test_what_is_no_condition_is_said(text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        parse_condition(text)
+
+
+def test_a_wrong_name_has_its_closest(make: Callable[..., Path], tmp_path: Path) -> None:
+    make(1)
+    with pytest.raises(ValueError, match=r"no run has 'optimizer.kind'\. Did you mean 'optimiser.kind'"):
+        check_name("optimizer.kind", list_runs(tmp_path).runs)
+
+
+def test_settings_that_differ(make: Callable[..., Path], tmp_path: Path) -> None:
+    make(2, seed=1)
+    make(1, extra=True)
+    assert differing_settings(list_runs(tmp_path).runs) == {"seed": (1, 0), "extra": (None, True)}
