@@ -57,6 +57,7 @@ class PartCost:
     """
 
     name: str
+    is_residual: bool
     input: int
     output: int
     kept: int
@@ -134,6 +135,7 @@ def part_costs(network: Network, *, image_size: int) -> tuple[PartCost, ...]:
         parts.append(
             PartCost(
                 name=name,
+                is_residual=isinstance(part, BlockPlan) and part.is_residual,
                 input=prod(incoming.shape),
                 output=prod(signal.shape),
                 kept=sum(inside.values()),

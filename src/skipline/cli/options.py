@@ -95,6 +95,7 @@ LabelSmoothing = Annotated[float | None, _option("ε, from 0 (none) to 1.", _REC
 Ema = Annotated[float | None, _option("Decay of the averaged weights; 0: none.", _RECIPE)]
 Clip = Annotated[float | None, _option("Longest gradient norm; inf: any.", _RECIPE)]
 Precision = Annotated[str, _option(f"{either(PRECISIONS)}.", _RECIPE)]
+Memory = Annotated[str, _option("What a step may take, e.g. 2GiB; auto: what there is; all: keep everything.", _RECIPE)]
 Seed = Annotated[int | None, _option("Seed of every random stream. Default: 0.", _RECIPE)]
 Probe = Annotated[
     str, _option("Watch the layers: every=50 reads each 50th step, for the report and early warnings.", _RECIPE)

@@ -37,6 +37,7 @@ def train(
     ema: options.Ema = None,
     clip: options.Clip = None,
     precision: options.Precision = "",
+    memory: options.Memory = "",
     seed: options.Seed = None,
     probe: options.Probe = "",
     set_: options.Set = None,
@@ -73,6 +74,7 @@ def train(
     from skipline.cli.device import be_deterministic, default_data_dir, device_of
     from skipline.cli.recipe import read_settings
     from skipline.train import start
+    from skipline.train.step_memory import plan_memory_of
 
     flags = {setting: given[name] or None for name, setting in _TEXTS.items()}
     flags |= {setting: given[name] for name, setting in _NUMBERS.items()}
@@ -85,6 +87,7 @@ def train(
         return
     if deterministic:
         be_deterministic()
+    plan_memory_of(recipe, recipe.network, dataset.train, device=chosen)  # a budget too small leaves no folder behind
     command = shlex.join(["skipline", *sys.argv[1:]]).replace("\n", " ")
     config_text = f"# {command}\n{text}"
     folder = start(recipe, dataset, root=out, device=chosen, config=config_text, data_dir=data_dir)
@@ -93,7 +96,10 @@ def train(
 
 # From a flag to the setting that it sets. A text that is empty, and a number that is None, was not given.
 _TEXTS = {
-    **{name: name for name in ("source", "model", "preset", "optimiser", "schedule", "warm_up", "init", "precision")},
+    **{
+        name: name
+        for name in ("source", "model", "preset", "optimiser", "schedule", "warm_up", "init", "precision", "memory")
+    },
     "from_": "start_from",
     "image_size": "photos.image_size",
     "policy": "photo_augment.policy",
@@ -166,6 +172,7 @@ def _show_plan(recipe: Recipe, dataset: Dataset, device: torch.device, *, as_jso
     from skipline.files import dump_json
     from skipline.train import recipe_to_json
     from skipline.train.deepening import network_in
+    from skipline.train.step_memory import plan_memory_of
 
     counted = cost(recipe.network, image_size=dataset.image_size)
     if as_json:
@@ -179,7 +186,6 @@ def _show_plan(recipe: Recipe, dataset: Dataset, device: torch.device, *, as_jso
         print(dump_json(plan), end="")
         return
     steps = recipe.num_steps(len(dataset.train))
-    kept = counted.activation_elements * 4 * recipe.batch_size / recipe.accumulate / 2**20
     print(
         f"{recipe.network.name}: {counted.parameters:,} parameters, {counted.macs / 1e6:,.1f} M multiply-adds an image"
     )
@@ -191,7 +197,6 @@ def _show_plan(recipe: Recipe, dataset: Dataset, device: torch.device, *, as_jso
             f"{grown.macs / 1e6:,.1f} M multiply-adds an image"
         )
     print(f"{dataset.name}: {len(dataset.train):,} training and {len(dataset.test):,} test images on {device}")
-    print(
-        f"{recipe.epochs:,} epochs, {steps:,} steps of {recipe.batch_size} images; about {kept:,.0f} MiB kept in fp32"
-    )
+    print(f"{recipe.epochs:,} epochs, {steps:,} steps of {recipe.batch_size} images")
+    print(plan_memory_of(recipe, recipe.network, dataset.train, device=device).sentence())
     print("nothing was trained (--dry-run); --json prints every setting")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from skipline.memory.keeping import Keep, Keeping, Segment
+from skipline.memory.keeping import KEEP_ALL, Keep, Keeping, Segment
 from skipline.memory.peak import Peak, peak_of
-from skipline.memory.plan import MemoryPlan, Unfit, plan_memory
+from skipline.memory.plan import MemoryPlan, Unfit, plan_memory, smallest_plan
 from skipline.memory.size import parse_size, size_text
 from skipline.memory.workload import Workload
 
 __all__ = [
+    "KEEP_ALL",
     "Keep",
     "Keeping",
     "MemoryPlan",
@@ -20,4 +21,5 @@ __all__ = [
     "peak_of",
     "plan_memory",
     "size_text",
+    "smallest_plan",
 ]

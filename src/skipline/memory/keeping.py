@@ -21,7 +21,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Keeping:
-    """The segments of a whole net, in the order of the forward pass."""
+    """The segments of a whole net, in the order of the forward pass; without any, everything is kept."""
 
     segments: tuple[Segment, ...]
 
@@ -30,22 +30,17 @@ class Keeping:
         """Whether nothing is computed again."""
         return all(segment.keep == "all" for segment in self.segments)
 
-    @property
-    def num_parts(self) -> int:
-        """The number of parts in all segments."""
-        return sum(segment.num_parts for segment in self.segments)
-
-    def spans(self) -> Iterator[tuple[int, int, Keep]]:
-        """Each segment's first part, the part behind its last, and what it keeps."""
+    def spans(self, num_parts: int) -> Iterator[tuple[int, int, Keep]]:
+        """Each segment's first part, the part behind its last, and what it keeps; there are `num_parts` in all."""
+        if not self.segments:
+            yield 0, num_parts, "all"
         first = 0
         for segment in self.segments:
             yield first, first + segment.num_parts, segment.keep
             first += segment.num_parts
 
 
-def all_kept(num_parts: int) -> Keeping:
-    """Everything kept, of so many parts."""
-    return Keeping((Segment(num_parts, "all"),))
+KEEP_ALL = Keeping(())
 
 
 def recomputed_first(num_parts: int, *, from_inputs: int, from_convolutions: int, length: int) -> Keeping:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from skipline.cost import PartCost, part_costs
-from skipline.memory.keeping import Keeping, all_kept, recomputed_first
+from skipline.memory.keeping import KEEP_ALL, Keeping, recomputed_first
 from skipline.memory.peak import Peak, peak_of
 from skipline.memory.size import size_text
 from skipline.memory.workload import Workload
@@ -16,8 +16,8 @@ from skipline.spec import Network
 # What norms, activations and additions take of a block's time in multiples of what its convolutions take: of 154 ms of
 # a step of CIFAR-20, 107 are convolutions. Measured on two cores (docs/results.md has newer numbers for fused norms).
 _POINTWISE = 0.44
-_LENGTHS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64)  # of segments, tried in turn; √n is among the middle
-_SHARES = 8  # mixed plans: so many eighths of the parts by their input alone
+_LENGTHS = (1, 2, 3, 5, 7, 10, 14, 20, 32, 64)  # of segments, tried in turn; √n is among the middle
+_SHARES = 4  # mixed plans: so many quarters of the parts by their input alone
 
 
 class Unfit(ValueError):
@@ -35,6 +35,7 @@ class MemoryPlan:
     peak: Peak
     extra: float
     budget: float
+    num_parts: int
 
     def sentence(self) -> str:
         """The plan in plain words."""
@@ -46,9 +47,9 @@ class MemoryPlan:
 
     def _again(self) -> str:
         said: list[str] = []
-        last = self.keeping.num_parts
+        last = self.num_parts
         for keep, what in (("input", "computed again"), ("convolutions", "with norms and activations computed again")):
-            spans = [(first, end) for first, end, kept in self.keeping.spans() if kept == keep]
+            spans = [(first, end) for first, end, kept in self.keeping.spans(last) if kept == keep]
             if spans:
                 # Part 0 is the stem, the last one the head; those between are blocks 1, 2, …
                 first, end = max(spans[0][0], 1), min(spans[-1][1] - 1, last - 2)
@@ -64,7 +65,7 @@ def plan_memory(network: Network, load: Workload, *, budget: float) -> MemoryPla
     convolutions gave, or some of both, in segments of many lengths. Raises `Unfit` where none fits.
     """
     parts = part_costs(network, image_size=load.image_size)
-    whole = _planned(parts, all_kept(len(parts)), load, budget)
+    whole = _planned(parts, KEEP_ALL, load, budget)
     if whole.peak.total <= budget:
         return whole
     fitting = [plan for plan in _candidates(parts, load, budget) if plan.peak.total <= budget]
@@ -90,9 +91,7 @@ def _candidates(parts: Sequence[PartCost], load: Workload, budget: float) -> Ite
         yield _fewest(parts, load, budget, length, from_inputs=(0, every), from_convolutions=(0, 0))
         for share in range(_SHARES):
             given = every * share // _SHARES
-            yield _fewest(
-                parts, load, budget, length, from_inputs=(given, given), from_convolutions=(0, every - given)
-            )
+            yield _fewest(parts, load, budget, length, from_inputs=(given, given), from_convolutions=(0, every - given))
 
 
 def _fewest(
@@ -125,7 +124,8 @@ def _fewest(
 def _extra(parts: Sequence[PartCost], keeping: Keeping) -> float:
     """What is computed again over what a step computes: three forward passes' worth."""
     forward = {"all": 0.0, "convolutions": _POINTWISE, "input": 1 + _POINTWISE}
-    again = sum(forward[keep] * sum(part.macs for part in parts[first:end]) for first, end, keep in keeping.spans())
+    spans = keeping.spans(len(parts))
+    again = sum(forward[keep] * sum(part.macs for part in parts[first:end]) for first, end, keep in spans)
     return again / (3 * (1 + _POINTWISE) * sum(part.macs for part in parts))
 
 
@@ -151,4 +151,4 @@ def _refusal(network: Network, parts: Sequence[PartCost], load: Workload, budget
 
 
 def _planned(parts: Sequence[PartCost], keeping: Keeping, load: Workload, budget: float) -> MemoryPlan:
-    return MemoryPlan(keeping, peak_of(parts, keeping, load), _extra(parts, keeping), budget)
+    return MemoryPlan(keeping, peak_of(parts, keeping, load), _extra(parts, keeping), budget, len(parts))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -22,7 +24,9 @@ class Tally:
         self._num_images += num_images
 
     def means(self) -> tuple[float, float]:
-        """Mean loss and error of the images so far (reads from the device); an epoch has at least one by then."""
+        """Mean loss and error of the images so far (reads from the device); NaN before the first."""
+        if not self._num_images:
+            return math.nan, math.nan
         loss, mistakes = self._sums.tolist()
         return loss / self._num_images, mistakes / self._num_images
 
