@@ -144,7 +144,7 @@ def test_a_study_and_its_second_call(skipline: Command, tmp_path: Path) -> None:
         (("--seeds", "0,0"), 2, "seeds has 0 twice; give each once."),
         (("--units", "plain,preact"), 2, "--units has 'preact'; expected 'plain' or 'residual'."),
         (("--family", "imagenet"), 2, "--family has 'imagenet'; expected 'digits' or 'cifar'."),
-        (("--preset", "slow"), 2, "--preset has 'slow'; expected 'quick' or 'he2015' or 'lecture'."),
+        (("--preset", "slow"), 2, "--preset has 'slow'; expected 'quick' or 'he2015' or 'lecture' or 'photos'."),
         (("--set", "seed=3"), 2, "seed is set to 3, but a study has its own: --seeds. Leave it out."),
         (("--set", "epoch=3"), 2, "Did you mean 'epochs'?"),
         (("--resume", "nowhere"), 2, "nowhere is not the folder of a study: it has no folder runs/ in it."),

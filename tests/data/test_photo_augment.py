@@ -10,7 +10,7 @@ from torch import Tensor
 
 from skipline.data.augment import Augment
 from skipline.data.batch import Batch, epoch_batches
-from skipline.data.boxes import BOX_DRAWS, boxes_mixed, crop_boxes, random_boxes
+from skipline.data.boxes import BOX_DRAWS, crop_boxes, random_boxes, with_boxes_of
 from skipline.data.draws import image_draws
 from skipline.data.error import DataError
 from skipline.data.image_set import ImageSet
@@ -119,7 +119,7 @@ def test_a_box_of_another_image_is_mixed_in_with_its_share_of_the_target() -> No
     images = torch.arange(1.0, 4.0).view(3, 1, 1, 1).expand(3, 1, 8, 8).clone()
     targets = torch.eye(3)
     shares, centres = torch.tensor([0.75, 1.0, 0.75]), torch.tensor([[0.5, 0.5], [0.1, 0.1], [0.0, 0.0]])
-    mixed, said = boxes_mixed(images, targets, shares=shares, centres=centres)
+    mixed, said = with_boxes_of(images, targets, images.roll(1, 0), targets.roll(1, 0), shares=shares, centres=centres)
     assert (mixed[0, 0, 2:6, 2:6] == 3).all()  # sides √(1/4) · 8 = 4 about the middle, of the image before it
     assert (mixed[0] == 1).sum() == 64 - 16
     assert torch.equal(mixed[1], images[1])

@@ -29,7 +29,7 @@ def stepped(recipe: Recipe) -> Learner:
     """A learner behind one step, so that its optimiser has a state."""
     learner = make_learner(recipe, CPU)
     generator = torch.Generator().manual_seed(0)
-    batch = Batch(torch.randn(4, 1, 8, 8, generator=generator), torch.eye(4))
+    batch = Batch(torch.randn(4, 1, 8, 8, generator=generator), torch.eye(4), 4)
     training_step(learner, batch, recipe, step=0, dtype=torch.float32)
     return learner
 

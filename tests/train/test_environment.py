@@ -54,6 +54,8 @@ def test_what_decides_the_bits_is_told_from_what_does_not() -> None:
     assert differences(here, {**here, "threads": here["threads"] + 1}) == {"threads": here["threads"]}
     assert differences(here, {**here, "dtype": "bfloat16"}) == {"dtype": "float32"}
     assert differences(here, {**here, "kernels": "plain"}) == {"kernels": "fused"}
+    assert differences(here, {**here, "processes": 1}) == {}  # older runs do not say so
+    assert differences(here, {**here, "processes": 2}) == {"processes": 1}
     card = {**here, "device": "cuda:0 (NVIDIA H200)"}
     assert differences(card, {**card, "device": "cuda:3 (NVIDIA H200)", "threads": 99, "processor": "another"}) == {}
     assert differences(card, {**card, "device": "cuda:0 (NVIDIA L4)"}) == {"device": "cuda:0 (NVIDIA H200)"}

@@ -103,8 +103,10 @@ def test_the_best_model_is_that_of_the_lowest_test_error(
 ) -> None:
     """Errors 0.5, 0.25, 0.25 and 0.75: the second epoch's model stays, the first of two equal ones."""
     errors = [0.5, 0.25, 0.25, 0.75]
-    measure = training_loop.evaluate
-    monkeypatch.setattr(training_loop, "evaluate", lambda *a, **b: replace(measure(*a, **b), error=errors.pop(0)))
+    measure = training_loop.evaluate_together
+    monkeypatch.setattr(
+        training_loop, "evaluate_together", lambda *a, **b: replace(measure(*a, **b), error=errors.pop(0))
+    )
     run, best = new_run(), {}
     train_small(replace(recipe, epochs=4), run, show=lambda now: best.update({now.epoch: run.best_model.read_bytes()}))
     assert best[1] != best[2] == best[3] == best[4]

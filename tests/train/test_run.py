@@ -65,6 +65,7 @@ def test_a_run_starts_with_all_that_can_be_said_of_it(short: Recipe, digits: Dat
         **environment(CPU),
         "dtype": "bfloat16" if has_bf16(CPU) else "float32",
         "kernels": choose_kernels("auto", CPU, "channels_last").label,
+        "processes": 1,
         "seed": 0,
         "data": str(tmp_path / "data"),
     }

@@ -28,7 +28,7 @@ def batch() -> Batch:
     shares = torch.rand(10, 1, generator=generator)
     first, second = torch.randint(0, 4, (2, 10), generator=generator)
     targets = shares * functional.one_hot(first, 4) + (1 - shares) * functional.one_hot(second, 4)
-    return Batch(torch.randn(10, 1, 8, 8, generator=generator), targets)
+    return Batch(torch.randn(10, 1, 8, 8, generator=generator), targets, 10)
 
 
 @pytest.fixture
@@ -145,7 +145,7 @@ def test_a_loss_that_is_not_finite_leaves_the_learner_as_it_was(recipe: Recipe, 
     learner, *_ = step_once(recipe, batch)
     before = [parameter.detach().clone() for parameter in learner.net.parameters()]
     assert (learner.halted.item(), learner.num_finite_steps.item()) == (0, 1)
-    poisoned = Batch(batch.images * torch.tensor(math.inf), batch.targets)
+    poisoned = Batch(batch.images * torch.tensor(math.inf), batch.targets, batch.num_images)
     loss, _ = training_step(learner, poisoned, recipe, step=1, dtype=torch.float32)
     assert not math.isfinite(loss.item())
     training_step(learner, batch, recipe, step=2, dtype=torch.float32)
@@ -159,7 +159,7 @@ def test_images_and_weights_have_the_layout_of_the_recipe(
 ) -> None:
     recipe = replace(recipe, memory_layout=layout)
     net = make_learner(recipe, CPU).net
-    batch = Batch(torch.zeros(3, 2, 8, 4), torch.zeros(3, 4))
+    batch = Batch(torch.zeros(3, 2, 8, 4), torch.zeros(3, 4), 3)
     ((images, _),) = batch_parts(net, batch, recipe, step=0)
     assert images.stride() == strides
     weight = net.get_parameter("stage1.block1.branch.conv1.weight")

@@ -28,7 +28,7 @@ from skipline.cli import (
     study,
     train,
 )
-from skipline.cli.exits import tell
+from skipline.cli.exits import UsageError, is_launched, tell
 
 CLOSED_PIPE = 141  # 128 + SIGPIPE, as for every program that `head` stops
 
@@ -68,8 +68,12 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+_OF_SEVERAL = ("train", "resume")  # verbs that several processes can do together
+
+
 @app.callback()
 def _all_verbs(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and end.")
     ] = False,
@@ -78,6 +82,12 @@ def _all_verbs(
     del version  # its callback has ended the program where it was asked for
     if debug:
         os.environ["SKIPLINE_DEBUG"] = "1"
+    verb = context.invoked_subcommand
+    if is_launched() and verb not in _OF_SEVERAL:
+        raise UsageError(
+            f"`skipline {verb}` is done by one process, and a launcher has started {os.environ['WORLD_SIZE']}. Start "
+            f"it without one; {' and '.join(_OF_SEVERAL)} are what several processes can do."
+        )
 
 
 def main() -> NoReturn:
@@ -91,5 +101,9 @@ def main() -> NoReturn:
         raise
     except Exception as error:  # the one place where every failure becomes a sentence and a code
         sys.stdout.flush()
-        sys.exit(tell(error, debug=os.environ.get("SKIPLINE_DEBUG") == "1"))
+        code = tell(error, debug=os.environ.get("SKIPLINE_DEBUG") == "1")
+        if is_launched():  # what is taken apart in order waits, now and then, for a process that is gone
+            sys.stderr.flush()
+            os._exit(code)
+        sys.exit(code)
     sys.exit(0)

@@ -219,13 +219,13 @@ def _own_images(target: Path, preprocess: Preprocess, count: int, generator: Gen
     """`count` training images of a run as its net gets them, drawn by `generator`, and the name of their source."""
     import torch
 
-    from skipline.data import load
     from skipline.data.preprocess import normalise
     from skipline.train import open_run, setup_of
-    from skipline.train.run import read_recipe
+    from skipline.train.run import load_again, read_recipe
 
     folder = open_run(target)
-    source = read_recipe(folder).source
-    train = load(source, data_dir=setup_of(folder).data).train
+    recipe = read_recipe(folder)
+    dataset = load_again(folder, recipe, setup_of(folder).data)
+    train = dataset.train
     chosen = torch.randperm(len(train), generator=generator)[:count]
-    return normalise(train.images[chosen], preprocess), source
+    return normalise(train.images[chosen], preprocess), dataset.name

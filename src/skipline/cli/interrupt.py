@@ -12,9 +12,13 @@ _STDERR = 2  # its file descriptor, on every system
 
 
 class StopRequest:
-    """Whether someone has asked the run to stop. As a context it takes the signals over; in the main thread only."""
+    """Whether someone has asked the run to stop. As a context it takes the signals over; in the main thread only.
 
-    def __init__(self) -> None:
+    `is_told`: whether it says so when it is asked; of several processes one is enough.
+    """
+
+    def __init__(self, *, is_told: bool = True) -> None:
+        self._is_told = is_told
         self._asked = False
         self._before: dict[signal.Signals, Any] = {}
 
@@ -38,4 +42,5 @@ class StopRequest:
             raise KeyboardInterrupt
         self._asked = True
         # Past Python's buffer: the signal may have come while that was written, and it cannot be entered twice.
-        os.write(_STDERR, b"\nstopping after this step; once more to end at once, without a checkpoint\n")
+        if self._is_told:
+            os.write(_STDERR, b"\nstopping after this step; once more to end at once, without a checkpoint\n")

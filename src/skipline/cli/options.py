@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from skipline.cli.names import (
+    BATCH_NORM_SCOPES,
     DEFAULT_PRESET,
     OPTIMISERS,
     PRECISIONS,
@@ -77,7 +78,7 @@ MaxUnusable = Annotated[
     float, typer.Option(min=0, max=1, help="Share of unusable files that is let pass.", rich_help_panel=_PHOTOS)
 ]
 
-Preset = Annotated[str, _option(f"{either(PRESETS)}. Default: {DEFAULT_PRESET}.", _RECIPE)]
+Preset = Annotated[str, _option(f"{either(PRESETS)}. Default: {DEFAULT_PRESET}, and photos for a folder.", _RECIPE)]
 Config = Annotated[Path | None, _option("Settings in a TOML file.", _RECIPE)]
 Epochs = Annotated[int | None, _option("Passes over the training images.", _RECIPE)]
 BatchSize = Annotated[int | None, _option("Images in a step of the optimiser.", _RECIPE)]
@@ -96,6 +97,10 @@ Ema = Annotated[float | None, _option("Decay of the averaged weights; 0: none.",
 Clip = Annotated[float | None, _option("Longest gradient norm; inf: any.", _RECIPE)]
 Precision = Annotated[str, _option(f"{either(PRECISIONS)}.", _RECIPE)]
 Memory = Annotated[str, _option("What a step may take, e.g. 2GiB; auto: what there is; all: keep everything.", _RECIPE)]
+BatchNorm = Annotated[str, _option(f"Where processes share a batch: {either(BATCH_NORM_SCOPES)}.", _RECIPE)]
+Shard = Annotated[
+    bool | None, _option("Processes share out parameters and optimiser (FSDP2).", _RECIPE, "--shard/--no-shard")
+]
 Seed = Annotated[int | None, _option("Seed of every random stream. Default: 0.", _RECIPE)]
 Probe = Annotated[
     str, _option("Watch the layers: every=50 reads each 50th step, for the report and early warnings.", _RECIPE)

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from skipline.cli import options
+
+if TYPE_CHECKING:
+    import torch
+
+    from skipline.train import RunFolder
+    from skipline.train.team import Team
 
 
 def resume(
@@ -34,29 +40,49 @@ def resume(
 
     Its data, device, threads and --deterministic are those that it was begun with.
     """
+    from skipline.cli.launch import launched
+    from skipline.train import open_run, setup_of
+
+    folder = open_run(run)
+    said_by = "--device" if device else "the run's device"
+    with launched(device or setup_of(folder).device, said_by=said_by) as (team, chosen):
+        go_on(folder, team=team, device=chosen, data=data, anyway=anyway, as_json=json_)
+
+
+def go_on(
+    folder: RunFolder,
+    *,
+    team: Team,
+    device: torch.device,
+    data: Path | None = None,
+    anyway: bool,
+    as_json: bool,
+) -> None:
+    """Go on with the run in `folder`, in every process of `team`; `data` None: where the run found them."""
     import torch
     from rich.console import Console
 
-    from skipline.cli.device import be_deterministic, device_of
+    from skipline.cli.device import be_deterministic
     from skipline.cli.finish import finish
-    from skipline.cli.interrupt import StopRequest
+    from skipline.cli.launch import run_live
     from skipline.cli.run_table import RunTable
-    from skipline.train import open_run, read_recipe, setup_of
+    from skipline.train import read_recipe, setup_of
     from skipline.train import resume as resume_training
     from skipline.train.allocator import keep_freed_memory
 
-    folder = open_run(run)
     recipe = read_recipe(folder)
     setup = setup_of(folder)
-    chosen = device_of(device) if device else device_of(setup.device, said_by="the run's device")
     if setup.is_deterministic:
         be_deterministic()
     if not anyway:  # on another machine, its own number
         torch.set_num_threads(setup.threads)
     keep_freed_memory()
-    table = RunTable(recipe, recipe.source, folder.path, device=chosen, console=Console(stderr=True))
-    with StopRequest() as stop, table:
-        outcome = resume_training(
-            folder, data=data or setup.data, device=chosen, anyway=anyway, show=table.show, should_stop=stop
-        )
-    finish(folder, outcome, as_json=json_)
+    outcome = run_live(
+        team,
+        lambda: RunTable(recipe, recipe.source, folder.path, device=device, console=Console(stderr=True)),
+        lambda show, stop: resume_training(
+            folder, data=data or setup.data, device=device, anyway=anyway, show=show, should_stop=stop, team=team
+        ),
+    )
+    if team.leads:
+        finish(folder, outcome, as_json=as_json)

@@ -41,8 +41,8 @@ class RunTable:
             later = network_in(network, recipe.deepen, deepening.epoch).name
             self._console.print(f"{later} after {deepening.epoch:,} epochs", highlight=False, soft_wrap=True)
         self._console.print(f"folder {run}", style="dim", highlight=False, markup=False, soft_wrap=True)
-        kernels = choose_kernels(recipe.kernels, device, recipe.memory_layout)
-        if kernels.compiled is None and recipe.kernels == "auto" and device.type == "cpu":
+        kernels = choose_kernels(recipe.kernels_to_choose, device, recipe.memory_layout)
+        if kernels.compiled is None and recipe.kernels_to_choose == "auto" and device.type == "cpu":
             self._console.print(f"slower than it could be: {kernels.reason}", style="dim", markup=False, soft_wrap=True)
         self._ended: list[Snapshot] = []
         self._warnings: list[EarlyWarning] = []

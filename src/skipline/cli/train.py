@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from skipline.data import Dataset
     from skipline.train import Recipe, RunFolder
+    from skipline.train.team import Team
 
 
 def train(
@@ -38,6 +40,8 @@ def train(
     clip: options.Clip = None,
     precision: options.Precision = "",
     memory: options.Memory = "",
+    batch_norm: options.BatchNorm = "",
+    shard: options.Shard = None,
     seed: options.Seed = None,
     probe: options.Probe = "",
     set_: options.Set = None,
@@ -71,7 +75,8 @@ def train(
     Settings are read in layers, each over the one before: preset, --config, SKIPLINE_… in the environment, flags.
     """
     given = dict(locals())
-    from skipline.cli.device import be_deterministic, default_data_dir, device_of
+    from skipline.cli.device import be_deterministic, default_data_dir
+    from skipline.cli.launch import launched
     from skipline.cli.recipe import read_settings
     from skipline.train import start
     from skipline.train.step_memory import plan_memory_of
@@ -80,18 +85,17 @@ def train(
     flags |= {setting: given[name] for name, setting in _NUMBERS.items()}
     settings, text = read_settings({**flags, **_probe_flags(probe)}, assignments=set_ or [], config=config)
     data_dir = data or default_data_dir()
-    chosen = device_of(device)
-    recipe, dataset = _recipe_and_data(settings, data_dir, chosen, allow=allow or [], max_unusable=max_unusable)
-    if dry_run:
-        _show_plan(recipe, dataset, chosen, as_json=json_)
-        return
-    if deterministic:
-        be_deterministic()
-    plan_memory_of(recipe, recipe.network, dataset.train, device=chosen)  # a budget too small leaves no folder behind
-    command = shlex.join(["skipline", *sys.argv[1:]]).replace("\n", " ")
-    config_text = f"# {command}\n{text}"
-    folder = start(recipe, dataset, root=out, device=chosen, config=config_text, data_dir=data_dir)
-    _run(recipe, dataset, folder, chosen, as_json=json_)
+    config_text = f"# {shlex.join(['skipline', *sys.argv[1:]])}".replace("\n", " ") + f"\n{text}"
+    with launched(device) as (team, chosen):
+        recipe, dataset = _recipe_and_data(settings, data_dir, chosen, allow=allow or [], max_unusable=max_unusable)
+        if dry_run:
+            _show_plan(recipe, dataset, chosen, team=team, as_json=json_)
+            return
+        if deterministic:
+            be_deterministic()
+        plan_memory_of(recipe, recipe.network, dataset.train, device=chosen, num_processes=team.size)  # or no folder
+        begin = partial(start, recipe, dataset, root=out, device=chosen, config=config_text, data_dir=data_dir)
+        _begin_or_go_on(recipe, dataset, begin, chosen, team=team, out=out, as_json=json_)
 
 
 # From a flag to the setting that it sets. A text that is empty, and a number that is None, was not given.
@@ -100,6 +104,7 @@ _TEXTS = {
         name: name
         for name in ("source", "model", "preset", "optimiser", "schedule", "warm_up", "init", "precision", "memory")
     },
+    "batch_norm": "batch_norm",
     "from_": "start_from",
     "image_size": "photos.image_size",
     "policy": "photo_augment.policy",
@@ -110,6 +115,7 @@ _NUMBERS = {
     },
     **{name: f"augment.{name}" for name in ("pad", "flip", "cutout", "mixup", "cutmix")},
     **{name: f"photo_augment.{name}" for name in ("crop_scale", "erasing")},
+    "shard": "shard",
     "head_epochs": "head_epochs",
     "first_size": "first_size",
     "lr": "optimiser.learning_rate",
@@ -151,29 +157,60 @@ def _probe_flags(text: str) -> dict[str, Any]:
     return {"probe.every": value.strip()}
 
 
-def _run(recipe: Recipe, dataset: Dataset, folder: RunFolder, device: torch.device, *, as_json: bool) -> None:
+def _begin_or_go_on(
+    recipe: Recipe,
+    dataset: Dataset,
+    begin: Callable[..., RunFolder],
+    device: torch.device,
+    *,
+    team: Team,
+    out: Path,
+    as_json: bool,
+) -> None:
+    """Train in a new folder; or, where a launcher has started this command again, in the one that it had begun."""
+    from skipline.cli.launch import begun, begun_before
+    from skipline.cli.resume import go_on
+
+    before = begun_before(team, out)
+    if before is not None:
+        go_on(before, team=team, device=device, anyway=True, as_json=as_json)
+        return
+    folder = begun(team, partial(begin, processes=team.size))
+    _run(recipe, dataset, folder, device, team=team, as_json=as_json)
+
+
+def _run(
+    recipe: Recipe, dataset: Dataset, folder: RunFolder, device: torch.device, *, team: Team, as_json: bool
+) -> None:
     from rich.console import Console
 
     from skipline.cli.finish import finish
-    from skipline.cli.interrupt import StopRequest
+    from skipline.cli.launch import run_live
     from skipline.cli.run_table import RunTable
     from skipline.train import train as run_training
     from skipline.train.allocator import keep_freed_memory
 
     keep_freed_memory()
-    table = RunTable(recipe, dataset.name, folder.path, device=device, console=Console(stderr=True))
-    with StopRequest() as stop, table:
-        outcome = run_training(recipe, dataset, folder=folder, device=device, show=table.show, should_stop=stop)
-    finish(folder, outcome, as_json=as_json)
+    outcome = run_live(
+        team,
+        lambda: RunTable(recipe, dataset.name, folder.path, device=device, console=Console(stderr=True)),
+        lambda show, stop: run_training(
+            recipe, dataset, folder=folder, device=device, show=show, should_stop=stop, team=team
+        ),
+    )
+    if team.leads:
+        finish(folder, outcome, as_json=as_json)
 
 
-def _show_plan(recipe: Recipe, dataset: Dataset, device: torch.device, *, as_json: bool) -> None:
+def _show_plan(recipe: Recipe, dataset: Dataset, device: torch.device, *, team: Team, as_json: bool) -> None:
     from skipline.cost import cost
     from skipline.files import dump_json
     from skipline.train import recipe_to_json
     from skipline.train.deepening import network_in
     from skipline.train.step_memory import plan_memory_of
 
+    if not team.leads:
+        return
     counted = cost(recipe.network, image_size=dataset.image_size)
     if as_json:
         plan = {
@@ -198,5 +235,6 @@ def _show_plan(recipe: Recipe, dataset: Dataset, device: torch.device, *, as_jso
         )
     print(f"{dataset.name}: {len(dataset.train):,} training and {len(dataset.test):,} test images on {device}")
     print(f"{recipe.epochs:,} epochs, {steps:,} steps of {recipe.batch_size} images")
-    print(plan_memory_of(recipe, recipe.network, dataset.train, device=device).sentence())
+    plan = plan_memory_of(recipe, recipe.network, dataset.train, device=device, num_processes=team.size)
+    print(plan.sentence())
     print("nothing was trained (--dry-run); --json prints every setting")

@@ -17,9 +17,12 @@ if TYPE_CHECKING:
     from skipline.data.image_set import ImageSet
     from skipline.data.order import batch_indices, epoch_order
     from skipline.data.preprocess import Normaliser, Preprocess, fit_preprocess, normalise, normaliser
+    from skipline.data.share import WHOLE, Share
     from skipline.data.source import Treatment, load, place_of, source_names, treatment_of
 
 _HOME = {
+    "WHOLE": "skipline.data.share",
+    "Share": "skipline.data.share",
     "Augment": "skipline.data.augment",
     "Batch": "skipline.data.batch",
     "DataError": "skipline.data.error",
@@ -46,6 +49,7 @@ _HOME = {
 }
 
 __all__ = [
+    "WHOLE",
     "Augment",
     "Batch",
     "DataError",
@@ -53,6 +57,7 @@ __all__ = [
     "ImageSet",
     "Normaliser",
     "Preprocess",
+    "Share",
     "Treatment",
     "batch_indices",
     "cutout",

@@ -15,7 +15,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from skipline.data.boxes import boxes_mixed
 from skipline.data.transfer import send
 
 
@@ -50,17 +49,12 @@ def pad_crop(images: Tensor, pad: int, *, generator: torch.Generator) -> Tensor:
     The (2 pad + 1)^2 windows are equally likely. Any dtype; contiguous (N, C, H, W) out. Raises ValueError for pad < 0.
     """
     _check_pixels("pad", pad)
-    num_images, _, height, width = images.shape
-    offsets = send(torch.randint(0, 2 * pad + 1, (2, num_images), generator=generator), images.device)
-    # A view of all windows, (N, C, 2 pad + 1, 2 pad + 1, H, W), one of which is copied for each image.
-    windows = functional.pad(images, (pad, pad, pad, pad)).unfold(2, height, 1).unfold(3, width, 1)
-    return windows[torch.arange(num_images, device=images.device), :, offsets[0], offsets[1]]
+    return cropped(images, pad, draw_offsets(len(images), pad, generator))
 
 
 def flip(images: Tensor, generator: torch.Generator) -> Tensor:
     """Each image mirrored left to right with probability 1/2. Any dtype."""
-    mirrored = send(torch.rand(len(images), generator=generator) < 0.5, images.device)
-    return torch.where(mirrored[:, None, None, None], images.flip(3), images)
+    return flipped(images, draw_mirrored(len(images), generator))
 
 
 def cutout(images: Tensor, size: int, *, generator: torch.Generator) -> Tensor:
@@ -72,9 +66,8 @@ def cutout(images: Tensor, size: int, *, generator: torch.Generator) -> Tensor:
     """
     _check_pixels("cutout", size)
     num_images, _, height, width = images.shape
-    rows = send(_span(height, size, num_images, generator), images.device)
-    columns = send(_span(width, size, num_images, generator), images.device)
-    return images.masked_fill(rows[:, None, :, None] & columns[:, None, None, :], 0)
+    rows = draw_span(height, size, num_images, generator)
+    return with_hole(images, rows, draw_span(width, size, num_images, generator))
 
 
 def mixup(images: Tensor, targets: Tensor, *, alpha: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -85,24 +78,72 @@ def mixup(images: Tensor, targets: Tensor, *, alpha: float, generator: torch.Gen
     targets float (N, K) whose rows sum to 1; so do those returned. Raises ValueError for alpha <= 0.
     """
     _check_alpha(alpha)
-    partners = send(torch.randperm(len(images), generator=generator), images.device)
-    shares = send(_symmetric_beta(alpha, len(images), generator).to(images.dtype), images.device)
-    mixed_images = torch.lerp(images[partners], images, shares[:, None, None, None])
-    mixed_targets = torch.lerp(targets[partners], targets, shares.to(targets)[:, None])
+    partners, shares = draw_mixture(len(images), alpha, generator)
+    there = send(partners, images.device)
+    return mixed(images, targets, images[there], targets[there], shares)
+
+
+# Each augmentation in its two halves: the draws, made on the CPU for a whole batch, and what they do to the images that
+# they are given, which may be a few of the batch. An image's draws depend on its place in the batch and on nothing
+# else, so that several processes can make a batch together.
+
+
+def draw_offsets(num_images: int, pad: int, generator: torch.Generator) -> Tensor:
+    """Where each image's window begins, down and to the right: int64 (2, N)."""
+    return torch.randint(0, 2 * pad + 1, (2, num_images), generator=generator)
+
+
+def cropped(images: Tensor, pad: int, offsets: Tensor) -> Tensor:
+    """The windows at ``offsets`` of the padded images."""
+    num_images, _, height, width = images.shape
+    down, right = send(offsets, images.device)
+    # A view of all windows, (N, C, 2 pad + 1, 2 pad + 1, H, W), one of which is copied for each image.
+    windows = functional.pad(images, (pad, pad, pad, pad)).unfold(2, height, 1).unfold(3, width, 1)
+    return windows[torch.arange(num_images, device=images.device), :, down, right]
+
+
+def draw_mirrored(num_images: int, generator: torch.Generator) -> Tensor:
+    """Which images are mirrored: bool (N,)."""
+    return torch.rand(num_images, generator=generator) < 0.5
+
+
+def flipped(images: Tensor, is_mirrored: Tensor) -> Tensor:
+    """The images, mirrored where that says so."""
+    return torch.where(send(is_mirrored, images.device)[:, None, None, None], images.flip(3), images)
+
+
+def with_hole(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """The images with 0 where both ``rows``, bool (N, H), and ``columns``, bool (N, W), say so."""
+    rows, columns = send(rows, images.device), send(columns, images.device)
+    return images.masked_fill(rows[:, None, :, None] & columns[:, None, None, :], 0)
+
+
+def draw_mixture(num_images: int, alpha: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """The partner of each image, int64 (N,), and the image's own share in their mixture, float64 (N,)."""
+    partners = torch.randperm(num_images, generator=generator)
+    return partners, _symmetric_beta(alpha, num_images, generator)
+
+
+def draw_boxes(num_images: int, alpha: float, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    """Of cutmix: the partner of each image, the one before it in the batch; the image's share; the box's centre.
+
+    Int64 (N,), float64 (N,), float32 (N, 2): see ``with_boxes_of``.
+    """
+    shares = _symmetric_beta(alpha, num_images, generator)
+    return torch.arange(num_images).roll(1), shares, torch.rand(num_images, 2, generator=generator)
+
+
+def mixed(
+    images: Tensor, targets: Tensor, partner_images: Tensor, partner_targets: Tensor, shares: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Images and targets mixed with those of their partners; ``shares`` is the images' own part."""
+    shares = send(shares.to(images.dtype), images.device)
+    mixed_images = torch.lerp(partner_images, images, shares[:, None, None, None])
+    mixed_targets = torch.lerp(partner_targets, targets, shares.to(targets)[:, None])
     return mixed_images, mixed_targets
 
 
-def cutmix(images: Tensor, targets: Tensor, *, alpha: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """``boxes_mixed`` with shares from Beta(alpha, alpha) and uniform centres, for each image of the batch its own.
-
-    Raises ValueError for alpha <= 0.
-    """
-    _check_alpha(alpha, "cutmix")
-    shares = _symmetric_beta(alpha, len(images), generator)
-    return boxes_mixed(images, targets, shares=shares, centres=torch.rand(len(images), 2, generator=generator))
-
-
-def _span(length: int, size: int, num_images: int, generator: torch.Generator) -> Tensor:
+def draw_span(length: int, size: int, num_images: int, generator: torch.Generator) -> Tensor:
     """For each image, which of ``length`` positions lie within ``size`` of them about a random centre: bool (N, L)."""
     starts = torch.randint(0, length, (num_images, 1), generator=generator) - size // 2
     positions = torch.arange(length)

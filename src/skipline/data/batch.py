@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from skipline.data.augment import Augment, cutmix, cutout, flip, mixup, pad_crop
+from skipline.data.augment import Augment
+from skipline.data.changes import draw_changes
 from skipline.data.draws import image_draws
 from skipline.data.image_set import ImageSet
 from skipline.data.order import balanced_order, cut_order, epoch_order
 from skipline.data.photo_augment import AS_THEY_ARE, NUM_DRAWS, PhotoAugment, augmented_raw, erased_boxes
 from skipline.data.preprocess import Normaliser
+from skipline.data.share import WHOLE, Share
+from skipline.data.transfer import send
 from skipline.seeds import split_seed
 
 _NO_DRAWS = torch.empty(0, NUM_DRAWS)
@@ -25,11 +28,13 @@ class Batch:
     """Normalised, augmented images and what should be said of them, on the device of the set.
 
     ``images``: float32 (N, C, H, W). ``targets``: float32 (N, K), rows that sum to 1: a one in the column of the label,
-    or with mixup the shares of two labels.
+    or with mixup the shares of two labels. ``num_images``: of the whole batch, of which these N may be one process's
+    share.
     """
 
     images: Tensor
     targets: Tensor
+    num_images: int
 
 
 def draw_batch(
@@ -40,33 +45,51 @@ def draw_batch(
     normaliser: Normaliser,
     augment: Augment,
     generator: torch.Generator,
+    share: Share = WHOLE,
+    num_parts: int = 1,
     photo: PhotoAugment = AS_THEY_ARE,
     draws: Tensor = _NO_DRAWS,
 ) -> Batch:
     """The samples ``indices`` (int64 (N,)) of the set: normalised, then padded and cropped, flipped, cut out, mixed.
 
-    Where ``photo`` does something, that is before all else, erasing before mixing; ``draws`` are then its uniforms, (N,
-    NUM_DRAWS), on the CPU.
+    Of them only the rows of ``share`` in a batch of ``num_parts`` parts: the same bits as those rows of the whole
+    batch, and only they (and with mixtures their partners) are read and changed. Where ``photo`` does something, that
+    is before all else, erasing before mixing; ``draws`` are then its uniforms, (N, NUM_DRAWS), on the CPU.
 
     ``indices`` and ``normaliser`` are on the set's device, and nothing here waits for it. What ``augment`` leaves off
     draws nothing from ``generator``, a CPU one.
     """
-    images = image_set.images[indices]
-    images = normaliser(augmented_raw(images, photo, draws) if photo.is_on else images)
-    # With num_classes given, one_hot reads nothing back from a CUDA device.
-    targets = functional.one_hot(image_set.labels[indices], num_classes).to(torch.float32)
-    if augment.pad:
-        images = pad_crop(images, augment.pad, generator=generator)
-    if augment.flip:
-        images = flip(images, generator)
-    if augment.cutout:
-        images = cutout(images, augment.cutout, generator=generator)
-    images = erased_boxes(images, photo, draws)
-    if augment.cutmix and not (augment.mixup and torch.rand((), generator=generator) < 0.5):
-        images, targets = cutmix(images, targets, alpha=augment.cutmix, generator=generator)
-    elif augment.mixup:
-        images, targets = mixup(images, targets, alpha=augment.mixup, generator=generator)
-    return Batch(images, targets)
+    device = image_set.images.device
+    changes = draw_changes(augment, len(indices), image_set.images.shape[2:], generator)
+    rows = _rows(len(indices), share, num_parts)
+
+    def changed(chosen: Tensor) -> tuple[Tensor, Tensor]:
+        samples = indices if share == WHOLE and chosen is rows else indices[send(chosen, device)]
+        # With num_classes given, one_hot reads nothing back from a CUDA device.
+        targets = functional.one_hot(image_set.labels[samples], num_classes).to(torch.float32)
+        images = image_set.images[samples]
+        if not photo.is_on:
+            return changes.made(normaliser(images), chosen), targets
+        own = draws[chosen]
+        images = changes.made(normaliser(augmented_raw(images, photo, own)), chosen)
+        return erased_boxes(images, photo, own), targets
+
+    images, targets = changed(rows)
+    if changes.mixture != "none":
+        partners = changes.partners[rows]
+        if share == WHOLE:
+            there = send(partners, device)
+            others = images[there], targets[there]
+        else:
+            others = changed(partners)
+        images, targets = changes.mixed_with(images, targets, *others, rows)
+    return Batch(images, targets, len(indices))
+
+
+def _rows(num_images: int, share: Share, num_parts: int) -> Tensor:
+    """The rows of a share, part after part: int64 on the CPU."""
+    parts = share.rows(num_images, num_parts=num_parts)
+    return torch.cat([torch.arange(rows.start, rows.stop) for rows in parts])
 
 
 def epoch_batches(
@@ -80,6 +103,8 @@ def epoch_batches(
     num_classes: int,
     normaliser: Normaliser,
     augment: Augment,
+    share: Share = WHOLE,
+    num_parts: int = 1,
     photo: PhotoAugment = AS_THEY_ARE,
     is_balanced: bool = False,
     side: int = 0,
@@ -88,9 +113,10 @@ def epoch_batches(
 
     Batch k is made with the k-th piece of the order and the stream ("augment", epoch, k), so it has the same bits
     whether or not those before it were drawn: a run that stopped after k batches goes on with first_batch = k.
-    The draws of ``photo`` do not even depend on the batches: they are ``image_draws`` of an image's place in the epoch.
-    ``side``: that of the images, made smaller last of all; 0 leaves them as they are. ``is_balanced``: of every class
-    about as many samples are seen, see ``balanced_order``.
+    Of each batch the rows of ``share`` are drawn, of a batch that is computed in ``num_parts`` parts or, where it has
+    fewer images, in as many. The draws of ``photo`` do not even depend on the batches: they are ``image_draws`` of an
+    image's place in the epoch. ``side``: that of the images, made smaller last of all; 0 leaves them as they are.
+    ``is_balanced``: of every class about as many samples are seen, see ``balanced_order``.
     Raises ValueError for a first_batch that is negative or beyond the epoch's end (its end itself gives no batch).
     """
     if is_balanced:
@@ -113,10 +139,12 @@ def epoch_batches(
             normaliser=normaliser,
             augment=augment,
             generator=generator,
+            share=share,
+            num_parts=min(num_parts, len(batches[index])),
             photo=photo,
             draws=draws,
         )
-        yield batch if side in (0, image_set.images.shape[2]) else Batch(_resized(batch.images, side), batch.targets)
+        yield batch if side in (0, image_set.images.shape[2]) else replace(batch, images=_resized(batch.images, side))
 
 
 def _resized(images: Tensor, side: int) -> Tensor:

@@ -89,12 +89,14 @@ def erased(images: Tensor, boxes: Boxes, is_erased: Tensor) -> Tensor:
     return images.masked_fill(send(inside, images.device)[:, None], 0)
 
 
-def boxes_mixed(images: Tensor, targets: Tensor, *, shares: Tensor, centres: Tensor) -> tuple[Tensor, Tensor]:
-    """A box of each image replaced by that of the one before it in the batch (Yun et al. 2019, arXiv 1905.04899).
+def with_boxes_of(
+    images: Tensor, targets: Tensor, partner_images: Tensor, partner_targets: Tensor, *, shares: Tensor, centres: Tensor
+) -> tuple[Tensor, Tensor]:
+    """A box of each image replaced by that of its partner (Yun et al. 2019, arXiv 1905.04899).
 
     Of ``shares`` λ, (N,), the box has sides √(1 − λ) H and √(1 − λ) W about ``centres``, uniforms (N, 2), clipped at
     the border; targets are mixed by the area that is left. As torchvision's ``CutMix``, but with draws of its own for
-    each image. Images are float (N, C, H, W), targets float (N, K).
+    each image. Images are float (N, C, H, W), targets float (N, K), draws on the CPU.
     """
     height, width = images.shape[2:]
     half = 0.5 * (1 - shares.double()).sqrt()
@@ -105,8 +107,8 @@ def boxes_mixed(images: Tensor, targets: Tensor, *, shares: Tensor, centres: Ten
     boxes = Boxes(top, left, bottom - top, right - left)
     inside = send(inside_boxes(boxes, height, width), images.device)[:, None]
     kept = send((1 - (boxes.height * boxes.width).double() / (height * width)).to(targets.dtype), images.device)
-    mixed = torch.where(inside, images.roll(1, 0), images)
-    return mixed, torch.lerp(targets.roll(1, 0), targets, kept[:, None])
+    mixed = torch.where(inside, partner_images, images)
+    return mixed, torch.lerp(partner_targets, targets, kept[:, None])
 
 
 def inside_boxes(boxes: Boxes, height: int, width: int) -> Tensor:

@@ -55,7 +55,7 @@ class Course:
         generator = torch.Generator().manual_seed(split_seed(seed, "lab", "order", epoch))
         chosen = torch.randperm(len(self.labels), generator=generator)[index * size : (index + 1) * size]
         targets = functional.one_hot(self.labels[chosen], self.num_classes).float()
-        return Batch(self.images[chosen], targets)
+        return Batch(self.images[chosen], targets, len(chosen))
 
 
 def course_of(name: str, *, seed: int) -> Course:

@@ -2,7 +2,7 @@
 
 Each draw is a function of (seed, shape) alone, made on the CPU: the same on every device and in every memory format,
 and a recomputed forward pass makes it again. `seed_dropout` sets the seeds; a training pass without one raises
-`RuntimeError`.
+`RuntimeError`. Where several processes share a batch each draws for the whole of it and takes its own rows.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ from torch import Tensor, nn
 from torch.nn.functional import max_pool2d
 
 from skipline.spec.layers import DropMode
+
+Place = tuple[int, int]
+"""Of a pass's images: the row in the whole batch where they begin, and the rows that the whole batch has."""
 
 Arguments = TypeVarTuple("Arguments")
 Drawn = TypeVar("Drawn")
@@ -30,6 +33,7 @@ class SeededDropout(nn.Module):
         super().__init__()
         self.rate = rate
         self.seed: int | None = None  # None: not yet set, and no mask can be drawn
+        self.place: Place | None = None  # None: a pass's images are the whole batch
 
     def forward(self, x: Tensor) -> Tensor:
         """(…) → (…)."""
@@ -53,6 +57,7 @@ class SeededBlockDropout(nn.Module):
         self.rate = rate
         self.size = size
         self.seed: int | None = None
+        self.place: Place | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) → (N, C, H, W)."""
@@ -75,6 +80,7 @@ class SeededBranchDropout(nn.Module):
         self.rate = rate
         self.mode = mode
         self.seed: int | None = None
+        self.place: Place | None = None
 
     def leaves_out(self) -> bool:
         """Whether this step's branch need not be computed."""
@@ -118,8 +124,8 @@ def _outside_of_graphs(draw: Callable[[*Arguments], Drawn]) -> Callable[[*Argume
 
 @_outside_of_graphs
 def _mask(layer: SeededDropout | SeededBranchDropout, x: Tensor, shape: torch.Size) -> Tensor:
-    kept = _on_cpu(x, shape).bernoulli_(1 - layer.rate, generator=_generator(layer.seed))
-    return _like(x, kept)
+    kept = _on_cpu(x, _of_whole(shape, layer.place)).bernoulli_(1 - layer.rate, generator=_generator(layer.seed))
+    return _like(x, _own(kept, shape[0], layer.place))
 
 
 @_outside_of_graphs
@@ -127,11 +133,12 @@ def _without_squares(layer: SeededBlockDropout, x: Tensor) -> Tensor:
     num, _, height, width = x.shape
     high, wide = min(layer.size, height), min(layer.size, width)
     share = layer.rate * height * width / (high * wide * (height - high + 1) * (width - wide + 1))
-    middles = _on_cpu(x, torch.Size((num, 1, height, width)))
+    middles = _on_cpu(x, _of_whole(torch.Size((num, 1, height, width)), layer.place))
     middles.bernoulli_(min(share, 1.0), generator=_generator(layer.seed))
     dropped = max_pool2d(middles, (high, wide), stride=1, padding=(high // 2, wide // 2))
     kept = 1 - dropped[:, :, (high + 1) % 2 :, (wide + 1) % 2 :]  # an even square's pool gives one pixel too many
-    return x * _like(x, kept) * (kept.numel() / max(kept.sum().item(), 1.0))
+    scale = kept.numel() / max(kept.sum().item(), 1.0)
+    return x * _like(x, _own(kept, num, layer.place)) * scale
 
 
 @_outside_of_graphs
@@ -147,6 +154,16 @@ def _generator(seed: int | None) -> torch.Generator:
             "Call seed_dropout(net, seed) before each training step, or net.eval()."
         )
     return torch.Generator().manual_seed(seed)
+
+
+def _of_whole(shape: torch.Size, place: Place | None) -> torch.Size:
+    """`shape` with the rows of the whole batch."""
+    return shape if place is None else torch.Size((place[1], *shape[1:]))
+
+
+def _own(drawn: Tensor, num_rows: int, place: Place | None) -> Tensor:
+    """Of what was drawn for the whole batch, the rows of this pass."""
+    return drawn if place is None else drawn[place[0] : place[0] + num_rows]
 
 
 def _on_cpu(x: Tensor, shape: torch.Size) -> Tensor:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from skipline.nn.block import block_of, chain
-from skipline.nn.dropout import SEEDED
+from skipline.nn.dropout import SEEDED, Place
 from skipline.seeds import split_seed
 from skipline.spec import BlockPlan, Network, unfold
 from skipline.spec.layers import DropBlock, DropBranch, Dropout
@@ -75,17 +75,18 @@ def _materialise(net: ResidualNet, device: torch.device | str) -> None:
             setattr(module, name, torch.full(buffer.shape, math.nan, dtype=buffer.dtype, device=device))
 
 
-def seed_dropout(net: ResidualNet, seed: int) -> None:
+def seed_dropout(net: ResidualNet, seed: int, *, place: Place | None = None) -> None:
     """Give every layer of `net` that draws its own seed for the next step, made from `seed` and the layer's name.
 
     These are dropouts, drop-blocks and stochastic depth. Until the next call every training pass over inputs of one
     shape draws the same: call it once a step, with a seed of that step, e.g. `split_seed(seed, "dropout", epoch,
-    batch)`.
+    batch)`. `place`: where the next pass's images stand in a batch that several processes share; None for all of it.
     """
     for name in net.dropout_names:
         layer = net.get_submodule(name)
         assert isinstance(layer, SEEDED)
         layer.seed = split_seed(seed, "dropout", name)
+        layer.place = place
 
 
 def fill_missing_gradients(net: ResidualNet) -> None:

@@ -15,6 +15,7 @@ from skipline.train.optimiser import expected_tensors, optimiser_tensors, restor
 from skipline.train.progress import Progress, progress_from_json
 from skipline.train.recipe import Recipe
 from skipline.train.run_folder import RunError
+from skipline.train.sharding import whole
 from skipline.weights import WeightsError, misfits, read_tensors, write_tensors
 
 FORMAT = "skipline.checkpoint"
@@ -22,7 +23,10 @@ VERSION = 1
 
 
 def save_checkpoint(path: Path, learner: Learner, progress: Progress, recipe: Recipe) -> None:
-    """Write everything to `path`, whole or not at all; raises `StorageError`, and then the old file is still there."""
+    """Write everything to `path`, whole or not at all; raises `StorageError`, and then the old file is still there.
+
+    Every process of a team calls it: what is shared out is put together, and the first one writes.
+    """
     header = {
         "format": FORMAT,
         "version": VERSION,
@@ -30,7 +34,9 @@ def save_checkpoint(path: Path, learner: Learner, progress: Progress, recipe: Re
         "recipe": recipe_to_json(recipe),
     }
     of_optimiser = _of_optimiser(optimiser_tensors(learner.net, learner.optimiser))
-    write_tensors(path, {**_net_tensors(learner), **of_optimiser}, header)
+    tensors = whole(learner.engine, {**_net_tensors(learner), **of_optimiser})
+    if learner.engine.team.leads:
+        write_tensors(path, tensors, header)
 
 
 def read_progress(path: Path) -> Progress:

@@ -8,6 +8,7 @@ from skipline.signal import first_nonfinite_site
 from skipline.train.learner import Learner
 from skipline.train.outcome import Diverged
 from skipline.train.precision import autocast
+from skipline.train.sharding import own_part, whole_net
 from skipline.train.step import batch_parts
 from skipline.train.task import Task, batches
 
@@ -28,16 +29,19 @@ def check_nets(task: Task, learner: Learner, *, step: int) -> None:
     Called after `step` steps, before anything is saved; reads from the device.
     """
     nets = [learner.net] if learner.average is None else [learner.net, learner.average.net]
-    tensors = [tensor for net in nets for tensor in (*net.parameters(), *net.buffers())]
-    if not torch.stack([tensor.isfinite().all() for tensor in tensors]).all().item():
+    tensors = [own_part(learner.engine, tensor) for net in nets for tensor in (*net.parameters(), *net.buffers())]
+    is_finite = bool(torch.stack([tensor.isfinite().all() for tensor in tensors]).all().item())
+    if any(task.team.any(not is_finite)):
         _give_up(task, learner, step)
 
 
 def _give_up(task: Task, learner: Learner, step: int) -> None:
     """Raise `Diverged` after `step` steps, with the site that the next batch finds."""
-    site = _find_site(task, learner, step) or "the loss"
+    sites = task.team.gather(_find_site(task, learner, step))  # the images of one process may show what others do not
+    site = next((site for site in sites if site), "the loss")
     failure = {"format": "skipline.failure", "version": 1, "reason": "diverged", "step": step, "site": site}
-    task.folder.write("FAILED.json", failure)
+    if task.team.leads:
+        task.folder.write("FAILED.json", failure)
     raise Diverged(step=step, site=site, checkpoint=task.folder.checkpoint, recipe=task.recipe)
 
 
@@ -47,10 +51,11 @@ def _find_site(task: Task, learner: Learner, step: int) -> str | None:
     Where the net has none, a tensor of its average that is not finite. Reads from the device, once, after a failure.
     """
     epoch, index = divmod(step, task.steps_per_epoch)
-    batch = next(batches(task, epoch, index))
-    for images, _ in batch_parts(learner.net, batch, task.recipe, step=step):
+    batch = next(batches(task, epoch, index, share=task.team.share))
+    net = whole_net(learner.engine, learner.net)
+    for images, _ in batch_parts(net, batch, task.recipe, step=step, share=task.team.share):
         with autocast(task.device, task.dtype):
-            site = first_nonfinite_site(learner.net, images)
+            site = first_nonfinite_site(net, images)
         if site:
             return site
     averages = {} if learner.average is None else learner.average.net.state_dict()

@@ -18,7 +18,7 @@ from skipline.train.precision import Precision, compute_dtype, has_bf16
 from skipline.train.recipe import Recipe
 from skipline.train.run_folder import RunError, RunFolder
 
-_DECISIVE = ("skipline", "torch", "device", "dtype", "kernels", "deterministic")
+_DECISIVE = ("skipline", "torch", "device", "dtype", "kernels", "deterministic", "processes")
 """What decides the bits of a run beside its recipe and data, by its name in `environment.json`."""
 _DECISIVE_ON_CPU = ("processor", "threads")
 """What decides them too where the CPU computes: which instructions there are, and how a sum is shared out."""
@@ -55,12 +55,13 @@ def setup_of(folder: RunFolder) -> Setup:
     )
 
 
-def run_environment(recipe: Recipe, device: torch.device, *, data: Path) -> dict[str, Any]:
-    """`environment`, and what only a run has: its number format, its kernels, its seed, and where its data lie."""
+def run_environment(recipe: Recipe, device: torch.device, *, data: Path, processes: int = 1) -> dict[str, Any]:
+    """`environment`, and what only a run has: number format, kernels, processes, seed, and where its data lie."""
     return {
         **environment(device),
         "dtype": str(compute_dtype(recipe.precision, device)).removeprefix("torch."),
-        "kernels": choose_kernels(recipe.kernels, device, recipe.memory_layout).label,
+        "kernels": choose_kernels(recipe.kernels_to_choose, device, recipe.memory_layout).label,
+        "processes": processes,
         "seed": recipe.seed,
         "data": str(data),
     }
@@ -70,7 +71,8 @@ def differences(recorded: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str
     """What of `recorded` is otherwise `now`, so that the same run would come to other bits."""
     on_cpu = "cpu" in (recorded.get("device"), now.get("device"))
     names = _DECISIVE + _DECISIVE_ON_CPU * on_cpu
-    return {name: recorded.get(name) for name in names if _model(recorded.get(name)) != _model(now.get(name))}
+    was, is_now = {"processes": 1, **recorded}, {"processes": 1, **now}  # older runs do not say so
+    return {name: was.get(name) for name in names if _model(was.get(name)) != _model(is_now.get(name))}
 
 
 def _model(value: object) -> object:

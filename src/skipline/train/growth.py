@@ -19,6 +19,7 @@ from skipline.train.layout import memory_format
 from skipline.train.learner import Learner, multipliers, scheme_of
 from skipline.train.optimiser import expected_tensors, make_optimiser, optimiser_tensors, restore_optimiser
 from skipline.train.recipe import Recipe
+from skipline.train.spread import spread
 from skipline.train.task import Task, batches
 
 
@@ -36,11 +37,12 @@ def learner_in(task: Task, learner: Learner, epoch: int) -> Learner:
     target = network_in(task.recipe.network, task.recipe.deepen, epoch)
     if target == learner.net.network:
         return learner
-    return grown(learner, task.recipe, plan_deepening(learner.net.network, target), images=next_images(task, epoch, 0))
+    plan = plan_deepening(learner.net.network, target)
+    return spread(grown(learner, task.recipe, plan, images=next_images(task, epoch, 0)), task.recipe, task.team)
 
 
 def next_images(task: Task, epoch: int, first_batch: int) -> Tensor:
-    """The images (N, C, H, W) of that batch, as a step sees them."""
+    """The images (N, C, H, W) of that batch, as a step sees them: all of them, whoever else shares the step."""
     images = next(batches(task, epoch, first_batch)).images
     return images.contiguous(memory_format=memory_format(task.recipe.memory_layout))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,7 @@ from skipline.train.fusion import fused
 from skipline.train.kernels import choose_kernels
 from skipline.train.layout import memory_format
 from skipline.train.optimiser import make_optimiser
+from skipline.train.parallel import Engine
 from skipline.train.recipe import Recipe
 
 
@@ -28,6 +29,7 @@ class Learner:
     counts the steps before it. Both are scalars on the device, so that a step waits for no transfer. `start` holds the
     weights that the run began with, where it is watched: copies of the parameters that multiply, otherwise nothing.
     `keeping`: what `forward` keeps of its activations.
+    `engine`: what several processes do so that their steps are one.
     """
 
     net: ResidualNet
@@ -38,6 +40,12 @@ class Learner:
     num_finite_steps: Tensor
     start: Mapping[str, Tensor]
     keeping: Keeping = KEEP_ALL
+    engine: Engine = field(default_factory=Engine)
+
+    @property
+    def in_step(self) -> ResidualNet:
+        """The trained net as a step runs it: `net`, or the same tensors with norms that speak to other processes."""
+        return self.net if self.engine.in_step is None else self.engine.in_step
 
     @property
     def result(self) -> ResidualNet:

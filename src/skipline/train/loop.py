@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from skipline.data import Dataset
-from skipline.evaluate import Evaluation, evaluate
 from skipline.files import StorageError, read_number, remove_partials
+from skipline.nn import ResidualNet
 from skipline.train.checkpoint import restore_checkpoint, save_checkpoint
 from skipline.train.clock import Clock
 from skipline.train.divergence import check_loss, check_nets
+from skipline.train.evaluation import evaluate_together
 from skipline.train.fine_tuning import begin_as
 from skipline.train.growth import learner_in, resumed_recipe
 from skipline.train.kernels import choose_kernels
@@ -25,14 +27,16 @@ from skipline.train.model_card import model_card, origin_note
 from skipline.train.optimiser import set_learning_rate
 from skipline.train.outcome import Interrupted, Outcome, Snapshot
 from skipline.train.patience import is_out_of_patience
-from skipline.train.precision import autocast
 from skipline.train.progress import Progress
 from skipline.train.recipe import Recipe
 from skipline.train.run_folder import DEEPENED, RunFolder
 from skipline.train.schedule import UntilError, next_running_error, schedule_factor, warm_up_factor
+from skipline.train.sharding import whole_net
+from skipline.train.spread import spread
 from skipline.train.step_memory import StepMemory
 from skipline.train.tally import Tally
 from skipline.train.task import Task, batches, fit_sample, make_task
+from skipline.train.team import ALONE, Team
 from skipline.train.watch import StepWatch
 from skipline.weights import TrainedModel, save_model
 
@@ -47,18 +51,20 @@ def train(
     device: torch.device,
     show: Callable[[Snapshot], None],
     should_stop: Callable[[], bool],
+    team: Team = ALONE,
 ) -> Outcome:
     """Train as `recipe` says, in `folder`, from its newest checkpoint if it has one; the result is in the folder.
 
     `show` is called a few times a second and after every epoch; `should_stop` after each step, and where it says so a
-    checkpoint is written and `Interrupted` raised. Raises `Diverged` where a loss or the net is not finite,
-    `StorageError` where the folder cannot be written (its newest checkpoint is then intact), `RunError` where another
-    process trains this run or its checkpoint does not fit, `RecipeError` or `SpecError` where recipe, data and device
-    do not fit.
+    checkpoint is written and `Interrupted` raised. Every process of `team` calls this with the same recipe, data and
+    folder; the first one writes and shows, and what stops one of them stops all. Raises `Diverged` where a loss or the
+    net is not finite, `StorageError` where the folder cannot be written (its newest checkpoint is then intact),
+    `RunError` where another process trains this run or its checkpoint does not fit, `RecipeError` or `SpecError` where
+    recipe, data, device and team do not fit, `TeamError` where the processes do not see the same checkpoint.
     """
-    kernels = choose_kernels(recipe.kernels, device, recipe.memory_layout)
-    task = make_task(replace(recipe, kernels=kernels.name), dataset, folder, device)
-    with locked(folder):
+    kernels = choose_kernels(recipe.kernels_to_choose, device, recipe.memory_layout)
+    task = make_task(replace(recipe, kernels=kernels.name), dataset, folder, device, team=team)
+    with locked(folder) if team.leads else nullcontext():
         try:
             return _train(task, show, should_stop)
         except StorageError as error:
@@ -74,33 +80,29 @@ def _train(task: Task, show: Callable[[Snapshot], None], should_stop: Callable[[
     first_step = progress.step
     tally = Tally(progress, task.device)
     clock = Clock(seconds_before=progress.seconds, first_step=first_step, checkpoint_seconds=recipe.checkpoint_seconds)
-    with LossLog(folder, every=recipe.loss_every) as losses:
-        while progress.step < task.num_steps and not is_out_of_patience(folder.read_metrics(), recipe.patience):
+    with LossLog(folder, every=recipe.loss_every if task.team.leads else math.inf) as losses:
+        while progress.step < task.num_steps and not _is_out_of_patience(task):
             epoch, first_batch = divmod(progress.step, task.steps_per_epoch)
             learner = memory.planned(learner_in(task, learner, epoch), step=progress.step)
             if memory.has_notes:
-                rate = learning_rate(task, progress)
-                show(_snapshot(task, progress, tally, clock, rate, watch, memory))
-            for batch in batches(task, epoch, first_batch):
+                show(_snapshot(task, progress, tally, clock, learning_rate(task, progress), watch, memory))
+            for batch in batches(task, epoch, first_batch, share=task.team.share):
                 rate = learning_rate(task, progress)
                 set_learning_rate(learner.optimiser, rate, is_for_head_only=epoch < recipe.head_epochs)
                 with watch.reading(learner, progress.step) as read:
                     loss, mistakes = memory.step(read, batch, step=progress.step)
                 losses.add(progress.step, loss)
-                tally.add(loss, mistakes, len(batch.images))
-                clock.trained(len(batch.images))
+                tally.add(loss, mistakes, batch.num_images)
+                clock.trained(batch.num_images)
                 progress.step += 1
-                _watch_error(task, progress, mistakes, len(batch.images))
+                _watch_error(task, progress, mistakes, batch.num_images)
                 ends_epoch = task.ends_epoch(progress.step)
-                stops = should_stop()
-                saves = ends_epoch or stops or clock.due_checkpoint()
+                stops, is_due = task.team.any(should_stop(), clock.due_checkpoint())
+                saves = ends_epoch or stops or is_due
                 has_news = watch.has_news or memory.has_notes
                 if has_news and not ends_epoch:  # before a loss that is not finite ends it all
                     show(_snapshot(task, progress, tally, clock, rate, watch, memory))
-                if saves or task.device.type == "cpu" or progress.step % CHECK_STEPS == 0:
-                    check_loss(task, learner, first_step=first_step)
-                if saves:
-                    check_nets(task, learner, step=progress.step)
+                _check(task, learner, progress, first_step=first_step, saves=saves)
                 if ends_epoch:
                     _end_epoch(task, learner, progress, tally, clock, rate)
                 if ends_epoch or clock.due_show():
@@ -119,10 +121,25 @@ def _train(task: Task, show: Callable[[Snapshot], None], should_stop: Callable[[
     return _finish(task, learner, progress)
 
 
+def _check(task: Task, learner: Learner, progress: Progress, *, first_step: int, saves: bool) -> None:
+    """Raise `Diverged` where the run has left the finite numbers; what is saved next is finite."""
+    if saves or task.device.type == "cpu" or progress.step % CHECK_STEPS == 0:
+        check_loss(task, learner, first_step=first_step)
+    if saves:
+        check_nets(task, learner, step=progress.step)
+
+
+def _is_out_of_patience(task: Task) -> bool:
+    """As the leader sees it, who writes the metrics."""
+    is_out = task.team.leads and is_out_of_patience(task.folder.read_metrics(), task.recipe.patience)
+    return any(task.team.any(is_out))
+
+
 def _take_up(task: Task) -> tuple[Learner, Progress]:
     """The learner and how far it has come: at the start, or where the newest checkpoint left it."""
     folder = task.folder
-    remove_partials(folder.path)
+    if task.team.leads:
+        remove_partials(folder.path)
     learner, progress = make_learner(resumed_recipe(task), task.device), Progress()
     if folder.checkpoint.exists():
         progress = restore_checkpoint(folder.checkpoint, learner, task.recipe)
@@ -130,9 +147,11 @@ def _take_up(task: Task) -> tuple[Learner, Progress]:
         begin_as(learner, folder.start)
     else:
         look_at_data(learner, task.recipe, lambda: fit_sample(task))
-    folder.rewind_metrics(progress.step, num_epochs=task.num_evaluations(progress.step))
-    folder.rewind_steps(progress.step)
-    return learner, progress
+    task.team.require_same_step(progress.step, str(folder.path))
+    if task.team.leads:
+        folder.rewind_metrics(progress.step, num_epochs=task.num_evaluations(progress.step))
+        folder.rewind_steps(progress.step)
+    return spread(learner, task.recipe, task.team), progress
 
 
 def learning_rate(task: Task, progress: Progress) -> float:
@@ -153,7 +172,13 @@ def _watch_error(task: Task, progress: Progress, mistakes: Tensor, num_images: i
 
 def _end_epoch(task: Task, learner: Learner, progress: Progress, tally: Tally, clock: Clock, rate: float) -> None:
     clock.end_epoch()
-    tested = _evaluate(task, learner)
+    net = whole_net(learner.engine, learner.result)
+    tested = evaluate_together(task, net)
+    progress.test_error = tested.error
+    is_best = tested.error < progress.best_error
+    progress.best_error = min(tested.error, progress.best_error)
+    if not task.team.leads:
+        return
     train_loss, train_error = tally.means()
     task.folder.append_metrics(
         {
@@ -168,10 +193,8 @@ def _end_epoch(task: Task, learner: Learner, progress: Progress, tally: Tally, c
             "seconds": clock.seconds(),
         }
     )
-    progress.test_error = tested.error
-    if tested.error < progress.best_error:
-        progress.best_error = tested.error
-        save_model(task.folder.best_model, _trained(task, learner))
+    if is_best:
+        save_model(task.folder.best_model, _trained(task, net))
 
 
 def _save(task: Task, learner: Learner, progress: Progress, tally: Tally, clock: Clock) -> None:
@@ -181,19 +204,8 @@ def _save(task: Task, learner: Learner, progress: Progress, tally: Tally, clock:
     clock.saved()
 
 
-def _evaluate(task: Task, learner: Learner) -> Evaluation:
-    return evaluate(
-        learner.result,
-        task.test,
-        preprocess=task.preprocess,
-        num_classes=len(task.class_names),
-        batch_size=2 * task.recipe.batch_size,  # no activations are kept, so twice as many fit
-        autocast=autocast(task.device, task.dtype),
-    )
-
-
-def _trained(task: Task, learner: Learner) -> TrainedModel:
-    return TrainedModel(learner.result, task.preprocess, task.class_names)
+def _trained(task: Task, net: ResidualNet) -> TrainedModel:
+    return TrainedModel(net, task.preprocess, task.class_names)
 
 
 def _snapshot(
@@ -219,7 +231,7 @@ def _snapshot(
 
 
 def _finish(task: Task, learner: Learner, progress: Progress) -> Outcome:
-    last = task.folder.read_metrics()[-1]
+    (last,) = task.team.from_leader(task.folder.read_metrics()[-1:])
     outcome = Outcome(
         step=progress.step,
         train_loss=read_number(last["train_loss"]),
@@ -228,10 +240,16 @@ def _finish(task: Task, learner: Learner, progress: Progress) -> Outcome:
         test_error=read_number(last["test_error"]),
         seconds=progress.seconds,
     )
-    save_model(task.folder.model, _trained(task, learner))
+    net = whole_net(learner.engine, learner.result)
+    if task.team.leads:
+        _write_result(task, net, outcome)
+    return outcome
+
+
+def _write_result(task: Task, net: ResidualNet, outcome: Outcome) -> None:
+    save_model(task.folder.model, _trained(task, net))
     card = model_card(task.recipe, outcome, task.class_names, num_train=len(task.train), num_test=len(task.test))
     if task.folder.is_grown:
         card += origin_note(task.folder.read(DEEPENED))
     task.folder.write("MODEL_CARD.md", card)
     task.folder.write("DONE", "")
-    return outcome

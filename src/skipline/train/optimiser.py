@@ -115,12 +115,18 @@ def parameter_groups(
 
 
 def make_optimiser(
-    net: nn.Module, settings: OptimiserSettings, *, halted: Tensor, separates_head: bool = False
+    net: nn.Module,
+    settings: OptimiserSettings,
+    *,
+    halted: Tensor,
+    separates_head: bool = False,
+    is_fused: bool = True,
 ) -> torch.optim.Optimizer:
     """The fused optimiser of `settings` over what learns in `net`: one kernel for a group, on CPU and on CUDA.
 
-    While the float scalar `halted`, on the net's device, is 1, a step changes nothing; it costs no transfer.
-    With `separates_head` the head can have a rate of its own.
+    While the float scalar `halted`, on the net's device, is 1, a step changes nothing; it costs no transfer. One that
+    is not fused, as parameters that are shared out need it, does not look at `halted`: whoever calls it has to. With
+    `separates_head` the head can have a rate of its own.
     """
     groups = parameter_groups(net, settings, separates_head=separates_head)
     match settings:
@@ -130,13 +136,13 @@ def make_optimiser(
                 lr=settings.learning_rate,
                 momentum=settings.momentum,
                 nesterov=settings.nesterov,
-                fused=True,
+                fused=is_fused,
             )
         case AdamW():
             betas = (settings.beta1, settings.beta2)
-            optimiser = torch.optim.AdamW(groups, lr=settings.learning_rate, betas=betas, fused=True)
-    # What torch.amp.GradScaler sets to skip a step: the fused kernels read it where they run.
-    optimiser.found_inf = halted  # pyright: ignore[reportAttributeAccessIssue]
+            optimiser = torch.optim.AdamW(groups, lr=settings.learning_rate, betas=betas, fused=is_fused)
+    if is_fused:  # what torch.amp.GradScaler sets to skip a step: the fused kernels read it where they run
+        optimiser.found_inf = halted  # pyright: ignore[reportAttributeAccessIssue]
     set_learning_rate(optimiser, settings.learning_rate)
     return optimiser
 

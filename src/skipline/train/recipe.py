@@ -15,6 +15,7 @@ from skipline.train.deepening import Deepening, require_deepenings
 from skipline.train.kernels import KERNEL_CHOICES, KernelChoice
 from skipline.train.layout import LAYOUTS, MemoryLayout
 from skipline.train.optimiser import AdamW, OptimiserSettings, Sgd
+from skipline.train.parallel import BATCH_NORM_SCOPES, BatchNormScope
 from skipline.train.precision import PRECISIONS, Precision
 from skipline.train.probe import Probe
 from skipline.train.refuse import (
@@ -42,6 +43,9 @@ class Recipe:
       not ended by then, also within one (∞: they decide alone). Schedules span the run as it is.
     - `batch_size`: images for one step of the optimiser, computed in `accumulate` parts one after the other (batch
       norm then sees a part at a time). An epoch's last batch may be smaller.
+    - `batch_norm`: where several processes share a batch, each norm sees its process's images (`per-process`) or those
+      of all (`synchronised`, as one process would); with one process the two are the same.
+    - `shard`: several processes share out parameters, gradients and optimiser (FSDP2) instead of each holding all.
     - `deepen`: after which epochs the network, `network` at first, becomes how deep; the function stays the same.
     - `label_smoothing` ε: targets (1 − ε) t + ε / K. `clip_norm`: the gradient's norm is cut to it (∞: never).
     - `ema_decay` d: evaluated and saved is the moving average of the weights in which a step counts d times as much as
@@ -72,6 +76,8 @@ class Recipe:
     most_steps: float = math.inf
     batch_size: int = 128
     accumulate: int = 1
+    batch_norm: BatchNormScope = "per-process"
+    shard: bool = False
     optimiser: OptimiserSettings = field(default_factory=Sgd)
     schedule: Schedule = field(default_factory=OneCycle)
     warm_up: WarmUp = field(default_factory=NoWarmUp)
@@ -108,6 +114,8 @@ class Recipe:
                 f"accumulate is {self.accumulate} with batch_size {self.batch_size}; a part would hold no image. "
                 f"Expected at most {self.batch_size}."
             )
+        require_choice("batch_norm", self.batch_norm, BATCH_NORM_SCOPES)
+        require_switch("shard", self.shard)
         require_record("optimiser", self.optimiser, (Sgd, AdamW))
         require_record("schedule", self.schedule, typing.get_args(Schedule))
         require_record("warm_up", self.warm_up, typing.get_args(WarmUp))
@@ -118,7 +126,7 @@ class Recipe:
         require_choice("precision", self.precision, PRECISIONS)
         require_choice("memory_layout", self.memory_layout, LAYOUTS)
         require_choice("kernels", self.kernels, KERNEL_CHOICES)
-        _require_memory(self.memory)
+        _require_memory(self.memory, is_sharded=self.shard)
         require_limit("loss_every", self.loss_every)
         require_record("probe", self.probe, (Probe,))
         require_real("checkpoint_seconds", self.checkpoint_seconds, "[0, inf]")
@@ -128,7 +136,33 @@ class Recipe:
             require_record("deepen", entry, (Deepening,))
         for network in require_deepenings(self.network, self.deepen, epochs=self.epochs):
             start_named(self.init).requires(network)
+        if self.shard:
+            self._require_shardable()
         self._require_photos_and_start()
+
+    @property
+    def kernels_to_choose(self) -> KernelChoice:
+        """`kernels`, but PyTorch's own operations where parameters are shared out: the fused ones want them whole."""
+        return "plain" if self.shard else self.kernels
+
+    def _require_shardable(self) -> None:
+        """Refuse what reads or replaces parameters as wholes while they are shared out."""
+        depth = self.network.stochastic_depth
+        obstacles = {
+            "batch_norm 'synchronised'": self.batch_norm == "synchronised",
+            "ema_decay": self.ema_decay > 0,
+            "probe": self.probe.is_on,
+            "deepen": bool(self.deepen),
+            "kernels 'fused'": self.kernels == "fused",
+            "stochastic depth by the batch": depth.rate > 0 and depth.mode == "batch",
+        }
+        found = [name for name, is_there in obstacles.items() if is_there]
+        if found:
+            raise RecipeError(
+                f"shard is true together with {' and '.join(found)}, which {'need' if len(found) > 1 else 'needs'} "
+                "parameters that are whole in every process. Leave out one or the other; residual nets rarely need "
+                "--shard (docs/scale.md)."
+            )
 
     def _require_photos_and_start(self) -> None:
         if not isinstance(self.start_from, str):
@@ -158,9 +192,13 @@ class Recipe:
         return int(min(self.epochs * self.steps_per_epoch(num_images), self.most_steps))
 
 
-def _require_memory(memory: object) -> None:
+def _require_memory(memory: object, *, is_sharded: bool) -> None:
     if memory in ("auto", "all"):
         return
+    if is_sharded:
+        raise RecipeError(
+            f"memory is {memory!r} with shard, which keeps every activation. Leave memory at 'auto', or shard out."
+        )
     try:
         parse_size(str(memory))
     except ValueError as error:

@@ -27,12 +27,20 @@ from skipline.train.outcome import Outcome, Snapshot
 from skipline.train.recipe import Recipe
 from skipline.train.refuse import RecipeError
 from skipline.train.run_folder import RunError, RunFolder, create_run
+from skipline.train.team import ALONE, Team
 
 
 def start(
-    recipe: Recipe, dataset: Dataset, *, root: Path, device: torch.device, config: str, data_dir: Path
+    recipe: Recipe,
+    dataset: Dataset,
+    *,
+    root: Path,
+    device: torch.device,
+    config: str,
+    data_dir: Path,
+    processes: int = 1,
 ) -> RunFolder:
-    """A new run folder under `root` with everything but weights in it.
+    """A new run folder under `root` with everything but weights in it, for that many `processes` to train.
 
     `config` is the settings' text as given, and `data_dir` the folder that a named `recipe.source` was loaded from;
     `resume` looks for it there. Raises `StorageError` where `root` cannot be written, and `WeightsError` where the file
@@ -45,7 +53,7 @@ def start(
         {
             "config.toml": config,
             "resolved.json": recipe_to_json(recipe),
-            "environment.json": run_environment(recipe, device, data=place),
+            "environment.json": run_environment(recipe, device, data=place, processes=processes),
             "classes.json": classes_document(dataset),
             "split.json": split_document(dataset),
             "preprocess.json": dataset.preprocess().to_json(),
@@ -67,21 +75,23 @@ def resume(
     anyway: bool = False,
     show: Callable[[Snapshot], None],
     should_stop: Callable[[], bool],
+    team: Team = ALONE,
 ) -> Outcome:
     """Go on with the run in `folder` from its newest checkpoint, to the same bits as if it had never stopped.
 
     `data` is where they lie now: the folder with the named data set, or the path that the run is on (`setup_of` says
     where they were). With `anyway` the run goes on where the bits will be others, e.g. on another processor, and
-    `environment.json` says from then on where it is, and under `earlier` where it was. Raises `RunError` where the run
-    is done or has diverged, its data are no longer the same or, without `anyway`, its surroundings; `DataError` where
-    the data cannot be read, and what `train` raises.
+    `environment.json` says from then on where it is, and under `earlier` where it was. Another number of processes than
+    before is such a difference: sums are then taken in another order. `team` as for `train`. Raises `RunError` where
+    the run is done or has diverged, its data are no longer the same or, without `anyway`, its surroundings; `DataError`
+    where the data cannot be read, and what `train` raises.
     """
     _require_open(folder)
     recipe = read_recipe(folder)
     recorded = folder.read("environment.json")
     if recorded.get("kernels") == "plain" and recipe.kernels == "auto":
         recipe = replace(recipe, kernels="plain")  # a compiler that has been installed since changes nothing
-    now = run_environment(recipe, device, data=data.absolute())
+    now = run_environment(recipe, device, data=data.absolute(), processes=team.size)
     changed = differences(recorded, now)
     if changed and not anyway:
         were = ", ".join(f"{name} {was!r} (now {now[name]!r})" for name, was in changed.items())
@@ -90,11 +100,12 @@ def resume(
             f"take other bits here: skipline resume {folder.path} --anyway"
         )
     dataset = load_again(folder, recipe, data)
-    if changed or recorded.get("data") != now["data"]:
+    team.gather(None)  # nobody writes before everybody has read
+    if team.leads and (changed or recorded.get("data") != now["data"]):
         earlier = [*recorded.get("earlier", []), *([changed] if changed else [])]
         with locked(folder):
             folder.write("environment.json", {**now, "earlier": earlier} if earlier else now)
-    return train(recipe, dataset, folder=folder, device=device, show=show, should_stop=should_stop)
+    return train(recipe, dataset, folder=folder, device=device, show=show, should_stop=should_stop, team=team)
 
 
 def read_recipe(folder: RunFolder) -> Recipe:

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from skipline.data import Batch
+from skipline.data import WHOLE, Batch, Share
+from skipline.data.share import parts_of
 from skipline.nn import ResidualNet, fill_missing_gradients, seed_dropout
 from skipline.seeds import split_seed
 from skipline.train.layout import memory_format
@@ -41,20 +42,24 @@ def training_step(
 ) -> tuple[Tensor, Tensor]:
     """Step number `step` of the run, on `batch`, in `recipe.accumulate` parts; loss and mistakes of the whole batch.
 
+    Where several processes train, `batch` is this one's share, and gradient, loss and mistakes are of all of them.
+
     The gradient is that of the mean over the batch, whatever the parts (but batch norm sees a part at a time). From
     the first loss on that is not finite, weights and optimiser stay as they were before it: `learner.halted` is then 1.
     Both results are scalars that stay on the device, and nothing here waits for it. Raises `StepOutOfMemory` where the
     memory does not last for the gradient; weights and optimiser are then as before.
     """
-    net, optimiser = learner.net, learner.optimiser
+    net, optimiser, engine = learner.net, learner.optimiser, learner.engine
     optimiser.zero_grad(set_to_none=True)
     losses, mistakes = [], []
+    num_parts = min(recipe.accumulate, batch.num_images)
     try:
-        for images, targets in batch_parts(net, batch, recipe, step=step):
-            with autocast(images.device, dtype):
-                loss, wrong = forward_loss(learner.forward, images, targets, label_smoothing=recipe.label_smoothing)
-            share = loss * (len(images) / len(batch.images))
-            share.backward()
+        for images, targets in batch_parts(net, batch, recipe, step=step, share=engine.team.share):
+            with engine.held(is_last=len(losses) == num_parts - 1):
+                with autocast(images.device, dtype):
+                    loss, wrong = forward_loss(learner.forward, images, targets, label_smoothing=recipe.label_smoothing)
+                share = loss * (len(images) / batch.num_images)
+                share.backward()
             losses.append(share.detach())
             mistakes.append(wrong)
     except (MemoryError, RuntimeError) as error:
@@ -63,25 +68,31 @@ def training_step(
         raise
     if net.network.stochastic_depth.rate > 0:
         fill_missing_gradients(net)
-    total = torch.stack(losses).sum()
+    engine.share_statistics()
+    total, num_mistakes = engine.added_up(torch.stack(losses).sum(), torch.stack(mistakes).sum())
     if math.isfinite(recipe.clip_norm):
         nn.utils.clip_grad_norm_(net.parameters(), recipe.clip_norm)
     learner.halted.clamp_(min=(~total.isfinite()).float())
     learner.num_finite_steps.add_(learner.halted == 0)
-    optimiser.step()
+    if engine.fsdp is None or not learner.halted.item():  # only the fused kernels look at `halted` themselves
+        optimiser.step()
     if learner.average is not None:
         learner.average.update(decay=recipe.ema_decay, step=step)
-    return total, torch.stack(mistakes).sum()
+    return total, num_mistakes
 
 
-def batch_parts(net: ResidualNet, batch: Batch, recipe: Recipe, *, step: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """The images, in the recipe's memory layout, and the targets of each part of `batch`.
+def batch_parts(
+    net: ResidualNet, batch: Batch, recipe: Recipe, *, step: int, share: Share = WHOLE
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """The images, in the recipe's memory layout, and the targets of each part of `batch`, which is `share` of a batch.
 
     Each part is as `net` is to see it in step number `step`: its dropout layers have their seeds for it.
     """
-    num_parts = min(recipe.accumulate, len(batch.images))  # an epoch's last batch may be short
-    images = batch.images.tensor_split(num_parts)
-    targets = batch.targets.tensor_split(num_parts)
+    num_parts = min(recipe.accumulate, batch.num_images)  # an epoch's last batch may be short
+    parts, shares = parts_of(batch.num_images, num_parts), share.rows(batch.num_images, num_parts=num_parts)
+    images = batch.images.split([len(rows) for rows in shares])
+    targets = batch.targets.split([len(rows) for rows in shares])
     for part in range(num_parts):
-        seed_dropout(net, split_seed(recipe.seed, "dropout", step, part))
+        place = None if share == WHOLE else (shares[part].start - parts[part].start, len(parts[part]))
+        seed_dropout(net, split_seed(recipe.seed, "dropout", step, part), place=place)
         yield images[part].contiguous(memory_format=memory_format(recipe.memory_layout)), targets[part]

@@ -50,22 +50,25 @@ class StepMemory:
         Raises `RecipeError` where a budget was given and no plan fits it.
         """
         task, network = self._task, learner.net.network
-        if network == self._planned_for or task.recipe.memory == "all":
+        if network == self._planned_for or task.recipe.memory == "all" or task.recipe.shard:
             return learner
         self._planned_for = network
         recipe = replace(task.recipe, accumulate=self._parts_at(step))
-        plan = plan_memory_of(recipe, network, task.train, device=task.device)
+        own = plan_memory_of(recipe, network, task.train, device=task.device, num_processes=task.team.size)
+        plan = task.team.from_leader(own)
         if plan.keeping.keeps_all and task.recipe.memory == "auto":
             return learner
         self._notes.append(plan.sentence())
         self._document["plan"] = _told(plan)
-        task.folder.write(MEMORY, self._document)
+        if task.team.leads:
+            task.folder.write(MEMORY, self._document)
         return replace(learner, keeping=plan.keeping, forward=_forward(task, learner, plan))
 
     def step(self, learner: Learner, batch: Batch, *, step: int) -> tuple[Tensor, Tensor]:
         """`training_step`, in more parts where memory runs out: the optimiser sees the whole batch once, as before.
 
-        Raises what `training_step` raises; `StepOutOfMemory` where a part is one image already.
+        Raises what `training_step` raises; `StepOutOfMemory` where a part is one image already, and where several
+        processes train: the others wait in the middle of the same step, and cannot be told.
         """
         while True:
             statistics = list(learner.net.buffers())
@@ -75,7 +78,7 @@ class StepMemory:
             try:
                 return training_step(learner, batch, recipe, step=step, dtype=self._task.dtype)
             except StepOutOfMemory:
-                if parts >= len(batch.images):
+                if parts >= batch.num_images or not self._task.team.is_alone:
                     raise
             # Here the failed step's tensors are gone: the exception that held them is.
             learner.optimiser.zero_grad(set_to_none=True)
@@ -83,7 +86,7 @@ class StepMemory:
                 buffer.copy_(old)
             if self._task.device.type == "cuda":
                 torch.cuda.empty_cache()
-            self._halve(step, parts, len(batch.images))
+            self._halve(step, parts, batch.num_images)
 
     @property
     def has_notes(self) -> bool:
@@ -114,13 +117,15 @@ class StepMemory:
         )
 
 
-def plan_memory_of(recipe: Recipe, network: Network, images: ImageSet, *, device: torch.device) -> MemoryPlan:
-    """The plan for training `network` on `images` under the recipe's `memory`.
+def plan_memory_of(
+    recipe: Recipe, network: Network, images: ImageSet, *, device: torch.device, num_processes: int = 1
+) -> MemoryPlan:
+    """The plan for training `network` on `images` under the recipe's `memory`, for each of `num_processes`.
 
     Raises `RecipeError` where a budget was given and no plan fits it.
     """
     load = Workload(
-        batch_size=min(recipe.batch_size, len(images)),
+        batch_size=-(-min(recipe.batch_size, len(images)) // num_processes),
         image_size=images.images.shape[2],
         in_channels=network.in_channels,
         num_parts=recipe.accumulate,
@@ -135,8 +140,9 @@ def plan_memory_of(recipe: Recipe, network: Network, images: ImageSet, *, device
             return plan_memory(network, load, budget=parse_size(recipe.memory))
         except Unfit as error:
             raise RecipeError(f"memory is {recipe.memory!r}, and {error}") from error
+    sharers = num_processes if device.type == "cpu" else 1  # those on one machine have its memory together
     try:
-        return plan_memory(network, load, budget=_USABLE * free_memory(device))
+        return plan_memory(network, load, budget=_USABLE * free_memory(device) / sharers)
     except Unfit:  # a prediction is no reason to refuse: where it was right, the batch is halved
         return smallest_plan(network, load)
 
@@ -151,8 +157,8 @@ def _forward(task: Task, learner: Learner, plan: MemoryPlan) -> Callable[[Tensor
     if plan.keeping == KEEP_ALL:
         return learner.forward
     kernels = choose_kernels(task.recipe.kernels, task.device, task.recipe.memory_layout).compiled
-    parts = plain_parts(learner.net) if kernels is None else fused_parts(learner.net, kernels)
-    return forward_through(parts, plan.keeping)
+    parts = plain_parts(learner.in_step) if kernels is None else fused_parts(learner.in_step, kernels)
+    return learner.engine.passed(forward_through(parts, plan.keeping))
 
 
 def _told(plan: MemoryPlan) -> dict[str, Any]:

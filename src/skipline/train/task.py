@@ -9,18 +9,30 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from skipline.data import Batch, Dataset, ImageSet, Normaliser, Preprocess, epoch_batches, fit_preprocess, normaliser
+from skipline.data import (
+    WHOLE,
+    Batch,
+    Dataset,
+    ImageSet,
+    Normaliser,
+    Preprocess,
+    Share,
+    epoch_batches,
+    fit_preprocess,
+    normaliser,
+)
 from skipline.train.image_side import image_side
 from skipline.train.precision import compute_dtype
 from skipline.train.recipe import Recipe
 from skipline.train.refuse import RecipeError
 from skipline.train.run_folder import RunFolder
+from skipline.train.team import ALONE, Team
 from skipline.zoo import check_image_size
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One run's fixed things; tensors are on `device`. `normaliser` is `preprocess` there."""
+    """One run's fixed things; tensors are on `device`. `normaliser` is `preprocess` there; `team` trains the run."""
 
     recipe: Recipe
     train: ImageSet
@@ -31,6 +43,7 @@ class Task:
     folder: RunFolder
     device: torch.device
     dtype: torch.dtype
+    team: Team = ALONE
 
     @property
     def steps_per_epoch(self) -> int:
@@ -56,11 +69,11 @@ class Task:
         return self.num_epochs if step == self.num_steps else step // self.steps_per_epoch
 
 
-def make_task(recipe: Recipe, dataset: Dataset, folder: RunFolder, device: torch.device) -> Task:
-    """The task of training `recipe` on `dataset`.
+def make_task(recipe: Recipe, dataset: Dataset, folder: RunFolder, device: torch.device, *, team: Team = ALONE) -> Task:
+    """The task of training `recipe` on `dataset` in `team`.
 
-    Raises `RecipeError` where the two or the device do not fit, `SpecError` where the images are too small for the
-    network.
+    Raises `RecipeError` where the two, the device or the team do not fit, `SpecError` where the images are too small
+    for the network.
     """
     network = recipe.network
     if network.head.num_classes != dataset.num_classes or network.in_channels != dataset.in_channels:
@@ -71,6 +84,7 @@ def make_task(recipe: Recipe, dataset: Dataset, folder: RunFolder, device: torch
         )
     # The last feature map is then 2×2 or larger, and batch norm can take its mean over a part of one image.
     check_image_size(network, min(dataset.train.images.shape[2:]))
+    _require_work_for_all(recipe, len(dataset.train), team)
     train_set = dataset.train.to(device)
     preprocess = fit_preprocess(train_set, framing=dataset.framing)
     return Task(
@@ -83,7 +97,22 @@ def make_task(recipe: Recipe, dataset: Dataset, folder: RunFolder, device: torch
         folder=folder,
         device=device,
         dtype=compute_dtype(recipe.precision, device),
+        team=team,
     )
+
+
+def _require_work_for_all(recipe: Recipe, num_train: int, team: Team) -> None:
+    """Refuse a team of which a process would get no image of some part of a batch: a norm has then nothing to see."""
+    sizes = {min(recipe.batch_size, num_train), num_train % recipe.batch_size or recipe.batch_size}
+    smallest = min(sizes)
+    part = smallest // min(recipe.accumulate, smallest)
+    if part < team.size:
+        last = "" if smallest == recipe.batch_size else f" (the last of {num_train:,} training images)"
+        raise RecipeError(
+            f"{team.size} processes cannot share a part of {part} image(s): a batch of {smallest}{last} is computed in "
+            f"{recipe.accumulate} part(s). Use at most {part} processes, a --batch-size that leaves no short last "
+            "batch, or a smaller --accumulate."
+        )
 
 
 FIT_IMAGES = 256  # guessed: what a start that looks at data is shown, at least
@@ -101,8 +130,11 @@ def fit_sample(task: Task) -> tuple[Tensor, Tensor]:
     return torch.cat(images), torch.cat(targets)
 
 
-def batches(task: Task, epoch: int, first_batch: int) -> Iterator[Batch]:
-    """The batches of `epoch` from `first_batch` on: the same bits whether or not those before it were drawn."""
+def batches(task: Task, epoch: int, first_batch: int, *, share: Share = WHOLE) -> Iterator[Batch]:
+    """The batches of `epoch` from `first_batch` on: the same bits whether or not those before it were drawn.
+
+    Of each the `share` of one process: the same images, changed alike, whoever computes them.
+    """
     recipe = task.recipe
     whole = task.train.images.shape[2]
     network = recipe.network
@@ -127,4 +159,6 @@ def batches(task: Task, epoch: int, first_batch: int) -> Iterator[Batch]:
         photo=recipe.photo_augment,
         is_balanced=recipe.balanced,
         side=side,
+        share=share,
+        num_parts=recipe.accumulate,
     )

@@ -33,8 +33,8 @@ class StepWatch:
     What is read is the step itself, as it goes: no further pass is made, and what is computed for training is the same
     to the bit, with fused kernels too. Read are the sites along the trunk (`stem`, blocks' `out`, `head`; of more than
     `MOST_BLOCKS` blocks every n-th, the last among them) and, of the whole step, every parameter that multiplies.
-    Of a batch in parts the first part is read, with the gradient of the whole batch's loss. It is the trained net that
-    is read, not its average.
+    Of a batch in parts the first part is read, with the gradient of the whole batch's loss; of several processes the
+    first one reads its share. It is the trained net that is read, not its average.
     """
 
     def __init__(self, task: Task) -> None:
@@ -45,7 +45,7 @@ class StepWatch:
     @contextmanager
     def reading(self, learner: Learner, step: int) -> Iterator[Learner]:
         """Within, step number `step` is made with the learner that this gives; at the end, if due, it is written."""
-        if not self._task.recipe.probe.is_due(step):
+        if not self._task.recipe.probe.is_due(step) or not self._task.team.leads:
             yield learner
             return
         record = Record()
@@ -68,13 +68,11 @@ class StepWatch:
         return news
 
     def _forward(self, learner: Learner, record: Record) -> Callable[[Tensor], Tensor]:
-        recipe, net = self._task.recipe, learner.net
+        recipe, net = self._task.recipe, learner.in_step
         kernels = choose_kernels(recipe.kernels, self._task.device, recipe.memory_layout).compiled
         _, sites = trunk_sites(net.network)
 
-        def forward(images: Tensor) -> Tensor:
-            if record.rows():
-                return learner.forward(images)  # a further part of the batch
+        def read(images: Tensor) -> Tensor:
             layout = Layout(len(images))
             if kernels is not None:
                 parts = read_once(
@@ -86,7 +84,8 @@ class StepWatch:
             with tapped(net, sites, lambda name, y: record.read(name, y, layout)):
                 return learner.forward(images)
 
-        return forward
+        first = learner.engine.passed(read)
+        return lambda images: learner.forward(images) if record.rows() else first(images)
 
     def _keep(self, reading: StepReading, learner: Learner) -> None:
         task, network = self._task, learner.net.network

@@ -1,0 +1,29 @@
+"""A learner spread over a team: the one place where a recipe decides how several processes train one net."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from skipline.train.fusion import fused
+from skipline.train.kernels import choose_kernels
+from skipline.train.learner import Learner
+from skipline.train.parallel import engine_of
+from skipline.train.recipe import Recipe
+from skipline.train.sharding import sharded
+from skipline.train.team import Team
+
+
+def spread(learner: Learner, recipe: Recipe, team: Team) -> Learner:
+    """`learner` as one of `team`: its steps add up the gradients; alone it is as it was.
+
+    Parameters whole in every process, with norms of its own or synchronised; or shared out, where the recipe says so.
+    """
+    if team.is_alone:
+        return learner
+    if recipe.shard:
+        return sharded(learner, recipe, team)
+    engine = engine_of(learner.net, team, batch_norm=recipe.batch_norm, num_parts=recipe.accumulate)
+    engaged = replace(learner, engine=engine)
+    kernels = choose_kernels(recipe.kernels, learner.halted.device, recipe.memory_layout).compiled
+    run = engaged.in_step if kernels is None else fused(engaged.in_step, kernels)
+    return replace(engaged, forward=engine.passed(run))

@@ -1,0 +1,152 @@
+"""The team: the processes that train one run together, and what they tell one another."""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+from torch.distributed.rendezvous import rendezvous
+
+from skipline.data import Share
+
+Said = TypeVar("Said")
+
+# How long a process waits for the others; PyTorch's own value for gloo. An evaluation is shared out, so nobody is alone
+# for long but while the first one writes a checkpoint.
+_PATIENCE = datetime.timedelta(minutes=30)
+_LOST = ("gloo", "NCCL", "Connection closed by peer", "Connection reset by peer", "Broken pipe")
+"""What PyTorch's messages have in them where another process is gone: gloo's errors have no class of their own."""
+
+
+class TeamError(RuntimeError):
+    """The processes of a run cannot go on together; the message says what to look at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """Process number `rank` of the `size` that train one run; the default is one process that needs no other.
+
+    Process 0 leads: it alone writes to the run folder and shows anything. Every process calls these methods at the same
+    points of a run; with one process they give back what they are given, and nothing waits.
+    """
+
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether one process trains the run."""
+        return self.size == 1
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes and shows."""
+        return self.rank == 0
+
+    @property
+    def share(self) -> Share:
+        """Which images of every batch this process computes."""
+        return Share(self.rank, self.size)
+
+    def sum(self, numbers: Tensor) -> Tensor:
+        """The sum over the processes, the same bits in each; `numbers`, on the run's device or the CPU, holds it."""
+        if not self.is_alone:
+            dist.all_reduce(numbers)
+        return numbers
+
+    def any(self, *flags: bool) -> tuple[bool, ...]:
+        """Each flag: whether any process has it. It goes by way of the CPU, so that no device is waited for."""
+        if self.is_alone:
+            return flags
+        raised = torch.tensor(flags, dtype=torch.uint8)
+        dist.all_reduce(raised, dist.ReduceOp.MAX)
+        return tuple(map(bool, raised.tolist()))
+
+    def gather(self, said: Said) -> list[Said]:
+        """What every process says, by rank; `said` is plain data."""
+        if self.is_alone:
+            return [said]
+        heard: list[Said] = [said] * self.size
+        dist.all_gather_object(heard, said)
+        return heard
+
+    def from_leader(self, said: Said) -> Said:
+        """What process 0 says, whatever the others do."""
+        return self.gather(said)[0]
+
+    def require_same_step(self, step: int, place: str) -> None:
+        """Raise `TeamError` unless every process has taken the run up at `step`."""
+        steps = self.gather(step)
+        other = next((rank for rank, found in enumerate(steps) if found != steps[0]), 0)
+        if other:
+            raise TeamError(
+                f"process 0 has taken up {place} after {steps[0]} steps and process {other} after {steps[other]}: they "
+                "do not see the same checkpoint. Put the run folder where every machine sees it, under the same path."
+            )
+
+
+ALONE = Team()
+
+
+def is_launched() -> bool:
+    """Whether a launcher, such as torchrun, has said that this process is one of several."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
+def local_rank() -> int:
+    """The number of this process on its machine."""
+    return int(os.environ.get("LOCAL_RANK", "0"))
+
+
+@contextmanager
+def joined(device: torch.device) -> Iterator[Team]:
+    """The team of this process for as long as the block lasts, as the launcher's environment describes it.
+
+    gloo for tensors on the CPU, NCCL for those on a CUDA device. However the block ends the group is left. Raises
+    `TeamError` where another process is lost; what that one says on its own stream is the cause.
+    """
+    if not is_launched():
+        yield ALONE
+        return
+    try:
+        _join(device)
+        yield Team(dist.get_rank(), dist.get_world_size())
+    except RuntimeError as error:
+        if not is_lost(error):
+            raise
+        raise TeamError(
+            "another process of this run has ended or cannot be reached, and without it the step cannot be made. What "
+            "it said itself, above or in its own log, is the cause. The newest checkpoint is intact: go on from it "
+            "with the same launcher and `-m skipline resume RUN`."
+        ) from error
+    finally:
+        if dist.is_initialized():
+            dist.destroy_process_group()
+
+
+def _join(device: torch.device) -> None:
+    """Become one of the group, at a meeting place of this start of the processes.
+
+    A launcher that starts lost processes again may keep the place (torchrun does), and with it the addresses of those
+    that are gone: where one of them is read before it is written anew, gloo knocks at a door behind which nobody is.
+    """
+    store, rank, size = next(rendezvous("env://", timeout=_PATIENCE))
+    start = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+    own = dist.PrefixStore(f"skipline start {start}", store)  # pyright: ignore[reportPrivateImportUsage]
+    if device.type == "cuda":
+        backend = "cpu:gloo,cuda:nccl"
+        dist.init_process_group(backend, store=own, rank=rank, world_size=size, timeout=_PATIENCE, device_id=device)
+    else:
+        dist.init_process_group("gloo", store=own, rank=rank, world_size=size, timeout=_PATIENCE)
+
+
+def is_lost(error: RuntimeError) -> bool:
+    """Whether `error` is what PyTorch raises where another process of the group is gone or too late."""
+    return isinstance(error, dist.DistError) or any(word in str(error) for word in _LOST)
