@@ -117,7 +117,9 @@ def _way(name: str, recipe: Recipe, options: argparse.Namespace, batch_size: int
     dtype = torch.float32 if recipe.precision == "fp32" else torch.bfloat16
 
     def step() -> None:
-        training_step(learner, Batch(images, targets), replace(recipe, batch_size=batch_size), step=0, dtype=dtype)
+        training_step(
+            learner, Batch(images, targets, batch_size), replace(recipe, batch_size=batch_size), step=0, dtype=dtype
+        )
 
     def tensors() -> list[Tensor]:
         learner.optimiser.zero_grad(set_to_none=True)

@@ -84,6 +84,7 @@ def test_the_plan_is_told_before_the_first_step(
     shown: list[Snapshot] = []
     train_small(careful, new_run(), show=shown.append)
     assert (shown[0].step, math.isnan(shown[0].train_loss)) == (0, True)
+    assert [snapshot.step for snapshot in shown if snapshot.ends_epoch] == [3, 6]
     (note,) = shown[0].notes
     assert re.match(r"memory: about 2\d\d\.\d KiB at the peak of a step, within 240\.0 KiB: blocks ", note)
 

@@ -53,7 +53,7 @@ class MemoryPlan:
             if spans:
                 # Part 0 is the stem, the last one the head; those between are blocks 1, 2, …
                 first, end = max(spans[0][0], 1), min(spans[-1][1] - 1, last - 2)
-                length = max(end - first for first, end in spans)
+                length = min(max(end - first for first, end in spans), end - first + 1)
                 said.append(f"blocks {first:,} to {end:,} of {last - 2:,} {what}, {length} at a time")
         return f"{'; '.join(said)}{'; the rest is kept.' if self.keeping.segments[-1].keep == 'all' else '.'}"
 

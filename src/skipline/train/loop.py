@@ -217,7 +217,7 @@ def _snapshot(
         num_steps=task.num_steps,
         epoch=math.ceil(progress.step / task.steps_per_epoch),
         num_epochs=task.num_epochs,
-        ends_epoch=task.ends_epoch(progress.step),
+        ends_epoch=task.ends_epoch(progress.step) and not tally.is_empty,  # not where the next begins
         learning_rate=rate,
         train_loss=loss,
         train_error=error,
