@@ -21,7 +21,7 @@ PACKAGE = ROOT / "src" / "skipline"
 ROWS = (
     ("cores", "files", "seeds", "spec"),
     ("cost", "store", "theory", "zoo"),
-    ("data", "kernels", "nn"),
+    ("data", "kernels", "memory", "nn"),
     ("check", "init", "signal"),
     ("grow", "weights"),
     ("evaluate", "export"),

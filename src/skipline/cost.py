@@ -48,6 +48,28 @@ class StepCost:
 
 
 @dataclass(frozen=True, slots=True)
+class PartCost:
+    """What the stem, one block or the head costs for one image, in elements: what a plan of a step's memory reads.
+
+    `kept` are the elements of the distinct tensors that the part's derivatives read, without its input (`input`), which
+    the part before made; `keeps_output` says whether its output is among them. `index_elements` as in `Cost`.
+    `convolved` are the elements that its convolutions give, `largest` those of its largest tensor.
+    """
+
+    name: str
+    is_residual: bool
+    input: int
+    output: int
+    kept: int
+    keeps_output: bool
+    index_elements: int
+    convolved: int
+    largest: int
+    macs: int
+    parameters: int
+
+
+@dataclass(frozen=True, slots=True)
 class Cost:
     """The cost of one image's pass through a network.
 
@@ -95,6 +117,37 @@ def cost(network: Network, *, image_size: int) -> Cost:
         index_elements=fold.index_elements,
         steps=tuple(fold.steps),
     )
+
+
+def part_costs(network: Network, *, image_size: int) -> tuple[PartCost, ...]:
+    """The parts of `cost(network, image_size=image_size)` in the order they run: stem, blocks, head."""
+    plan = unfold(network)
+    fold = _Fold(network, image_size)
+    convolutions = {step.name for step in plan.steps() if isinstance(step.layer, Conv | Blur)}
+    signal = _Signal("image", (network.in_channels, image_size, image_size))
+    parts: list[PartCost] = []
+    for name, part in (("stem", plan.stem), *((block.name, block) for block in plan.blocks), ("head", plan.head)):
+        fold.kept, fold.steps, fold.index_elements = {}, [], 0
+        incoming = signal
+        signal = fold.block(part, incoming) if isinstance(part, BlockPlan) else fold.run(part, incoming)
+        sizes = {step.name: prod(step.shape) for step in fold.steps}
+        inside = {tensor: size for tensor, size in fold.kept.items() if tensor != incoming.name}
+        parts.append(
+            PartCost(
+                name=name,
+                is_residual=isinstance(part, BlockPlan) and part.is_residual,
+                input=prod(incoming.shape),
+                output=prod(signal.shape),
+                kept=sum(inside.values()),
+                keeps_output=signal.name in inside,
+                index_elements=fold.index_elements,
+                convolved=sum(size for step, size in sizes.items() if step in convolutions),
+                largest=max(prod(incoming.shape), *sizes.values()),
+                macs=sum(step.macs for step in fold.steps),
+                parameters=sum(step.parameters for step in fold.steps),
+            )
+        )
+    return tuple(parts)
 
 
 def totals(network: Network, *, image_size: int) -> tuple[int, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -73,6 +74,11 @@ def test_dry_run_trains_nothing(skipline: Command, tmp_path: Path) -> None:
     assert ended.code == 0
     assert "67,906 parameters" in ended.out  # 8/16/32 channels, 1 input channel, counted by hand in tests/test_cost.py
     assert "nothing was trained" in ended.out
+    assert re.search(
+        r"^memory: about .* MiB at the peak of a step, within .*; all activations are kept\.$", ended.out, re.M
+    )
+    within = skipline("train", "digits", "--memory", "4MiB", "--dry-run").out
+    assert re.search(r"^memory: about 3\.\d\d MiB at the peak of a step, within 4\.00 MiB: blocks 1 to ", within, re.M)
     assert not (tmp_path / "runs").exists()
 
 
@@ -146,6 +152,13 @@ def test_a_watched_run_warns_in_words_and_shows_its_layers(skipline: Command, tm
             "Did you mean 'probe.every'?",
         ),
         (["train", "digits", "--layer-decay", "2"], 2, "optimiser.layer_decay is 2.0; expected a number in (0, 1]."),
+        (
+            ["train", "digits", "--memory", "2 gigs"],
+            2,
+            "memory: '2 gigs' is no amount of memory; expected a number and a",
+        ),
+        (["train", "digits", "--memory", "1MiB"], 2, "The largest batch that fits is "),
+        (["train", "digits", "--memory", "2GiB", "--shard"], 2, "memory is '2GiB' with shard"),
         (["train"], 2, "there is nothing to train on"),
         (["train", "digts"], 3, "Did you mean 'digits'"),
         (["train", "cifar10", "--data", "nowhere"], 3, "nowhere"),

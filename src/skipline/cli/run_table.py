@@ -65,6 +65,8 @@ class RunTable:
         if snapshot.ends_epoch:
             self._ended.append(snapshot)
         self._warnings += snapshot.warnings
+        for note in snapshot.notes:
+            self._console.print(note, highlight=False, markup=False, soft_wrap=True)
         if self._is_terminal:
             self._live.update(self._drawing(snapshot))
             return

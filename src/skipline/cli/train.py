@@ -39,6 +39,7 @@ def train(
     ema: options.Ema = None,
     clip: options.Clip = None,
     precision: options.Precision = "",
+    memory: options.Memory = "",
     batch_norm: options.BatchNorm = "",
     shard: options.Shard = None,
     seed: options.Seed = None,
@@ -78,6 +79,7 @@ def train(
     from skipline.cli.launch import launched
     from skipline.cli.recipe import read_settings
     from skipline.train import start
+    from skipline.train.step_memory import plan_memory_of
 
     flags = {setting: given[name] or None for name, setting in _TEXTS.items()}
     flags |= {setting: given[name] for name, setting in _NUMBERS.items()}
@@ -91,13 +93,17 @@ def train(
             return
         if deterministic:
             be_deterministic()
+        plan_memory_of(recipe, recipe.network, dataset.train, device=chosen, num_processes=team.size)  # or no folder
         begin = partial(start, recipe, dataset, root=out, device=chosen, config=config_text, data_dir=data_dir)
         _begin_or_go_on(recipe, dataset, begin, chosen, team=team, out=out, as_json=json_)
 
 
 # From a flag to the setting that it sets. A text that is empty, and a number that is None, was not given.
 _TEXTS = {
-    **{name: name for name in ("source", "model", "preset", "optimiser", "schedule", "warm_up", "init", "precision")},
+    **{
+        name: name
+        for name in ("source", "model", "preset", "optimiser", "schedule", "warm_up", "init", "precision", "memory")
+    },
     "batch_norm": "batch_norm",
     "from_": "start_from",
     "image_size": "photos.image_size",
@@ -201,6 +207,7 @@ def _show_plan(recipe: Recipe, dataset: Dataset, device: torch.device, *, team: 
     from skipline.files import dump_json
     from skipline.train import recipe_to_json
     from skipline.train.deepening import network_in
+    from skipline.train.step_memory import plan_memory_of
 
     if not team.leads:
         return
@@ -216,7 +223,6 @@ def _show_plan(recipe: Recipe, dataset: Dataset, device: torch.device, *, team: 
         print(dump_json(plan), end="")
         return
     steps = recipe.num_steps(len(dataset.train))
-    kept = counted.activation_elements * 4 * recipe.batch_size / recipe.accumulate / team.size / 2**20
     print(
         f"{recipe.network.name}: {counted.parameters:,} parameters, {counted.macs / 1e6:,.1f} M multiply-adds an image"
     )
@@ -228,7 +234,7 @@ def _show_plan(recipe: Recipe, dataset: Dataset, device: torch.device, *, team: 
             f"{grown.macs / 1e6:,.1f} M multiply-adds an image"
         )
     print(f"{dataset.name}: {len(dataset.train):,} training and {len(dataset.test):,} test images on {device}")
-    print(
-        f"{recipe.epochs:,} epochs, {steps:,} steps of {recipe.batch_size} images; about {kept:,.0f} MiB kept in fp32"
-    )
+    print(f"{recipe.epochs:,} epochs, {steps:,} steps of {recipe.batch_size} images")
+    plan = plan_memory_of(recipe, recipe.network, dataset.train, device=device, num_processes=team.size)
+    print(plan.sentence())
     print("nothing was trained (--dry-run); --json prints every setting")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, replace
 
 from torch import Tensor, nn
 
@@ -27,38 +28,65 @@ def fused(net: ResidualNet, kernels: Kernels) -> Callable[[Tensor], Tensor]:
     together do not run: to read what passes along the trunk, see `fused_and_read`; to read elsewhere, call `net`
     itself. The function holds the modules that `net` has now; after `freeze`, make it anew.
     """
-    run = _one_after_another([part for _, part in _parts(net, kernels)])
+    return one_function(fused_parts(net, kernels))
+
+
+def one_function(parts: Iterable[Part]) -> Callable[[Tensor], Tensor]:
+    """`parts` one after another, as a function of images."""
+    run = _one_after_another([part.run for part in parts])
     return lambda images: run((images, images))[0]
 
 
-def fused_and_read(
-    net: ResidualNet, kernels: Kernels, sites: Collection[str], read: Reader
-) -> Callable[[Tensor], Tensor]:
-    """What `fused` gives, to the same bits, with `read(name, y, again)` called for each of `sites` that a part ends in.
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The stem, one block or the head: the `site` where it ends, its `module`, and how a step runs it."""
+
+    site: str
+    module: nn.Module
+    run: Pass
+
+
+def fused_parts(net: ResidualNet, kernels: Kernels) -> list[Part]:
+    """The parts of `fused`, in the order of the forward pass."""
+    blocks = [
+        Part(f"{stage}.{name}.out", block, _block(block, kernels))
+        for stage in net.stage_names
+        for name, block in net.get_submodule(stage).named_children()
+    ]
+    stem, head = (Part(name, part, _chain(part, kernels)) for name, part in (("stem", net.stem), ("head", net.head)))
+    return [stem, *blocks, head]
+
+
+def plain_parts(net: ResidualNet) -> list[Part]:
+    """The parts of `net` as its modules run them."""
+    blocks = [
+        (f"{stage}.{name}.out", block)
+        for stage in net.stage_names
+        for name, block in net.get_submodule(stage).named_children()
+    ]
+    return [Part(site, part, _alone(part)) for site, part in (("stem", net.stem), *blocks, ("head", net.head))]
+
+
+def read_once(parts: Iterable[Part], sites: Collection[str], read: Reader) -> list[Part]:
+    """`parts` for one forward pass, with `read(site, y, again)` called for each of `sites` that a part ends in.
 
     The sites along the trunk: `stem`, the `.out` of every block, `head`. Others are passed over. `y` and `again` are
-    one tensor, or the two names of one (see `norm_rectify`): its gradient is then the sum of theirs.
+    one tensor, or the two names of one (see `norm_rectify`): its gradient is then the sum of theirs. Where a part is
+    computed again for the backward pass it is not read again.
     """
-    parts = _parts(net, kernels)
+    unread = set(sites)
 
-    def run(images: Tensor) -> Tensor:
-        signal = (images, images)
-        for name, part in parts:
-            signal = part(signal)
-            if name in sites:
-                read(name, *signal)
-        return signal[0]
+    def reading(part: Part) -> Part:
+        def run(signal: Signal) -> Signal:
+            signal = part.run(signal)
+            if part.site in unread:
+                unread.remove(part.site)
+                read(part.site, *signal)
+            return signal
 
-    return run
+        return replace(part, run=run)
 
-
-def _parts(net: ResidualNet, kernels: Kernels) -> list[tuple[str, Pass]]:
-    """The net in the order of the forward pass: each part with the name of the site where it ends."""
-    parts = [("stem", _chain(net.stem, kernels))]
-    for stage in net.stage_names:
-        blocks = net.get_submodule(stage).named_children()
-        parts += [(f"{stage}.{name}.out", _block(block, kernels)) for name, block in blocks]
-    return [*parts, ("head", _chain(net.head, kernels))]
+    return [reading(part) for part in parts]
 
 
 def _block(block: nn.Module, kernels: Kernels) -> Pass:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from skipline.init import Scheme, build, start, start_named
+from skipline.memory import KEEP_ALL, Keeping
 from skipline.nn import ResidualNet
 from skipline.train.average import Average, average_of
 from skipline.train.fusion import fused
@@ -27,6 +28,7 @@ class Learner:
     `halted` is 1 from the first loss on that was not finite: no step changes anything from there on. `num_finite_steps`
     counts the steps before it. Both are scalars on the device, so that a step waits for no transfer. `start` holds the
     weights that the run began with, where it is watched: copies of the parameters that multiply, otherwise nothing.
+    `keeping`: what `forward` keeps of its activations.
     `engine`: what several processes do so that their steps are one.
     """
 
@@ -37,6 +39,7 @@ class Learner:
     halted: Tensor
     num_finite_steps: Tensor
     start: Mapping[str, Tensor]
+    keeping: Keeping = KEEP_ALL
     engine: Engine = field(default_factory=Engine)
 
     @property

@@ -13,7 +13,6 @@ from torch import Tensor
 from skipline.data import Dataset
 from skipline.files import StorageError, read_number, remove_partials
 from skipline.nn import ResidualNet
-from skipline.signal import EarlyWarning
 from skipline.train.checkpoint import restore_checkpoint, save_checkpoint
 from skipline.train.clock import Clock
 from skipline.train.divergence import check_loss, check_nets
@@ -34,7 +33,7 @@ from skipline.train.run_folder import DEEPENED, RunFolder
 from skipline.train.schedule import UntilError, next_running_error, schedule_factor, warm_up_factor
 from skipline.train.sharding import whole_net
 from skipline.train.spread import spread
-from skipline.train.step import training_step
+from skipline.train.step_memory import StepMemory
 from skipline.train.tally import Tally
 from skipline.train.task import Task, batches, fit_sample, make_task
 from skipline.train.team import ALONE, Team
@@ -77,19 +76,21 @@ def train(
 def _train(task: Task, show: Callable[[Snapshot], None], should_stop: Callable[[], bool]) -> Outcome:
     recipe, folder = task.recipe, task.folder
     learner, progress = _take_up(task)
-    watch = StepWatch(task)
+    watch, memory = StepWatch(task), StepMemory(task)
     first_step = progress.step
     tally = Tally(progress, task.device)
     clock = Clock(seconds_before=progress.seconds, first_step=first_step, checkpoint_seconds=recipe.checkpoint_seconds)
     with LossLog(folder, every=recipe.loss_every if task.team.leads else math.inf) as losses:
         while progress.step < task.num_steps and not _is_out_of_patience(task):
             epoch, first_batch = divmod(progress.step, task.steps_per_epoch)
-            learner = learner_in(task, learner, epoch)
+            learner = memory.planned(learner_in(task, learner, epoch), step=progress.step)
+            if memory.has_notes:
+                show(_snapshot(task, progress, tally, clock, learning_rate(task, progress), watch, memory))
             for batch in batches(task, epoch, first_batch, share=task.team.share):
                 rate = learning_rate(task, progress)
                 set_learning_rate(learner.optimiser, rate, is_for_head_only=epoch < recipe.head_epochs)
                 with watch.reading(learner, progress.step) as read:
-                    loss, mistakes = training_step(read, batch, recipe, step=progress.step, dtype=task.dtype)
+                    loss, mistakes = memory.step(read, batch, step=progress.step)
                 losses.add(progress.step, loss)
                 tally.add(loss, mistakes, batch.num_images)
                 clock.trained(batch.num_images)
@@ -98,16 +99,14 @@ def _train(task: Task, show: Callable[[Snapshot], None], should_stop: Callable[[
                 ends_epoch = task.ends_epoch(progress.step)
                 stops, is_due = task.team.any(should_stop(), clock.due_checkpoint())
                 saves = ends_epoch or stops or is_due
-                if watch.has_news and not ends_epoch:  # before a loss that is not finite ends it all
-                    show(_snapshot(task, progress, tally, clock, rate, watch.take_news()))
-                if saves or task.device.type == "cpu" or progress.step % CHECK_STEPS == 0:
-                    check_loss(task, learner, first_step=first_step)
-                if saves:
-                    check_nets(task, learner, step=progress.step)
+                has_news = watch.has_news or memory.has_notes
+                if has_news and not ends_epoch:  # before a loss that is not finite ends it all
+                    show(_snapshot(task, progress, tally, clock, rate, watch, memory))
+                _check(task, learner, progress, first_step=first_step, saves=saves)
                 if ends_epoch:
                     _end_epoch(task, learner, progress, tally, clock, rate)
                 if ends_epoch or clock.due_show():
-                    show(_snapshot(task, progress, tally, clock, rate, watch.take_news()))
+                    show(_snapshot(task, progress, tally, clock, rate, watch, memory))
                     clock.shown()
                 if ends_epoch:
                     tally.clear()
@@ -120,6 +119,14 @@ def _train(task: Task, show: Callable[[Snapshot], None], should_stop: Callable[[
                 if progress.step == task.num_steps:
                     break
     return _finish(task, learner, progress)
+
+
+def _check(task: Task, learner: Learner, progress: Progress, *, first_step: int, saves: bool) -> None:
+    """Raise `Diverged` where the run has left the finite numbers; what is saved next is finite."""
+    if saves or task.device.type == "cpu" or progress.step % CHECK_STEPS == 0:
+        check_loss(task, learner, first_step=first_step)
+    if saves:
+        check_nets(task, learner, step=progress.step)
 
 
 def _is_out_of_patience(task: Task) -> bool:
@@ -202,7 +209,7 @@ def _trained(task: Task, net: ResidualNet) -> TrainedModel:
 
 
 def _snapshot(
-    task: Task, progress: Progress, tally: Tally, clock: Clock, rate: float, warnings: tuple[EarlyWarning, ...]
+    task: Task, progress: Progress, tally: Tally, clock: Clock, rate: float, watch: StepWatch, memory: StepMemory
 ) -> Snapshot:
     loss, error = tally.means()
     return Snapshot(
@@ -210,7 +217,7 @@ def _snapshot(
         num_steps=task.num_steps,
         epoch=math.ceil(progress.step / task.steps_per_epoch),
         num_epochs=task.num_epochs,
-        ends_epoch=task.ends_epoch(progress.step),
+        ends_epoch=task.ends_epoch(progress.step) and not tally.is_empty,  # not where the next begins
         learning_rate=rate,
         train_loss=loss,
         train_error=error,
@@ -218,7 +225,8 @@ def _snapshot(
         images_per_second=clock.images_per_second(),
         seconds=clock.seconds(),
         seconds_left=clock.seconds_left(progress.step, task.num_steps),
-        warnings=warnings,
+        warnings=watch.take_news(),
+        notes=memory.take_notes(),
     )
 
 

@@ -22,7 +22,7 @@ class Snapshot:
     """A run at one moment. Errors are fractions in [0, 1]; NaN where nothing has been measured yet.
 
     `ends_epoch`: an epoch has just ended, and `test_error` is the net's as it is now. `warnings` are those since the
-    last snapshot, where the run is watched.
+    last snapshot, where the run is watched; `notes` are what else a person should know since then, in sentences.
     """
 
     step: int
@@ -38,6 +38,7 @@ class Snapshot:
     seconds: float
     seconds_left: float
     warnings: tuple[EarlyWarning, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from skipline.data import Augment
 from skipline.data.photo_augment import AS_THEY_ARE, PhotoAugment
 from skipline.init import start_named
+from skipline.memory import parse_size
 from skipline.spec import Network
 from skipline.train.deepening import Deepening, require_deepenings
 from skipline.train.kernels import KERNEL_CHOICES, KernelChoice
@@ -56,6 +57,8 @@ class Recipe:
     - `precision`: `bf16` is autocast; `auto` takes it where the hardware has it. `memory_layout`: of images and
       convolution weights. `kernels`: `fused` computes norm, addition and rectifier in one compiled operation; `auto`
       takes it where it runs.
+    - `memory`: what a step may take at its peak, e.g. "2GiB": where its activations are more, some are computed again.
+      "auto": what the device has; "all": everything is kept. It changes no bit.
     - `loss_every` n: the loss of each n-th step's batch, before that step, is kept in `losses.jsonl` (∞: of none).
     - `probe`: which steps are read, site by site, into `layers.jsonl`, with early warnings (∞: none).
     - `checkpoint_seconds`: the longest time between two checkpoints; one is also written after every epoch.
@@ -90,6 +93,7 @@ class Recipe:
     precision: Precision = "auto"
     memory_layout: MemoryLayout = "channels_last"
     kernels: KernelChoice = "auto"
+    memory: str = "auto"
     loss_every: float = math.inf
     probe: Probe = field(default_factory=Probe)
     checkpoint_seconds: float = 60.0  # guessed: what a person is willing to lose
@@ -122,6 +126,7 @@ class Recipe:
         require_choice("precision", self.precision, PRECISIONS)
         require_choice("memory_layout", self.memory_layout, LAYOUTS)
         require_choice("kernels", self.kernels, KERNEL_CHOICES)
+        _require_memory(self.memory, is_sharded=self.shard)
         require_limit("loss_every", self.loss_every)
         require_record("probe", self.probe, (Probe,))
         require_real("checkpoint_seconds", self.checkpoint_seconds, "[0, inf]")
@@ -185,3 +190,18 @@ class Recipe:
     def num_steps(self, num_images: int) -> int:
         """Steps of the whole run on `num_images` training images."""
         return int(min(self.epochs * self.steps_per_epoch(num_images), self.most_steps))
+
+
+def _require_memory(memory: object, *, is_sharded: bool) -> None:
+    if memory in ("auto", "all"):
+        return
+    if is_sharded:
+        raise RecipeError(
+            f"memory is {memory!r} with shard, which keeps every activation. Leave memory at 'auto', or shard out."
+        )
+    try:
+        parse_size(str(memory))
+    except ValueError as error:
+        raise RecipeError(
+            f"memory: {error} Or 'auto', for what the device has, or 'all', to keep everything."
+        ) from error

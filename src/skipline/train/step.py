@@ -15,8 +15,13 @@ from skipline.nn import ResidualNet, fill_missing_gradients, seed_dropout
 from skipline.seeds import split_seed
 from skipline.train.layout import memory_format
 from skipline.train.learner import Learner
+from skipline.train.outcome import is_out_of_memory
 from skipline.train.precision import autocast
 from skipline.train.recipe import Recipe
+
+
+class StepOutOfMemory(MemoryError):
+    """There was no memory for a step's gradient, and nothing was learnt."""
 
 
 def forward_loss(
@@ -41,20 +46,26 @@ def training_step(
 
     The gradient is that of the mean over the batch, whatever the parts (but batch norm sees a part at a time). From
     the first loss on that is not finite, weights and optimiser stay as they were before it: `learner.halted` is then 1.
-    Both results are scalars that stay on the device, and nothing here waits for it.
+    Both results are scalars that stay on the device, and nothing here waits for it. Raises `StepOutOfMemory` where the
+    memory does not last for the gradient; weights and optimiser are then as before.
     """
     net, optimiser, engine = learner.net, learner.optimiser, learner.engine
     optimiser.zero_grad(set_to_none=True)
     losses, mistakes = [], []
     num_parts = min(recipe.accumulate, batch.num_images)
-    for images, targets in batch_parts(net, batch, recipe, step=step, share=engine.team.share):
-        with engine.held(is_last=len(losses) == num_parts - 1):
-            with autocast(images.device, dtype):
-                loss, wrong = forward_loss(learner.forward, images, targets, label_smoothing=recipe.label_smoothing)
-            share = loss * (len(images) / batch.num_images)
-            share.backward()
-        losses.append(share.detach())
-        mistakes.append(wrong)
+    try:
+        for images, targets in batch_parts(net, batch, recipe, step=step, share=engine.team.share):
+            with engine.held(is_last=len(losses) == num_parts - 1):
+                with autocast(images.device, dtype):
+                    loss, wrong = forward_loss(learner.forward, images, targets, label_smoothing=recipe.label_smoothing)
+                share = loss * (len(images) / batch.num_images)
+                share.backward()
+            losses.append(share.detach())
+            mistakes.append(wrong)
+    except (MemoryError, RuntimeError) as error:
+        if is_out_of_memory(error):
+            raise StepOutOfMemory(str(error)) from error
+        raise
     if net.network.stochastic_depth.rate > 0:
         fill_missing_gradients(net)
     engine.share_statistics()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -21,8 +23,15 @@ class Tally:
         self._sums += torch.stack([loss.double() * num_images, mistakes])
         self._num_images += num_images
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether the epoch has had no image yet."""
+        return self._num_images == 0
+
     def means(self) -> tuple[float, float]:
-        """Mean loss and error of the images so far (reads from the device); an epoch has at least one by then."""
+        """Mean loss and error of the images so far (reads from the device); NaN before the first."""
+        if self.is_empty:
+            return math.nan, math.nan
         loss, mistakes = self._sums.tolist()
         return loss / self._num_images, mistakes / self._num_images
 

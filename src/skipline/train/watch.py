@@ -16,9 +16,10 @@ from skipline.signal.changes import Changes
 from skipline.signal.record import Record, fetched
 from skipline.signal.statistics import Layout
 from skipline.spec import Network, unfold
-from skipline.train.fusion import fused_and_read
+from skipline.train.fusion import fused_parts, read_once
 from skipline.train.kernels import choose_kernels
 from skipline.train.learner import Learner
+from skipline.train.recompute import forward_through
 from skipline.train.task import Task
 
 MOST_BLOCKS = 128  # guessed: rows that a heat map of a page can show apart
@@ -74,11 +75,14 @@ class StepWatch:
         def read(images: Tensor) -> Tensor:
             layout = Layout(len(images))
             if kernels is not None:
-                return fused_and_read(
-                    net, kernels, sites, lambda name, y, again: record.read_twofold(name, y, again, layout)
-                )(images)
+                parts = read_once(
+                    fused_parts(net, kernels),
+                    sites,
+                    lambda name, y, again: record.read_twofold(name, y, again, layout),
+                )
+                return forward_through(parts, learner.keeping)(images)
             with tapped(net, sites, lambda name, y: record.read(name, y, layout)):
-                return net(images)
+                return learner.forward(images)
 
         first = learner.engine.passed(read)
         return lambda images: learner.forward(images) if record.rows() else first(images)
