@@ -6,12 +6,12 @@ RUN`` instead trains the recipe of that run again, in two processes and without 
 
 from __future__ import annotations
 
-import contextlib
+import faulthandler
 import json
 import os
-import socket
 import sys
 import traceback
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import Any, NoReturn, TextIO
 
 import torch
 import torch._dynamo  # DDP imports it, which takes two seconds: once, before the forks
+from torch.distributed import TCPStore
 
 from skipline.data import Augment, Dataset, ImageSet, load
 from skipline.spec import Head, Network, Stage, Stem, StochasticDepth
@@ -47,6 +48,7 @@ from skipline.zoo import describe
 CPU = torch.device("cpu")
 ALL = Augment(pad=1, flip=True, cutout=2, mixup=0.2)
 NUM_STEPS = 9  # three epochs of three
+PATIENCE = 100  # seconds: a process that waits longer for another says where, and ends
 
 Job = Callable[[Team], Any]
 
@@ -86,26 +88,22 @@ def small(**settings: Any) -> Recipe:
     return replace(base, **settings)
 
 
-def free_port() -> int:
-    """One below those that systems give out by themselves: of such a one somebody else could make use meanwhile."""
-    first = 20_000 + os.getpid() % 10_000
-    for port in range(first, first + 2_000):
-        with socket.socket() as free, contextlib.suppress(OSError):
-            free.bind(("127.0.0.1", port))
-            return port
-    raise OSError(f"no port from {first} on is free")
-
-
 def together(size: int, job: Job) -> list[Any]:
     """What ``job`` gives in each of ``size`` processes that are one team; an exception as its name and message."""
-    port = free_port()
+    # Their meeting place is kept by this process, as a launcher does, at a port that the system gives out: one that was
+    # free a moment ago may be somebody else's now, and two groups at one place wait for each other without end.
+    place = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(place.port), "TORCHELASTIC_USE_AGENT_STORE": "True"}
     children = []
     for rank in range(size):
         reader, writer = os.pipe()
-        child = os.fork()
+        with warnings.catch_warnings():  # Python 3.12 warns of the place's thread, which no child makes use of
+            warnings.simplefilter("ignore", DeprecationWarning)
+            child = os.fork()
         if not child:
             os.close(reader)
-            os.environ.update(RANK=str(rank), WORLD_SIZE=str(size), MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
+            faulthandler.dump_traceback_later(PATIENCE, exit=True)
+            os.environ.update(meeting, RANK=str(rank), WORLD_SIZE=str(size))
             with os.fdopen(writer, "w") as pipe:
                 tell(job, pipe)
         os.close(writer)
