@@ -104,13 +104,19 @@ _VERBS: Mapping[Outcome, str] = {
     "fails": "failed",
 }
 
+_OF_ALL: Mapping[Outcome, str] = {
+    "trains": "trained",
+    "undecided": _VERBS["undecided"],
+    "fails": "failed to train",
+}
+
 
 def sentence(standings: Sequence[Standing], *, told: str) -> str:
     """Who trained and who did not, in one sentence; `told` says what was trained."""
     groups = {word: [each.init for each in standings if each.word == word] for word in OUTCOMES}
     if len(standings) == 1:
         return f"{standings[0].init} {_VERBS[standings[0].word]}: {told}."
-    for word, whole in (("trains", "trained"), ("undecided", _VERBS["undecided"]), ("fails", "failed to train")):
+    for word, whole in _OF_ALL.items():
         if len(groups[word]) == len(standings):
             return f"All {len(standings)} initialisers {whole}: {told}."
     parts = [f"{_listed(names)} {_VERBS[word]}" for word, names in groups.items() if names]
