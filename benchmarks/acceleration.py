@@ -128,7 +128,7 @@ def tuned_way(case: Case, device: torch.device, *, ways: tuple[Way, ...]) -> tup
 def measure(
     case: Case, machine: Mapping[str, Any], device: torch.device, *, ways: tuple[Way, ...], rounds: int, seconds: float
 ) -> Result:
-    """Time all sides of `case` in turn on `machine` and its limits, until `rounds` or (after two) `seconds` are over."""
+    """Time all sides of `case` in turn, until `rounds` or (after two) `seconds` are over; `machine` with its limits."""
     begun = time.perf_counter()
     chosen, default = tuned_way(case, device, ways=ways)
     data = _noise(case)

@@ -6,18 +6,18 @@ import re
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
-from torch._dynamo.exc import FailOnRecompileLimitHit
 from torch._dynamo.utils import counters
 
 from skipline.init import build, scheme_named
 from skipline.spec import Head, Network, Stage, Stem
 from skipline.spec.network import StochasticDepth
-from skipline.train import Recipe, RecipeError
+from skipline.train import Outcome, Recipe, RecipeError, RunFolder, forward
 from skipline.train.compiled import BlockGraphs, compiled_parts
 from skipline.train.fusion import one_function
 from skipline.train.learner import make_learner
@@ -50,9 +50,9 @@ def net_of(num_blocks: int) -> Network:
 def three_steps(num_blocks: int, *, sizes: tuple[int, ...] = (4, 4, 4)) -> BlockGraphs:
     net = build(net_of(num_blocks), seed=0, scheme=scheme_named("he_fan_out_normal")).train()
     graphs = BlockGraphs({4}, backend=as_it_is)
-    forward = one_function(compiled_parts(net, graphs))
+    run = one_function(compiled_parts(net, graphs))
     for size in sizes:
-        forward(torch.randn(size, 3, 16, 16)).sum().backward()
+        run(torch.randn(size, 3, 16, 16)).sum().backward()
     return graphs
 
 
@@ -78,11 +78,11 @@ def test_a_short_batch_runs_without_and_it_is_said() -> None:
 def test_it_is_the_same_function_with_the_same_gradients() -> None:
     own = build(net_of(2), seed=0, scheme=scheme_named("he_fan_out_normal")).train()
     other = deepcopy(own)
-    forward = one_function(compiled_parts(other, BlockGraphs({4}, backend=as_it_is)))
+    run = one_function(compiled_parts(other, BlockGraphs({4}, backend=as_it_is)))
     images = torch.randn(4, 3, 16, 16)
-    for run in (own, forward):
+    for function in (own, run):
         for _ in range(2):
-            run(images).square().sum().backward()
+            function(images).square().sum().backward()
     for (name, tensor), (_, same) in zip(own.state_dict().items(), other.state_dict().items(), strict=True):
         assert torch.equal(tensor, same), name
     for (name, parameter), same in zip(own.named_parameters(), other.parameters(), strict=True):
@@ -94,10 +94,10 @@ def test_it_is_the_same_function_with_the_same_gradients() -> None:
 def test_compiling_again_is_said() -> None:
     net = build(net_of(1), seed=0, scheme=scheme_named("he_fan_out_normal")).train()
     graphs = BlockGraphs({4}, backend=as_it_is)
-    forward = one_function(compiled_parts(net, graphs))
-    forward(torch.randn(4, 3, 16, 16))
+    run = one_function(compiled_parts(net, graphs))
+    run(torch.randn(4, 3, 16, 16))
     graphs.take_notes()
-    forward(torch.randn(4, 3, 24, 24))
+    run(torch.randn(4, 3, 24, 24))
     (note,) = graphs.take_notes()
     assert re.match(r"blocks were compiled again: 8 graphs where 4 were expected \(stem_1 2, stage1_1 2, ", note)
     assert "--set kernels=auto" in note
@@ -105,11 +105,14 @@ def test_compiling_again_is_said() -> None:
 
 def test_compiled_too_often_is_an_error_and_no_eager_step() -> None:
     net = build(net_of(1), seed=0, scheme=scheme_named("he_fan_out_normal")).train()
-    forward = one_function(compiled_parts(net, BlockGraphs({4}, backend=as_it_is)))
+    run = one_function(compiled_parts(net, BlockGraphs({4}, backend=as_it_is)))
     with torch._dynamo.config.patch(recompile_limit=1):
-        forward(torch.randn(4, 3, 16, 16))
-        with pytest.raises(FailOnRecompileLimitHit):
-            forward(torch.randn(4, 3, 24, 24))
+        run(torch.randn(4, 3, 16, 16))
+        with pytest.raises(
+            RecipeError,
+            match=r"is .compiled., and PyTorch does not compile stem: it had to be compiled again too often\. Train",
+        ):
+            run(torch.randn(4, 3, 24, 24))
 
 
 @pytest.mark.parametrize(
@@ -136,3 +139,22 @@ def test_a_step_graph_is_for_cuda() -> None:
     recipe = Recipe(network=net_of(1), source="digits", kernels="plain", step_graph=True)
     with pytest.raises(RecipeError, match="there are CUDA graphs on CUDA only; the device is cpu"):
         make_learner(recipe, torch.device("cpu"))
+
+
+def test_a_run_says_what_was_compiled_and_what_ran_without(
+    recipe: Recipe,
+    new_run: Callable[[], RunFolder],
+    train_small: Callable[..., Outcome],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Stem and two blocks, each another; batches of 16, 16 and 12 images."""
+    monkeypatch.setattr(forward, "BlockGraphs", partial(BlockGraphs, backend=as_it_is))
+    notes: list[str] = []
+    recipe = replace(recipe, epochs=1, kernels="plain")
+    plain = train_small(recipe, new_run())
+    outcome = train_small(
+        replace(recipe, kernels="compiled"), new_run(), show=lambda snapshot: notes.extend(snapshot.notes)
+    )
+    assert notes[0].startswith("3 graphs were compiled for 3 blocks, one for each distinct block, in ")
+    assert notes[1:] == ["batches of 12 images run without compiled graphs, which are for 16."]
+    assert outcome.train_loss == pytest.approx(plain.train_loss, rel=1e-4)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +22,7 @@ from skipline.train.tuned import Measured, remember, remembered, speed_folder
 from skipline.train.tuning import Timing, fastest, noise, time_ways
 from skipline.train.ways import SETTINGS, WAYS, Way, own_way
 
+BUSY = 1.0  # guessed: before it measures, more than one other program runs or waits to
 ROUNDS = 5  # guessed: medians of so few tell ways apart that differ by more than a few per cent
 
 
@@ -53,6 +56,7 @@ def with_speed(
 
 def measure(recipe: Recipe, *, image_size: int, device: torch.device, rounds: int, ways: tuple[Way, ...]) -> Measured:
     """Time `ways` on images of noise, each shown on stderr as it is done, and keep what came out."""
+    _warn_if_busy()
     network = recipe.network
     data = noise(
         num_images=2 * recipe.batch_size,
@@ -71,6 +75,17 @@ def tell(sentence: str, team: Team) -> None:
     """Say `sentence` on stderr, if there is one and this process speaks."""
     if sentence and team.leads:
         print(sentence, file=sys.stderr)
+
+
+def _warn_if_busy() -> None:
+    with suppress(AttributeError, OSError):  # systems that do not tell
+        load = os.getloadavg()[0]
+        if load > BUSY:
+            print(
+                f"other programs keep this machine busy (load {load:.1f}): measure again when it is quiet, for who is "
+                "the fastest now need not be so then.",
+                file=sys.stderr,
+            )
 
 
 def _fits(

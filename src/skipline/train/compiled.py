@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from skipline.nn import ResidualNet
 from skipline.train.fusion import Part, Signal, plain_parts
+from skipline.train.refuse import RecipeError
 
 Backend = Callable[[torch.fx.GraphModule, list[Tensor]], Callable[..., Any]]
 Through = Callable[[nn.Module, Tensor], Tensor]
@@ -32,8 +33,8 @@ class BlockGraphs:
     A graph is compiled when its first block first runs. Blocks of a stage with the same layers share one: what is
     compiled, and how long it takes, does not grow with the depth. `sizes` are the numbers of images that there are
     graphs for; a batch of another size, such as an epoch's short last one, runs as the modules do. Nothing falls back
-    unseen: a block that PyTorch cannot compile whole raises, and so does one that it has compiled too often; a graph
-    beyond one for each block and size is in the notes.
+    unseen: a block that PyTorch cannot compile whole is a `RecipeError`, and so is one that it has compiled too often;
+    a graph beyond one for each block and size is in the notes.
     """
 
     def __init__(self, sizes: Collection[int], backend: Backend = inductor) -> None:
@@ -55,7 +56,11 @@ class BlockGraphs:
         def run(signal: Signal) -> Signal:
             x = signal[0]
             if len(x) in self.sizes:
-                y = through(module, x)
+                try:
+                    y = through(module, x)
+                except Exception as error:
+                    _refuse_uncompiled(part.site, error)
+                    raise
             else:
                 self._other_sizes.setdefault(len(x), False)
                 y = module(x)
@@ -115,6 +120,20 @@ def compiled_parts(net: ResidualNet, graphs: BlockGraphs) -> list[Part]:
 def sizes_of_parts(batch_size: int, accumulate: int) -> frozenset[int]:
     """How many images the parts of a whole batch have: one number, or two next to each other."""
     return frozenset({batch_size // accumulate, -(-batch_size // accumulate)})
+
+
+def _refuse_uncompiled(site: str, error: Exception) -> None:
+    """Raise `RecipeError` with what to do where `error` is of PyTorch's compiler."""
+    from torch._dynamo.exc import FailOnRecompileLimitHit, TorchDynamoException  # a second of imports
+
+    if not isinstance(error, TorchDynamoException | FailOnRecompileLimitHit):
+        return
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    is_too_often = isinstance(error, FailOnRecompileLimitHit)
+    reason = "it had to be compiled again too often" if is_too_often else lines[0].rstrip(".")
+    raise RecipeError(
+        f"kernels is 'compiled', and PyTorch does not compile {site}: {reason}. Train with --set kernels=auto."
+    ) from error
 
 
 def _through_module(module: nn.Module, x: Tensor) -> Tensor:
