@@ -205,6 +205,11 @@ def main() -> None:
     arguments = parser.parse_args()
     device = torch.device(arguments.device)
     cases = [case for case in CASES[device.type] if not arguments.models or case.name in arguments.models.split(",")]
+    unknown = set(arguments.models.split(",")) - {case.name for case in CASES[device.type]} - {""}
+    if unknown:
+        sys.exit(
+            f"--models: there is no {min(unknown)}; expected {', '.join(case.name for case in CASES[device.type])}."
+        )
     if arguments.batch_size:
         cases = [replace(case, batch_size=arguments.batch_size) for case in cases]
     ways = tuple(way for way in WAYS if way.kernels != "compiled" or device.type == "cuda" or arguments.compiled)
