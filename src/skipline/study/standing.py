@@ -113,7 +113,9 @@ _OF_ALL: Mapping[Outcome, str] = {
 
 def sentence(standings: Sequence[Standing], *, told: str) -> str:
     """Who trained and who did not, in one sentence; `told` says what was trained."""
-    groups = {word: [each.init for each in standings if each.word == word] for word in OUTCOMES}
+    groups: dict[Outcome, list[str]] = {
+        word: [each.init for each in standings if each.word == word] for word in OUTCOMES
+    }
     if len(standings) == 1:
         return f"{standings[0].init} {_VERBS[standings[0].word]}: {told}."
     for word, whole in _OF_ALL.items():
