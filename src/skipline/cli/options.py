@@ -84,6 +84,7 @@ Epochs = Annotated[int | None, _option("Passes over the training images.", _RECI
 BatchSize = Annotated[int | None, _option("Images in a step of the optimiser.", _RECIPE)]
 Accumulate = Annotated[int | None, _option("Parts that a batch is computed in, to save memory.", _RECIPE)]
 Lr = Annotated[float | None, _option("Learning rate at the schedule's top.", _RECIPE)]
+LrOrFind = Annotated[str, _option("Learning rate at the schedule's top; find: by a sweep of 100 steps.", _RECIPE)]
 Optimiser = Annotated[str, _option(f"{either(OPTIMISERS)}.", _RECIPE)]
 WeightDecay = Annotated[float | None, _option("λ of the optimiser.", _RECIPE)]
 LayerDecay = Annotated[float | None, _option("Learning rate of a stage over that of the next; 1: equal.", _RECIPE)]

@@ -10,6 +10,7 @@ from skipline.report.evaluation import SHEETS, evaluation_sections
 from skipline.report.layers import layers_section
 from skipline.report.number import count, counted, duration, percent
 from skipline.report.page import Key, document, figure, header, paragraph, section
+from skipline.report.rate_sweep import rate_section
 from skipline.report.run_charts import num_not_finite, run_panels
 from skipline.report.run_record import EvaluationRecord, FailureRecord, RunRecord, read_run
 from skipline.report.settings import is_plain, network_name, settings_table
@@ -30,6 +31,7 @@ def run_report(run: Path) -> str:
         *_state(folder, run=run),
         *evaluation_sections(run),
         *_course(folder),
+        *rate_section(run),
         *layers_section(run),
         *_last(folder),
         _making(folder),
