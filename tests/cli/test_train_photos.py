@@ -65,7 +65,28 @@ def test_a_table_and_given_parts_are_trained_on(skipline: Command, photos: Path,
     assert "20 images of 2 classes; 18 to learn from, 2 to judge by, 0 held out for a test" in ended.err
 
 
+def test_training_from_kept_photos_is_training_from_the_photos(skipline: Command, photos: Path, tmp_path: Path) -> None:
+    del photos
+    flags = (*TRAIN, "--epochs", "1", "--policy", "trivial")
+    models: list[bytes] = []
+    for cache in ("off", "kept", "kept"):
+        ended = skipline("train", "my photos", *flags, "--cache", cache)
+        assert ended.code == 0, ended.err
+        models.append((last_run(tmp_path) / "model.safetensors").read_bytes())
+    assert models[0] == models[1] == models[2]
+    assert "none had to be decoded: their pixels are kept in kept/my-photos-8-" in ended.err
+    run = last_run(tmp_path)
+    for name in ("DONE", "model.safetensors", "checkpoints/last/checkpoint.safetensors"):
+        (run / name).unlink()
+    (run / "metrics.jsonl").write_text("")
+    resumed = skipline("resume", str(run), "--cache", "kept")
+    assert resumed.code == 0, resumed.err
+    assert "none had to be decoded" in resumed.err
+    assert (run / "model.safetensors").read_bytes() == models[0]
+
+
 def test_settings_for_photos_are_refused_elsewhere(skipline: Command) -> None:
+    assert "--cache keeps the photos of a folder, and this is none" in skipline("train", "digits", "--cache", "x").err
     ended = skipline("train", "digits", "--image-size", "8")
     assert ended.code == 2
     assert "settings for photos (image_size), but digits are none" in ended.err

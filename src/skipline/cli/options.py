@@ -66,6 +66,9 @@ ValShare = Annotated[
 TestShare = Annotated[
     float | None, _option("Share of the photos that is held out for a test, where there is no test/.", _PHOTOS)
 ]
+Cache = Annotated[
+    str, _option("Folder that keeps photos as they are trained on; off: none. Default: the cache.", _PHOTOS)
+]
 Allow = Annotated[
     list[str] | None,
     typer.Option(

@@ -21,6 +21,7 @@ from skipline.cli.settings import overlaid
 from skipline.cores import available_cores
 from skipline.data import DataError, Dataset
 from skipline.data.framing import Framing
+from skipline.data.photo_cache import PhotoCache
 from skipline.data.photo_data import PhotoSettings, photo_dataset, split_folder
 from skipline.data.photo_split import Split
 from skipline.data.printable import printable
@@ -42,7 +43,7 @@ class Patience:
 
 
 def photos_and_recipe(
-    settings: Mapping[str, Any], *, patience: Patience, device: torch.device
+    settings: Mapping[str, Any], *, patience: Patience, device: torch.device, cache: PhotoCache | None
 ) -> tuple[Recipe, Dataset]:
     """The recipe that `settings` mean for the photos of their source, and those photos, checked and read.
 
@@ -68,7 +69,7 @@ def photos_and_recipe(
     recipe = over_preset(preset, network, result.folder.root.name, {**overlaid(below, rest), "source": source})
     split = split_folder(result.folder, result.facts, result.duplicates, seed=recipe.seed, settings=chosen)
     with PhotoProgress(Console(stderr=True)) as progress:
-        dataset = photo_dataset(split, names, framing, num_processes=available_cores(), show=progress.show)
+        dataset = photo_dataset(split, names, framing, num_processes=available_cores(), show=progress.show, cache=cache)
     _tell(result, dataset, source)
     print(_origin(recipe), file=sys.stderr)
     print(f"it will take {_rough(estimated_seconds(recipe, dataset, device))} on {device}", file=sys.stderr)
@@ -123,7 +124,7 @@ def _tell(result: Check, dataset: Dataset, source: str) -> None:
     lines = [
         f"{printable(source)}: {len(result.facts):,} images of {dataset.num_classes:,} classes; "
         f"{len(split.train):,} to learn from, {len(split.val):,} to judge by, {len(split.test):,} held out for a test",
-        f"images of {dataset.image_size}×{dataset.image_size}, held as {_mebibytes(dataset):,.0f} MiB",
+        f"images of {dataset.image_size}×{dataset.image_size}, {_mebibytes(dataset):,.0f} MiB",
         *_left_out(split),
     ]
     if warnings:

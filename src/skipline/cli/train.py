@@ -63,6 +63,7 @@ def train(
     image_size: options.ImageSize = "",
     val_share: options.ValShare = None,
     test_share: options.TestShare = None,
+    cache: options.Cache = "",
     allow: options.Allow = None,
     max_unusable: options.MaxUnusable = 0.1,
     out: options.Out = Path("runs"),
@@ -91,7 +92,9 @@ def train(
     data_dir = data or default_data_dir()
     config_text = f"# {shlex.join(['skipline', *sys.argv[1:]])}".replace("\n", " ") + f"\n{text}"
     with launched(device) as (team, chosen):
-        recipe, dataset = _recipe_and_data(settings, data_dir, chosen, allow=allow or [], max_unusable=max_unusable)
+        recipe, dataset = _recipe_and_data(
+            settings, data_dir, chosen, allow=allow or [], max_unusable=max_unusable, cache=cache
+        )
         if deterministic:
             be_deterministic()
         recipe, sweep = _with_rate(recipe, dataset, chosen, team=team, finds=finds, as_json=dry_run and json_)
@@ -100,7 +103,7 @@ def train(
             return
         plan_memory_of(recipe, recipe.network, dataset.train, device=chosen, num_processes=team.size)  # or no folder
         begin = partial(start, recipe, dataset, root=out, device=chosen, config=config_text, data_dir=data_dir)
-        _begin_or_go_on(recipe, dataset, begin, chosen, team=team, out=out, sweep=sweep, as_json=json_)
+        _begin_or_go_on(recipe, dataset, begin, chosen, team=team, out=out, sweep=sweep, cache=cache, as_json=json_)
 
 
 # From a flag to the setting that it sets. A text that is empty, and a number that is None, was not given.
@@ -134,7 +137,13 @@ _NUMBERS = {
 
 
 def _recipe_and_data(
-    settings: Mapping[str, Any], data_dir: Path, device: torch.device, *, allow: list[str], max_unusable: float
+    settings: Mapping[str, Any],
+    data_dir: Path,
+    device: torch.device,
+    *,
+    allow: list[str],
+    max_unusable: float,
+    cache: str,
 ) -> tuple[Recipe, Dataset]:
     from skipline.cli.allowed import allowed_errors
     from skipline.cli.recipe import recipe_and_data
@@ -145,11 +154,14 @@ def _recipe_and_data(
     if not is_photos(settings.get("source", "")):
         if allow:
             raise UsageError("--allow lets an error of a folder of photos pass, and this is none. Leave it out.")
+        if cache:
+            raise UsageError("--cache keeps the photos of a folder, and this is none. Leave it out.")
         return recipe_and_data(settings, data_dir=data_dir)
+    from skipline.cli.photo_place import photo_cache
     from skipline.cli.photo_source import Patience, photos_and_recipe
 
     patience = Patience(allowed_errors(allow), max_unusable)
-    return photos_and_recipe(settings, patience=patience, device=device)
+    return photos_and_recipe(settings, patience=patience, device=device, cache=photo_cache(cache))
 
 
 def _with_rate(
@@ -187,6 +199,7 @@ def _begin_or_go_on(
     team: Team,
     out: Path,
     sweep: RateSweep | None,
+    cache: str,
     as_json: bool,
 ) -> None:
     """Train in a new folder; or, where a launcher has started this command again, in the one that it had begun."""
@@ -196,7 +209,7 @@ def _begin_or_go_on(
 
     before = begun_before(team, out)
     if before is not None:
-        go_on(before, team=team, device=device, anyway=True, as_json=as_json)
+        go_on(before, team=team, device=device, anyway=True, cache=cache, as_json=as_json)
         return
     folder = begun(team, partial(begin, processes=team.size))
     if sweep is not None:

@@ -60,6 +60,13 @@ class Framed:
     pixels: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """A photo that was read and not decoded, its pixels being known: sha256 of its bytes."""
+
+    content: bytes
+
+
 def framed(content: bytes, framing: Framing, *, limits: Limits, name: str) -> np.ndarray:
     """The picture in ``content`` as uint8 (3, side, side); messages call the file ``name``. Raises DecodeError."""
     decoding = Decoding(limits=limits, least_side=_GAP * framing.side)
@@ -70,11 +77,19 @@ def framed(content: bytes, framing: Framing, *, limits: Limits, name: str) -> np
     return np.ascontiguousarray(np.asarray(picture).transpose(2, 0, 1))
 
 
-def read_framed(root: Path, name: str, *, framing: Framing, limits: Limits) -> Framed | Unusable:
-    """Read and decode the photo ``name`` below ``root``; never raises for what a file holds."""
+def read_framed(
+    root: Path, name: str, *, framing: Framing, limits: Limits, known: frozenset[bytes] = frozenset()
+) -> Framed | Unchanged | Unusable:
+    """Read the photo ``name`` below ``root``, and decode it unless its sha256 is ``known``.
+
+    Never raises for what a file holds.
+    """
     try:
         content = read_file(root / name, limits, name=name)
+        sha256 = content_hash(content)
+        if sha256 in known:
+            return Unchanged(sha256)
         pixels = framed(content, framing, limits=limits, name=name)
     except DecodeError as error:
         return Unusable(error.reason, str(error))
-    return Framed(content_hash(content), pixels.tobytes())
+    return Framed(sha256, pixels.tobytes())
