@@ -27,10 +27,21 @@ def test_a_run_keeps_which_photos_it_learnt_from(skipline: Command, photos: Path
     ended = skipline("train", "my photos", *TRAIN)
     assert ended.code == 0, ended.err
     assert "21 images of 2 classes; 12 to learn from, 4 to judge by, 4 held out for a test" in ended.err
+    assert "validation error" in ended.err
+    assert ended.out.startswith("validation error ")
+    assert "test error" not in ended.err + ended.out
+    listed = skipline("runs")
+    assert "validation error" in listed.out
+    assert "test error" not in listed.out
     assert "left out: 1 photo (listed in split.json), e.g. cat/torn.jpg" in ended.err
     assert "no pretrained weights come with skipline" in ended.err
     assert "it will take less than a minute on cpu" in ended.err
     run = last_run(tmp_path)
+    page, card = (run / "report.html").read_text(), (run / "MODEL_CARD.md").read_text()
+    assert "validation error after 3 epochs" in page
+    assert "test error" not in page
+    assert "of 4 images |" in next(line for line in card.splitlines() if line.startswith("| validation error |"))
+    assert "the test part was not looked at" in card
     split = json.loads((run / "split.json").read_text())
     assert split["folder"] == str(photos)
     assert {part: len(entries) for part, entries in split["parts"].items()} == {"train": 12, "val": 4, "test": 4}
@@ -125,7 +136,7 @@ def test_a_run_ends_early_where_its_error_no_longer_falls(skipline: Command, pho
     assert errors.index(min(errors)) == len(errors) - 3, "the best is two epochs old"
     assert (run / "DONE").exists()
     assert (
-        f"ended after {len(errors)} of 40 epochs: 2 without a lower test error; the best is in checkpoints/best"
+        f"ended after {len(errors)} of 40 epochs: 2 without a lower validation error; the best is in checkpoints/best"
         in ended.out
     )
 

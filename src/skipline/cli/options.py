@@ -55,7 +55,7 @@ Balanced = Annotated[
     bool | None, _option("See every class equally often, whatever its size.", _RECIPE, "--balanced/--no-balanced")
 ]
 Patience = Annotated[
-    float | None, _option("Stop where the best test error is so many epochs old; inf: never.", _RECIPE)
+    float | None, _option("Stop where the lowest validation or test error is so many epochs old; inf: never.", _RECIPE)
 ]
 ImageSize = Annotated[
     str, _option("Side in pixels that photos are resized to. Default: by the photos.", _PHOTOS, "--image-size")

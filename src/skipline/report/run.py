@@ -54,7 +54,7 @@ def _headline(folder: RunRecord) -> str:
         return f"{_named(folder)}: no evaluation{end}"
     last = folder.evaluations[-1]
     error = percent(last.test_error) if math.isfinite(last.test_error) else "no finite"
-    return f"{_named(folder)}: {error} test error after {counted(last.epoch, 'epoch', 'epochs')}{end}"
+    return f"{_named(folder)}: {error} {folder.judge} error after {counted(last.epoch, 'epoch', 'epochs')}{end}"
 
 
 def _facts(folder: RunRecord) -> Iterator[str]:
@@ -65,7 +65,7 @@ def _facts(folder: RunRecord) -> Iterator[str]:
     finite = [e for e in folder.evaluations if math.isfinite(e.test_error)]
     if finite:
         best = min(finite, key=lambda e: e.test_error)
-        yield f"lowest test error {percent(best.test_error)}, epoch {count(best.epoch)}"
+        yield f"lowest {folder.judge} error {percent(best.test_error)}, epoch {count(best.epoch)}"
 
 
 def _state(folder: RunRecord, *, run: Path) -> Iterator[str]:
@@ -107,14 +107,16 @@ def _course(folder: RunRecord) -> Iterator[str]:
         return
     keys = (
         Key(look="training", label="on the training images", strokes=("solid",)),
-        Key(look="test", label="on the test images", strokes=("dotted",)),
+        Key(look="test", label=f"on the {folder.judge} images", strokes=("dotted",)),
     )
     caption = (
-        "Training error and loss are counted while an epoch runs, on images as the augmentation gives them; test error "
-        "and loss after it, on images that the network never learns from. The error is the share of images that "
-        "it gets wrong."
+        "Training error and loss are counted while an epoch runs, on images as the augmentation gives them; "
+        f"{folder.judge} error and loss after it, on images that the network never learns from. The error is the share "
+        "of images that it gets wrong."
     )
-    drawn = figure(run_panels(folder.evaluations), name="course-figure", label="The run.", caption=caption, keys=keys)
+    drawn = figure(
+        run_panels(folder.evaluations, folder.judge), name="course-figure", label="The run.", caption=caption, keys=keys
+    )
     yield section("How it went", *map(paragraph, notes), drawn, name="course")
 
 
@@ -125,10 +127,13 @@ def _last(folder: RunRecord) -> Iterator[str]:
         return
     rows = (
         _row("last", folder.evaluations[-1]),
-        _row("lowest test error", min(finite, key=lambda e: e.test_error)),
+        _row(f"lowest {folder.judge} error", min(finite, key=lambda e: e.test_error)),
     )
-    head = ("evaluation", "epoch", "training error", "test error", "time")
-    caption = "The last evaluation, and the one of the lowest test error: chosen on the test images, so it flatters"
+    head = ("evaluation", "epoch", "training error", f"{folder.judge} error", "time")
+    caption = (
+        f"The last evaluation, and the one of the lowest {folder.judge} error: chosen on the {folder.judge} images, so "
+        "it flatters"
+    )
     table = Table(caption=caption, head=head, groups=(("", rows),))
     yield section("Results", write_table(table, look="results"), name="results")
 
