@@ -121,6 +121,8 @@ def test_a_run_begins_with_the_weights_of_another(skipline: Command, photos: Pat
     ended = skipline("train", "other", "--from", "runs/last", "--epochs", "1", "--device", "cpu")
     assert ended.code == 0, ended.err
     assert "images of 8×8" in ended.err, "the size is the file's"
+    assert "batches of 16 images: about " in ended.err
+    assert "that may be used\n" in ended.err
     assert f"the weights begin as those of {first}/model.safetensors, with a new classifier" in ended.err
     recipe = json.loads((last_run(tmp_path) / "resolved.json").read_text())
     assert (recipe["network"]["name"], recipe["head_epochs"]) == ("digits_resnet8", 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -26,9 +26,10 @@ from skipline.data.photo_data import PhotoSettings, photo_dataset, split_folder
 from skipline.data.photo_split import Split
 from skipline.data.printable import printable
 from skipline.train import Recipe
+from skipline.train.batch_size import fitting_batch
 from skipline.train.codec import decode_record
 from skipline.train.estimate import estimated_seconds
-from skipline.train.photo_defaults import FINE_TUNING_RATE, LAYER_DECAY, PhotoDefaults, photo_defaults
+from skipline.train.photo_defaults import BATCHES, FINE_TUNING_RATE, LAYER_DECAY, PhotoDefaults, photo_defaults
 from skipline.zoo import check_image_size
 
 _MOST_SAID = 5  # errors that are told; `skipline check` tells all
@@ -72,8 +73,20 @@ def photos_and_recipe(
         dataset = photo_dataset(split, names, framing, num_processes=available_cores(), show=progress.show, cache=cache)
     _tell(result, dataset, source)
     print(_origin(recipe), file=sys.stderr)
+    if preset == PHOTO_PRESET and "batch_size" not in rest:
+        optimiser = rest.get("optimiser")
+        is_given = isinstance(optimiser, Mapping) and "learning_rate" in optimiser
+        recipe = _with_batch(recipe, dataset, device, scales=not is_given)
     print(f"it will take {_rough(estimated_seconds(recipe, dataset, device))} on {device}", file=sys.stderr)
     return recipe, dataset
+
+
+def _with_batch(recipe: Recipe, dataset: Dataset, device: torch.device, *, scales: bool) -> Recipe:
+    """`recipe` with the batch that fits the memory, which is said; its rate in proportion where it `scales`."""
+    fitting = fitting_batch(recipe, dataset, device, sizes=BATCHES)
+    print(fitting.sentence(), file=sys.stderr)
+    rate = recipe.optimiser.learning_rate * (fitting.size / fitting.wanted if scales else 1)
+    return replace(recipe, batch_size=fitting.size, optimiser=replace(recipe.optimiser, learning_rate=rate))
 
 
 def _checked(place: Path, patience: Patience) -> Check:

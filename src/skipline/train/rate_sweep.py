@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import statistics
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
 
-from skipline.data import Batch, Dataset
-from skipline.train.fine_tuning import begin_as, write_start
-from skipline.train.kernels import choose_kernels
-from skipline.train.learner import Learner, look_at_data, make_learner
+from skipline.data import Dataset
 from skipline.train.optimiser import AdamW, OptimiserSettings, Sgd, set_learning_rate
 from skipline.train.recipe import Recipe
-from skipline.train.run_folder import RunFolder
-from skipline.train.step_memory import StepMemory
-from skipline.train.task import Task, batches, fit_sample, make_task
+from skipline.train.trial import Trial, trial
 
 NUM_STEPS = 100  # as in fastai and Lightning
 # What is swept, by optimiser: from where nothing is learnt in so few steps to where nets with norms no longer are.
@@ -122,53 +114,26 @@ def sweep_rates(
     where the smoothed loss is ``_EXPLODED`` times its lowest, or a loss is not finite. ``show`` is called with the
     steps done, of how many.
 
-    The copy begins as the run would, sees its first batches and steps as the recipe says, at the images' whole size
-    and with all of the net learning; schedule and warm-up play no part. It is gone afterwards, and nothing that the run
-    draws depends on it. Raises what training does before its first step.
+    The copy is a ``trial``; schedule and warm-up play no part. Raises what training does before its first step.
     """
     low, high = RANGES[type(recipe.optimiser)]
     rates = tuple(low * (high / low) ** (step / (NUM_STEPS - 1)) for step in range(NUM_STEPS))
-    with tempfile.TemporaryDirectory(prefix="skipline-") as place:
-        task = make_task(_copy_of(recipe, device), dataset, RunFolder(Path(place)), device)
-        losses, end = _losses(task, rates, show)
+    with trial(recipe, dataset, device) as copy:
+        losses, end = _losses(copy, rates, show)
     return RateSweep(rates[: len(losses)], tuple(losses), end)
 
 
-def _copy_of(recipe: Recipe, device: torch.device) -> Recipe:
-    kernels = choose_kernels(recipe.kernels_to_choose, device, recipe.memory_layout)
-    return replace(recipe, kernels=kernels.name, head_epochs=0, first_size=1.0, deepen=(), shard=False)
-
-
-def _losses(task: Task, rates: Sequence[float], show: Callable[[int, int], None]) -> tuple[list[float], End]:
-    learner, memory = _begun(task), StepMemory(task)
-    learner = memory.planned(learner, step=0)
+def _losses(copy: Trial, rates: Sequence[float], show: Callable[[int, int], None]) -> tuple[list[float], End]:
     losses: list[float] = []
     show(0, len(rates))
-    for step, (rate, batch) in enumerate(zip(rates, _batches(task), strict=False)):
-        set_learning_rate(learner.optimiser, rate)
-        loss = memory.step(learner, batch, step=step)[0].item()  # waits for the device: the next step may not be made
+    for step, (rate, batch) in enumerate(zip(rates, copy.batches, strict=False)):
+        set_learning_rate(copy.learner.optimiser, rate)
+        loss = copy.memory.step(copy.learner, batch, step=step)[0].item()  # waits: the next step may not be made
         if not math.isfinite(loss):
             return losses, "not finite"
         losses.append(loss)
         show(step + 1, len(rates))
-        so_far = RateSweep(tuple(rates[: len(losses)]), tuple(losses), "exploded").smoothed[: -_REACH or None]
+        so_far = RateSweep(tuple(rates[: len(losses)]), tuple(losses), "exploded").smoothed[:-_REACH]
         if so_far and so_far[-1] > _EXPLODED * min(so_far):
             return losses, "exploded"
     return losses, "swept"
-
-
-def _begun(task: Task) -> Learner:
-    """The learner as the run's own would be before its first step."""
-    learner = make_learner(task.recipe, task.device)
-    if task.recipe.start_from:
-        write_start(task.folder.start, task.recipe)
-        begin_as(learner, task.folder.start)
-    else:
-        look_at_data(learner, task.recipe, lambda: fit_sample(task))
-    return learner
-
-
-def _batches(task: Task) -> Iterator[Batch]:
-    """The run's batches from the first one on, epoch after epoch, without end."""
-    for epoch in itertools.count():
-        yield from batches(task, epoch, 0)
