@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from skipline.data import cache_place, photo_pixels
 from skipline.data import framing as framing_file
 from skipline.data import photo_cache as module
-from skipline.data import photo_pixels
+from skipline.data.cache_place import PhotoCache
 from skipline.data.decode import LOCAL
 from skipline.data.framing import Framing
-from skipline.data.photo_cache import PhotoCache, open_kept
+from skipline.data.photo_cache import open_kept
 from skipline.data.photo_pixels import PhotoPixels, read_pixels
 from skipline.data.photo_split import SplitPhoto
 from skipline.files import StorageError
@@ -206,11 +207,11 @@ def test_a_file_that_is_cut_short_or_made_otherwise_is_not_used(
     monkeypatch.setattr(module, "VERSION", 2)
     place.read(photos)
     assert "were made otherwise (version)" in place.said[0]
-    monkeypatch.setattr(module.features, "version", lambda _name: "0.1")
+    monkeypatch.setattr(cache_place.features, "version", lambda _name: "0.1")
     names = decoded(monkeypatch)
     place.read(photos)
     assert "were made otherwise (codecs)" in place.said[0]
-    monkeypatch.setattr(module, "_code", lambda: "other")
+    monkeypatch.setattr(cache_place, "_code", lambda: "other")
     place.read(photos)
     assert "were made otherwise (code)" in place.said[0]
     assert len(names) == 12

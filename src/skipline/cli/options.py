@@ -67,7 +67,7 @@ TestShare = Annotated[
     float | None, _option("Share of the photos that is held out for a test, where there is no test/.", _PHOTOS)
 ]
 Cache = Annotated[
-    str, _option("Folder that keeps photos as they are trained on; off: none. Default: the cache.", _PHOTOS)
+    str, _option("Folder that keeps photos as they are trained on; off: none. Default: in ~/.cache.", _PHOTOS)
 ]
 Allow = Annotated[
     list[str] | None,

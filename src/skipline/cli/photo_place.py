@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from skipline.cli.device import user_cache
-from skipline.data.photo_cache import PhotoCache
+from skipline.data.cache_place import PhotoCache
 
 OFF = "off"
 

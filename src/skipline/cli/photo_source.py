@@ -20,8 +20,8 @@ from skipline.cli.recipe import OUTSIDE_RECIPE, over_preset, require_preset
 from skipline.cli.settings import overlaid
 from skipline.cores import available_cores
 from skipline.data import DataError, Dataset
+from skipline.data.cache_place import PhotoCache
 from skipline.data.framing import Framing
-from skipline.data.photo_cache import PhotoCache
 from skipline.data.photo_data import PhotoSettings, photo_dataset, split_folder
 from skipline.data.photo_split import Split
 from skipline.data.printable import printable
@@ -53,7 +53,7 @@ def photos_and_recipe(
     """
     source = settings["source"]
     chosen = cast(PhotoSettings, decode_record(PhotoSettings, "photos", settings.get("photos", {})))
-    result = _checked(Path(source), patience)
+    result = _checked(Path(source), patience, cache)
     _refuse_wrong(result, source)
     defaults = _defaults(result, chosen, device)
     framing = Framing(defaults.image_size)
@@ -89,7 +89,7 @@ def _with_batch(recipe: Recipe, dataset: Dataset, device: torch.device, *, scale
     return replace(recipe, batch_size=fitting.size, optimiser=replace(recipe.optimiser, learning_rate=rate))
 
 
-def _checked(place: Path, patience: Patience) -> Check:
+def _checked(place: Path, patience: Patience, cache: PhotoCache | None) -> Check:
     with PhotoProgress(Console(stderr=True)) as progress:
         return check_folder(
             place,
@@ -97,6 +97,7 @@ def _checked(place: Path, patience: Patience) -> Check:
             show=progress.show,
             most_unusable=patience.most_unusable,
             allowed=patience.allowed,
+            cache=cache,
         )
 
 

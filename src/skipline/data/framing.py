@@ -11,7 +11,7 @@ from PIL import Image
 from skipline.data.decode import DecodeError, Decoding, Limits, decode_picture, read_file
 from skipline.data.error import DataError
 from skipline.data.fingerprint import content_hash
-from skipline.data.photo_fact import Unusable
+from skipline.data.photo_fact import Unchanged, Unusable
 
 LARGEST_SIDE = 2048  # guessed: a single image of that side takes 12 MiB
 # JPEGs are decoded at a half, a quarter or an eighth where at least this many times the side is left: what Pillow's
@@ -58,13 +58,6 @@ class Framed:
 
     content: bytes
     pixels: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Unchanged:
-    """A photo that was read and not decoded, its pixels being known: sha256 of its bytes."""
-
-    content: bytes
 
 
 def framed(content: bytes, framing: Framing, *, limits: Limits, name: str) -> np.ndarray:

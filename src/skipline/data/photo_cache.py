@@ -7,26 +7,23 @@ and the CRC-32 of the row. Where anything that decides pixels is not what it was
 from __future__ import annotations
 
 import errno
-import hashlib
-import importlib.metadata
 import json
 import os
-import re
 import sys
 import time
 import warnings
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 import torch
-from PIL import features
 from torch import Tensor
 
+from skipline.data.cache_place import decoder
 from skipline.data.decode import Limits
 from skipline.data.framing import Framing
 from skipline.data.printable import printable
@@ -34,31 +31,9 @@ from skipline.files import PARTIAL_SUFFIX, replacing
 
 FORMAT = "skipline.photo_cache"
 VERSION = 1
-SUFFIX = ".photos"
 _HEAD = 4096  # a page: the pixels begin on one
 _HASH, _ENTRY = 32, 36  # bytes of a sha256, and of that and a CRC-32
-_CODECS = ("pil", "jpg", "libjpeg_turbo", "libtiff", "zlib", "webp", "avif")
-_DECODING = ("decode.py", "framing.py", "image_format.py", "pixels.py")  # beside this file: our own part in pixels
 _ABANDONED_SECONDS = 24 * 3600  # guessed: nobody writes one file for a day
-
-
-@dataclass(frozen=True, slots=True)
-class PhotoCache:
-    """Where photos are kept, and who is told about it.
-
-    ``is_asked``: a person has named the folder; what cannot be written there is then an error, and not a sentence.
-    """
-
-    folder: Path
-    is_asked: bool
-    tell: Callable[[str], None]
-
-    def place_of(self, root: Path, framing: Framing) -> Path:
-        """The file for the photos below ``root``: one for each folder and size, so that it does not grow with runs."""
-        path = str(root.absolute())
-        name = re.sub(r"[^\w-]", "-", root.absolute().name)[:40]
-        tag = hashlib.sha256(os.fsencode(path)).hexdigest()[:12]
-        return self.folder / f"{name}-{framing.side}-{tag}{SUFFIX}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,25 +164,8 @@ def _expected(framing: Framing, limits: Limits) -> dict[str, Any]:
         "format": FORMAT,
         "version": VERSION,
         "framing": framing.to_json(),
-        "limits": asdict(limits),
-        "code": _code(),
-        "codecs": {name: features.version(name) for name in _CODECS} | {"heif": _heif()},
+        **decoder(limits),
     }
-
-
-def _code() -> str:
-    """Of the files that decode and frame, the first 12 hex digits of their sha256."""
-    digest = hashlib.sha256()
-    for name in _DECODING:
-        digest.update(Path(__file__).with_name(name).read_bytes())
-    return digest.hexdigest()[:12]
-
-
-def _heif() -> str | None:
-    try:
-        return importlib.metadata.version("pillow-heif")
-    except importlib.metadata.PackageNotFoundError:
-        return None
 
 
 def _mapped(file: BinaryIO, framing: Framing, num: int) -> Tensor:

@@ -10,12 +10,12 @@ from typing import Literal
 
 import torch
 
+from skipline.data.cache_place import PhotoCache
 from skipline.data.dataset import Dataset
 from skipline.data.duplicates import Duplicates
 from skipline.data.error import DataError
 from skipline.data.framing import Framing
 from skipline.data.image_set import ImageSet
-from skipline.data.photo_cache import PhotoCache
 from skipline.data.photo_fact import Fact, PhotoFact
 from skipline.data.photo_folder import PhotoFolder
 from skipline.data.photo_pixels import PhotoPixels, read_pixels

@@ -14,10 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from skipline.data.cache_place import PhotoCache
 from skipline.data.decode import LOCAL, Limits
 from skipline.data.error import DataError
 from skipline.data.framing import Framed, Framing, read_framed
-from skipline.data.photo_cache import Kept, PhotoCache, open_kept, writing_kept
+from skipline.data.photo_cache import Kept, open_kept, writing_kept
 from skipline.data.photo_fact import Unusable
 from skipline.data.photo_split import SplitPhoto
 from skipline.data.printable import printable

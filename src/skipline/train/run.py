@@ -12,8 +12,8 @@ import torch
 
 from skipline.cores import available_cores
 from skipline.data import DataError, Dataset, load, place_of, source_names
+from skipline.data.cache_place import PhotoCache
 from skipline.data.classes import load_classes
-from skipline.data.photo_cache import PhotoCache
 from skipline.data.photo_data import same_photo_dataset
 from skipline.data.photo_set import is_photo_run, read_preprocess
 from skipline.data.photo_split import load_split
