@@ -39,7 +39,9 @@ def trial(recipe: Recipe, dataset: Dataset, device: torch.device) -> Iterator[Tr
     is gone afterwards, and nothing that the run draws depends on it. Raises what training does before its first step.
     """
     kernels = choose_kernels(recipe.kernels_to_choose, device, recipe.memory_layout)
-    copy = replace(recipe, kernels=kernels.name, head_epochs=0, first_size=1.0, deepen=(), shard=False)
+    copy = replace(
+        recipe, kernels=kernels.name, head_epochs=0, first_size=1.0, deepen=(), shard=False, step_graph=False
+    )
     with tempfile.TemporaryDirectory(prefix="skipline-") as place:
         task = make_task(copy, dataset, RunFolder(Path(place)), device)
         learner, memory = _begun(task), StepMemory(task)
