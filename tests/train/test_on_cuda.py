@@ -15,6 +15,7 @@ from skipline.data import Augment, Dataset
 from skipline.evaluate import evaluate
 from skipline.spec import Head, Network, Stage, Stem
 from skipline.train import AdamW, Interrupted, Outcome, Recipe, RunFolder, Sgd, train
+from skipline.train import task as task_file
 from skipline.train.learner import make_learner
 from skipline.train.precision import autocast
 from skipline.train.progress import Progress
@@ -135,6 +136,23 @@ def test_the_quarters_are_learnt(recipe: Recipe, dataset: Dataset, new_run: Call
     recipe = replace(recipe, epochs=20, optimiser=Sgd(learning_rate=0.05))
     outcome = train_there(recipe, dataset, new_run(), should_stop=lambda: False)
     assert outcome.test_error == 0.0
+
+
+def test_images_that_stay_in_the_memory_give_the_same_batches(
+    recipe: Recipe, dataset: Dataset, new_run: Callable[[], RunFolder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = replace(recipe, augment=ALL)
+    there = make_task(made, dataset, new_run(), CUDA)
+    monkeypatch.setattr(task_file, "_HELD", 0.0)
+    here = make_task(made, dataset, new_run(), CUDA)
+    assert (there.train.images.device.type, here.train.images.device.type) == ("cuda", "cpu")
+    assert there.preprocess == here.preprocess
+    for ours, theirs in zip(batches(here, 0, 0), batches(there, 0, 0), strict=True):
+        assert torch.equal(ours.images, theirs.images)
+        assert torch.equal(ours.targets, theirs.targets)
+    with waits_are("error"):
+        for _ in batches(here, 1, 0):
+            pass
 
 
 def losses_and_weights(recipe: Recipe, dataset: Dataset, run: RunFolder) -> tuple[list[float], dict[str, torch.Tensor]]:

@@ -56,7 +56,8 @@ class Recipe:
     - `photo_augment`: what is done with photos, each by its own draws, before `augment`.
     - `first_size`: the share of their side that images have in the first epoch; it grows to 1 (see `image_side`).
     - `balanced`: of every class about as many images are seen; of a rare one the same images several times.
-    - `patience` n: the run ends after an epoch where the best test error is n epochs old (∞: never).
+    - `patience` n: the run ends after an epoch where the lowest test error, or of photos validation error, is n
+      epochs old (∞: never).
     - `precision`: `bf16` is autocast; `auto` takes it where the hardware has it. `memory_layout`: of images and
       convolution weights. `kernels`: `fused` computes norm, addition and rectifier in one compiled operation; `auto`
       takes it where it runs; `compiled` has PyTorch compile stem and blocks, one graph for each distinct block.
