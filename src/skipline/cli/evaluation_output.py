@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -63,7 +64,7 @@ def _figures(document: Document) -> Table:
         table.add_row("… after temperature scaling", _percent(tempered["ece_equal_mass"]), f"T = {numbers}")
     curve = document["risk_coverage"]
     area = curve["area"]
-    between = f"{area['low']:.4f} to {area['high']:.4f}" if isinstance(area["low"], float) else ""
+    between = f"{area['low']:.4f} to {area['high']:.4f}" if _is_known(area["low"]) else "—"
     table.add_row("area under risk-coverage", f"{area['value']:.4f}", between)
     for entry in curve["coverage_at"]:
         if document["error"] > entry["risk"] and entry["coverage"]:
@@ -110,4 +111,8 @@ def _suspects(document: Document) -> Iterator[str]:
 
 
 def _percent(fraction: float | str) -> str:
-    return "—" if isinstance(fraction, str) or fraction != fraction else f"{fraction:.2%}"
+    return f"{fraction:.2%}" if _is_known(fraction) else "—"
+
+
+def _is_known(number: float | str) -> bool:
+    return not isinstance(number, str) and math.isfinite(number)
