@@ -7,11 +7,13 @@ import math
 import os
 import shutil
 import sqlite3
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from skipline.cli import main
 from skipline.store import INDEX_NAME, RunEntry, list_runs, parse_condition
 from skipline.store.condition import check_name, differing_settings
 
@@ -127,10 +129,39 @@ def test_an_index_that_lies_is_not_believed(make: Callable[..., Path], tmp_path:
     list_runs(tmp_path)
     connection = sqlite3.connect(tmp_path / INDEX_NAME)
     with connection:
-        connection.execute("INSERT INTO runs SELECT 'ghost', stamp, entry FROM runs")
-        connection.execute("UPDATE runs SET stamp = 'old', entry = '{}' WHERE name = ?", (folder.name,))
+        connection.execute("INSERT INTO runs SELECT CAST('ghost' AS BLOB), stamp, entry FROM runs")
+        connection.execute("UPDATE runs SET stamp = 'old', entry = '{}' WHERE name = ?", (os.fsencode(folder.name),))
     connection.close()
     assert one(tmp_path).error == 0.25
+
+
+def test_a_row_that_cannot_be_read_of_a_run_that_is_gone_does_not_stay(
+    make: Callable[..., Path], tmp_path: Path
+) -> None:
+    make(1)
+    list_runs(tmp_path)
+    connection = sqlite3.connect(tmp_path / INDEX_NAME)
+    with connection:
+        connection.execute("INSERT INTO runs VALUES (CAST('ghost' AS BLOB), 'old', '{}')")
+    connection.close()
+    assert [list_runs(tmp_path).num_read for _ in range(3)] == [1, 0, 0]
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names are Unicode there")
+def test_a_folder_whose_name_is_no_unicode_is_listed(
+    make: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = make(1).rename(tmp_path / os.fsdecode(b"20260102T030105Z-caf\xe9-0001"))
+    assert one(tmp_path).name == odd.name
+    assert list_runs(tmp_path).num_read == 0, "the index knows it"
+    for folder, said in ((tmp_path, "caf\\udce9-0001"), (odd, "no runs in ")):
+        monkeypatch.setattr("sys.argv", ["skipline", "runs", str(folder)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert (ended.value.code, said in capsys.readouterr().out) == (0, True)
+    odd.rename(tmp_path / "20260102T030105Z-cafe-0001")
+    assert one(tmp_path).name == "20260102T030105Z-cafe-0001"
+    assert list_runs(tmp_path).num_read == 0
 
 
 @pytest.mark.parametrize("content", [b"", b"no database at all", b"SQLite format 3\0" + b"x" * 4096])

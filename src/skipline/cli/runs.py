@@ -160,9 +160,9 @@ def _print(folder: Path, listing: Listing, chosen: Sequence[RunEntry], *, limit:
 
     console = Console(highlight=False)
     if not listing.runs:
-        print(f"no runs in {folder}; `skipline train` makes them")
+        print(f"no runs in {printable(str(folder))}; `skipline train` makes them")
     elif not chosen:
-        print(f"none of the {len(listing.runs):,} runs in {folder} is like that")
+        print(f"none of the {len(listing.runs):,} runs in {printable(str(folder))} is like that")
     elif settings:
         _print_settings(chosen, console)
     else:
