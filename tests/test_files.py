@@ -210,6 +210,11 @@ def test_not_a_number_comes_back() -> None:
     assert math.isnan(read_number(json.loads(dump_json(math.nan))))
 
 
+def test_a_number_that_no_float_holds_is_said() -> None:
+    with pytest.raises(ValueError, match="a whole number of 1329 bits is more than any float can hold"):
+        read_number(10**400)
+
+
 @pytest.mark.parametrize("value", ["1.5", True, None, [1.0], "nan"])
 def test_what_is_no_number_is_said(value: object) -> None:
     with pytest.raises(ValueError, match=re.escape(f"{value!r} is no number; expected one, or one of 'NaN', 'Inf")):

@@ -116,7 +116,10 @@ def read_number(value: Any) -> float:
         return NON_FINITE[value]
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"{value!r} is no number; expected one, or one of {', '.join(map(repr, NON_FINITE))}.")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError as error:
+        raise ValueError(f"a whole number of {value.bit_length()} bits is more than any float can hold.") from error
 
 
 def _tagged(value: Any) -> Any:

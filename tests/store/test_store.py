@@ -26,6 +26,7 @@ RECIPE = {
     "optimiser": {"kind": "sgd", "learning_rate": 0.1},
     "network": {"name": "digits_resnet8", "stages": []},
 }
+DEEP = "[" * 100_000 + "]" * 100_000
 LINE = {"step": 12, "epoch": 1, "test_error": 0.25, "seconds": 1.5}
 
 
@@ -92,7 +93,11 @@ def test_a_run_whose_lock_is_held_is_running_though_no_file_changed(make: Callab
         ("resolved.json", "{", "resolved.json is not JSON"),
         ("resolved.json", "[1]", "resolved.json holds no JSON object"),
         ("metrics.jsonl", "nonsense\n", "metrics.jsonl, line 1, is no evaluation"),
+        ("metrics.jsonl", '{"epoch": 1}\n', "metrics.jsonl, line 1, is no evaluation"),
+        ("metrics.jsonl", '{"step": null}\n', "metrics.jsonl, line 1, is no evaluation"),
+        ("metrics.jsonl", DEEP + "\n", "metrics.jsonl, line 1, is no evaluation"),
         ("evaluation.json", "[]", "evaluation.json holds no JSON object"),
+        ("evaluation.json", DEEP, "evaluation.json is not JSON"),
     ],
 )
 def test_a_broken_folder_is_listed_as_such(
@@ -106,6 +111,29 @@ def test_a_broken_folder_is_listed_as_such(
     run = one(tmp_path)
     assert (run.state, run.why) == ("broken", why)
     assert math.isnan(run.error)
+
+
+def test_settings_that_are_nested_too_deeply_are_a_broken_run(make: Callable[..., Path], tmp_path: Path) -> None:
+    for depth in (900, 100_000):  # what a parser still reads, and what it does not
+        folder = make(1, files={"resolved.json": '{"a":' * depth + "1" + "}" * depth})
+        (tmp_path / INDEX_NAME).unlink(missing_ok=True)
+        run = one(tmp_path)
+        assert (run.state == "broken") == (run.why != "")
+        shutil.rmtree(folder)
+    assert run.state == "broken"
+
+
+def test_whole_numbers_stay_whole(make: Callable[..., Path], tmp_path: Path) -> None:
+    """No float holds 2^63 + 1; and what no float holds at all is no error rate."""
+    make(1, seed=2**63 + 1, epochs=10**400, files={"metrics.jsonl": json.dumps(LINE | {"test_error": 10**400}) + "\n"})
+    for _ in range(2):  # read from the folder, and from the index
+        run = one(tmp_path)
+        assert (run.seed, run.steps, math.isnan(run.error)) == (9223372036854775809, 12, True)
+        assert json.dumps((run.seed, run.steps)) == "[9223372036854775809, 12]"
+        assert parse_condition("seed=9223372036854775809").holds(run)
+        assert not parse_condition("seed=9223372036854775808").holds(run)
+        assert not parse_condition("epochs>1").holds(run), "the evaluation's epoch, not the recipe's"
+        assert parse_condition("extra!=1").holds(run)
 
 
 def test_only_what_changed_is_read_again(make: Callable[..., Path], tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from skipline.store import Listing, RunEntry
+    from skipline.store.entry import Value
 
 _MOST_SETTINGS = 6  # runs side by side in a table of settings: what fits a terminal
 _LEAST_WIDTH = 200  # columns: a table of whole names; a narrower terminal breaks the lines itself
@@ -130,10 +131,14 @@ def _sorted(chosen: list[RunEntry], sort: str) -> list[RunEntry]:
     absent = [run for run in chosen if not _is_there(run.value(name))]
     are_numbers = all(isinstance(run.value(name), int | float) for run in there)
     if are_numbers:
-        there.sort(key=lambda run: float(run.value(name) or 0), reverse=sort.startswith("-"))
+        there.sort(key=lambda run: _as_number(run.value(name)), reverse=sort.startswith("-"))
     else:
         there.sort(key=lambda run: str(run.value(name)), reverse=sort.startswith("-"))
     return there + absent
+
+
+def _as_number(value: Value) -> float:
+    return value if isinstance(value, int | float) else math.nan
 
 
 def _is_there(value: object) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import math
 import operator
@@ -33,7 +34,7 @@ class Condition:
         value = run.value(self.name)
         number = _number(self.text)
         if self.sign in _ORDERS:
-            return isinstance(value, int | float) and _ORDERS[self.sign](float(value), number)
+            return isinstance(value, int | float) and _ORDERS[self.sign](value, number)
         if self.sign == "~":
             return value is not None and self.text.lower() in str(value).lower()
         return _is(value, self.text, number) == (self.sign == "=")
@@ -45,7 +46,7 @@ def parse_condition(text: str) -> Condition:
     if found is None:
         raise ValueError(f"{text!r} is no condition; expected NAME, one of = != < <= > >= ~, and a value: error<0.1")
     name, sign, value = found.groups()
-    if sign in _ORDERS and math.isnan(_number(value)):
+    if sign in _ORDERS and _number(value) != _number(value):
         raise ValueError(f"{text!r} compares with {value!r}; {sign} expects a number, e.g. error{sign}0.1")
     return Condition(name, sign, value)
 
@@ -67,15 +68,16 @@ def _is(value: Value, text: str, number: float) -> bool:
     if isinstance(value, bool) or value is None:
         return str(value).lower() == text.lower()
     if isinstance(value, int | float):
-        return float(value) == number
+        return value == number
     return value == text
 
 
 def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan
+    """The number that ``text`` says, a whole one to its last digit; NaN where it says none."""
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            return kind(text)
+    return math.nan
 
 
 def differing_settings(runs: Sequence[RunEntry]) -> dict[str, tuple[Value, ...]]:
