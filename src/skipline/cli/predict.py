@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -54,6 +55,8 @@ def predict(
         raise UsageError(f"--top is {top}, and the model knows {len(model.class_names)} classes.")
     framing = _framing(model, path, image_size)
     chosen = device_of(device)
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="surrogateescape")  # names of files need not be Unicode
     photos = read_photos(named_files(paths, sys.stdin), framing, num_processes=jobs or available_cores())
     num = unreadable = 0
     with written(chosen_format, out, top=top) as write:
