@@ -24,6 +24,8 @@ from skipline.files import (
     read_number,
     remove_partials,
     storage_error,
+    storing,
+    whole_file,
     write_whole,
 )
 
@@ -114,6 +116,42 @@ def test_a_full_disk_is_said_and_keeps_the_old_file(small_disk: Path) -> None:
     assert str(raised.value) == (f"cannot write {path}: the disk is full. Free some space, or choose another folder.")
     assert path.read_bytes() == b"old" * 10_000
     assert list(small_disk.iterdir()) == [path]
+
+
+def test_a_file_in_pieces_is_there_once_it_is_whole(tmp_path: Path) -> None:
+    """Two at once have names of their own; the one that ends last is the file."""
+    path = tmp_path / "file"
+    with whole_file(path) as first, whole_file(path) as second:
+        first.write(b"first")
+        second.write(b"second")
+        assert not path.exists()
+    assert path.read_bytes() == b"first"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_the_writer_of_pieces_raises_comes_out_as_it_is(tmp_path: Path) -> None:
+    def write() -> None:
+        with whole_file(tmp_path / "file") as file:
+            file.write(b"half")
+            raise OSError("a camera that is gone")
+
+    with pytest.raises(OSError, match="a camera that is gone") as raised:
+        write()
+    assert type(raised.value) is OSError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_pieces_that_do_not_fit_are_said(small_disk: Path) -> None:
+    path = small_disk / "predictions.csv"
+
+    def write() -> None:
+        with whole_file(path) as file, storing(path):
+            for _ in range(2 * FULL):
+                file.write(b"x")
+
+    with pytest.raises(StorageError, match=r"predictions\.csv: the disk is full"):
+        write()
+    assert list(small_disk.iterdir()) == []
 
 
 def test_a_line_that_does_not_fit_is_taken_back(small_disk: Path) -> None:

@@ -8,8 +8,9 @@ import json
 import math
 import os
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 PARTIAL_SUFFIX = ".partial"  # of files and folders that are being written, hidden by a dot in front
 
@@ -39,18 +40,43 @@ def write_whole(path: Path, data: bytes | str) -> None:
     process that is killed may leave its partial file, which `remove_partials` removes.
     """
     payload = data.encode("utf-8") if isinstance(data, str) else data
+    with whole_file(path) as file, storing(path):
+        file.write(payload)
+
+
+@contextlib.contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """A file to write piece by piece, under a name of its own: it is at `path` once the block has ended well.
+
+    At any moment `path` is the old file or the new one, as with `write_whole`. What the block raises comes out as it
+    is, and so its own writing is to stand in `storing(path)`.
+    """
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PARTIAL_SUFFIX}")
+    with storing(path):
+        file = open(partial, "xb")  # noqa: SIM115 (what closing it says is told in two ways)
     try:
-        try:
-            with open(partial, "xb") as file:
-                file.write(payload)
-                file.flush()
-                os.fsync(file.fileno())
+        yield file
+        with storing(path), file:
+            file.flush()
+            os.fsync(file.fileno())
+        with storing(path):
             os.replace(partial, path)
-        except BaseException:
+    except BaseException:
+        with contextlib.suppress(OSError):  # the disk may be full: it closes all the same
+            file.close()
+        with storing(path):
             partial.unlink(missing_ok=True)
-            raise
-        sync_folder(path.parent)
+        raise
+    sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def storing(path: Path) -> Iterator[None]:
+    """What the system says against writing `path` is a `StorageError`."""
+    try:
+        yield
+    except StorageError:
+        raise
     except OSError as error:
         raise storage_error(path, error) from error
 
@@ -60,28 +86,23 @@ def append_line(path: Path, line: str) -> None:
 
     A process that is killed may leave a part of the line at the end, which is the reader's to drop.
     """
-    try:
-        with open(path, "ab", buffering=0) as file:
-            length = file.seek(0, os.SEEK_END)
-            rest = memoryview(line.encode("utf-8") + b"\n")
-            try:
-                while rest:
-                    rest = rest[file.write(rest) :]
-                os.fsync(file.fileno())
-            except BaseException:
-                file.truncate(length)
-                raise
-    except OSError as error:
-        raise storage_error(path, error) from error
+    with storing(path), open(path, "ab", buffering=0) as file:
+        length = file.seek(0, os.SEEK_END)
+        rest = memoryview(line.encode("utf-8") + b"\n")
+        try:
+            while rest:
+                rest = rest[file.write(rest) :]
+            os.fsync(file.fileno())
+        except BaseException:
+            file.truncate(length)
+            raise
 
 
 def remove_partials(folder: Path) -> None:
     """Remove the partial files that killed processes left in `folder` and below; nobody may be writing there now."""
     for partial in folder.rglob(f".*{PARTIAL_SUFFIX}"):
-        try:
+        with storing(partial):
             partial.unlink(missing_ok=True)
-        except OSError as error:
-            raise storage_error(partial, error) from error
 
 
 def sync_folder(folder: Path) -> None:
@@ -119,7 +140,9 @@ def read_number(value: Any) -> float:
     try:
         return float(value)
     except OverflowError as error:
-        raise ValueError(f"a whole number of {value.bit_length()} bits is more than any float can hold.") from error
+        raise ValueError(
+            f"a whole number of {int(value).bit_length()} bits is more than any float can hold."
+        ) from error
 
 
 def _tagged(value: Any) -> Any:

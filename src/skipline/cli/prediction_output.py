@@ -9,11 +9,11 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO
 
 from skipline.cli.exits import UsageError
 from skipline.cli.prediction import Prediction
-from skipline.files import PARTIAL_SUFFIX, storage_error
+from skipline.files import storing, whole_file
 from skipline.report.error import ExtraMissing
 
 FORMATS = ("csv", "jsonl", "parquet")
@@ -42,19 +42,30 @@ def written(format_: str, out: Path | None, *, top: int) -> Iterator[Write]:
         yield _writer(format_, sys.stdout, top)
         sys.stdout.flush()
         return
-    partial = out.with_name(f".{out.name}{PARTIAL_SUFFIX}")
+    with whole_file(out) as file, _opened(format_, file, out, top=top) as write:
+        yield write
+
+
+@contextmanager
+def _opened(format_: str, file: BinaryIO, out: Path, *, top: int) -> Iterator[Write]:
+    """What writes a prediction into `file`, which is to be `out`; raises `StorageError` for what it cannot write."""
+    if format_ == "parquet":
+        with _parquet(Path(file.name), out, top) as grouped:
+            yield grouped
+        return
+    text = io.TextIOWrapper(file, encoding="utf-8", errors="surrogateescape", newline="")
+    with storing(out):
+        plain = _writer(format_, text, top)
+
+    def write(prediction: Prediction) -> None:
+        with storing(out):
+            plain(prediction)
+
     try:
-        if format_ == "parquet":
-            with _parquet(partial, top) as write:
-                yield write
-        else:
-            with open(partial, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-                yield _writer(format_, file, top)
-        partial.replace(out)
-    except OSError as error:
-        raise storage_error(out, error) from error
+        yield write
     finally:
-        partial.unlink(missing_ok=True)
+        with storing(out):
+            text.detach()  # written out, and open for what is still to be done with the file
 
 
 def _writer(format_: str, file: TextIO, top: int) -> Write:
@@ -83,7 +94,7 @@ def _row(prediction: Prediction, top: int) -> list[str]:
 
 
 @contextmanager
-def _parquet(path: Path, top: int) -> Iterator[Write]:
+def _parquet(path: Path, out: Path, top: int) -> Iterator[Write]:
     try:
         import pyarrow  # pyright: ignore[reportMissingImports]
         from pyarrow import parquet  # pyright: ignore[reportMissingImports]
@@ -93,21 +104,26 @@ def _parquet(path: Path, top: int) -> Iterator[Write]:
     types = [pyarrow.float64() if column.startswith("probability") else pyarrow.string() for column in columns]
     schema = pyarrow.schema(list(zip(columns, types, strict=True)))
     waiting: list[list[Any]] = []
+    with storing(out):
+        file = parquet.ParquetWriter(path, schema)
 
-    with parquet.ParquetWriter(path, schema) as file:
-
-        def flush() -> None:
-            rows = [dict(zip(columns, row, strict=True)) for row in waiting]
+    def flush() -> None:
+        rows = [dict(zip(columns, row, strict=True)) for row in waiting]
+        with storing(out):
             file.write_table(pyarrow.Table.from_pylist(rows, schema=schema))
-            waiting.clear()
+        waiting.clear()
 
-        def write(prediction: Prediction) -> None:
-            name = prediction.file.encode(errors="surrogateescape").decode(errors="replace")
-            cells: list[Any] = [cell for pair in prediction.classes for cell in pair]
-            waiting.append([name, *cells, *[None] * (2 * top - len(cells)), prediction.error or None])
-            if len(waiting) == _ROWS:
-                flush()
+    def write(prediction: Prediction) -> None:
+        name = prediction.file.encode(errors="surrogateescape").decode(errors="replace")
+        cells: list[Any] = [cell for pair in prediction.classes for cell in pair]
+        waiting.append([name, *cells, *[None] * (2 * top - len(cells)), prediction.error or None])
+        if len(waiting) == _ROWS:
+            flush()
 
+    try:
         yield write
         if waiting:
             flush()
+    finally:
+        with storing(out):
+            file.close()

@@ -64,17 +64,13 @@ def runs(
 
 
 def _write_events(folder: Path, chosen: Sequence[RunEntry], out: Path) -> None:
-    from skipline.files import StorageError, storage_error
+    from skipline.files import storing
     from skipline.store.tensorboard import write_events
 
     whole = [run for run in chosen if run.state != "broken"]
     for run in whole:
-        try:
+        with storing(out):
             write_events(run, folder / run.name, out)
-        except StorageError:
-            raise
-        except OSError as error:
-            raise storage_error(out, error) from error
     print(
         f"{len(whole):,} run{'' if len(whole) == 1 else 's'} written; see them: tensorboard --logdir {out}",
         file=sys.stderr,
