@@ -28,7 +28,7 @@ EXITS: dict[str, int] = {
     "skipline.weights.error.WeightsError": 3,
     "skipline.report.error.ReportError": 3,
     "skipline.grow.error.FunctionChangedError": 4,
-    "skipline.report.error.ExtraMissing": 5,
+    "skipline.extras.ExtraMissing": 5,
     "builtins.MemoryError": _OUT_OF_MEMORY,
     "torch.OutOfMemoryError": _OUT_OF_MEMORY,
     "skipline.train.outcome.Diverged": 7,

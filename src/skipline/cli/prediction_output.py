@@ -13,8 +13,8 @@ from typing import Any, BinaryIO, TextIO
 
 from skipline.cli.exits import UsageError
 from skipline.cli.prediction import Prediction
+from skipline.extras import ExtraMissing, install_command
 from skipline.files import storing, whole_file
-from skipline.report.error import ExtraMissing
 
 FORMATS = ("csv", "jsonl", "parquet")
 _ROWS = 4096  # of a group in Parquet: what waits in memory until it is written
@@ -99,7 +99,7 @@ def _parquet(path: Path, out: Path, top: int) -> Iterator[Write]:
         import pyarrow  # pyright: ignore[reportMissingImports]
         from pyarrow import parquet  # pyright: ignore[reportMissingImports]
     except ImportError as error:
-        raise ExtraMissing("Parquet needs an extra: pip install 'skipline[parquet]'") from error
+        raise ExtraMissing(f"Parquet needs an extra: {install_command('parquet')}") from error
     columns = _columns(top)
     types = [pyarrow.float64() if column.startswith("probability") else pyarrow.string() for column in columns]
     schema = pyarrow.schema(list(zip(columns, types, strict=True)))
