@@ -54,7 +54,7 @@ def runs(
     from skipline.store import list_runs
 
     listing = _listed(folder, rebuild, list_runs)
-    chosen = _sorted(_chosen(listing, where or [], model, source, state), sort)
+    chosen = _sorted(_chosen(listing, where or [], model, source, state), sort, known=listing.runs)
     if tensorboard is not None:
         _write_events(folder, chosen, tensorboard)
     if json_:
@@ -112,15 +112,16 @@ def _chosen(listing: Listing, where: list[str], model: str, source: str, state: 
     return [run for run in listing.runs if all(condition.holds(run) for condition in conditions)]
 
 
-def _sorted(chosen: list[RunEntry], sort: str) -> list[RunEntry]:
+def _sorted(chosen: list[RunEntry], sort: str, *, known: Sequence[RunEntry]) -> list[RunEntry]:
+    """``chosen`` by a field, or a setting of any of the ``known`` runs."""
     from skipline.cli.exits import UsageError
     from skipline.store.condition import check_name
 
-    if not sort or not chosen:
+    if not sort:
         return chosen
     name = sort.removeprefix("-")
     try:
-        check_name(name, chosen)
+        check_name(name, known)
     except ValueError as error:
         raise UsageError(f"--sort: {error}") from error
     there = [run for run in chosen if _is_there(run.value(name))]
