@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from skipline.cli.exits import CLOSED_PIPE, EXITS
+
 ROOT = Path(__file__).parents[1]
 PAGES = [path.relative_to(ROOT).as_posix() for path in sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])]
 
@@ -66,6 +68,12 @@ def test_notation_is_that_of_the_code() -> None:
     page = (ROOT / "docs" / "notation.md").read_text(encoding="utf-8")
     assert words_of_code(page), "the page joins symbols to words"
     assert unknown_words(page, sources) == []
+
+
+def test_the_exit_codes_are_those_of_the_program() -> None:
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    told = [int(code) for code in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)]
+    assert told == sorted({0, *EXITS.values(), CLOSED_PIPE})
 
 
 def test_dead_links_are_seen(tmp_path: Path) -> None:

@@ -28,9 +28,7 @@ from skipline.cli import (
     study,
     train,
 )
-from skipline.cli.exits import UsageError, is_launched, tell
-
-CLOSED_PIPE = 141  # 128 + SIGPIPE, as for every program that `head` stops
+from skipline.cli.exits import CLOSED_PIPE, UsageError, is_launched, tell
 
 app = typer.Typer(
     name="skipline",

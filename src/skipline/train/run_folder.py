@@ -37,9 +37,11 @@ class RunFolder:
     """A run at `path`.
 
     `start` puts there `config.toml` as given, `resolved.json` (the whole recipe), `environment.json`, `classes.json`,
-    `split.json` (what the data were) and `preprocess.json`; training adds `metrics.jsonl`, `losses.jsonl` and
-    `layers.jsonl` where the recipe asks for them, the checkpoints, the model, `MODEL_CARD.md`, and `DONE` or
-    `FAILED.json` at the end; evaluating adds `evaluation.json`, `predictions.safetensors` and `pictures.safetensors`.
+    `split.json` (what the data were) and `preprocess.json`; `start.safetensors` where the recipe takes weights from a
+    file, and `deepened.json` where the run goes on from another one. Training adds `memory.json` (what its steps keep),
+    `launch.json` where a launcher started it, `metrics.jsonl`, `losses.jsonl` and `layers.jsonl` where the recipe asks
+    for them, the checkpoints, the model, `MODEL_CARD.md`, `report.html`, and `DONE` or `FAILED.json` at the end.
+    Evaluating adds `evaluation.json`, `predictions.safetensors` and `pictures.safetensors`.
     """
 
     path: Path
