@@ -110,7 +110,7 @@ def test_a_hint_is_given_only_for_a_likeness() -> None:
 
 
 def test_the_nearest_divisor_of_a_large_number_is_found_at_once() -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(SpecError, match="that does is 1048573"):
         require_divides("Stage", "groups", 1048570, "channels", 1048573)  # a prime
-    assert time.perf_counter() - start < 1.0
+    assert time.process_time() - start < 1.0
