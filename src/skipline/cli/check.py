@@ -36,7 +36,7 @@ def check(
         Path | None,
         typer.Option(help="A run on photos: also list the labels that its model doubts.", show_default=False),
     ] = None,
-    jobs: Annotated[int | None, typer.Option(min=1, help="Processes. Default: one a core.", show_default=False)] = None,
+    jobs: options.PhotoJobs = None,
     json_: options.Json = False,
 ) -> None:
     """Check a folder of photos before training on it.

@@ -19,18 +19,18 @@ _BATCH = 64  # guessed: photos of 224 pixels, some 40 MiB as floats
 
 
 def predict(
-    run: Annotated[Path, typer.Argument(help="A run folder, runs/last, or a model.safetensors.", show_default=False)],
+    run: options.RunOrModel,
     paths: Annotated[
         list[str], typer.Argument(help="Files, folders, patterns such as 'new/*.jpg', or - for a list on stdin.")
     ],
     top: Annotated[int, typer.Option(min=1, help="How many classes of each photo are told.")] = 1,
     format_: Annotated[str, typer.Option("--format", help="csv, jsonl or parquet. Default: by --out, or csv.")] = "",
     out: Annotated[Path | None, typer.Option(help="File to write. Default: stdout.", show_default=False)] = None,
-    best: Annotated[bool, typer.Option("--best", help="The run's model of lowest test error, not its last.")] = False,
+    best: options.Best = False,
     image_size: Annotated[
         int | None, typer.Option(min=1, help="For a model that was not trained on photos.", show_default=False)
     ] = None,
-    jobs: Annotated[int | None, typer.Option(min=1, help="Processes. Default: one a core.", show_default=False)] = None,
+    jobs: options.PhotoJobs = None,
     device: options.Device = "auto",
 ) -> None:
     """Say of each photo which class it is of, and how likely; photos that cannot be read are told, and it goes on.
