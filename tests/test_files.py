@@ -23,9 +23,9 @@ from skipline.files import (
     dump_json_line,
     read_number,
     remove_partials,
+    replacing,
     storage_error,
     storing,
-    whole_file,
     write_whole,
 )
 
@@ -121,7 +121,7 @@ def test_a_full_disk_is_said_and_keeps_the_old_file(small_disk: Path) -> None:
 def test_a_file_in_pieces_is_there_once_it_is_whole(tmp_path: Path) -> None:
     """Two at once have names of their own; the one that ends last is the file."""
     path = tmp_path / "file"
-    with whole_file(path) as first, whole_file(path) as second:
+    with replacing(path) as first, replacing(path) as second:
         first.write(b"first")
         second.write(b"second")
         assert not path.exists()
@@ -131,7 +131,7 @@ def test_a_file_in_pieces_is_there_once_it_is_whole(tmp_path: Path) -> None:
 
 def test_what_the_writer_of_pieces_raises_comes_out_as_it_is(tmp_path: Path) -> None:
     def write() -> None:
-        with whole_file(tmp_path / "file") as file:
+        with replacing(tmp_path / "file") as file:
             file.write(b"half")
             raise OSError("a camera that is gone")
 
@@ -145,7 +145,7 @@ def test_pieces_that_do_not_fit_are_said(small_disk: Path) -> None:
     path = small_disk / "predictions.csv"
 
     def write() -> None:
-        with whole_file(path) as file, storing(path):
+        with storing(path), replacing(path) as file:
             for _ in range(2 * FULL):
                 file.write(b"x")
 

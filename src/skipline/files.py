@@ -40,32 +40,29 @@ def write_whole(path: Path, data: bytes | str) -> None:
     process that is killed may leave its partial file, which `remove_partials` removes.
     """
     payload = data.encode("utf-8") if isinstance(data, str) else data
-    with whole_file(path) as file, storing(path):
-        file.write(payload)
+    try:
+        with replacing(path) as file:
+            file.write(payload)
+    except OSError as error:
+        raise storage_error(path, error) from error
 
 
 @contextlib.contextmanager
-def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """A file to write piece by piece, under a name of its own: it is at `path` once the block has ended well.
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A new file to write and read, which takes the place of `path`, synced, when the block ends.
 
-    At any moment `path` is the old file or the new one, as with `write_whole`. What the block raises comes out as it
-    is, and so its own writing is to stand in `storing(path)`.
+    Where the block raises, `path` is as it was and the new file is gone. Raises the system's own OSError, for whoever
+    calls to put in words (`storage_error`).
     """
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PARTIAL_SUFFIX}")
-    with storing(path):
-        file = open(partial, "xb")  # noqa: SIM115 (what closing it says is told in two ways)
     try:
-        yield file
-        with storing(path), file:
+        with open(partial, "x+b") as file:
+            yield file
             file.flush()
             os.fsync(file.fileno())
-        with storing(path):
-            os.replace(partial, path)
+        os.replace(partial, path)
     except BaseException:
-        with contextlib.suppress(OSError):  # the disk may be full: it closes all the same
-            file.close()
-        with storing(path):
-            partial.unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
 

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, TextIO
 from skipline.cli.exits import UsageError
 from skipline.cli.prediction import Prediction
 from skipline.extras import ExtraMissing, install_command
-from skipline.files import storing, whole_file
+from skipline.files import replacing, storage_error, storing
 
 FORMATS = ("csv", "jsonl", "parquet")
 _ROWS = 4096  # of a group in Parquet: what waits in memory until it is written
@@ -42,30 +42,39 @@ def written(format_: str, out: Path | None, *, top: int) -> Iterator[Write]:
         yield _writer(format_, sys.stdout, top)
         sys.stdout.flush()
         return
-    with whole_file(out) as file, _opened(format_, file, out, top=top) as write:
-        yield write
+    theirs: BaseException | None = None  # what is raised while photos are read and predicted is not this file's
+    try:
+        with replacing(out) as file, _opened(format_, file, out, top=top) as write:
+            try:
+                yield write
+            except BaseException as error:
+                theirs = error
+                raise
+    except OSError as error:
+        if error is theirs:
+            raise
+        raise storage_error(out, error) from error
 
 
 @contextmanager
 def _opened(format_: str, file: BinaryIO, out: Path, *, top: int) -> Iterator[Write]:
-    """What writes a prediction into `file`, which is to be `out`; raises `StorageError` for what it cannot write."""
-    if format_ == "parquet":
-        with _parquet(Path(file.name), out, top) as grouped:
-            yield grouped
-        return
-    text = io.TextIOWrapper(file, encoding="utf-8", errors="surrogateescape", newline="")
-    with storing(out):
-        plain = _writer(format_, text, top)
+    """What writes a prediction into `file`, which is to be `out`; raises `StorageError` where that cannot be done."""
+    with _parquet(Path(file.name), top) if format_ == "parquet" else _text(format_, file, top) as plain:
 
-    def write(prediction: Prediction) -> None:
-        with storing(out):
-            plain(prediction)
+        def write(prediction: Prediction) -> None:
+            with storing(out):
+                plain(prediction)
 
-    try:
         yield write
+
+
+@contextmanager
+def _text(format_: str, file: BinaryIO, top: int) -> Iterator[Write]:
+    text = io.TextIOWrapper(file, encoding="utf-8", errors="surrogateescape", newline="")
+    try:
+        yield _writer(format_, text, top)
     finally:
-        with storing(out):
-            text.detach()  # written out, and open for what is still to be done with the file
+        text.detach()  # written out, and open for what is still to be done with the file
 
 
 def _writer(format_: str, file: TextIO, top: int) -> Write:
@@ -94,7 +103,7 @@ def _row(prediction: Prediction, top: int) -> list[str]:
 
 
 @contextmanager
-def _parquet(path: Path, out: Path, top: int) -> Iterator[Write]:
+def _parquet(path: Path, top: int) -> Iterator[Write]:
     try:
         import pyarrow  # pyright: ignore[reportMissingImports]
         from pyarrow import parquet  # pyright: ignore[reportMissingImports]
@@ -104,26 +113,21 @@ def _parquet(path: Path, out: Path, top: int) -> Iterator[Write]:
     types = [pyarrow.float64() if column.startswith("probability") else pyarrow.string() for column in columns]
     schema = pyarrow.schema(list(zip(columns, types, strict=True)))
     waiting: list[list[Any]] = []
-    with storing(out):
-        file = parquet.ParquetWriter(path, schema)
 
-    def flush() -> None:
-        rows = [dict(zip(columns, row, strict=True)) for row in waiting]
-        with storing(out):
+    with parquet.ParquetWriter(path, schema) as file:
+
+        def flush() -> None:
+            rows = [dict(zip(columns, row, strict=True)) for row in waiting]
             file.write_table(pyarrow.Table.from_pylist(rows, schema=schema))
-        waiting.clear()
+            waiting.clear()
 
-    def write(prediction: Prediction) -> None:
-        name = prediction.file.encode(errors="surrogateescape").decode(errors="replace")
-        cells: list[Any] = [cell for pair in prediction.classes for cell in pair]
-        waiting.append([name, *cells, *[None] * (2 * top - len(cells)), prediction.error or None])
-        if len(waiting) == _ROWS:
-            flush()
+        def write(prediction: Prediction) -> None:
+            name = prediction.file.encode(errors="surrogateescape").decode(errors="replace")
+            cells: list[Any] = [cell for pair in prediction.classes for cell in pair]
+            waiting.append([name, *cells, *[None] * (2 * top - len(cells)), prediction.error or None])
+            if len(waiting) == _ROWS:
+                flush()
 
-    try:
         yield write
         if waiting:
             flush()
-    finally:
-        with storing(out):
-            file.close()
