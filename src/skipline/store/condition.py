@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import math
 import operator
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from skipline.spec.check import did_you_mean
 from skipline.store.entry import FIELDS, RunEntry, Value
 
 _FORM = re.compile(r"\s*([\w.]+)\s*(<=|>=|!=|=|<|>|~)\s*(.*?)\s*")
@@ -56,8 +56,7 @@ def check_name(name: str, runs: Iterable[RunEntry]) -> None:
     known = {*FIELDS, "begun", *(setting for run in runs for setting in run.settings)}
     if name in known:
         return
-    close = difflib.get_close_matches(name, sorted(known), n=1)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
+    hint = did_you_mean(name, sorted(known))
     raise ValueError(
         f"no run has {name!r}.{hint} There are {', '.join(('begun', *FIELDS))}, and settings by their paths, such as "
         "optimiser.learning_rate."
