@@ -26,9 +26,11 @@ from skipline.files import (
     replacing,
     storage_error,
     storing,
+    whole_lines,
     write_whole,
 )
 
+ROOT = Path(__file__).parents[1]
 FULL = 64 * 1024  # bytes of the small file system
 
 
@@ -116,6 +118,30 @@ def test_a_full_disk_is_said_and_keeps_the_old_file(small_disk: Path) -> None:
     assert str(raised.value) == (f"cannot write {path}: the disk is full. Free some space, or choose another folder.")
     assert path.read_bytes() == b"old" * 10_000
     assert list(small_disk.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"", ([], False)),
+        (b"a\nb\n", (["a", "b"], False)),
+        (b"a\n\xce", (["a"], True)),
+        (b"\xce\n", (["\N{REPLACEMENT CHARACTER}"], False)),
+        ("\u2028\x0c\n ".encode(), (["\u2028\x0c"], False)),
+    ],
+)
+def test_only_whole_lines_are_read(content: bytes, expected: tuple[list[str], bool], tmp_path: Path) -> None:
+    (tmp_path / "lines").write_bytes(content)
+    assert whole_lines(tmp_path / "lines") == expected
+
+
+def test_lines_are_read_in_one_place() -> None:
+    readers = {
+        file.name
+        for file in (ROOT / "src").rglob("*.py")
+        if re.search(r"\*whole, \w+ = ", file.read_text(encoding="utf-8"))
+    }
+    assert readers == {"files.py"}
 
 
 def test_a_file_in_pieces_is_there_once_it_is_whole(tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ def storing(path: Path) -> Iterator[None]:
 def append_line(path: Path, line: str) -> None:
     """Append one line to `path` and sync it; raises `StorageError`, and then the file is as it was.
 
-    A process that is killed may leave a part of the line at the end, which is the reader's to drop.
+    A process that is killed may leave a part of the line at the end, which `whole_lines` drops.
     """
     with storing(path), open(path, "ab", buffering=0) as file:
         length = file.seek(0, os.SEEK_END)
@@ -93,6 +93,15 @@ def append_line(path: Path, line: str) -> None:
         except BaseException:
             file.truncate(length)
             raise
+
+
+def whole_lines(path: Path) -> tuple[list[str], bool]:
+    """The lines of `path` that `append_line` finished, and whether there is a part of one behind them.
+
+    A run is killed, or is writing, just there. Bytes that are no UTF-8 come as U+FFFD.
+    """
+    *whole, rest = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    return whole, bool(rest.strip())
 
 
 def remove_partials(folder: Path) -> None:

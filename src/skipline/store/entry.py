@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypeGuard, get_args
 
+from skipline.files import whole_lines
+
 if sys.platform != "win32":
     import fcntl
 
@@ -178,7 +180,7 @@ def read_evaluations(path: Path) -> list[dict[str, Any]]:
     """
     if not path.exists():
         return []
-    *whole, _torn = path.read_bytes().split(b"\n")
+    whole, _is_cut_short = whole_lines(path)
     lines: list[dict[str, Any]] = []
     for number, text in enumerate(whole, start=1):
         try:

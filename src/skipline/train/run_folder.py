@@ -20,6 +20,7 @@ from skipline.files import (
     dump_json_line,
     storage_error,
     sync_folder,
+    whole_lines,
     write_whole,
 )
 
@@ -246,14 +247,14 @@ def _read_lines(path: Path, noun: str) -> list[dict[str, Any]]:
     """The whole lines of `path`; each holds one `noun`, a JSON object with a step. None where there is no file."""
     if not path.exists():
         return []
-    *whole, _torn = path.read_bytes().split(b"\n")
-    return [_line(text, f"{path}, line {number},", noun) for number, text in enumerate(whole, start=1)]
+    lines, _is_cut_short = whole_lines(path)
+    return [_line(text, f"{path}, line {number},", noun) for number, text in enumerate(lines, start=1)]
 
 
-def _line(text: bytes, place: str, noun: str) -> dict[str, Any]:
+def _line(text: str, place: str, noun: str) -> dict[str, Any]:
     try:
         line = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         line = None
     if not isinstance(line, dict) or not isinstance(line.get("step"), int):
         raise RunError(
