@@ -96,7 +96,7 @@ def test_names_on_stdin_need_not_be_unicode(model: TrainedModel, tmp_path: Path)
         command, cwd=tmp_path, input=name + b"\ngone\xff\n", capture_output=True, check=False, env=utf8
     )
     assert ended.returncode == 0, ended.stderr
-    assert b"1 photos predicted, 1 unreadable" in ended.stderr
+    assert b"1 photo predicted, 1 unreadable" in ended.stderr
     assert name in ended.stdout
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from skipline.cli import options
+from skipline.cli.amount import counted
 
 if TYPE_CHECKING:
     from skipline.data.framing import Framing
@@ -68,7 +69,7 @@ def predict(
                 print(f"cannot read {_shown(prediction.error)}", file=sys.stderr)
     if num == unreadable:
         raise DataError("no photo could be read." if num else "the paths name no photo; a folder has none in it.")
-    print(f"{num - unreadable:,} photos predicted, {unreadable:,} unreadable", file=sys.stderr)
+    print(f"{counted(num - unreadable, 'photo')} predicted, {unreadable:,} unreadable", file=sys.stderr)
 
 
 def _framing(model: TrainedModel, path: Path, image_size: int | None) -> Framing:

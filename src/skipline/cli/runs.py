@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from skipline.cli import options
+from skipline.cli.amount import UNKNOWN, counted, percent
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -72,7 +73,7 @@ def _write_events(folder: Path, chosen: Sequence[RunEntry], out: Path) -> None:
         with storing(out):
             write_events(run, folder / run.name, out)
     print(
-        f"{len(whole):,} run{'' if len(whole) == 1 else 's'} written; see them: tensorboard --logdir {out}",
+        f"{counted(len(whole), 'run')} written; see them: tensorboard --logdir {out}",
         file=sys.stderr,
     )
 
@@ -175,9 +176,9 @@ def _print(folder: Path, listing: Listing, chosen: Sequence[RunEntry], *, limit:
         for run in (run for run in chosen[:limit] if run.state == "broken"):
             console.print(f"broken: {printable(run.name)}: {run.why}", markup=False, soft_wrap=True)
     if listing.studies:
-        num = len(listing.studies)
+        num = counted(len(listing.studies), "study", "studies")
         example = printable(str(folder / listing.studies[0] / "runs"))
-        print(f"{num} stud{'y' if num == 1 else 'ies'} beside them, with runs of their own: skipline runs {example}")
+        print(f"{num} beside them, with runs of their own: skipline runs {example}")
 
 
 def _table(chosen: Sequence[RunEntry]) -> Table:
@@ -198,9 +199,9 @@ def _table(chosen: Sequence[RunEntry]) -> Table:
             Text(run.state, style=_STYLES[run.state]),
             Text(printable(run.model)),
             Text(printable(run.source)),
-            "—" if math.isnan(run.epochs) else f"{run.epochs:,.0f}",
-            _percent(run.error),
-            _percent(run.best_error),
+            UNKNOWN if math.isnan(run.epochs) else f"{run.epochs:,.0f}",
+            percent(run.error),
+            percent(run.best_error),
             duration(run.seconds),
             Text(printable(run.name)),
         )
@@ -222,15 +223,11 @@ def _print_settings(chosen: Sequence[RunEntry], console: Any) -> None:
         table.add_column(str(number))
         console.print(f"{number}  {printable(run.name)}", markup=False, soft_wrap=True)
     for name, values in differing.items():
-        table.add_row(Text(name), *(Text("—" if value is None else printable(str(value))) for value in values))
-    table.add_row("test error", *(_percent(run.error) for run in shown))
+        table.add_row(Text(name), *(Text(UNKNOWN if value is None else printable(str(value))) for value in values))
+    table.add_row("test error", *(percent(run.error) for run in shown))
     console.print()
     console.print(table)
     if len(shown) > 1 and not differing:
         print("they differ in no setting")
     if len(chosen) > len(shown):
         print(f"the first {len(shown)} of {len(chosen):,} runs; choose with --where")
-
-
-def _percent(fraction: float) -> str:
-    return "—" if math.isnan(fraction) else f"{fraction:.2%}"
