@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, cast, get_args
 
 from skipline.lab.error import LabError
+from skipline.signal.causes import RemedyName
 from skipline.signal.evidence import LARGEST
 from skipline.spec import Activation, Network, Norm
 from skipline.spec.check import did_you_mean
@@ -59,7 +60,7 @@ class Setup:
     batch: int = 16
     seed: int = 0
     site: Site = "out"
-    fixes: tuple[str, ...] = ()
+    fixes: tuple[RemedyName, ...] = ()
     lesions: tuple[str, ...] = ()
 
     @property
