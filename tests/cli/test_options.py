@@ -16,6 +16,6 @@ def test_no_help_is_written_twice() -> None:
             if isinstance(node, ast.Call):
                 said = [word.value for word in node.keywords if word.arg == "help"]
                 said += node.args[:1] if isinstance(node.func, ast.Name) and node.func.id == "_option" else []
-                helps.update(text.value for text in said if isinstance(text, ast.Constant))
+                helps.update(str(text.value) for text in said if isinstance(text, ast.Constant))
     assert len(helps) > 100
     assert [text for text, num in helps.items() if num > 1] == []

@@ -26,6 +26,8 @@ def _option(text: str, panel: str, *names: str) -> Any:
     return typer.Option(*names, help=text, rich_help_panel=panel, show_default=False)
 
 
+MODEL_HELP = "A name from `skipline models`, or a .json description."
+BATCH_HELP = "Images in a step of the optimiser."
 SOURCE_HELP = f"{', '.join(SOURCES)}, or a path. The digits come with skipline."
 Source = Annotated[str, typer.Argument(help=SOURCE_HELP)]
 OptionalSource = Annotated[str, typer.Argument(help=SOURCE_HELP, show_default=False)]
@@ -34,7 +36,7 @@ RunOrModel = Annotated[
     Path, typer.Argument(help="A run folder, runs/last, or a model.safetensors.", show_default=False)
 ]
 Best = Annotated[bool, typer.Option("--best", help="The run's model of lowest test error, not its last.")]
-Model = Annotated[str, _option("A name from `skipline models`, or a .json description.", _RECIPE)]
+Model = Annotated[str, _option(MODEL_HELP, _RECIPE)]
 
 Data = Annotated[Path | None, _option("Folder that holds the data sets. Default: $SKIPLINE_DATA, or the cache.", _DATA)]
 MovedData = Annotated[Path | None, _option("Where the data are now, if they have moved.", _DATA)]
@@ -86,7 +88,7 @@ MaxUnusable = Annotated[
 Preset = Annotated[str, _option(f"{either(PRESETS)}. Default: {DEFAULT_PRESET}, and photos for a folder.", _RECIPE)]
 Config = Annotated[Path | None, _option("Settings in a TOML file.", _RECIPE)]
 Epochs = Annotated[int | None, _option("Passes over the training images.", _RECIPE)]
-BatchSize = Annotated[int | None, _option("Images in a step of the optimiser.", _RECIPE)]
+BatchSize = Annotated[int | None, _option(BATCH_HELP, _RECIPE)]
 Accumulate = Annotated[int | None, _option("Parts that a batch is computed in, to save memory.", _RECIPE)]
 Lr = Annotated[float | None, _option("Learning rate at the schedule's top.", _RECIPE)]
 Optimiser = Annotated[str, _option(f"{either(OPTIMISERS)}.", _RECIPE)]
@@ -101,6 +103,10 @@ LabelSmoothing = Annotated[float | None, _option("ε, from 0 (none) to 1.", _REC
 Ema = Annotated[float | None, _option("Decay of the averaged weights; 0: none.", _RECIPE)]
 Clip = Annotated[float | None, _option("Longest gradient norm; inf: any.", _RECIPE)]
 Precision = Annotated[str, _option(f"{either(PRECISIONS)}.", _RECIPE)]
+Speed = Annotated[
+    str,
+    _option("auto: as `skipline tune` measured, if it did; measure: now, if not; default: neither.", _RECIPE),
+]
 Memory = Annotated[str, _option("What a step may take, e.g. 2GiB; auto: what there is; all: keep everything.", _RECIPE)]
 BatchNorm = Annotated[str, _option(f"Where processes share a batch: {either(BATCH_NORM_SCOPES)}.", _RECIPE)]
 Shard = Annotated[
