@@ -57,6 +57,18 @@ def test_the_page_tells_the_truth() -> None:
     assert name_complaints(page, PACKAGE) == []
 
 
+def test_the_sources_cite_files_that_are_there() -> None:
+    """As in "the Γ-law of theory/residual_growth"."""
+    tops = "|".join(sorted(path.name for path in PACKAGE.iterdir() if (path / "__init__.py").is_file()))
+    dead = [
+        f"{file.relative_to(PACKAGE)} cites {top}/{name}"
+        for file in sorted(PACKAGE.rglob("*.py"))
+        for top, name in re.findall(rf"(?<![\w./-])({tops})/([a-z_]+)(?![\w/])", file.read_text(encoding="utf-8"))
+        if not (PACKAGE / top / f"{name}.py").is_file() and not (PACKAGE / top / name).is_dir()
+    ]
+    assert dead == []
+
+
 def write(folder: Path, **sources: str) -> Path:
     """A small package: ``write(folder, nn="x = 1")`` has nn/net.py."""
     for name, source in sources.items():

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import ast
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from skipline.cli.app import app
+from skipline.cli.exits import CLOSED_PIPE, EXITS
 
 ROOT = Path(__file__).parents[1]
 PAGES = [path.relative_to(ROOT).as_posix() for path in sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])]
@@ -66,6 +72,42 @@ def test_notation_is_that_of_the_code() -> None:
     page = (ROOT / "docs" / "notation.md").read_text(encoding="utf-8")
     assert words_of_code(page), "the page joins symbols to words"
     assert unknown_words(page, sources) == []
+
+
+def commands_of(page: str) -> list[list[str]]:
+    """The words of each `skipline …` in the page's fenced blocks, those behind a launcher or a pipe included."""
+    found = []
+    for block in re.findall(r"^```\w*\n(.*?)^```", page, re.MULTILINE | re.DOTALL):
+        for line in block.replace("\\\n", " ").splitlines():
+            if re.match(r"(?:\S+ \| |\S.*\| |torchrun .* -m )?skipline ", line):
+                words = shlex.split(line, comments=True)
+                found.append(words[words.index("skipline") + 1 :])
+    return found
+
+
+@pytest.mark.parametrize("name", [name for name in PAGES if commands_of((ROOT / name).read_text(encoding="utf-8"))])
+def test_commands_can_be_typed(name: str) -> None:
+    """The program's own parser takes every word of them; nothing is done."""
+    for verb, *words in commands_of((ROOT / name).read_text(encoding="utf-8")):
+        command = get_command(app)
+        given = [verb, *words]
+        while isinstance(command, TyperGroup):
+            command = command.commands[given.pop(0)]
+        command.make_context(verb, given)
+
+
+def test_commands_are_found() -> None:
+    lines = ("skipline a --b 'c d'  # e", "ls | skipline f -", "torchrun -n 2 \\", "  -m skipline g", "make test")
+    page = "\n".join(("```", *lines, "```", "skipline h", ""))
+    assert commands_of(page) == [["a", "--b", "c d"], ["f", "-"], ["g"]]
+    with pytest.raises(Exception, match=r"No such option.*--epoch\b"):
+        get_command(app).commands["resume"].make_context("resume", ["runs/last", "--epoch", "3"])  # type: ignore[attr-defined]
+
+
+def test_the_exit_codes_are_those_of_the_program() -> None:
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    told = [int(code) for code in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)]
+    assert told == sorted({0, *EXITS.values(), CLOSED_PIPE})
 
 
 def test_dead_links_are_seen(tmp_path: Path) -> None:

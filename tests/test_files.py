@@ -23,10 +23,14 @@ from skipline.files import (
     dump_json_line,
     read_number,
     remove_partials,
+    replacing,
     storage_error,
+    storing,
+    whole_lines,
     write_whole,
 )
 
+ROOT = Path(__file__).parents[1]
 FULL = 64 * 1024  # bytes of the small file system
 
 
@@ -114,6 +118,66 @@ def test_a_full_disk_is_said_and_keeps_the_old_file(small_disk: Path) -> None:
     assert str(raised.value) == (f"cannot write {path}: the disk is full. Free some space, or choose another folder.")
     assert path.read_bytes() == b"old" * 10_000
     assert list(small_disk.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"", ([], False)),
+        (b"a\nb\n", (["a", "b"], False)),
+        (b"a\n\xce", (["a"], True)),
+        (b"\xce\n", (["\N{REPLACEMENT CHARACTER}"], False)),
+        ("\u2028\x0c\n ".encode(), (["\u2028\x0c"], False)),
+    ],
+)
+def test_only_whole_lines_are_read(content: bytes, expected: tuple[list[str], bool], tmp_path: Path) -> None:
+    (tmp_path / "lines").write_bytes(content)
+    assert whole_lines(tmp_path / "lines") == expected
+
+
+def test_lines_are_read_in_one_place() -> None:
+    readers = {
+        file.name
+        for file in (ROOT / "src").rglob("*.py")
+        if re.search(r"\*whole, \w+ = ", file.read_text(encoding="utf-8"))
+    }
+    assert readers == {"files.py"}
+
+
+def test_a_file_in_pieces_is_there_once_it_is_whole(tmp_path: Path) -> None:
+    """Two at once have names of their own; the one that ends last is the file."""
+    path = tmp_path / "file"
+    with replacing(path) as first, replacing(path) as second:
+        first.write(b"first")
+        second.write(b"second")
+        assert not path.exists()
+    assert path.read_bytes() == b"first"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_the_writer_of_pieces_raises_comes_out_as_it_is(tmp_path: Path) -> None:
+    def write() -> None:
+        with replacing(tmp_path / "file") as file:
+            file.write(b"half")
+            raise OSError("a camera that is gone")
+
+    with pytest.raises(OSError, match="a camera that is gone") as raised:
+        write()
+    assert type(raised.value) is OSError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_pieces_that_do_not_fit_are_said(small_disk: Path) -> None:
+    path = small_disk / "predictions.csv"
+
+    def write() -> None:
+        with storing(path), replacing(path) as file:
+            for _ in range(2 * FULL):
+                file.write(b"x")
+
+    with pytest.raises(StorageError, match=r"predictions\.csv: the disk is full"):
+        write()
+    assert list(small_disk.iterdir()) == []
 
 
 def test_a_line_that_does_not_fit_is_taken_back(small_disk: Path) -> None:
@@ -208,6 +272,11 @@ def test_numbers_come_back_to_the_bit(number: float) -> None:
 
 def test_not_a_number_comes_back() -> None:
     assert math.isnan(read_number(json.loads(dump_json(math.nan))))
+
+
+def test_a_number_that_no_float_holds_is_said() -> None:
+    with pytest.raises(ValueError, match="a whole number of 1329 bits is more than any float can hold"):
+        read_number(10**400)
 
 
 @pytest.mark.parametrize("value", ["1.5", True, None, [1.0], "nan"])

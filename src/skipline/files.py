@@ -67,33 +67,48 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     sync_folder(path.parent)
 
 
+@contextlib.contextmanager
+def storing(path: Path) -> Iterator[None]:
+    """What the system says against writing `path` is a `StorageError`."""
+    try:
+        yield
+    except StorageError:
+        raise
+    except OSError as error:
+        raise storage_error(path, error) from error
+
+
 def append_line(path: Path, line: str) -> None:
     """Append one line to `path` and sync it; raises `StorageError`, and then the file is as it was.
 
-    A process that is killed may leave a part of the line at the end, which is the reader's to drop.
+    A process that is killed may leave a part of the line at the end, which `whole_lines` drops.
     """
-    try:
-        with open(path, "ab", buffering=0) as file:
-            length = file.seek(0, os.SEEK_END)
-            rest = memoryview(line.encode("utf-8") + b"\n")
-            try:
-                while rest:
-                    rest = rest[file.write(rest) :]
-                os.fsync(file.fileno())
-            except BaseException:
-                file.truncate(length)
-                raise
-    except OSError as error:
-        raise storage_error(path, error) from error
+    with storing(path), open(path, "ab", buffering=0) as file:
+        length = file.seek(0, os.SEEK_END)
+        rest = memoryview(line.encode("utf-8") + b"\n")
+        try:
+            while rest:
+                rest = rest[file.write(rest) :]
+            os.fsync(file.fileno())
+        except BaseException:
+            file.truncate(length)
+            raise
+
+
+def whole_lines(path: Path) -> tuple[list[str], bool]:
+    """The lines of `path` that `append_line` finished, and whether there is a part of one behind them.
+
+    A run is killed, or is writing, just there. Bytes that are no UTF-8 come as U+FFFD.
+    """
+    *whole, rest = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    return whole, bool(rest.strip())
 
 
 def remove_partials(folder: Path) -> None:
     """Remove the partial files that killed processes left in `folder` and below; nobody may be writing there now."""
     for partial in folder.rglob(f".*{PARTIAL_SUFFIX}"):
-        try:
+        with storing(partial):
             partial.unlink(missing_ok=True)
-        except OSError as error:
-            raise storage_error(partial, error) from error
 
 
 def sync_folder(folder: Path) -> None:
@@ -128,7 +143,12 @@ def read_number(value: Any) -> float:
         return NON_FINITE[value]
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"{value!r} is no number; expected one, or one of {', '.join(map(repr, NON_FINITE))}.")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError as error:
+        raise ValueError(
+            f"a whole number of {int(value).bit_length()} bits is more than any float can hold."
+        ) from error
 
 
 def _tagged(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,15 +21,18 @@ class Ended:
     err: str
 
 
+LAUNCHED = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+"""What torchrun says to a process that it starts."""
+
 Command = Callable[..., Ended]
 
 
 @pytest.fixture
 def skipline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    """`skipline("train", "digits")` in an empty folder, with no SKIPLINE_… in the environment."""
+    """`skipline("train", "digits")` in an empty folder, with no setting and no launcher in the environment."""
     monkeypatch.chdir(tmp_path)
-    for name in ("SKIPLINE_DATA", "SKIPLINE_DEBUG"):
-        monkeypatch.delenv(name, raising=False)
+    for name in [name for name in os.environ if name.startswith("SKIPLINE_") or name in LAUNCHED]:
+        monkeypatch.delenv(name)
 
     def run(*arguments: str) -> Ended:
         monkeypatch.setattr("sys.argv", ["skipline", *arguments])

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -15,26 +18,7 @@ from skipline.zoo import describe
 
 from .conftest import Command
 
-VERBS = (
-    *(
-        "demo",
-        "check",
-        "train",
-        "resume",
-        "deepen",
-        "evaluate",
-        "predict",
-        "report",
-        "compare",
-        "runs",
-        "import",
-        "export",
-        "models",
-        "diagnose",
-        "race",
-    ),
-    *("study", "doctor"),
-)
+README = Path(__file__).parents[2] / "README.md"
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["models", "--help"], ["demo", "--help"]])
@@ -53,9 +37,26 @@ def test_help_imports_no_torch(arguments: list[str]) -> None:
     assert "Usage: skipline" in ended.stdout
 
 
-def test_help_names_every_verb(skipline: Command) -> None:
-    out = skipline("--help").out
-    assert all(f" {verb} " in out for verb in VERBS), out
+def test_help_and_readme_name_every_verb(skipline: Command) -> None:
+    out, readme = skipline("--help").out, README.read_text(encoding="utf-8")
+    told = {*re.findall(r"(?:^skipline|\| skipline|^make) (\w+)", readme, re.MULTILINE)} - {"test"}
+    assert told == {*re.findall(r"^[ │]+(\w+)  ", out.split("Commands")[1], re.MULTILINE)}
+    assert len(told) > 15
+
+
+def test_what_was_asked_of_one_command_is_not_left_to_the_next(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    for name, value in (("SKIPLINE_EPOCHS", "7"), ("SKIPLINE_DEBUG", "1"), ("RANK", "1"), ("WORLD_SIZE", "2")):
+        monkeypatch.setenv(name, value)
+    skipline: Command = request.getfixturevalue("skipline")
+    before = dict(os.environ)
+    wrong = ("models", "resnet5O")
+    assert "Traceback" in skipline("--debug", *wrong).err
+    assert "Traceback" not in skipline(*wrong).err, "nor does a launcher or a variable of whoever runs the tests"
+    assert dict(os.environ) == before
+    monkeypatch.setenv("SKIPLINE_DEBUG", "1")
+    assert "Traceback" in skipline(*wrong).err
 
 
 def test_version(skipline: Command) -> None:

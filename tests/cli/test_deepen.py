@@ -131,14 +131,14 @@ def test_deepening_in_a_recipe_and_then_by_hand(skipline: Command, tmp_path: Pat
     (tmp_path / "grow.toml").write_text("deepen = [{epoch = 1, depth = 14}]\n", encoding="utf-8")
     done = skipline(*TRAIN, "--config", "grow.toml")
     assert done.code == 0, done.err
-    assert "digits_resnet14 after 1 epochs" in done.err
+    assert "digits_resnet14 after 1 epoch" in done.err
     document = json.loads(skipline("deepen", "runs/last", "--to", "20", "--no-train", "--json").out)
     assert document["source"]["name"] == "digits_resnet14"
 
 
 def test_a_dry_run_shows_what_the_net_becomes(skipline: Command) -> None:
     shown = skipline(*TRAIN, "--set", "deepen=[{epoch=1, depth=14}]", "--dry-run").out
-    assert "after 1 epochs digits_resnet14: 43," in shown
+    assert "after 1 epoch digits_resnet14: 43," in shown
 
 
 def test_stages_in_words() -> None:

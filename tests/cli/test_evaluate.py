@@ -15,6 +15,7 @@ import pytest
 from skipline.cli import main
 from skipline.evaluate.pictures import load_pictures
 from skipline.evaluate.predictions import load_predictions, save_predictions
+from skipline.train import RunFolder
 from skipline.weights import WeightsError
 
 from .conftest import Command
@@ -74,6 +75,8 @@ def test_what_it_writes_agrees_with_what_it_counts(skipline: Command, runs: tupl
     assert len(document["tempered"]["temperatures"]) == 2
     shown = {entry["index"] for entry in (*document["worst_errors"], *document["suspects"][:24])}
     assert set(load_pictures(run / "pictures.safetensors").indices.tolist()) == shown
+    files = {path.name for path in run.iterdir() if path.is_file() and not path.name.startswith(".")}
+    assert {name for name in files if f"`{name}`" not in str(RunFolder.__doc__)} <= {"DONE", "model.safetensors"}
     worst = document["worst_errors"][0]
     assert predictions.labels[worst["index"]] == worst["label"] != worst["answer"]
 
@@ -216,6 +219,7 @@ def test_runs_are_listed_chosen_and_sorted(skipline: Command, runs: tuple[Path, 
         (["nowhere"], "there is no folder nowhere. `skipline train` makes runs in runs/"),
         (["runs", "--state", "lost"], "--state has 'lost'; expected 'done' or 'failed'"),
         (["runs", "--where", "eror<1"], "Did you mean 'error'?"),
+        (["runs", "--where", "seed=7", "--sort", "eror"], "--sort: no run has 'eror'. Did you mean 'error'?"),
         (["runs", "--sort", "-eror"], "--sort: no run has 'eror'. Did you mean 'error'?"),
     ],
 )

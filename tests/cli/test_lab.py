@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import socket
-import sys
+from importlib import metadata
 
 import pytest
 
 from skipline.cli.exits import UsageError, exit_code
 from skipline.cli.lab import lab
-from skipline.report.error import ExtraMissing
+from skipline.extras import ExtraMissing
 
 
 def test_a_port_that_is_taken_is_said() -> None:
@@ -23,8 +23,15 @@ def test_a_port_that_is_taken_is_said() -> None:
             lab(port=port, open_=False, at="")
 
 
-def test_the_missing_extra_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "uvicorn", None)
-    with pytest.raises(ExtraMissing, match=r"pip install 'skipline\[serve\]'") as caught:
+@pytest.mark.parametrize("absent", ["fastapi", "uvicorn", "websockets"])
+def test_the_missing_extra_is_said(absent: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def version(name: str) -> str:
+        if name == absent:
+            raise metadata.PackageNotFoundError(name)
+        return "1.0"
+
+    monkeypatch.setattr(metadata, "version", version)
+    with pytest.raises(ExtraMissing) as caught:
         lab(port=0, open_=False, at="")
+    assert str(caught.value) == f"the lab needs {absent}, not installed here: pip install 'skipline[serve]'"
     assert exit_code(caught.value) == 5

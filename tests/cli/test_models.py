@@ -74,7 +74,7 @@ def test_doctor_tells_the_machine(skipline: Command) -> None:
     assert facts["torch"].startswith("2.")
     assert facts["threads"] >= 1
     assert isinstance(facts["bf16"], bool)
-    assert set(facts["extras"]) == {"heic", "interop", "png", "serve"}
+    assert set(facts["extras"]) == {"heic", "interop", "parquet", "png", "serve"}
     assert facts["kernels"]["name"] in ("fused", "plain")
     text = skipline("doctor").out
     assert f"kernels    {facts['kernels']['name']}: {facts['kernels']['reason']}" in text

@@ -6,6 +6,9 @@ import csv
 import importlib.util
 import io
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -80,6 +83,21 @@ def test_files_patterns_and_a_list_name_photos_and_what_is_unreadable_is_told(
     assert all(len(row["classes"]) == 1 for row in found if "error" not in row)
     assert "5 photos predicted, 2 unreadable" in ended.err
     assert "cannot read gone.png: no such file or directory." in ended.err
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names are Unicode there")
+def test_names_on_stdin_need_not_be_unicode(model: TrainedModel, tmp_path: Path) -> None:
+    del model
+    name = b"caf\xe9.png"
+    (tmp_path / os.fsdecode(name)).write_bytes((tmp_path / "photos/cat/0.png").read_bytes())
+    command = [sys.executable, "-m", "skipline", "predict", "model.safetensors", "-", "--jobs", "1"]
+    utf8 = os.environ | {"PYTHONIOENCODING": "utf-8:strict"}
+    ended = subprocess.run(
+        command, cwd=tmp_path, input=name + b"\ngone\xff\n", capture_output=True, check=False, env=utf8
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert b"1 photo predicted, 1 unreadable" in ended.stderr
+    assert name in ended.stdout
 
 
 def test_a_file_is_written_whole_or_not_at_all(skipline: Command, model: TrainedModel, tmp_path: Path) -> None:

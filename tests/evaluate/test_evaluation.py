@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import nullcontext
 
 import pytest
@@ -15,15 +15,6 @@ from skipline.data import DataError, ImageSet, Preprocess
 from skipline.evaluate import Evaluation, evaluate
 
 PIXELS_AS_THEY_ARE = Preprocess((0.0,), (1.0,))
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Nothing here is worth a second thread."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 class TableNet(nn.Module):

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from skipline.report import ReportError, run_report
+from skipline.report.evaluation_record import read_evaluation
 
 SPACE = "\N{NO-BREAK SPACE}"
 RunFolder = Callable[..., Path]
@@ -40,6 +41,38 @@ def test_the_matrix_counts_what_the_file_counts(evaluated_run: Callable[[], Path
     cells = [cell.text for row in matrix.find("tbody")[0].find("tr") for cell in row.find("td")]
     shown = sum(int(cell) for cell in cells if cell != "·")
     assert shown == document["num_images"] == sum(num for _, _, num in document["confusion"])
+
+
+def test_images_that_were_not_asked_are_told(evaluated_run: Callable[[], Path], read: Callable[[str], Any]) -> None:
+    folder = evaluated_run()
+    document = json.loads((folder / "evaluation.json").read_text())
+    for lost, learnt, said in (
+        (1234, 0, "Not asked, as they cannot be read or have changed since the training: 1,234 images."),
+        (0, 1, "Left out, as the model has learnt from them: 1 image."),
+    ):
+        (folder / "evaluation.json").write_text(json.dumps(document | {"num_lost": lost, "num_learnt": learnt}))
+        (quality,) = (part for part in read(run_report(folder)).find("section") if part.attributes["id"] == "quality")
+        assert [paragraph.text for paragraph in quality.find("p")] == [said]
+
+
+def test_a_stored_evaluation_stays_readable() -> None:
+    """`evaluation.json` of version 1, as it was first published: later readers read it, and say the same of it."""
+    found = read_evaluation(Path(__file__).parent / "fixtures" / "evaluation.json")
+    assert (found.num_images, found.num_lost, found.num_learnt) == (60, 3, 2)
+    assert (found.accuracy.value, found.accuracy.low) == (0.3, 0.1989816607185344)
+    assert [top.k for top in found.top_k] == [2]
+    assert sum(num for _, _, num in found.confusion) == 60
+    assert [(error.index, error.label) for error in found.worst_errors] == [(39, 1), (53, 1), (17, 1)]
+    assert found.suspects[0].suggested_probability == 0.4180828296738526
+    assert [part.name for part in found.slices] == ["brightness", "longer side"]
+
+
+def test_a_file_without_the_counts_of_what_was_not_asked_is_read(tmp_path: Path) -> None:
+    stored = json.loads((Path(__file__).parent / "fixtures" / "evaluation.json").read_text(encoding="utf-8"))
+    del stored["num_lost"], stored["num_learnt"]
+    (tmp_path / "evaluation.json").write_text(json.dumps(stored))
+    found = read_evaluation(tmp_path / "evaluation.json")
+    assert (found.num_lost, found.num_learnt) == (0, 0)
 
 
 def test_a_field_that_does_not_fit_is_named(evaluated_run: Callable[[], Path]) -> None:

@@ -12,10 +12,10 @@ from xml.etree import ElementTree
 
 import pytest
 
+from skipline.extras import ExtraMissing
 from skipline.report import ReportError, write_picture
 from skipline.report.diagnosis import diagnosis_figures
 from skipline.report.diagnosis_record import DiagnosisRecord
-from skipline.report.error import ExtraMissing
 from skipline.report.figure import Figure, alone
 from skipline.report.page import stylesheet
 from skipline.report.phase import PhaseRecord

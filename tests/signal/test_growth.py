@@ -41,7 +41,7 @@ def test_five_hundred_blocks_have_the_published_ratio_and_power() -> None:
     names = stages(500)
     growth = growth_of(gamma_law(names, resets=False), names)
     to_the_images = math.sqrt(1 + CHI)  # of the first block, which a course of outputs does not see
-    assert math.exp(-growth.total) * to_the_images == pytest.approx(390, rel=0.02)  # signal.md: about 390
+    assert math.exp(-growth.total) * to_the_images == pytest.approx(390, rel=0.02)  # the Γ-law, by hand
     assert -growth.power == pytest.approx(CHI**2 / 2, rel=0.1)  # K^2.15 squared: 1.076 in norm
 
 

@@ -7,11 +7,13 @@ import math
 import os
 import shutil
 import sqlite3
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from skipline.cli import main
 from skipline.store import INDEX_NAME, RunEntry, list_runs, parse_condition
 from skipline.store.condition import check_name, differing_settings
 
@@ -24,6 +26,7 @@ RECIPE = {
     "optimiser": {"kind": "sgd", "learning_rate": 0.1},
     "network": {"name": "digits_resnet8", "stages": []},
 }
+DEEP = "[" * 100_000 + "]" * 100_000
 LINE = {"step": 12, "epoch": 1, "test_error": 0.25, "seconds": 1.5}
 
 
@@ -100,7 +103,11 @@ def test_a_run_whose_lock_is_held_is_running_though_no_file_changed(make: Callab
         ("resolved.json", "{", "resolved.json is not JSON"),
         ("resolved.json", "[1]", "resolved.json holds no JSON object"),
         ("metrics.jsonl", "nonsense\n", "metrics.jsonl, line 1, is no evaluation"),
+        ("metrics.jsonl", '{"epoch": 1}\n', "metrics.jsonl, line 1, is no evaluation"),
+        ("metrics.jsonl", '{"step": null}\n', "metrics.jsonl, line 1, is no evaluation"),
+        ("metrics.jsonl", DEEP + "\n", "metrics.jsonl, line 1, is no evaluation"),
         ("evaluation.json", "[]", "evaluation.json holds no JSON object"),
+        ("evaluation.json", DEEP, "evaluation.json is not JSON"),
     ],
 )
 def test_a_broken_folder_is_listed_as_such(
@@ -114,6 +121,29 @@ def test_a_broken_folder_is_listed_as_such(
     run = one(tmp_path)
     assert (run.state, run.why) == ("broken", why)
     assert math.isnan(run.error)
+
+
+def test_settings_that_are_nested_too_deeply_are_a_broken_run(make: Callable[..., Path], tmp_path: Path) -> None:
+    for depth in (900, 100_000):  # what a parser still reads, and what it does not
+        folder = make(1, files={"resolved.json": '{"a":' * depth + "1" + "}" * depth})
+        (tmp_path / INDEX_NAME).unlink(missing_ok=True)
+        run = one(tmp_path)
+        assert (run.state == "broken") == (run.why != "")
+        shutil.rmtree(folder)
+    assert run.state == "broken"
+
+
+def test_whole_numbers_stay_whole(make: Callable[..., Path], tmp_path: Path) -> None:
+    """No float holds 2^63 + 1; and what no float holds at all is no error rate."""
+    make(1, seed=2**63 + 1, epochs=10**400, files={"metrics.jsonl": json.dumps(LINE | {"test_error": 10**400}) + "\n"})
+    for _ in range(2):  # read from the folder, and from the index
+        run = one(tmp_path)
+        assert (run.seed, run.steps, math.isnan(run.error)) == (9223372036854775809, 12, True)
+        assert json.dumps((run.seed, run.steps)) == "[9223372036854775809, 12]"
+        assert parse_condition("seed=9223372036854775809").holds(run)
+        assert not parse_condition("seed=9223372036854775808").holds(run)
+        assert not parse_condition("epochs>1").holds(run), "the evaluation's epoch, not the recipe's"
+        assert parse_condition("extra!=1").holds(run)
 
 
 def test_only_what_changed_is_read_again(make: Callable[..., Path], tmp_path: Path) -> None:
@@ -137,10 +167,39 @@ def test_an_index_that_lies_is_not_believed(make: Callable[..., Path], tmp_path:
     list_runs(tmp_path)
     connection = sqlite3.connect(tmp_path / INDEX_NAME)
     with connection:
-        connection.execute("INSERT INTO runs SELECT 'ghost', stamp, entry FROM runs")
-        connection.execute("UPDATE runs SET stamp = 'old', entry = '{}' WHERE name = ?", (folder.name,))
+        connection.execute("INSERT INTO runs SELECT CAST('ghost' AS BLOB), stamp, entry FROM runs")
+        connection.execute("UPDATE runs SET stamp = 'old', entry = '{}' WHERE name = ?", (os.fsencode(folder.name),))
     connection.close()
     assert one(tmp_path).error == 0.25
+
+
+def test_a_row_that_cannot_be_read_of_a_run_that_is_gone_does_not_stay(
+    make: Callable[..., Path], tmp_path: Path
+) -> None:
+    make(1)
+    list_runs(tmp_path)
+    connection = sqlite3.connect(tmp_path / INDEX_NAME)
+    with connection:
+        connection.execute("INSERT INTO runs VALUES (CAST('ghost' AS BLOB), 'old', '{}')")
+    connection.close()
+    assert [list_runs(tmp_path).num_read for _ in range(3)] == [1, 0, 0]
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names are Unicode there")
+def test_a_folder_whose_name_is_no_unicode_is_listed(
+    make: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = make(1).rename(tmp_path / os.fsdecode(b"20260102T030105Z-caf\xe9-0001"))
+    assert one(tmp_path).name == odd.name
+    assert list_runs(tmp_path).num_read == 0, "the index knows it"
+    for folder, said in ((tmp_path, "caf\\udce9-0001"), (odd, "no runs in ")):
+        monkeypatch.setattr("sys.argv", ["skipline", "runs", str(folder)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert (ended.value.code, said in capsys.readouterr().out) == (0, True)
+    odd.rename(tmp_path / "20260102T030105Z-cafe-0001")
+    assert one(tmp_path).name == "20260102T030105Z-cafe-0001"
+    assert list_runs(tmp_path).num_read == 0
 
 
 @pytest.mark.parametrize("content", [b"", b"no database at all", b"SQLite format 3\0" + b"x" * 4096])

@@ -71,3 +71,23 @@ def test_again_it_is_the_same_file(run: Path, tmp_path: Path) -> None:
     before = write_events(entry, run, tmp_path / "board").read_bytes()
     assert write_events(entry, run, tmp_path / "board").read_bytes() == before
     assert len(list((tmp_path / "board" / run.name).iterdir())) == 1
+
+
+def test_what_is_no_number_is_left_out(run: Path, tmp_path: Path) -> None:
+    line = {"step": 900, "epoch": 3, "test_error": None, "test_loss": 1e300, "train_loss": 10**400, "seconds": None}
+    (run / "metrics.jsonl").write_text(json.dumps(line | {"train_error": 0.5}) + "\n")
+    (entry,) = list_runs(tmp_path).runs
+    _, only = records(write_events(entry, run, tmp_path / "board").read_bytes())
+    assert struct.unpack("<d", only[1:9]) == (100.0,)
+    assert [tag in only for tag in (b"error/training", b"error/test", b"loss/test", b"loss/training")] == [
+        True,
+        False,
+        False,
+        False,
+    ]
+
+
+def test_a_name_that_tells_no_day_begins_in_1970(run: Path, tmp_path: Path) -> None:
+    odd = run.rename(tmp_path / "20269999T000000Z-digits-net-0a1b")
+    (entry,) = list_runs(tmp_path).runs
+    assert write_events(entry, odd, tmp_path / "board").name == "events.out.tfevents.0.skipline"

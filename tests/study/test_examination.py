@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 import torch
 
 from skipline.init import scheme_named
+from skipline.signal.causes import CAUSES, RemedyName
 from skipline.spec import Activation, Merge, Network, Norm, NoShortcut
 from skipline.study import Conditions, StudyError, examine, inspect, treat
 from skipline.study.diagnosis_judge import judge_by_diagnosis
@@ -71,6 +73,13 @@ def test_a_remedy_is_tried_and_shown() -> None:
     assert treatment.after.measured is not None
     assert treatment.after.measured.verdict == "trains"
     assert treatment.after.candidate.network.name.endswith(f"-{treatment.remedy}")
+
+
+def test_every_cause_has_remedies_of_the_table_and_every_remedy_its_cause() -> None:
+    named = get_args(RemedyName)
+    assert sorted(REMEDIES) == sorted(named)
+    assert {name for cause in CAUSES for name in cause.remedies} == {*named}
+    assert all(cause.remedies for cause in CAUSES)
 
 
 @pytest.mark.parametrize(("change", "name"), [(Activation("leaky_relu", 0.5), "leaky"), (Norm("batch"), "batch_norm")])

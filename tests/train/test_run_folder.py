@@ -155,5 +155,7 @@ def test_a_study_is_told_from_a_run(tmp_path: Path) -> None:
 def test_a_broken_line_elsewhere_is_said(line: bytes, new_run: Callable[[], RunFolder]) -> None:
     run = new_run()
     run.metrics.write_bytes(b'{"step": 3}\n' + line + b'\n{"step": 9}\n')
-    with pytest.raises(RunError, match=re.escape(f"{run.metrics}, line 2, is no evaluation: {line!r}.")):
+    with pytest.raises(
+        RunError, match=re.escape(f"{run.metrics}, line 2, is no evaluation: {line.decode(errors='replace')!r}.")
+    ):
         run.read_metrics()

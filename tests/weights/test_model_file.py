@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +21,6 @@ PREPROCESS = Preprocess((4.884162, 1 / 3), (6.0168, 1e-3))
 NAMES = ("cat", "dog, wet", "größer")
 
 Change = Callable[[dict[str, Any], dict[str, Tensor]], object]
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Nothing here is worth a second thread."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

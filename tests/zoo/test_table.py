@@ -152,20 +152,20 @@ def test_any_other_name_is_refused(name: str) -> None:
 
 def test_a_very_long_name_is_refused_in_few_words() -> None:
     for name in ("resnet" * 100_000, "cifar_resnet" + "9" * 100_000):
-        start = time.perf_counter()
+        start = time.process_time()
         assert len(refusal(name)) < 250
-        assert time.perf_counter() - start < 1.0
+        assert time.process_time() - start < 1.0
 
 
 def test_an_absurd_depth_takes_no_time() -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     message = refusal("cifar_resnet600000002")
     assert message == (
         "cifar_resnet600000002: Stage.num_blocks is 100000000; it must be at most 100000. "
         "The nearest valid value is 100000."
     )
     assert describe("cifar_resnet100004").num_blocks == 50_001
-    assert time.perf_counter() - start < 1.0
+    assert time.process_time() - start < 1.0
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import dataclass
 from typing import Annotated, NoReturn
 
 import typer
@@ -29,9 +30,7 @@ from skipline.cli import (
     train,
     tune,
 )
-from skipline.cli.exits import UsageError, is_launched, tell
-
-CLOSED_PIPE = 141  # 128 + SIGPIPE, as for every program that `head` stops
+from skipline.cli.exits import CLOSED_PIPE, UsageError, is_launched, tell
 
 app = typer.Typer(
     name="skipline",
@@ -70,6 +69,13 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+@dataclass
+class _Asked:
+    """What was asked before the verb."""
+
+    for_traceback: bool = False
+
+
 _OF_SEVERAL = ("train", "resume")  # verbs that several processes can do together
 
 
@@ -82,8 +88,7 @@ def _all_verbs(
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error (before the verb).")] = False,
 ) -> None:
     del version  # its callback has ended the program where it was asked for
-    if debug:
-        os.environ["SKIPLINE_DEBUG"] = "1"
+    context.ensure_object(_Asked).for_traceback |= debug
     verb = context.invoked_subcommand
     if is_launched() and verb not in _OF_SEVERAL:
         raise UsageError(
@@ -94,8 +99,9 @@ def _all_verbs(
 
 def main() -> NoReturn:
     """Run the command line and end the process with its exit code."""
+    asked = _Asked(for_traceback=os.environ.get("SKIPLINE_DEBUG") == "1")
     try:
-        app(prog_name="skipline")
+        app(prog_name="skipline", obj=asked)
     except SystemExit as end:
         # typer ends with 1 where nobody reads on (`skipline models | head`); 141 is what a shell calls that.
         if isinstance(end.__context__, BrokenPipeError):
@@ -103,7 +109,7 @@ def main() -> NoReturn:
         raise
     except Exception as error:  # the one place where every failure becomes a sentence and a code
         sys.stdout.flush()
-        code = tell(error, debug=os.environ.get("SKIPLINE_DEBUG") == "1")
+        code = tell(error, debug=asked.for_traceback)
         if is_launched():  # what is taken apart in order waits, now and then, for a process that is gone
             sys.stderr.flush()
             os._exit(code)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from skipline.cli import options
+from skipline.cli.amount import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -36,7 +37,7 @@ def check(
         Path | None,
         typer.Option(help="A run on photos: also list the labels that its model doubts.", show_default=False),
     ] = None,
-    jobs: Annotated[int | None, typer.Option(min=1, help="Processes. Default: one a core.", show_default=False)] = None,
+    jobs: options.PhotoJobs = None,
     json_: options.Json = False,
 ) -> None:
     """Check a folder of photos before training on it.
@@ -204,13 +205,13 @@ def _print_end(result: Check, folder: Path, html: Path | None, console: Console)
     severities = [finding.severity for finding in result.findings]
     errors, warnings = severities.count("error"), severities.count("warning")
     if result.is_wrong:
-        verdict = f"Training on it as it is would be wrong: {errors} error{'' if errors == 1 else 's'}"
+        verdict = f"Training on it as it is would be wrong: {counted(errors, 'error')}"
     else:
         verdict = "It can be trained on" + (
-            f", with {warnings} warning{'' if warnings == 1 else 's'}" if warnings else ": nothing is wrong"
+            f", with {counted(warnings, 'warning')}" if warnings else ": nothing is wrong"
         )
     console.print(
-        f"\n{verdict}. {len(result.facts):,} images in {result.seconds:,.1f} s.", markup=False, soft_wrap=True
+        f"\n{verdict}. {counted(len(result.facts), 'image')} in {result.seconds:,.1f} s.", markup=False, soft_wrap=True
     )
     if html is None and (errors or warnings):
         again = printable(str(folder))

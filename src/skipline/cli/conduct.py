@@ -70,11 +70,6 @@ def filled(text: str, width: int, *, indent: str) -> str:
     return textwrap.fill(bound, width - 1, initial_indent=indent, subsequent_indent=indent)
 
 
-def counted(num: int, noun: str) -> str:
-    """`1 seed`, `3 seeds`."""
-    return f"{num} {noun}" if num == 1 else f"{num} {noun}s"
-
-
 def _command() -> str:
     return shlex.join(["skipline", *sys.argv[1:]]).replace("\n", " ")
 

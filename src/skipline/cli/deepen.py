@@ -33,14 +33,9 @@ def deepen(
     ] = None,
     lr: options.Lr = None,
     schedule: options.Schedule = "",
-    data: Annotated[
-        Path | None,
-        typer.Option(help="Where the data are now, if they have moved.", rich_help_panel="Data", show_default=False),
-    ] = None,
+    data: options.MovedData = None,
     out: options.Out = Path("runs"),
-    device: Annotated[
-        str, typer.Option(help="Default: the run's own.", rich_help_panel="Run", show_default=False)
-    ] = "",
+    device: options.OwnDevice = "",
     no_train: Annotated[
         bool,
         typer.Option("--no-train", help="Make the new run folder and stop.", rich_help_panel="Run", show_default=False),

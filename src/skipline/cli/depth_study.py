@@ -7,7 +7,8 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from skipline.cli.conduct import Setting, counted, filled, place_for, stoppable
+from skipline.cli.amount import counted
+from skipline.cli.conduct import Setting, filled, place_for, stoppable
 from skipline.cli.study_table import depth_table
 from skipline.data import Dataset
 from skipline.files import dump_json, write_whole

@@ -18,7 +18,7 @@ from skipline.report.diagnosis import diagnosis_figures, diagnosis_page
 from skipline.report.diagnosis_record import DiagnosisRecord
 from skipline.report.phase import PhaseRecord
 from skipline.report.picture import require_png, write_picture
-from skipline.signal.causes import Verdict
+from skipline.signal.causes import RemedyName, Verdict
 from skipline.signal.diagnosis import Diagnosis
 from skipline.spec import Network
 from skipline.study.examination import Conditions, Examination, Treatment
@@ -170,7 +170,7 @@ def _measured(examination: Examination) -> list[str]:
     return lines
 
 
-def _listed(remedies: Sequence[str]) -> list[str]:
+def _listed(remedies: Sequence[RemedyName]) -> list[str]:
     lines = [f"             {number}. {REMEDIES[each].says}" for number, each in enumerate(remedies, start=1)]
     return [line.replace("           ", "  remedies ", 1) if index == 0 else line for index, line in enumerate(lines)]
 

@@ -6,18 +6,11 @@ from typing import Any
 
 from skipline.cli import options
 
-EXTRAS: dict[str, tuple[str, ...]] = {
-    "interop": ("timm", "torchvision", "transformers"),
-    "heic": ("pillow-heif",),
-    "png": ("resvg-py",),
-    "serve": ("fastapi", "uvicorn", "websockets"),
-}
-"""The optional extras of pyproject.toml and the packages that each stands for."""
-
 
 def doctor(device: options.Device = "auto", json_: options.Json = False) -> None:
     """Show versions, device, threads, bfloat16, the compiled kernels, the data folder and the optional extras."""
     from skipline.cli.device import default_data_dir, device_of
+    from skipline.extras import EXTRAS, install_command, versions_of
     from skipline.files import dump_json
     from skipline.train import environment
     from skipline.train.kernels import choose_kernels
@@ -27,7 +20,7 @@ def doctor(device: options.Device = "auto", json_: options.Json = False) -> None
     facts: dict[str, Any] = {**environment(chosen), "kernels": {"name": kernels.name, "reason": kernels.reason}}
     folder = default_data_dir()
     facts["data"] = {"folder": str(folder), "exists": folder.is_dir()}
-    facts["extras"] = {extra: {name: _version(name) for name in names} for extra, names in EXTRAS.items()}
+    facts["extras"] = {extra: versions_of(extra) for extra in EXTRAS}
     if json_:
         print(dump_json(facts), end="")
         return
@@ -40,17 +33,7 @@ def doctor(device: options.Device = "auto", json_: options.Json = False) -> None
     print(
         f"{'data':<10} {folder}{'' if folder.is_dir() else ' (not there; --data DIR or $SKIPLINE_DATA names another)'}"
     )
-    for extra, names in EXTRAS.items():
-        missing = [name for name in names if _version(name) is None]
-        found = ", ".join(f"{name} {_version(name)}" for name in names if name not in missing)
-        state = f"install with: pip install 'skipline[{extra}]'" if missing else ""
+    for extra, versions in facts["extras"].items():
+        found = ", ".join(f"{name} {version}" for name, version in versions.items() if version is not None)
+        state = f"install with: {install_command(extra)}" if None in versions.values() else ""
         print(f"{extra:<10} {'; '.join(part for part in (found, state) if part)}")
-
-
-def _version(name: str) -> str | None:
-    from importlib import metadata
-
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 
+from skipline.cli.amount import UNKNOWN
+
 
 def duration(seconds: float) -> str:
     """Seconds as `8 s`, `3:05` or `2:04:59`; an em dash where there is no such number."""
     if not math.isfinite(seconds):
-        return "—"
+        return UNKNOWN
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

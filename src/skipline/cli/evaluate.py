@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="A run folder, runs/last, or a model.safetensors.", show_default=False)],
+    run: options.RunOrModel,
     source: Annotated[
         str, typer.Argument(help=f"{options.SOURCE_HELP} Default: what the run was trained on.", show_default=False)
     ] = "",
@@ -35,9 +35,7 @@ def evaluate(
         str,
         typer.Option(help="test, train or, of photos, val. Default: test.", rich_help_panel="Data", show_default=False),
     ] = "",
-    best: Annotated[
-        bool, typer.Option("--best", help="The run's model of lowest validation or test error, not its last.")
-    ] = False,
+    best: options.Best = False,
     precision: options.Precision = "",
     device: options.Device = "auto",
     json_: options.Json = False,

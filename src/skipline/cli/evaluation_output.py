@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from skipline.cli.amount import UNKNOWN, counted, percent
 from skipline.data.printable import printable
 
 _MOST_CLASSES = 10  # in the table, the worst of them
@@ -29,7 +31,8 @@ def print_evaluation(document: Document) -> None:
     ):
         if num:
             print(f"{num:,} more {why}")
-    print(f"error {document['error']:.2%} (95 % interval {low:.2%} to {high:.2%}), loss {document['loss']:.4f}")
+    interval = f"95 % interval {percent(low)} to {percent(high)}"
+    print(f"error {percent(document['error'])} ({interval}), loss {document['loss']:.4f}")
     console.print(_figures(document))
     print()
     console.print(_classes(document))
@@ -52,22 +55,24 @@ def _figures(document: Document) -> Table:
     rows = [("accuracy", document["accuracy"]), ("balanced accuracy", document["balanced_accuracy"])]
     rows += [(f"top-{entry['k']} accuracy", entry) for entry in document["top_k"]]
     for name, found in rows:
-        table.add_row(name, _percent(found["value"]), f"{_percent(found['low'])} to {_percent(found['high'])}")
+        table.add_row(name, percent(found["value"]), f"{percent(found['low'])} to {percent(found['high'])}")
     calibration, tempered = document["calibration"], document["tempered"]
     for name, found in (("log loss", document["log_loss"]), ("Brier score", document["brier"])):
         table.add_row(name, f"{found['value']:.4f}", f"{found['low']:.4f} to {found['high']:.4f}")
     for name, key in (("equal mass", "ece_equal_mass"), ("equal width", "ece_equal_width")):
-        table.add_row(f"calibration error, {name}", _percent(calibration[key]), "")
+        table.add_row(f"calibration error, {name}", percent(calibration[key]), "")
     if tempered["temperatures"]:
         numbers = " and ".join(f"{t:.3g}" for t in tempered["temperatures"])
-        table.add_row("… after temperature scaling", _percent(tempered["ece_equal_mass"]), f"T = {numbers}")
+        table.add_row("… after temperature scaling", percent(tempered["ece_equal_mass"]), f"T = {numbers}")
     curve = document["risk_coverage"]
     area = curve["area"]
-    between = f"{area['low']:.4f} to {area['high']:.4f}" if isinstance(area["low"], float) else ""
+    between = f"{area['low']:.4f} to {area['high']:.4f}" if _is_known(area["low"]) else UNKNOWN
     table.add_row("area under risk-coverage", f"{area['value']:.4f}", between)
     for entry in curve["coverage_at"]:
         if document["error"] > entry["risk"] and entry["coverage"]:
-            table.add_row(f"answered, if at most {entry['risk']:.0%} may be wrong", _percent(entry["coverage"]), "")
+            table.add_row(
+                f"answered, if at most {percent(entry['risk'], places=0)} may be wrong", percent(entry["coverage"]), ""
+            )
     return table
 
 
@@ -77,8 +82,8 @@ def _classes(document: Document) -> Table:
     for c in ranked[:_MOST_CLASSES]:
         table.add_row(
             Text(printable(c["name"])),
-            _percent(c["recall"]["value"]),
-            _percent(c["precision"]["value"]),
+            percent(c["recall"]["value"]),
+            percent(c["precision"]["value"]),
             f"{c['mistakes']:,} of {c['images']:,}",
         )
     return table
@@ -100,14 +105,14 @@ def _suspects(document: Document) -> Iterator[str]:
     if not num:
         return
     names = [printable(c["name"]) for c in document["classes"]]
-    yield f"\n{num:,} label{'' if num == 1 else 's'} to look at, the likeliest errors first:"
+    yield f"\n{counted(num, 'label')} to look at, the likeliest errors first:"
     for s in document["suspects"][:_MOST_SUSPECTS]:
         where = printable(s["file"]) or f"image {s['index']:,}"
         yield (
-            f"  {where}: labelled {names[s['label']]} ({s['label_probability']:.1%}), "
-            f"likely {names[s['suggested']]} ({s['suggested_probability']:.1%})"
+            f"  {where}: labelled {names[s['label']]} ({percent(s['label_probability'], places=1)}), "
+            f"likely {names[s['suggested']]} ({percent(s['suggested_probability'], places=1)})"
         )
 
 
-def _percent(fraction: float | str) -> str:
-    return "—" if isinstance(fraction, str) or fraction != fraction else f"{fraction:.2%}"
+def _is_known(number: float | str) -> bool:
+    return not isinstance(number, str) and math.isfinite(number)

@@ -1,7 +1,7 @@
 """Exit codes, and how a failure is told: one sentence on stderr, no traceback unless it is asked for.
 
 0 ok · 1 internal · 2 usage · 3 data or storage · 4 a gate that failed · 5 an extra is missing · 6 out of memory ·
-7 diverged · 130 interrupted, with a checkpoint written.
+7 diverged · 130 interrupted, with a checkpoint written · 141 nobody read on.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import os
 import sys
 import traceback
 
+CLOSED_PIPE = 141  # 128 + SIGPIPE, as for every program that `head` stops
 _OUT_OF_MEMORY = 6
 EXITS: dict[str, int] = {
     "skipline.study.error.CellError": 1,
@@ -28,7 +29,7 @@ EXITS: dict[str, int] = {
     "skipline.weights.error.WeightsError": 3,
     "skipline.report.error.ReportError": 3,
     "skipline.grow.error.FunctionChangedError": 4,
-    "skipline.report.error.ExtraMissing": 5,
+    "skipline.extras.ExtraMissing": 5,
     "builtins.MemoryError": _OUT_OF_MEMORY,
     "torch.OutOfMemoryError": _OUT_OF_MEMORY,
     "skipline.train.outcome.Diverged": 7,

@@ -32,8 +32,3 @@ def mean(values: Sequence[float]) -> float:
 def seconds_text(seconds: float) -> str:
     """`9.1 s`, `12 s`, `3:05`."""
     return f"{seconds:.1f} s" if seconds < 9.95 else duration(seconds)
-
-
-def percent(fraction: float) -> str:
-    """`0.57 %`; nothing where it is not known."""
-    return "" if math.isnan(fraction) else f"{100 * fraction:.2f} %"

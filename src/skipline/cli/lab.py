@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     import uvicorn
 
 PORT = 7860
-_EXTRA = "the lab needs the extra serve, which is not installed. Install it: pip install 'skipline[serve]'"
 
 
 def lab(
@@ -27,17 +26,15 @@ def lab(
     It is served at 127.0.0.1 and to nobody else. What it shows is computed by what `skipline diagnose` calls.
     """
     from skipline.cli.exits import UsageError
-    from skipline.report.error import ExtraMissing
+    from skipline.extras import ExtraMissing, install_command, versions_of
 
-    try:
-        import uvicorn
-
-        from skipline.lab.server import HOST
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] in ("fastapi", "starlette", "uvicorn"):
-            raise ExtraMissing(_EXTRA) from None
-        raise
+    absent = [name for name, version in versions_of("serve").items() if version is None]
+    if absent:
+        raise ExtraMissing(f"the lab needs {' and '.join(absent)}, not installed here: {install_command('serve')}")
     import torch
+    import uvicorn
+
+    from skipline.lab.server import HOST
 
     torch.set_num_threads(1)  # nets this thin gain nothing from a second, and lose much where other programs want it
     with socket.socket() as listening:

@@ -26,13 +26,20 @@ def _option(text: str, panel: str, *names: str) -> Any:
     return typer.Option(*names, help=text, rich_help_panel=panel, show_default=False)
 
 
+MODEL_HELP = "A name from `skipline models`, or a .json description."
+BATCH_HELP = "Images in a step of the optimiser."
 SOURCE_HELP = f"{', '.join(SOURCES)}, or a path. The digits come with skipline."
 Source = Annotated[str, typer.Argument(help=SOURCE_HELP)]
 OptionalSource = Annotated[str, typer.Argument(help=SOURCE_HELP, show_default=False)]
 Run = Annotated[Path, typer.Argument(help="A run folder, or runs/last for the newest.", show_default=False)]
-Model = Annotated[str, _option("A name from `skipline models`, or a .json description.", _RECIPE)]
+RunOrModel = Annotated[
+    Path, typer.Argument(help="A run folder, runs/last, or a model.safetensors.", show_default=False)
+]
+Best = Annotated[bool, typer.Option("--best", help="The run's model of lowest validation or test error, not its last.")]
+Model = Annotated[str, _option(MODEL_HELP, _RECIPE)]
 
 Data = Annotated[Path | None, _option("Folder that holds the data sets. Default: $SKIPLINE_DATA, or the cache.", _DATA)]
+MovedData = Annotated[Path | None, _option("Where the data are now, if they have moved.", _DATA)]
 Pad = Annotated[int | None, _option("Pixels of padding before a random crop.", _DATA)]
 Flip = Annotated[bool | None, _option("Mirror half of the images.", _DATA, "--flip/--no-flip")]
 Cutout = Annotated[int | None, _option("Side of the square that is cut out, in pixels.", _DATA)]
@@ -84,7 +91,7 @@ MaxUnusable = Annotated[
 Preset = Annotated[str, _option(f"{either(PRESETS)}. Default: {DEFAULT_PRESET}, and photos for a folder.", _RECIPE)]
 Config = Annotated[Path | None, _option("Settings in a TOML file.", _RECIPE)]
 Epochs = Annotated[int | None, _option("Passes over the training images.", _RECIPE)]
-BatchSize = Annotated[int | None, _option("Images in a step of the optimiser.", _RECIPE)]
+BatchSize = Annotated[int | None, _option(BATCH_HELP, _RECIPE)]
 Accumulate = Annotated[int | None, _option("Parts that a batch is computed in, to save memory.", _RECIPE)]
 Lr = Annotated[float | None, _option("Learning rate at the schedule's top.", _RECIPE)]
 LrOrFind = Annotated[str, _option("Learning rate at the schedule's top; find: by a sweep of 100 steps.", _RECIPE)]
@@ -119,6 +126,7 @@ Set = Annotated[
 
 Out = Annotated[Path, typer.Option(help="Folder for run folders.", rich_help_panel=_RUN)]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.", rich_help_panel=_RUN)]
+OwnDevice = Annotated[str, _option("Default: the run's own.", _RUN)]
 Deterministic = Annotated[bool, _option("Same bits every time on CUDA too.", _RUN, "--deterministic")]
 DryRun = Annotated[bool, _option("Show what would be done, and stop.", _RUN, "--dry-run")]
 Json = Annotated[bool, _option("Print the result as JSON.", _RUN, "--json")]
@@ -128,4 +136,5 @@ Jobs = Annotated[
         min=1, help="Trainings at a time. Default: by cores and images.", rich_help_panel=_RUN, show_default=False
     ),
 ]
+PhotoJobs = Annotated[int | None, typer.Option(min=1, help="Processes. Default: one a core.", show_default=False)]
 ResumeStudy = Annotated[Path | None, _option("Folder of a study to go on with.", _RUN, "--resume")]

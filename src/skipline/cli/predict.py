@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from skipline.cli import options
+from skipline.cli.amount import counted
 
 if TYPE_CHECKING:
     from skipline.data.framing import Framing
@@ -18,20 +20,18 @@ _BATCH = 64  # guessed: photos of 224 pixels, some 40 MiB as floats
 
 
 def predict(
-    run: Annotated[Path, typer.Argument(help="A run folder, runs/last, or a model.safetensors.", show_default=False)],
+    run: options.RunOrModel,
     paths: Annotated[
         list[str], typer.Argument(help="Files, folders, patterns such as 'new/*.jpg', or - for a list on stdin.")
     ],
     top: Annotated[int, typer.Option(min=1, help="How many classes of each photo are told.")] = 1,
     format_: Annotated[str, typer.Option("--format", help="csv, jsonl or parquet. Default: by --out, or csv.")] = "",
     out: Annotated[Path | None, typer.Option(help="File to write. Default: stdout.", show_default=False)] = None,
-    best: Annotated[
-        bool, typer.Option("--best", help="The run's model of lowest validation or test error, not its last.")
-    ] = False,
+    best: options.Best = False,
     image_size: Annotated[
         int | None, typer.Option(min=1, help="For a model that was not trained on photos.", show_default=False)
     ] = None,
-    jobs: Annotated[int | None, typer.Option(min=1, help="Processes. Default: one a core.", show_default=False)] = None,
+    jobs: options.PhotoJobs = None,
     device: options.Device = "auto",
 ) -> None:
     """Say of each photo which class it is of, and how likely; photos that cannot be read are told, and it goes on.
@@ -56,6 +56,8 @@ def predict(
         raise UsageError(f"--top is {top}, and the model knows {len(model.class_names)} classes.")
     framing = _framing(model, path, image_size)
     chosen = device_of(device)
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="surrogateescape")  # names of files need not be Unicode
     photos = read_photos(named_files(paths, sys.stdin), framing, num_processes=jobs or available_cores())
     num = unreadable = 0
     with written(chosen_format, out, top=top) as write:
@@ -67,7 +69,7 @@ def predict(
                 print(f"cannot read {_shown(prediction.error)}", file=sys.stderr)
     if num == unreadable:
         raise DataError("no photo could be read." if num else "the paths name no photo; a folder has none in it.")
-    print(f"{num - unreadable:,} photos predicted, {unreadable:,} unreadable", file=sys.stderr)
+    print(f"{counted(num - unreadable, 'photo')} predicted, {unreadable:,} unreadable", file=sys.stderr)
 
 
 def _framing(model: TrainedModel, path: Path, image_size: int | None) -> Framing:

@@ -9,12 +9,12 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO
 
 from skipline.cli.exits import UsageError
 from skipline.cli.prediction import Prediction
-from skipline.files import PARTIAL_SUFFIX, storage_error
-from skipline.report.error import ExtraMissing
+from skipline.extras import ExtraMissing, install_command
+from skipline.files import replacing, storage_error, storing
 
 FORMATS = ("csv", "jsonl", "parquet")
 _ROWS = 4096  # of a group in Parquet: what waits in memory until it is written
@@ -42,19 +42,39 @@ def written(format_: str, out: Path | None, *, top: int) -> Iterator[Write]:
         yield _writer(format_, sys.stdout, top)
         sys.stdout.flush()
         return
-    partial = out.with_name(f".{out.name}{PARTIAL_SUFFIX}")
+    theirs: BaseException | None = None  # what is raised while photos are read and predicted is not this file's
     try:
-        if format_ == "parquet":
-            with _parquet(partial, top) as write:
+        with replacing(out) as file, _opened(format_, file, out, top=top) as write:
+            try:
                 yield write
-        else:
-            with open(partial, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-                yield _writer(format_, file, top)
-        partial.replace(out)
+            except BaseException as error:
+                theirs = error
+                raise
     except OSError as error:
+        if error is theirs:
+            raise
         raise storage_error(out, error) from error
+
+
+@contextmanager
+def _opened(format_: str, file: BinaryIO, out: Path, *, top: int) -> Iterator[Write]:
+    """What writes a prediction into `file`, which is to be `out`; raises `StorageError` where that cannot be done."""
+    with _parquet(Path(file.name), top) if format_ == "parquet" else _text(format_, file, top) as plain:
+
+        def write(prediction: Prediction) -> None:
+            with storing(out):
+                plain(prediction)
+
+        yield write
+
+
+@contextmanager
+def _text(format_: str, file: BinaryIO, top: int) -> Iterator[Write]:
+    text = io.TextIOWrapper(file, encoding="utf-8", errors="surrogateescape", newline="")
+    try:
+        yield _writer(format_, text, top)
     finally:
-        partial.unlink(missing_ok=True)
+        text.detach()  # written out, and open for what is still to be done with the file
 
 
 def _writer(format_: str, file: TextIO, top: int) -> Write:
@@ -88,7 +108,7 @@ def _parquet(path: Path, top: int) -> Iterator[Write]:
         import pyarrow  # pyright: ignore[reportMissingImports]
         from pyarrow import parquet  # pyright: ignore[reportMissingImports]
     except ImportError as error:
-        raise ExtraMissing("Parquet needs an extra: pip install 'skipline[parquet]'") from error
+        raise ExtraMissing(f"Parquet needs an extra: {install_command('parquet')}") from error
     columns = _columns(top)
     types = [pyarrow.float64() if column.startswith("probability") else pyarrow.string() for column in columns]
     schema = pyarrow.schema(list(zip(columns, types, strict=True)))

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
-from skipline.cli.figures import bar, error_style, mean, percent, seconds_text
+from skipline.cli.amount import percent
+from skipline.cli.figures import bar, error_style, mean, seconds_text
 from skipline.cli.live_study import LiveStudy, State, States, fraction_of
 from skipline.data import Dataset
 from skipline.study import Cell, Result, Running
@@ -50,8 +51,10 @@ def _row(init: str, cells: Sequence[Cell], states: States) -> Text:
         loss, train_error, test_error = (mean([of(state) for state in alive]) for of in (_loss, _train, _test))
         has_ended = all(isinstance(states[cell], Result) for cell in cells)
         row.append(f"{_number(loss):>{_LOSS}}")
-        row.append(f"{percent(train_error):>{_ERROR}}", style=error_style(train_error) if has_ended else "dim")
-        row.append(f"{percent(test_error):>{_ERROR}}", style="dim")
+        row.append(
+            f"{percent(train_error, unknown=''):>{_ERROR}}", style=error_style(train_error) if has_ended else "dim"
+        )
+        row.append(f"{percent(test_error, unknown=''):>{_ERROR}}", style="dim")
     row.append("  ")
     if all(isinstance(states[cell], Result) for cell in cells):
         seconds = sum(state.seconds for cell in cells if isinstance(state := states[cell], Result))

@@ -18,13 +18,8 @@ if TYPE_CHECKING:
 
 def resume(
     run: options.Run,
-    data: Annotated[
-        Path | None,
-        typer.Option(help="Where the data are now, if they have moved.", rich_help_panel="Data", show_default=False),
-    ] = None,
-    device: Annotated[
-        str, typer.Option(help="Default: the run's own.", rich_help_panel="Run", show_default=False)
-    ] = "",
+    data: options.MovedData = None,
+    device: options.OwnDevice = "",
     anyway: Annotated[
         bool,
         typer.Option(

@@ -14,6 +14,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from skipline.cli.amount import counted
 from skipline.cli.duration import duration
 from skipline.cost import cost
 from skipline.signal import EarlyWarning
@@ -40,7 +41,7 @@ class RunTable:
         )
         for deepening in recipe.deepen:
             later = network_in(network, recipe.deepen, deepening.epoch).name
-            self._console.print(f"{later} after {deepening.epoch:,} epochs", highlight=False, soft_wrap=True)
+            self._console.print(f"{later} after {counted(deepening.epoch, 'epoch')}", highlight=False, soft_wrap=True)
         self._console.print(f"folder {run}", style="dim", highlight=False, markup=False, soft_wrap=True)
         kernels = choose_kernels(recipe.kernels_to_choose, device, recipe.memory_layout)
         if kernels.compiled is None and recipe.kernels_to_choose == "auto" and device.type == "cpu":
@@ -113,7 +114,7 @@ def _told(warning: EarlyWarning) -> str:
 
 def _length(recipe: Recipe) -> str:
     most = f", at most {recipe.most_steps:,.0f} steps" if math.isfinite(recipe.most_steps) else ""
-    return f"{recipe.epochs:,} epochs{most}"
+    return f"{counted(recipe.epochs, 'epoch')}{most}"
 
 
 def _cells(snapshot: Snapshot) -> tuple[str, ...]:

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from skipline.cli import options
+from skipline.cli.amount import UNKNOWN, counted, percent
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from skipline.store import Listing, RunEntry
+    from skipline.store.entry import Value
 
 _MOST_SETTINGS = 6  # runs side by side in a table of settings: what fits a terminal
 _LEAST_WIDTH = 200  # columns: a table of whole names; a narrower terminal breaks the lines itself
@@ -53,7 +55,7 @@ def runs(
     from skipline.store import list_runs
 
     listing = _listed(folder, rebuild, list_runs)
-    chosen = _sorted(_chosen(listing, where or [], model, source, state), sort)
+    chosen = _sorted(_chosen(listing, where or [], model, source, state), sort, known=listing.runs)
     if tensorboard is not None:
         _write_events(folder, chosen, tensorboard)
     if json_:
@@ -63,19 +65,15 @@ def runs(
 
 
 def _write_events(folder: Path, chosen: Sequence[RunEntry], out: Path) -> None:
-    from skipline.files import StorageError, storage_error
+    from skipline.files import storing
     from skipline.store.tensorboard import write_events
 
     whole = [run for run in chosen if run.state != "broken"]
     for run in whole:
-        try:
+        with storing(out):
             write_events(run, folder / run.name, out)
-        except StorageError:
-            raise
-        except OSError as error:
-            raise storage_error(out, error) from error
     print(
-        f"{len(whole):,} run{'' if len(whole) == 1 else 's'} written; see them: tensorboard --logdir {out}",
+        f"{counted(len(whole), 'run')} written; see them: tensorboard --logdir {out}",
         file=sys.stderr,
     )
 
@@ -115,25 +113,30 @@ def _chosen(listing: Listing, where: list[str], model: str, source: str, state: 
     return [run for run in listing.runs if all(condition.holds(run) for condition in conditions)]
 
 
-def _sorted(chosen: list[RunEntry], sort: str) -> list[RunEntry]:
+def _sorted(chosen: list[RunEntry], sort: str, *, known: Sequence[RunEntry]) -> list[RunEntry]:
+    """``chosen`` by a field, or a setting of any of the ``known`` runs."""
     from skipline.cli.exits import UsageError
     from skipline.store.condition import check_name
 
-    if not sort or not chosen:
+    if not sort:
         return chosen
     name = sort.removeprefix("-")
     try:
-        check_name(name, chosen)
+        check_name(name, known)
     except ValueError as error:
         raise UsageError(f"--sort: {error}") from error
     there = [run for run in chosen if _is_there(run.value(name))]
     absent = [run for run in chosen if not _is_there(run.value(name))]
     are_numbers = all(isinstance(run.value(name), int | float) for run in there)
     if are_numbers:
-        there.sort(key=lambda run: float(run.value(name) or 0), reverse=sort.startswith("-"))
+        there.sort(key=lambda run: _as_number(run.value(name)), reverse=sort.startswith("-"))
     else:
         there.sort(key=lambda run: str(run.value(name)), reverse=sort.startswith("-"))
     return there + absent
+
+
+def _as_number(value: Value) -> float:
+    return value if isinstance(value, int | float) else math.nan
 
 
 def _is_there(value: object) -> bool:
@@ -160,9 +163,9 @@ def _print(folder: Path, listing: Listing, chosen: Sequence[RunEntry], *, limit:
 
     console = Console(highlight=False)
     if not listing.runs:
-        print(f"no runs in {folder}; `skipline train` makes them")
+        print(f"no runs in {printable(str(folder))}; `skipline train` makes them")
     elif not chosen:
-        print(f"none of the {len(listing.runs):,} runs in {folder} is like that")
+        print(f"none of the {len(listing.runs):,} runs in {printable(str(folder))} is like that")
     elif settings:
         _print_settings(chosen, console)
     else:
@@ -173,9 +176,9 @@ def _print(folder: Path, listing: Listing, chosen: Sequence[RunEntry], *, limit:
         for run in (run for run in chosen[:limit] if run.state == "broken"):
             console.print(f"broken: {printable(run.name)}: {run.why}", markup=False, soft_wrap=True)
     if listing.studies:
-        num = len(listing.studies)
+        num = counted(len(listing.studies), "study", "studies")
         example = printable(str(folder / listing.studies[0] / "runs"))
-        print(f"{num} stud{'y' if num == 1 else 'ies'} beside them, with runs of their own: skipline runs {example}")
+        print(f"{num} beside them, with runs of their own: skipline runs {example}")
 
 
 def _table(chosen: Sequence[RunEntry]) -> Table:
@@ -196,9 +199,9 @@ def _table(chosen: Sequence[RunEntry]) -> Table:
             Text(run.state, style=_STYLES[run.state]),
             Text(printable(run.model)),
             Text(printable(run.source)),
-            "—" if math.isnan(run.epochs) else f"{run.epochs:,.0f}",
-            _percent(run.error),
-            _percent(run.best_error),
+            UNKNOWN if math.isnan(run.epochs) else f"{run.epochs:,.0f}",
+            percent(run.error),
+            percent(run.best_error),
             duration(run.seconds),
             Text(printable(run.name)),
         )
@@ -226,15 +229,11 @@ def _print_settings(chosen: Sequence[RunEntry], console: Any) -> None:
         table.add_column(str(number))
         console.print(f"{number}  {printable(run.name)}", markup=False, soft_wrap=True)
     for name, values in differing.items():
-        table.add_row(Text(name), *(Text("—" if value is None else printable(str(value))) for value in values))
-    table.add_row(_error_head(shown), *(_percent(run.error) for run in shown))
+        table.add_row(Text(name), *(Text(UNKNOWN if value is None else printable(str(value))) for value in values))
+    table.add_row(_error_head(shown), *(percent(run.error) for run in shown))
     console.print()
     console.print(table)
     if len(shown) > 1 and not differing:
         print("they differ in no setting")
     if len(chosen) > len(shown):
         print(f"the first {len(shown)} of {len(chosen):,} runs; choose with --where")
-
-
-def _percent(fraction: float) -> str:
-    return "—" if math.isnan(fraction) else f"{fraction:.2%}"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from skipline.cli.exits import UsageError
+from skipline.spec.check import closest
 
 PREFIX = "SKIPLINE_"
 NOT_SETTINGS = {"SKIPLINE_DATA", "SKIPLINE_DEBUG", "SKIPLINE_TEST_DATA"}
@@ -75,8 +75,8 @@ def from_environment(environment: Mapping[str, str], known: list[str]) -> dict[s
             continue
         name = variable.removeprefix(PREFIX).lower().replace("__", ".")
         if name.split(".")[0] not in known:
-            close = difflib.get_close_matches(name.split(".")[0], known, n=1)
-            hint = f" Did you mean {PREFIX}{close[0].upper()}?" if close else ""
+            close = closest(name.split(".")[0], known)
+            hint = f" Did you mean {PREFIX}{close.upper()}?" if close else ""
             raise UsageError(f"the environment sets {variable}, and there is no such setting.{hint} Unset it to go on.")
         dotted[name] = value
     return nested(dotted)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.text import Text
 
-from skipline.cli.figures import bar, error_style, mean, percent, seconds_text
+from skipline.cli.amount import percent
+from skipline.cli.figures import bar, error_style, mean, seconds_text
 from skipline.cli.live_study import LiveStudy, States, fraction_of
 from skipline.data import Dataset
 from skipline.study import Cell, Result, Running, Unit
@@ -57,8 +58,11 @@ class _Table:
             return _padded(Text(f"{'diverged':>{_ERROR}}", style="bold red"))
         shown = [result for result in ended if result.is_done] or running
         train_error, test_error = (mean(values) for values in _errors(shown))
-        row = Text(f"{percent(train_error):>{_ERROR}}", style="dim" if shown == running else error_style(train_error))
-        row.append(f"{percent(test_error):>{_ERROR}}  ", style="dim")
+        row = Text(
+            f"{percent(train_error, unknown=''):>{_ERROR}}",
+            style="dim" if shown == running else error_style(train_error),
+        )
+        row.append(f"{percent(test_error, unknown=''):>{_ERROR}}  ", style="dim")
         num_lost = sum(not result.is_done for result in ended)
         if num_lost:
             row.append(f"{num_lost} diverged", style="red")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from skipline.cli import options
+from skipline.cli.amount import counted
 from skipline.cli.exits import UsageError
 
 if TYPE_CHECKING:
@@ -259,31 +260,29 @@ def _show_plan(
 
     if not team.leads:
         return
-    counted = cost(recipe.network, image_size=dataset.image_size)
+    costs = cost(recipe.network, image_size=dataset.image_size)
     if as_json:
         plan = {
             "format": "skipline.plan",
             "version": 1,
             "device": str(device),
             "recipe": recipe_to_json(recipe),
-            "cost": {"parameters": counted.parameters, "macs": counted.macs},
+            "cost": {"parameters": costs.parameters, "macs": costs.macs},
             **({} if sweep is None else {"learning_rate": sweep.to_json()}),
         }
         print(dump_json(plan), end="")
         return
     steps = recipe.num_steps(len(dataset.train))
-    print(
-        f"{recipe.network.name}: {counted.parameters:,} parameters, {counted.macs / 1e6:,.1f} M multiply-adds an image"
-    )
+    print(f"{recipe.network.name}: {costs.parameters:,} parameters, {costs.macs / 1e6:,.1f} M multiply-adds an image")
     for deepening in recipe.deepen:
         later = network_in(recipe.network, recipe.deepen, deepening.epoch)
         grown = cost(later, image_size=dataset.image_size)
         print(
-            f"after {deepening.epoch:,} epochs {later.name}: {grown.parameters:,} parameters, "
+            f"after {counted(deepening.epoch, 'epoch')} {later.name}: {grown.parameters:,} parameters, "
             f"{grown.macs / 1e6:,.1f} M multiply-adds an image"
         )
     print(f"{dataset.name}: {len(dataset.train):,} training and {len(dataset.test):,} test images on {device}")
-    print(f"{recipe.epochs:,} epochs, {steps:,} steps of {recipe.batch_size} images")
+    print(f"{counted(recipe.epochs, 'epoch')}, {counted(steps, 'step')} of {recipe.batch_size} images")
     plan = plan_memory_of(recipe, recipe.network, dataset.train, device=device, num_processes=team.size)
     print(plan.sentence())
     print("nothing was trained (--dry-run); --json prints every setting")

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 def tune(
-    model: Annotated[str, typer.Argument(help="A name from `skipline models`, or a .json description.")],
-    batch_size: Annotated[int, typer.Option(min=1, help="Images in a step of the optimiser.")] = 128,
+    model: Annotated[str, typer.Argument(help=options.MODEL_HELP)],
+    batch_size: Annotated[int, typer.Option(min=1, help=options.BATCH_HELP)] = 128,
     image_size: Annotated[
         int | None, typer.Option(min=1, help="Side of the images. Default: the model's.", show_default=False)
     ] = None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +14,7 @@ from skipline.data.digits import load_digits
 from skipline.data.error import DataError
 from skipline.data.listing import TABLE_SUFFIXES
 from skipline.data.mnist import IDX_SETS, IdxSet, find_idx, read_idx_folder, read_idx_set
+from skipline.spec.check import did_you_mean
 
 _IMAGE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".heic", ".avif"))
 
@@ -108,8 +108,7 @@ def _load(source: str, data_dir: Path) -> Dataset:
         if path.name.endswith(ARCHIVE_SUFFIXES):
             return read_cifar_archive(path)
         raise DataError(f"{path}: expected a folder or a tar archive, found a file of another kind. {_read_here()}")
-    close = difflib.get_close_matches(source.lower(), source_names(), n=1)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
+    hint = did_you_mean(source.lower(), source_names())
     raise DataError(
         f"Unknown source {source!r}: neither a known name nor a path that exists.{hint} "
         f"Names: {', '.join(source_names())}. {_read_here()}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -15,6 +14,7 @@ from skipline.init.fits import FITS_OF_SCHEME, PLAIN_FITS
 from skipline.init.scheme import Scheme
 from skipline.init.schemes import SCHEMES, scaled_identity
 from skipline.init.zero import zero_branch, zero_gamma
+from skipline.spec.check import did_you_mean
 
 _PLAIN: Mapping[str, Scheme] = {scheme.name: scheme for scheme in SCHEMES}
 _OF_NUMBER: Mapping[str, Callable[[float], Scheme]] = {
@@ -77,8 +77,7 @@ def scheme_named(text: str) -> Scheme:
 
 def _unknown(name: str, names: tuple[str, ...]) -> InitError:
     known = (*_PLAIN, *_OF_NUMBER, *_OF_SCHEME, *PLAIN_FITS, *FITS_OF_SCHEME)
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
+    hint = did_you_mean(name, known, least=0.4)
     return InitError(f"there is no scheme {name!r}.{hint} There are {', '.join(names)}.")
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, cast, get_args
 
 from skipline.lab.error import LabError
+from skipline.signal.causes import RemedyName
 from skipline.signal.evidence import LARGEST
 from skipline.spec import Activation, Network, Norm
+from skipline.spec.check import did_you_mean
 from skipline.spec.layers import ACTIVATION_KINDS, NORM_KINDS, ActivationKind, NormKind
 from skipline.study.examination import Conditions, remedied
 from skipline.study.family import Unit
@@ -59,7 +60,7 @@ class Setup:
     batch: int = 16
     seed: int = 0
     site: Site = "out"
-    fixes: tuple[str, ...] = ()
+    fixes: tuple[RemedyName, ...] = ()
     lesions: tuple[str, ...] = ()
 
     @property
@@ -122,8 +123,7 @@ def setup_of(document: Any) -> Setup:
         raise LabError(f"a set-up is an object; got {_shown(document)}.")
     for key in document:
         if key not in _READERS:
-            close = difflib.get_close_matches(str(key), _READERS, n=1)
-            hint = f" Did you mean {close[0]!r}?" if close else f" There are {', '.join(_READERS)}."
+            hint = did_you_mean(str(key), _READERS) or f" There are {', '.join(_READERS)}."
             raise LabError(f"a set-up has no {_shown(key)}.{hint}")
     return Setup(**{key: _READERS[key](key, value) for key, value in document.items()})
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 
 from skipline.nn.net import ResidualNet
+from skipline.spec.check import did_you_mean
 
 
 def place_of(net: ResidualNet, site: str | int) -> str:
@@ -47,6 +47,5 @@ def _place(net: ResidualNet, site: str | int, blocks: Sequence[str]) -> str:
     except AttributeError:
         pass
     names = [name for name, _ in net.named_modules(remove_duplicate=False) if name]
-    close = difflib.get_close_matches(site, names, n=1)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
+    hint = did_you_mean(site, names)
     raise ValueError(f"the network has no place {site!r}.{hint} unfold(net.network).sites lists them.")

@@ -14,11 +14,11 @@ from skipline.report.calibration_tables import (
     init_table,
     trained_tables,
 )
+from skipline.report.making import making
 from skipline.report.number import count, counted, duration
 from skipline.report.page import document, header, paragraph, section
 from skipline.report.settings import settings_table
-from skipline.report.table import markdown_table, write_table
-from skipline.report.text import escape
+from skipline.report.table import Table, markdown_table, write_table
 from skipline.report.trainability import WORDS
 
 
@@ -34,7 +34,7 @@ def calibration_report(study: Mapping[str, Any], *, where: str = "study.json") -
         *_judged(calibration),
         _trained(calibration),
         _cells(calibration),
-        _making(calibration),
+        making(calibration.command, calibration.seconds, _settings(calibration)),
     ]
     version = calibration.images[0].environment.get("skipline", "")
     return document(title="Calibration grid", body=body, made_by=f"Written by skipline {version}".strip() + ".")
@@ -100,15 +100,6 @@ def _cells(calibration: Calibration) -> str:
     return section("Every cell", f"<details>\n<summary>Open the table</summary>\n{table}\n</details>", name="cells")
 
 
-def _making(calibration: Calibration) -> str:
-    recipes = [settings_table(each.recipe, caption=f"Recipe on {each.source}") for each in calibration.images]
-    environment = settings_table(calibration.images[0].environment, caption="Environment")
-    return section(
-        "How this was made",
-        paragraph(f"This command wrote the page, in {duration(calibration.seconds)}:"),
-        f"<pre><code>{escape(calibration.command)}</code></pre>",
-        '<div class="settings">',
-        *(write_table(table, look="settings-table") for table in (*recipes, environment)),
-        "</div>",
-        name="making",
-    )
+def _settings(calibration: Calibration) -> tuple[Table, ...]:
+    recipes = (settings_table(each.recipe, caption=f"Recipe on {each.source}") for each in calibration.images)
+    return *recipes, settings_table(calibration.images[0].environment, caption="Environment")

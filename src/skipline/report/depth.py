@@ -10,13 +10,14 @@ from skipline.report.block_sketch import block_sketches
 from skipline.report.depth_curves import curve_panels
 from skipline.report.depth_error import MARKERS, TEST, TRAINING, error_panels, final_spread, spread_text
 from skipline.report.depth_signal import factor, limit_sentence, look_of, num_hidden, sentence, signal_panels
+from skipline.report.making import making
 from skipline.report.number import MISSING, count, counted, duration, percent
 from skipline.report.page import Key, document, figure, header, paragraph, section
 from skipline.report.settings import settings_table
 from skipline.report.spread import spread
 from skipline.report.study_record import CellRecord, ClaimRecord, DepthStudy, UnitName, Verdict, parse_depth_study
 from skipline.report.table import Table, write_table
-from skipline.report.text import escape, html_text
+from skipline.report.text import html_text
 
 _VERDICTS: dict[Verdict, tuple[str, str]] = {
     "holds": ("holds", "✓"),
@@ -41,7 +42,7 @@ def depth_report(study: Mapping[str, Any], *, where: str = "study.json") -> str:
         *curves,
         *_signals(parsed, figure_number=2 + len(curves)),
         _results(parsed),
-        _making(parsed),
+        making(parsed.command, parsed.seconds, _settings(parsed)),
     ]
     version = parsed.environment.get("skipline", "")
     return document(
@@ -218,14 +219,5 @@ def _lost_sentence(cell: CellRecord) -> str:
     return f"{name}; it has no final error."
 
 
-def _making(study: DepthStudy) -> str:
-    return section(
-        "How this was made",
-        paragraph(f"This command wrote the page, in {duration(study.seconds)}:"),
-        f"<pre><code>{escape(study.command)}</code></pre>",
-        '<div class="settings">',
-        write_table(settings_table(study.recipe, caption="Recipe"), look="settings-table"),
-        write_table(settings_table(study.environment, caption="Environment"), look="settings-table"),
-        "</div>",
-        name="making",
-    )
+def _settings(study: DepthStudy) -> tuple[Table, ...]:
+    return settings_table(study.recipe, caption="Recipe"), settings_table(study.environment, caption="Environment")

@@ -44,12 +44,24 @@ def evaluation_sections(run: Path) -> Iterator[str]:
         pictures = load_pictures(run / "pictures.safetensors")
     except WeightsError as error:
         raise ReportError(str(error)) from error
-    yield section("How good it is", write_table(figures_table(found), look="results"), name="quality")
+    yield section("How good it is", write_table(figures_table(found), look="results"), *_absent(found), name="quality")
     yield from _classes(found)
     yield _confidence(found)
     yield from _slices(found)
     yield from _errors(found, pictures)
     yield from _suspects(found, pictures)
+
+
+def _absent(found: EvaluationFile) -> Iterator[str]:
+    """What was not asked, and why: an error rate of the rest alone may not be what it seems."""
+    lost, learnt = (counted(num, "image", "images") for num in (found.num_lost, found.num_learnt))
+    said = (
+        (found.num_lost, f"Not asked, as they cannot be read or have changed since the training: {lost}."),
+        (found.num_learnt, f"Left out, as the model has learnt from them: {learnt}."),
+    )
+    words = " ".join(text for num, text in said if num)
+    if words:
+        yield paragraph(words)
 
 
 def _classes(found: EvaluationFile) -> Iterator[str]:

@@ -119,11 +119,17 @@ class SuspectRecord(Record):
 
 
 class EvaluationFile(Record):
-    """``evaluation.json``; ``confusion`` has (label, answer, images), the answer −1 where there was none."""
+    """``evaluation.json``; ``confusion`` has (label, answer, images), the answer −1 where there was none.
+
+    ``num_lost`` images should have been asked and cannot be read, ``num_learnt`` were left out because the model has
+    learnt from them.
+    """
 
     data: StrictStr
     part: StrictStr
     num_images: Annotated[StrictInt, Field(ge=1)]
+    num_lost: Count = 0
+    num_learnt: Count = 0
     accuracy: MeasuredRecord
     balanced_accuracy: MeasuredRecord
     top_k: tuple[TopRecord, ...]

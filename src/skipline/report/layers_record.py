@@ -23,6 +23,7 @@ from typing import Annotated
 
 from pydantic import Field, StrictInt, StrictStr
 
+from skipline.files import whole_lines
 from skipline.report.error import ReportError
 from skipline.report.record import Real, Record, parse, parse_object
 
@@ -71,17 +72,16 @@ class LayersRecord:
 def read_layers(path: Path) -> LayersRecord:
     """Read ``path``; raises ReportError that names the line, and the field, that does not fit."""
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
+        whole, is_cut_short = whole_lines(path)
     except OSError as error:
         raise ReportError(f"{path}: cannot be read: {error.strerror}") from error
-    *whole, rest = text.split("\n")
     probes = tuple(_probes(whole, path=path))
     for before, after in pairwise(probes):
         if after.step <= before.step:
             raise ReportError(
                 f"{path}: step {after.step} comes after step {before.step}; expected each line to be later"
             )
-    return LayersRecord(probes=probes, cut_short=bool(rest.strip()))
+    return LayersRecord(probes=probes, cut_short=is_cut_short)
 
 
 def _probes(lines: list[str], *, path: Path) -> Iterator[ProbeRecord]:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from skipline.extras import ExtraMissing, install_command
 from skipline.files import write_whole
 from skipline.report.drawing import WIDTH, drawing_of, text_width
-from skipline.report.error import ExtraMissing, ReportError
+from skipline.report.error import ReportError
 from skipline.report.figure import Figure
 from skipline.report.marker import swatch_parts
 from skipline.report.page import Key
@@ -22,7 +23,7 @@ _SWATCH = 28
 # Pixels to a unit: 2 is sharp on a screen of twice the usual density, and on paper at 200 dots an inch.
 SCALE = 2.0
 
-_NO_RESVG = "a PNG is drawn by the package resvg-py, which is not installed: pip install 'skipline[png]', or write SVG"
+_NO_RESVG = f"a PNG is drawn by the package resvg-py, which is not installed: {install_command('png')}, or write SVG"
 _NO_FONT = (
     "a PNG needs a font for its letters, and resvg found none on this machine. Install one (on Debian and Ubuntu: "
     "apt-get install fonts-dejavu-core), or write SVG"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from skipline.report.making import making
 from skipline.report.number import MISSING, count, counted, duration, number, percent
 from skipline.report.page import Key, document, figure, header, paragraph, section
 from skipline.report.race_curves import LOOKS, TOP, num_above, race_panels
@@ -12,7 +13,7 @@ from skipline.report.race_record import Race, StandingRecord, parse_race
 from skipline.report.settings import settings_table
 from skipline.report.spread import Spread, spread
 from skipline.report.table import Table, write_table
-from skipline.report.text import escape, html_text
+from skipline.report.text import html_text
 from skipline.report.trainability import OUTCOMES, Outcome
 
 _SIGNS: dict[Outcome, str] = {"trains": "✓", "degrades": "~", "undecided": "?", "fails": "✗"}
@@ -25,7 +26,13 @@ def race_report(study: Mapping[str, Any], *, where: str = "study.json") -> str:
     is missing or does not fit.
     """
     race = parse_race(study, where=where)
-    body = [_header(race), _results(race), _curves(race), *_left_out(race), _making(race)]
+    body = [
+        _header(race),
+        _results(race),
+        _curves(race),
+        *_left_out(race),
+        making(race.command, race.seconds, _settings(race)),
+    ]
     version = race.environment.get("skipline", "")
     return document(
         title=f"Race of initialisers on {race.source}",
@@ -159,14 +166,5 @@ def _left_out(race: Race) -> Iterator[str]:
     yield section("What was tried", *parts, name="initialisers")
 
 
-def _making(race: Race) -> str:
-    return section(
-        "How this was made",
-        paragraph(f"This command wrote the page, in {duration(race.seconds)}:"),
-        f"<pre><code>{escape(race.command)}</code></pre>",
-        '<div class="settings">',
-        write_table(settings_table(race.recipe, caption="Recipe of all"), look="settings-table"),
-        write_table(settings_table(race.environment, caption="Environment"), look="settings-table"),
-        "</div>",
-        name="making",
-    )
+def _settings(race: Race) -> tuple[Table, ...]:
+    return settings_table(race.recipe, caption="Recipe of all"), settings_table(race.environment, caption="Environment")

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StrictInt, StrictStr
 
+from skipline.files import whole_lines
 from skipline.report.error import ReportError
 from skipline.report.record import Real, Record, check_format, parse, parse_object, read_object
 from skipline.store import Judge, judge_of
@@ -102,10 +103,9 @@ def _read_metrics(path: Path) -> tuple[tuple[EvaluationRecord, ...], bool]:
     if not path.exists():
         return (), False
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
+        whole, is_cut_short = whole_lines(path)
     except OSError as error:
         raise ReportError(f"{path}: cannot be read: {error.strerror}") from error
-    *whole, rest = text.split("\n")
     evaluations = tuple(
         parse(EvaluationRecord, parse_object(line, where=f"{path}, line {number}"), where=f"{path}, line {number}")
         for number, line in enumerate(whole, start=1)
@@ -115,4 +115,4 @@ def _read_metrics(path: Path) -> tuple[tuple[EvaluationRecord, ...], bool]:
     for before, after in pairwise(steps):
         if after <= before:
             raise ReportError(f"{path}: step {after} comes after step {before}; expected each line to be later")
-    return evaluations, bool(rest.strip())
+    return evaluations, is_cut_short

@@ -15,6 +15,10 @@ from skipline.signal.symptoms import Symptom
 from skipline.theory.thresholds import THRESHOLDS, TRAINED_THRESHOLDS, Limit, Thresholds
 
 Verdict = Literal["trains", "degrades", "fails"]
+RemedyName = Literal[
+    "residual", "batch_norm", "he", "critical", "zero_branch", "depth_scaling", "leaky", "clean_shortcut"
+]
+"""What may help, by name; what each does to a network is in `study/remedies.py`."""
 VERDICTS: tuple[Verdict, ...] = ("trains", "degrades", "fails")
 
 
@@ -23,7 +27,7 @@ class Cause:
     """A row: `symptom` finds it in the evidence, or returns None where it is not there.
 
     Beyond the first of its `limit`'s two amounts a network trains worse, beyond the second not at all. `remedies` are
-    keys of `REMEDIES`, what helps most first.
+    the names of what helps, the most first.
     """
 
     name: str
@@ -31,7 +35,7 @@ class Cause:
     source: str
     limit: Limit
     symptom: Callable[[Evidence], Symptom | None]
-    remedies: tuple[str, ...]
+    remedies: tuple[RemedyName, ...]
 
 
 _ROWS: tuple[Callable[[Thresholds], Cause], ...] = (

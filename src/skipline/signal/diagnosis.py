@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from skipline.signal.causes import CAUSES, VERDICTS, Cause, Verdict
+from skipline.signal.causes import CAUSES, VERDICTS, Cause, RemedyName, Verdict
 from skipline.signal.evidence import Evidence
 
 
@@ -31,7 +31,7 @@ class Diagnosis:
     verdict: Verdict
     sentence: str
     findings: tuple[Finding, ...]
-    remedies: tuple[str, ...]
+    remedies: tuple[RemedyName, ...]
     evidence: Evidence
 
 
@@ -45,7 +45,9 @@ def diagnose(evidence: Evidence, *, causes: Sequence[Cause] = CAUSES) -> Diagnos
     found = [finding for cause in causes for finding in _find(cause, evidence)]
     found.sort(key=lambda finding: -VERDICTS.index(finding.verdict))  # of equally bad ones the table's order
     verdict = found[0].verdict if found else "trains"
-    wanted = [name for finding in found if finding.verdict != "trains" for name in finding.cause.remedies]
+    wanted: list[RemedyName] = [
+        name for finding in found if finding.verdict != "trains" for name in finding.cause.remedies
+    ]
     return Diagnosis(
         verdict=verdict,
         sentence=_sentence(verdict, found, evidence),

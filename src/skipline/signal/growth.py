@@ -19,7 +19,7 @@ _LEAST = 6  # blocks: with fewer a line and a logarithm fit equally well (seen w
 # law, and at the depths of networks does what an exponential does (guessed).
 _HIGHEST_POWER = 2.3
 # Where a polynomial starts to count, in blocks: the walk of a stage begins at its first block, or goes on from the
-# blocks before it; the Γ-law of theory/gamma counts from χ + χ² = 3.6 for ReLU, the reflected walk from 1.
+# blocks before it; the Γ-law of theory/residual_growth counts from χ + χ² = 3.6 for ReLU, the reflected walk from 1.
 _OFFSETS = (0.0, 1.0, 2.0, 4.0)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -20,6 +19,7 @@ from skipline.signal.recording import recorded
 from skipline.signal.statistics import norm_of
 from skipline.signal.target import Batch, batch_of, called, undisturbed, unwrapped
 from skipline.spec import unfold
+from skipline.spec.check import did_you_mean
 
 PROBE = ProbeObjective()
 """The objective of an x-ray that names no other."""
@@ -103,8 +103,7 @@ def _check_met(module: nn.Module, sites: Iterable[str], found: Mapping[str, obje
     missed = [name for name in sites if name not in found]
     if missed:
         names = [*found, *(name for name, _ in module.named_modules() if name and name != missed[0])]
-        close = difflib.get_close_matches(missed[0], names, n=1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
+        hint = did_you_mean(missed[0], names)
         raise SignalError(
             f"nothing passed at {missed[0]!r}: no module of that path ran and returned floating-point numbers, and no "
             f"addition of that name was made.{hint} An x-ray without sites= has all there are."

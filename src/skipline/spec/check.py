@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable
 
 LARGEST_COUNT = 2**20  # guessed: beyond every channel, class and pixel count in use, and small enough to compute with
+LIKE = 0.6  # Ratcliff and Obershelp's likeness from which on a word may be meant: difflib's own value
 _LONGEST_SHOWN = 60  # characters of a refused value in a message: guessed, one line of a terminal
 
 
@@ -73,10 +74,16 @@ def require_divides(owner: str, divisor_field: str, divisor: int, number_field: 
         )
 
 
-def did_you_mean(word: str, choices: Iterable[str]) -> str:
-    """` Did you mean 'x'?` with the closest of `choices`, or nothing if none is close."""
-    close = difflib.get_close_matches(word[:_LONGEST_SHOWN], list(choices), n=1, cutoff=0.6)
-    return f" Did you mean {close[0]!r}?" if close else ""
+def did_you_mean(word: str, choices: Iterable[str], *, least: float = LIKE) -> str:
+    """` Did you mean 'x'?` with the closest of `choices`, or nothing if none is at least so close, from 0 to 1."""
+    close = closest(word, choices, least=least)
+    return f" Did you mean {close!r}?" if close else ""
+
+
+def closest(word: str, choices: Iterable[str], *, least: float = LIKE) -> str:
+    """The one of `choices` that is most like `word`; none, "", where all are less like it than `least`."""
+    close = difflib.get_close_matches(word[:_LONGEST_SHOWN], list(choices), n=1, cutoff=least)
+    return close[0] if close else ""
 
 
 def shown(value: object) -> str:

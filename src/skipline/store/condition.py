@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
+import contextlib
 import math
 import operator
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from skipline.spec.check import did_you_mean
 from skipline.store.entry import FIELDS, RunEntry, Value
 
 _FORM = re.compile(r"\s*([\w.]+)\s*(<=|>=|!=|=|<|>|~)\s*(.*?)\s*")
@@ -33,7 +34,7 @@ class Condition:
         value = run.value(self.name)
         number = _number(self.text)
         if self.sign in _ORDERS:
-            return isinstance(value, int | float) and _ORDERS[self.sign](float(value), number)
+            return isinstance(value, int | float) and _ORDERS[self.sign](value, number)
         if self.sign == "~":
             return value is not None and self.text.lower() in str(value).lower()
         return _is(value, self.text, number) == (self.sign == "=")
@@ -45,7 +46,7 @@ def parse_condition(text: str) -> Condition:
     if found is None:
         raise ValueError(f"{text!r} is no condition; expected NAME, one of = != < <= > >= ~, and a value: error<0.1")
     name, sign, value = found.groups()
-    if sign in _ORDERS and math.isnan(_number(value)):
+    if sign in _ORDERS and _number(value) != _number(value):
         raise ValueError(f"{text!r} compares with {value!r}; {sign} expects a number, e.g. error{sign}0.1")
     return Condition(name, sign, value)
 
@@ -55,8 +56,7 @@ def check_name(name: str, runs: Iterable[RunEntry]) -> None:
     known = {*FIELDS, "begun", *(setting for run in runs for setting in run.settings)}
     if name in known:
         return
-    close = difflib.get_close_matches(name, sorted(known), n=1)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
+    hint = did_you_mean(name, sorted(known))
     raise ValueError(
         f"no run has {name!r}.{hint} There are {', '.join(('begun', *FIELDS))}, and settings by their paths, such as "
         "optimiser.learning_rate."
@@ -67,15 +67,16 @@ def _is(value: Value, text: str, number: float) -> bool:
     if isinstance(value, bool) or value is None:
         return str(value).lower() == text.lower()
     if isinstance(value, int | float):
-        return float(value) == number
+        return value == number
     return value == text
 
 
 def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan
+    """The number that ``text`` says, a whole one to its last digit; NaN where it says none."""
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            return kind(text)
+    return math.nan
 
 
 def differing_settings(runs: Sequence[RunEntry]) -> dict[str, tuple[Value, ...]]:

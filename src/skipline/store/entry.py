@@ -10,8 +10,9 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, TypeGuard, get_args
 
+from skipline.files import whole_lines
 from skipline.store.judge import Judge, judge_of
 
 if sys.platform != "win32":
@@ -35,7 +36,7 @@ class RunEntry:
 
     ``judge``: which images its errors are of. ``settings`` are those of its recipe by their paths, as in
     ``optimiser.learning_rate``, without the network's description. Numbers are NaN where the run does not have them
-    yet.
+    yet; whole ones, the seed above all, stay whole.
     """
 
     name: str
@@ -79,13 +80,21 @@ class RunEntry:
 def read_entry(path: Path) -> RunEntry:
     """What the run folder ``path`` holds now; never raises for what is in it: what is no whole run is broken."""
     try:
-        recipe = _object(path / "resolved.json")
-        last, best = _evaluations(path / "metrics.jsonl")
-        accuracy = _accuracy(path / "evaluation.json")
+        return _whole_entry(path)
+    except RecursionError:
+        return _broken(path, "its files are nested too deeply")
     except (OSError, ValueError) as error:
         return _broken(path, _reason(error, path))
+
+
+def _whole_entry(path: Path) -> RunEntry:
+    recipe = _object(path / "resolved.json")
+    lines = read_evaluations(path / "metrics.jsonl")
+    last = lines[-1] if lines else {}
+    errors = [error for error in (_number(line.get("test_error")) for line in lines) if math.isfinite(error)]
     network = recipe.get("network")
     model = network.get("name") if isinstance(network, dict) else network
+    seed = recipe.get("seed")
     return RunEntry(
         name=path.name,
         state=_state(path),
@@ -94,12 +103,12 @@ def read_entry(path: Path) -> RunEntry:
         model=str(model or ""),
         source=str(recipe.get("source", "")),
         judge=judge_of(path),
-        seed=_number(recipe.get("seed")),
+        seed=seed if _is_whole(seed) else math.nan,
         epochs=_number(last.get("epoch")),
         steps=_number(last.get("step")),
         error=_number(last.get("test_error")),
-        best_error=best,
-        accuracy=accuracy,
+        best_error=min(errors, default=math.nan),
+        accuracy=_accuracy(path / "evaluation.json"),
         seconds=_number(last.get("seconds")),
         settings=dict(_flat(recipe, prefix="")),
     )
@@ -169,22 +178,24 @@ def _object(path: Path) -> dict[str, Any]:
     return value
 
 
-def _evaluations(path: Path) -> tuple[dict[str, Any], float]:
-    """The last whole line of ``metrics.jsonl``, and the least test error of all; a torn last line is none."""
+def read_evaluations(path: Path) -> list[dict[str, Any]]:
+    """The whole lines of ``metrics.jsonl``, each with its ``step``; a torn last line is none.
+
+    Raises ValueError that names a line which is no evaluation.
+    """
     if not path.exists():
-        return {}, math.nan
-    *whole, _torn = path.read_bytes().split(b"\n")
+        return []
+    whole, _is_cut_short = whole_lines(path)
     lines: list[dict[str, Any]] = []
     for number, text in enumerate(whole, start=1):
         try:
             line = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             line = None
-        if not isinstance(line, dict):
+        if not isinstance(line, dict) or not _is_step(line.get("step")):
             raise ValueError(f"{path.name}, line {number}, is no evaluation")
         lines.append(line)
-    errors = [error for error in (_number(line.get("test_error")) for line in lines) if math.isfinite(error)]
-    return (lines[-1] if lines else {}), min(errors, default=math.nan)
+    return lines
 
 
 def _accuracy(path: Path) -> float:
@@ -195,7 +206,18 @@ def _accuracy(path: Path) -> float:
 
 
 def _number(value: object) -> float:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+    """The number that ``value`` is, whole ones as they are; NaN for all else, and for what no float can hold."""
+    if not isinstance(value, float) and not _is_whole(value):
+        return math.nan
+    return value if abs(value) <= sys.float_info.max else math.nan
+
+
+def _is_whole(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_step(value: object) -> bool:
+    return _is_whole(value) and 0 <= value < 2**63
 
 
 def _begun(path: Path) -> str:

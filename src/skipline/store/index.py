@@ -49,7 +49,9 @@ def list_runs(root: Path, *, rebuild: bool = False) -> Listing:
             entries[path.name] = (stamp, read_entry(path))
             fresh.add(path.name)
     if fresh or set(known) != set(entries) or rebuild:
-        _save(root / INDEX_NAME, {name: entries[name] for name in fresh}, gone=set(known) - set(entries), anew=rebuild)
+        changed = {name: entries[name] for name in fresh}
+        # Nothing known: there is no index, or a row that cannot be read, of a run that may be gone, is in the way.
+        _save(root / INDEX_NAME, changed, gone=set(known) - set(entries), anew=rebuild or not known)
     # Whether a process holds a lock is in no file's time.
     runs = [
         replace(entry, state=live_state(root / entry.name)) if entry.state in ("running", "stopped") else entry
@@ -106,14 +108,14 @@ def _load(path: Path) -> Mapping[str, tuple[str, RunEntry]]:
             if connection.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
                 return {}
             rows = connection.execute("SELECT name, stamp, entry FROM runs").fetchall()
-        return {name: (stamp, RunEntry(**json.loads(entry))) for name, stamp, entry in rows}
-    except (sqlite3.Error, ValueError, TypeError):  # not a database, torn, or of other fields
+        return {os.fsdecode(name): (stamp, RunEntry(**json.loads(entry))) for name, stamp, entry in rows}
+    except (sqlite3.Error, ValueError, TypeError, RecursionError):  # not a database, torn, or of other fields
         return {}
 
 
 def _save(path: Path, fresh: Mapping[str, tuple[str, RunEntry]], *, gone: set[str], anew: bool) -> None:
     """Write the ``fresh`` entries and drop those that are ``gone``; what cannot be written is left."""
-    rows = [(name, stamp, json.dumps(asdict(entry))) for name, (stamp, entry) in fresh.items()]
+    rows = [(os.fsencode(name), stamp, json.dumps(asdict(entry))) for name, (stamp, entry) in fresh.items()]
     try:
         _write(path, rows, gone, anew)
     except sqlite3.DatabaseError:  # it is broken: made anew, by renaming over it what is whole
@@ -122,11 +124,11 @@ def _save(path: Path, fresh: Mapping[str, tuple[str, RunEntry]], *, gone: set[st
             _write(path, rows, set(), True)
 
 
-def _write(path: Path, rows: list[tuple[str, str, str]], gone: set[str], anew: bool) -> None:
+def _write(path: Path, rows: list[tuple[bytes, str, str]], gone: set[str], anew: bool) -> None:
     with contextlib.suppress(sqlite3.OperationalError), _opened(path) as connection:  # read-only, or locked for long
         if anew or connection.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
             connection.execute("DROP TABLE IF EXISTS runs")
             connection.execute(f"PRAGMA user_version = {_VERSION}")
-        connection.execute("CREATE TABLE IF NOT EXISTS runs (name TEXT PRIMARY KEY, stamp TEXT, entry TEXT)")
+        connection.execute("CREATE TABLE IF NOT EXISTS runs (name BLOB PRIMARY KEY, stamp TEXT, entry TEXT)")
         connection.executemany("INSERT OR REPLACE INTO runs VALUES (?, ?, ?)", rows)
-        connection.executemany("DELETE FROM runs WHERE name = ?", [(name,) for name in gone])
+        connection.executemany("DELETE FROM runs WHERE name = ?", [(os.fsencode(name),) for name in gone])

@@ -7,15 +7,14 @@ little-endian, CRC-32C of RFC 3720 with a mask). The bytes are an Event in proto
 from __future__ import annotations
 
 import datetime
-import json
 import math
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from skipline.files import read_number, write_whole
-from skipline.store.entry import RunEntry
+from skipline.store.entry import RunEntry, read_evaluations
 
 TAGS: Mapping[str, str] = {
     "train_loss": "loss/training",
@@ -27,6 +26,7 @@ TAGS: Mapping[str, str] = {
 }
 _POLYNOMIAL = 0x82F63B78  # CRC-32C, its bits in reverse: RFC 3720, appendix B.4
 _MASK = 0xA282EAD8  # record_writer.h: so that a checksum of what has checksums in it is not 0
+_MOST = float.fromhex("0x1.fffffep+127")  # what a number of 32 bits can hold (IEEE 754)
 _DOUBLE, _VARINT, _BYTES, _FLOAT = 1, 0, 2, 5  # wire types of protocol buffers
 
 
@@ -40,7 +40,7 @@ def write_events(run: RunEntry, folder: Path, out: Path) -> Path:
     place.mkdir(parents=True, exist_ok=True)
     path = place / f"events.out.tfevents.{begun:.0f}.skipline"
     events = [_event(begun, 0, _field(3, _BYTES, b"brain.Event:2"))]
-    events += [_evaluation(line, begun) for line in _lines(folder / "metrics.jsonl")]
+    events += [_evaluation(line, begun) for line in read_evaluations(folder / "metrics.jsonl")]
     write_whole(path, b"".join(map(_record, events)))
     return path
 
@@ -62,21 +62,23 @@ def _row(byte: int) -> int:
 _TABLE = tuple(map(_row, range(256)))
 
 
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The whole lines of ``metrics.jsonl``; a run that is listed has no others."""
-    if path.exists():
-        *whole, _torn = path.read_bytes().split(b"\n")
-        yield from map(json.loads, whole)
-
-
 def _evaluation(line: Mapping[str, Any], begun: float) -> bytes:
     values = b""
     for name, tag in TAGS.items():
-        value = read_number(line[name]) if name in line else math.nan
-        if math.isfinite(value):
+        value = _real(line.get(name))
+        if abs(value) <= _MOST:
             value_bytes = _field(1, _BYTES, tag.encode()) + _field(2, _FLOAT, struct.pack("<f", value))
             values += _field(1, _BYTES, value_bytes)
-    return _event(begun + read_number(line.get("seconds", 0)), int(line["step"]), _field(5, _BYTES, values))
+    seconds = _real(line.get("seconds"))
+    return _event(begun + (seconds if math.isfinite(seconds) else 0.0), line["step"], _field(5, _BYTES, values))
+
+
+def _real(value: object) -> float:
+    """A number as a file of skipline holds it; NaN for all else, such as null."""
+    try:
+        return read_number(value)
+    except ValueError:
+        return math.nan
 
 
 def _event(wall_time: float, step: int, content: bytes) -> bytes:
@@ -107,7 +109,8 @@ def _checksum(data: bytes) -> bytes:
 
 
 def _seconds(begun: str) -> float:
-    """``begun`` (UTC) as seconds since 1970; 0 for a run whose name does not tell."""
-    if not begun:
+    """``begun`` (UTC) as seconds since 1970; 0 for a run whose name does not tell, or tells of no such day."""
+    try:
+        return datetime.datetime.strptime(begun, "%Y-%m-%d %H:%M:%S").replace(tzinfo=datetime.UTC).timestamp()
+    except ValueError:
         return 0.0
-    return datetime.datetime.strptime(begun, "%Y-%m-%d %H:%M:%S").replace(tzinfo=datetime.UTC).timestamp()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from skipline.init import InitError, Scheme, laws_of, scheme_named
-from skipline.signal.causes import VERDICTS, Verdict
+from skipline.signal.causes import VERDICTS, RemedyName, Verdict
 from skipline.signal.comparison import Comparison, compared
 from skipline.signal.course import course_of
 from skipline.signal.diagnosis import Diagnosis, diagnose
@@ -63,7 +63,7 @@ class Examination:
     diagnosis: Diagnosis
     measured: Diagnosis | None
     greatest_depth: float
-    remedies: tuple[str, ...]
+    remedies: tuple[RemedyName, ...]
     seconds: float
 
     @property
@@ -88,7 +88,7 @@ class Treatment:
     """A remedy that was tried on `before`: the network that it makes, examined in the same way."""
 
     before: Examination
-    remedy: str
+    remedy: RemedyName
     after: Examination
 
     @property
@@ -182,7 +182,7 @@ def treat(examination: Examination, *, measure: bool) -> tuple[Treatment, ...]:
     return tuple(sorted(tried, key=lambda treatment: VERDICTS.index(treatment.after.verdict)))
 
 
-def remedied(candidate: Candidate, remedy: str) -> Candidate:
+def remedied(candidate: Candidate, remedy: RemedyName) -> Candidate:
     """`candidate` with the remedy of that name applied, which its network's name then says."""
     changed = REMEDIES[remedy].apply(candidate)
     name = f"{candidate.network.name}-{remedy}"[:100]
@@ -199,6 +199,6 @@ def _greatest_depth(
     return found if math.isinf(found) else min(found, network.depth - 1)
 
 
-def _wanted(diagnosis: Diagnosis, seen: Diagnosis | None) -> tuple[str, ...]:
+def _wanted(diagnosis: Diagnosis, seen: Diagnosis | None) -> tuple[RemedyName, ...]:
     """What helps against what was predicted, then against what only the measurement showed."""
     return tuple(dict.fromkeys((*diagnosis.remedies, *(seen.remedies if seen else ()))))

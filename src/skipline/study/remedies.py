@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from skipline.init import laws_of, scheme_named, with_depth_scaling, zero_branch
 from skipline.init.critical import critical
+from skipline.signal.causes import RemedyName
 from skipline.spec import (
     Activation,
     Block,
@@ -145,7 +146,7 @@ def _can_be_scaled(candidate: Candidate) -> bool:
     return True
 
 
-REMEDIES: Mapping[str, Remedy] = {
+REMEDIES: Mapping[RemedyName, Remedy] = {
     "residual": Remedy(
         "residual blocks, x + f(x), whose branches start at zero",
         "f = 0 is the identity: signal and gradient pass the block whole, however many there are",
@@ -197,6 +198,6 @@ REMEDIES: Mapping[str, Remedy] = {
 }
 
 
-def remedies_for(candidate: Candidate, names: tuple[str, ...]) -> tuple[str, ...]:
+def remedies_for(candidate: Candidate, names: tuple[RemedyName, ...]) -> tuple[RemedyName, ...]:
     """Those of `names` that would change `candidate`, in the same order."""
     return tuple(name for name in names if REMEDIES[name].helps(candidate))

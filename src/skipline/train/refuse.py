@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Iterable
+
+from skipline.spec.check import did_you_mean
 
 
 class RecipeError(ValueError):
@@ -60,9 +61,3 @@ def require_record(setting: str, value: object, kinds: tuple[type, ...]) -> None
     if not isinstance(value, kinds):
         names = ", ".join(f"{kind.__name__}(…)" for kind in kinds)
         raise RecipeError(f"{setting} is {value!r}; expected one of {names}.")
-
-
-def did_you_mean(word: str, choices: Iterable[str]) -> str:
-    """` Did you mean 'x'?` with the closest of `choices`, or nothing if none is close."""
-    close = difflib.get_close_matches(word, list(choices), n=1)
-    return f" Did you mean {close[0]!r}?" if close else ""

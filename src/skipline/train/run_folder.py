@@ -20,6 +20,7 @@ from skipline.files import (
     dump_json_line,
     storage_error,
     sync_folder,
+    whole_lines,
     write_whole,
 )
 
@@ -37,9 +38,11 @@ class RunFolder:
     """A run at `path`.
 
     `start` puts there `config.toml` as given, `resolved.json` (the whole recipe), `environment.json`, `classes.json`,
-    `split.json` (what the data were) and `preprocess.json`; training adds `metrics.jsonl`, `losses.jsonl` and
-    `layers.jsonl` where the recipe asks for them, the checkpoints, the model, `MODEL_CARD.md`, and `DONE` or
-    `FAILED.json` at the end; evaluating adds `evaluation.json`, `predictions.safetensors` and `pictures.safetensors`.
+    `split.json` (what the data were) and `preprocess.json`; `start.safetensors` where the recipe takes weights from a
+    file, and `deepened.json` where the run goes on from another one. Training adds `memory.json` (what its steps keep),
+    `launch.json` where a launcher started it, `metrics.jsonl`, `losses.jsonl` and `layers.jsonl` where the recipe asks
+    for them, the checkpoints, the model, `MODEL_CARD.md`, `report.html`, and `DONE` or `FAILED.json` at the end.
+    Evaluating adds `evaluation.json`, `predictions.safetensors` and `pictures.safetensors`.
     """
 
     path: Path
@@ -244,14 +247,14 @@ def _read_lines(path: Path, noun: str) -> list[dict[str, Any]]:
     """The whole lines of `path`; each holds one `noun`, a JSON object with a step. None where there is no file."""
     if not path.exists():
         return []
-    *whole, _torn = path.read_bytes().split(b"\n")
-    return [_line(text, f"{path}, line {number},", noun) for number, text in enumerate(whole, start=1)]
+    lines, _is_cut_short = whole_lines(path)
+    return [_line(text, f"{path}, line {number},", noun) for number, text in enumerate(lines, start=1)]
 
 
-def _line(text: bytes, place: str, noun: str) -> dict[str, Any]:
+def _line(text: str, place: str, noun: str) -> dict[str, Any]:
     try:
         line = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         line = None
     if not isinstance(line, dict) or not isinstance(line.get("step"), int):
         raise RunError(
