@@ -21,8 +21,12 @@ Said = TypeVar("Said")
 # How long a process waits for the others; PyTorch's own value for gloo. An evaluation is shared out, so nobody is alone
 # for long but while the first one writes a checkpoint.
 _PATIENCE = datetime.timedelta(minutes=30)
-_LOST = ("gloo", "NCCL", "Connection closed by peer", "Connection reset by peer", "Broken pipe")
-"""What PyTorch's messages have in them where another process is gone: gloo's errors have no class of their own."""
+_LOST = (
+    *("Connection closed by peer", "Connection reset by peer", "Connection refused", "Broken pipe"),
+    *("Timed out waiting", "waiting for clients", "wait timeout", "remote process exiting"),
+)
+"""What PyTorch's messages have in them where another process is gone or too late: gloo's errors have no class of their
+own, and NCCL's class is also that of its own faults, an exhausted device or an interface that is not there."""
 
 
 class TeamError(RuntimeError):
@@ -110,7 +114,7 @@ def joined(device: torch.device) -> Iterator[Team]:
     """The team of this process for as long as the block lasts, as the launcher's environment describes it.
 
     gloo for tensors on the CPU, NCCL for those on a CUDA device. However the block ends the group is left. Raises
-    `TeamError` where another process is lost; what that one says on its own stream is the cause.
+    `TeamError` where another process is lost, whose own words are then the cause, and where this one cannot reach any.
     """
     if not is_launched():
         yield ALONE
@@ -119,13 +123,10 @@ def joined(device: torch.device) -> Iterator[Team]:
         _join(device)
         yield Team(dist.get_rank(), dist.get_world_size())
     except RuntimeError as error:
-        if not is_lost(error):
+        told = explained(error)
+        if told is None:
             raise
-        raise TeamError(
-            "another process of this run has ended or cannot be reached, and without it the step cannot be made. What "
-            "it said itself, above or in its own log, is the cause. The newest checkpoint is intact: go on from it "
-            "with the same launcher and `-m skipline resume RUN`."
-        ) from error
+        raise told from error
     finally:
         if dist.is_initialized():
             dist.destroy_process_group()
@@ -147,6 +148,35 @@ def _join(device: torch.device) -> None:
         dist.init_process_group("gloo", store=own, rank=rank, world_size=size, timeout=_PATIENCE)
 
 
-def is_lost(error: RuntimeError) -> bool:
+def explained(error: RuntimeError) -> TeamError | None:
+    """What an error of PyTorch's means for the run, in words that end with PyTorch's own; None where it is no such.
+
+    That another process is gone is told from a fault of this one, such as a network interface that is not there: of
+    that nobody else would speak.
+    """
+    said = f"PyTorch says: {_short(error)}"
+    if _is_lost(error):
+        return TeamError(
+            "another process of this run has ended or cannot be reached, and without it the step cannot be made. What "
+            "it said itself, above or in its own log, is the cause. The newest checkpoint is intact: go on from it "
+            f"with the same launcher and `-m skipline resume RUN`. {said}"
+        )
+    if isinstance(error, dist.DistError) or "gloo" in str(error):
+        return TeamError(
+            "this process cannot exchange numbers with the others, and the fault is on its side: its network interface "
+            "(GLOO_SOCKET_IFNAME and NCCL_SOCKET_IFNAME choose one), its address (MASTER_ADDR, MASTER_PORT) or the "
+            f"memory of its device. NCCL_DEBUG=INFO tells more. {said}"
+        )
+    return None
+
+
+def _is_lost(error: RuntimeError) -> bool:
     """Whether `error` is what PyTorch raises where another process of the group is gone or too late."""
-    return isinstance(error, dist.DistError) or any(word in str(error) for word in _LOST)
+    return isinstance(error, dist.DistNetworkError) or any(word in str(error) for word in _LOST)
+
+
+def _short(error: RuntimeError) -> str:
+    """The first line of a message, and NCCL's last error, which stands lines below it."""
+    first, _, rest = str(error).strip().partition("\n")
+    last = rest.partition("Last error:")[2].strip().partition("\n")[0]
+    return f"{first} {last}".strip()
