@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.distributed.rendezvous import rendezvous
 
 from skipline.data import Share
+from skipline.launcher import is_launched, require_told
 
 Said = TypeVar("Said")
 
@@ -99,26 +100,18 @@ class Team:
 ALONE = Team()
 
 
-def is_launched() -> bool:
-    """Whether a launcher, such as torchrun, has said that this process is one of several."""
-    return int(os.environ.get("WORLD_SIZE", "1")) > 1
-
-
-def local_rank() -> int:
-    """The number of this process on its machine."""
-    return int(os.environ.get("LOCAL_RANK", "0"))
-
-
 @contextmanager
 def joined(device: torch.device) -> Iterator[Team]:
     """The team of this process for as long as the block lasts, as the launcher's environment describes it.
 
     gloo for tensors on the CPU, NCCL for those on a CUDA device. However the block ends the group is left. Raises
-    `TeamError` where another process is lost, whose own words are then the cause, and where this one cannot reach any.
+    `LauncherError` where the environment does not say enough, and `TeamError` where another process is lost, whose own
+    words are then the cause, and where this one cannot reach any.
     """
     if not is_launched():
         yield ALONE
         return
+    require_told()
     try:
         _join(device)
         yield Team(dist.get_rank(), dist.get_world_size())
