@@ -104,9 +104,10 @@ ALONE = Team()
 def joined(device: torch.device) -> Iterator[Team]:
     """The team of this process for as long as the block lasts, as the launcher's environment describes it.
 
-    gloo for tensors on the CPU, NCCL for those on a CUDA device. However the block ends the group is left. Raises
-    `LauncherError` where the environment does not say enough, and `TeamError` where another process is lost, whose own
-    words are then the cause, and where this one cannot reach any.
+    gloo for tensors on the CPU, NCCL for those on a CUDA device. A block that ends well leaves the group. One that fails
+    does not, for that waits, now and then, for a process that is gone, and the error is to be told first; the next
+    `joined` of this process does. Raises `LauncherError` where the environment does not say enough, and `TeamError`
+    where another process is lost, whose own words are then the cause, and where this one cannot reach any.
     """
     if not is_launched():
         yield ALONE
@@ -120,20 +121,22 @@ def joined(device: torch.device) -> Iterator[Team]:
         if told is None:
             raise
         raise told from error
-    finally:
-        if dist.is_initialized():
-            dist.destroy_process_group()
+    dist.destroy_process_group()
 
 
 def _join(device: torch.device) -> None:
-    """Become one of the group, at a meeting place of this start of the processes.
+    """Become one of the group, at a meeting place of this start of the processes, and of this time that they meet.
 
     A launcher that starts lost processes again may keep the place (torchrun does), and with it the addresses of those
-    that are gone: where one of them is read before it is written anew, gloo knocks at a door behind which nobody is.
+    that are gone: where one of them is read before it is written anew, gloo knocks at a door behind which nobody is. So
+    it is with the addresses of a group that was left.
     """
+    if dist.is_initialized():
+        dist.destroy_process_group()
     store, rank, size = next(rendezvous("env://", timeout=_PATIENCE))
-    start = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
-    own = dist.PrefixStore(f"skipline start {start}", store)  # pyright: ignore[reportPrivateImportUsage]
+    start = f"skipline start {os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}"
+    meeting = store.add(f"{start}, meetings of process {rank}", 1)
+    own = dist.PrefixStore(f"{start}, meeting {meeting}", store)  # pyright: ignore[reportPrivateImportUsage]
     if device.type == "cuda":
         backend = "cpu:gloo,cuda:nccl"
         dist.init_process_group(backend, store=own, rank=rank, world_size=size, timeout=_PATIENCE, device_id=device)
