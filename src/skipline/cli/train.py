@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,7 +76,7 @@ def train(
     """
     given = dict(locals())
     from skipline.cli.device import be_deterministic, default_data_dir
-    from skipline.cli.launch import launched
+    from skipline.cli.launch import begun, launched
     from skipline.cli.recipe import read_settings
     from skipline.train import start
     from skipline.train.step_memory import plan_memory_of
@@ -87,6 +87,8 @@ def train(
     data_dir = data or default_data_dir()
     config_text = f"# {shlex.join(['skipline', *sys.argv[1:]])}".replace("\n", " ") + f"\n{text}"
     with launched(device) as (team, chosen):
+        if not dry_run and _goes_on(team, out, chosen, as_json=json_):
+            return
         recipe, dataset = _recipe_and_data(settings, data_dir, chosen, allow=allow or [], max_unusable=max_unusable)
         if dry_run:
             _show_plan(recipe, dataset, chosen, team=team, as_json=json_)
@@ -95,7 +97,8 @@ def train(
             be_deterministic()
         plan_memory_of(recipe, recipe.network, dataset.train, device=chosen, num_processes=team.size)  # or no folder
         begin = partial(start, recipe, dataset, root=out, device=chosen, config=config_text, data_dir=data_dir)
-        _begin_or_go_on(recipe, dataset, begin, chosen, team=team, out=out, as_json=json_)
+        folder = begun(team, partial(begin, processes=team.size))
+        _run(recipe, dataset, folder, chosen, team=team, as_json=json_)
 
 
 # From a flag to the setting that it sets. A text that is empty, and a number that is None, was not given.
@@ -157,26 +160,18 @@ def _probe_flags(text: str) -> dict[str, Any]:
     return {"probe.every": value.strip()}
 
 
-def _begin_or_go_on(
-    recipe: Recipe,
-    dataset: Dataset,
-    begin: Callable[..., RunFolder],
-    device: torch.device,
-    *,
-    team: Team,
-    out: Path,
-    as_json: bool,
-) -> None:
-    """Train in a new folder; or, where a launcher has started this command again, in the one that it had begun."""
-    from skipline.cli.launch import begun, begun_before
+def _goes_on(team: Team, out: Path, device: torch.device, *, as_json: bool) -> bool:
+    """Whether a launcher has started this command again, whose run has then been gone on with to its end.
+
+    Asked before any data are read: the run knows its own, and what has come into their folder since is not among them.
+    """
+    from skipline.cli.launch import begun_before
     from skipline.cli.resume import go_on
 
     before = begun_before(team, out)
     if before is not None:
         go_on(before, team=team, device=device, anyway=True, as_json=as_json)
-        return
-    folder = begun(team, partial(begin, processes=team.size))
-    _run(recipe, dataset, folder, device, team=team, as_json=as_json)
+    return before is not None
 
 
 def _run(

@@ -104,10 +104,10 @@ ALONE = Team()
 def joined(device: torch.device) -> Iterator[Team]:
     """The team of this process for as long as the block lasts, as the launcher's environment describes it.
 
-    gloo for tensors on the CPU, NCCL for those on a CUDA device. A block that ends well leaves the group. One that fails
-    does not, for that waits, now and then, for a process that is gone, and the error is to be told first; the next
-    `joined` of this process does. Raises `LauncherError` where the environment does not say enough, and `TeamError`
-    where another process is lost, whose own words are then the cause, and where this one cannot reach any.
+    gloo for tensors on the CPU, NCCL for those on a CUDA device. A block that ends well leaves the group. One that
+    fails does not, for that waits, now and then, for a process that is gone, and the error is to be told first; the
+    next `joined` of this process does. Raises `LauncherError` where the environment does not say enough, and
+    `TeamError` where another process is lost, whose own words are then the cause, and where this one cannot reach any.
     """
     if not is_launched():
         yield ALONE
