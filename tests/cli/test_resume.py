@@ -99,9 +99,11 @@ def test_data_are_found_from_another_folder(
 
 def test_data_that_have_moved_are_named(skipline: Command, unfinished: Path, tmp_path: Path) -> None:
     (tmp_path / "set").rename(tmp_path / "moved")
-    ended = skipline("resume", "runs/last")
-    assert ended.code == 3
-    assert "If they have moved: skipline resume" in ended.err
+    for command in (("resume",), ("evaluate",), ("deepen", "--to", "14"), ("diagnose",)):
+        ended = skipline(command[0], "runs/last", *command[1:])
+        assert ended.code == 3, command
+        assert "If they have moved, say where they are now: --data PATH" in ended.err, command
+    assert skipline("diagnose", "runs/last", "--data", "moved").code == 0
     assert skipline("resume", "runs/last", "--data", "moved").code == 0
 
 

@@ -22,10 +22,7 @@ _ALPHA = 0.05  # the usual level; a convention
 def compare(
     first: Annotated[Path, typer.Argument(help="A run folder, or runs/last.", show_default=False)],
     second: Annotated[Path, typer.Argument(help="Another one on the same data.", show_default=False)],
-    data: Annotated[
-        Path | None,
-        typer.Option(help="Where the data are now, if they have moved.", rich_help_panel="Data", show_default=False),
-    ] = None,
+    data: options.MovedData = None,
     device: options.Device = "auto",
     json_: options.Json = False,
 ) -> None:

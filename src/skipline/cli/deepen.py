@@ -33,10 +33,7 @@ def deepen(
     ] = None,
     lr: options.Lr = None,
     schedule: options.Schedule = "",
-    data: Annotated[
-        Path | None,
-        typer.Option(help="Where the data are now, if they have moved.", rich_help_panel="Data", show_default=False),
-    ] = None,
+    data: options.MovedData = None,
     out: options.Out = Path("runs"),
     device: Annotated[
         str, typer.Option(help="Default: the run's own.", rich_help_panel="Run", show_default=False)

@@ -17,10 +17,7 @@ def report(
         Path | None, typer.Option(help="Where to write it. Default: report.html in the run.", show_default=False)
     ] = None,
     as_it_is: Annotated[bool, typer.Option("--as-it-is", help="Evaluate nothing; show what there is.")] = False,
-    data: Annotated[
-        Path | None,
-        typer.Option(help="Where the data are now, if they have moved.", rich_help_panel="Data", show_default=False),
-    ] = None,
+    data: options.MovedData = None,
     device: options.Device = "auto",
     json_: options.Json = False,
 ) -> None:

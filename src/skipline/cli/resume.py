@@ -18,10 +18,7 @@ if TYPE_CHECKING:
 
 def resume(
     run: options.Run,
-    data: Annotated[
-        Path | None,
-        typer.Option(help="Where the data are now, if they have moved.", rich_help_panel="Data", show_default=False),
-    ] = None,
+    data: options.MovedData = None,
     device: Annotated[
         str, typer.Option(help="Default: the run's own.", rich_help_panel="Run", show_default=False)
     ] = "",

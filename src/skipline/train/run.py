@@ -144,7 +144,7 @@ def load_again(folder: RunFolder, recipe: Recipe, data: Path) -> Dataset:
     try:
         dataset = _photos_again(folder, data) if is_photo_run(folder.path) else load(source, data_dir=data)
     except DataError as error:
-        raise DataError(f"{error} If they have moved: skipline resume {folder.path} --data PATH") from error
+        raise DataError(f"{error} If they have moved, say where they are now: --data PATH") from error
     expected, found = folder.read("split.json"), split_document(dataset)
     if expected != found:
         raise RunError(
