@@ -103,6 +103,13 @@ def test_data_that_have_moved_are_named(skipline: Command, unfinished: Path, tmp
         ended = skipline(command[0], "runs/last", *command[1:])
         assert ended.code == 3, command
         assert "If they have moved, say where they are now: --data PATH" in ended.err, command
+    ended = skipline("report", "runs/last")
+    assert ended.code == 3
+    assert (
+        "say where they are now: --data PATH. Or write the page without them: skipline report runs/last --as-it-is"
+        in (ended.err)
+    )
+    assert skipline("report", "runs/last", "--as-it-is").code == 0
     assert skipline("diagnose", "runs/last", "--data", "moved").code == 0
     assert skipline("resume", "runs/last", "--data", "moved").code == 0
 
