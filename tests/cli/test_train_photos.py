@@ -49,7 +49,7 @@ def test_what_check_calls_wrong_stops_training_unless_it_is_let_pass(
     assert ended.code == 3
     assert "training on my photos as it is would be wrong" in ended.err
     assert "(label_conflict)" in ended.err
-    assert "skipline check my photos --html check.html" in ended.err
+    assert "skipline check 'my photos' --html check.html" in ended.err
     assert not (tmp_path / "runs").exists()
     assert skipline("train", "my photos", *TRAIN, "--allow", "label_conflict", "--dry-run").code == 0
     assert skipline("train", "my photos", *TRAIN, "--allow", "one_class").code == 2

@@ -29,7 +29,7 @@ def test_it_says_what_the_model_is_and_how_good(recipe: Recipe) -> None:
 
 
 def test_an_end_before_the_last_epoch_is_told(recipe: Recipe) -> None:
-    """9 872 images in batches of 16 make 617 steps an epoch: 1 234 steps are two epochs, of the five that were meant."""
+    """9 872 images in batches of 16 make 617 steps an epoch: 1 234 steps are two epochs, of the five meant."""
     longer = replace(recipe, epochs=5, patience=1)
     card = model_card(longer, OUTCOME, ("a", "b"), num_train=9_872, num_test=1)
     assert "9,872 images, 2 of 5 epochs, 1,234 steps |" in card

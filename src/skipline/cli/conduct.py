@@ -14,6 +14,7 @@ from types import FrameType
 
 import torch
 
+from skipline.command import command
 from skipline.study import Place, available_cores, create_study, open_study, share_of, share_out
 
 
@@ -76,7 +77,7 @@ def counted(num: int, noun: str) -> str:
 
 
 def _command() -> str:
-    return shlex.join(["skipline", *sys.argv[1:]]).replace("\n", " ")
+    return command(*sys.argv[1:]).replace("\n", " ")
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from skipline.cli import options
+from skipline.command import command
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -175,7 +176,7 @@ def _print(folder: Path, listing: Listing, chosen: Sequence[RunEntry], *, limit:
     if listing.studies:
         num = len(listing.studies)
         example = printable(str(folder / listing.studies[0] / "runs"))
-        print(f"{num} stud{'y' if num == 1 else 'ies'} beside them, with runs of their own: skipline runs {example}")
+        print(f"{num} stud{'y' if num == 1 else 'ies'} beside them, with runs of their own: {command('runs', example)}")
 
 
 def _table(chosen: Sequence[RunEntry]) -> Table:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Mapping
 from functools import partial
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from skipline.cli import options
 from skipline.cli.exits import UsageError
+from skipline.command import command
 
 if TYPE_CHECKING:
     import torch
@@ -85,7 +85,7 @@ def train(
     flags |= {setting: given[name] for name, setting in _NUMBERS.items()}
     settings, text = read_settings({**flags, **_probe_flags(probe)}, assignments=set_ or [], config=config)
     data_dir = data or default_data_dir()
-    config_text = f"# {shlex.join(['skipline', *sys.argv[1:]])}".replace("\n", " ") + f"\n{text}"
+    config_text = f"# {command(*sys.argv[1:])}".replace("\n", " ") + f"\n{text}"
     with launched(device) as (team, chosen):
         if not dry_run and _goes_on(team, out, chosen, as_json=json_):
             return

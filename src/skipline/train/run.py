@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from skipline.command import command
 from skipline.cores import available_cores
 from skipline.data import DataError, Dataset, load, place_of, source_names
 from skipline.data.classes import load_classes
@@ -97,7 +98,7 @@ def resume(
         were = ", ".join(f"{name} {was!r} (now {now[name]!r})" for name, was in changed.items())
         raise RunError(
             f"{folder.path} would no longer come to the same bits. It was begun with {were}. Go on with it there, or "
-            f"take other bits here: skipline resume {folder.path} --anyway"
+            f"take other bits here: {command('resume', folder.path, '--anyway')}"
         )
     dataset = load_again(folder, recipe, data)
     team.gather(None)  # nobody writes before everybody has read
@@ -121,7 +122,7 @@ def read_recipe(folder: RunFolder) -> Recipe:
 
 def _require_open(folder: RunFolder) -> None:
     if folder.is_done:
-        raise RunError(f"{folder.path} is done already. Evaluate it with: skipline evaluate {folder.path}")
+        raise RunError(f"{folder.path} is done already. Evaluate it with: {command('evaluate', folder.path)}")
     if folder.has_failed:
         failure = folder.read("FAILED.json")
         raise RunError(
