@@ -20,7 +20,7 @@ from typing import Any, NoReturn, TextIO
 import torch
 import torch._dynamo  # DDP imports it, which takes two seconds: once, before the forks
 import torch.distributed as dist
-from torch.distributed import TCPStore
+from torch.distributed import TCPStore  # pyright: ignore[reportPrivateImportUsage]
 
 from skipline.data import Augment, Dataset, ImageSet, load
 from skipline.spec import Head, Network, Stage, Stem, StochasticDepth
