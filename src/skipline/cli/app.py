@@ -27,6 +27,7 @@ from skipline.cli import (
     runs,
     study,
     train,
+    tune,
 )
 from skipline.cli.exits import UsageError, tell
 from skipline.launcher import is_launched, num_processes
@@ -44,6 +45,7 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("check")(check.check)
 app.command("train")(train.train)
+app.command("tune")(tune.tune)
 app.command("resume")(resume.resume)
 app.command("deepen")(deepen.deepen)
 app.command("evaluate")(evaluate.evaluate)
