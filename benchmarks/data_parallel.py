@@ -27,6 +27,7 @@ from typing import cast
 import torch
 
 from skipline.data import Augment, Dataset, ImageSet
+from skipline.launcher import is_launched, local_rank
 from skipline.train import Recipe, RunFolder
 from skipline.train.environment import environment
 from skipline.train.learner import make_learner
@@ -34,7 +35,7 @@ from skipline.train.parallel import BATCH_NORM_SCOPES, BatchNormScope
 from skipline.train.spread import spread
 from skipline.train.step import training_step
 from skipline.train.task import batches, make_task
-from skipline.train.team import is_launched, joined, local_rank
+from skipline.train.team import joined
 from skipline.zoo import describe
 
 _UNUSED = RunFolder(Path("unused"))  # a step writes nothing

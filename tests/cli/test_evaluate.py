@@ -179,6 +179,31 @@ def test_a_broken_file_says_what_to_do(skipline: Command, runs: tuple[Path, Path
         load_predictions(runs[0] / "predictions.safetensors")
 
 
+@pytest.mark.parametrize("torn", [b"broken", None])
+def test_pictures_that_are_gone_or_torn_are_made_anew(
+    skipline: Command, runs: tuple[Path, Path], torn: bytes | None
+) -> None:
+    """The page was refused for good: the predictions were there, so nothing was evaluated."""
+    pictures = runs[0] / "pictures.safetensors"
+    pictures.unlink()
+    if torn is not None:
+        pictures.write_bytes(torn)
+    ended = skipline("report", str(runs[0]), "--as-it-is")
+    assert ended.code == 3
+    assert f"Write it again with: skipline evaluate {runs[0]}" in ended.err
+    ended = skipline("report", str(runs[0]))
+    assert ended.code == 0, ended.err
+    assert "evaluating" in ended.err
+    assert len(load_pictures(pictures).images) > 0
+
+
+def test_a_run_that_has_not_ended_is_not_compared(skipline: Command, runs: tuple[Path, Path]) -> None:
+    (runs[1] / "model.safetensors").unlink()
+    ended = skipline("compare", str(runs[0]), str(runs[1]))
+    assert ended.code == 2
+    assert f"has no model.safetensors yet: it has not ended. Go on with: skipline resume {runs[1]}" in ended.err
+
+
 def test_a_list_of_runs_loads_no_torch(runs: tuple[Path, Path]) -> None:
     program = (
         "import sys\n"

@@ -11,6 +11,7 @@ import torch
 
 from skipline.cli.exits import UsageError, tell
 from skipline.cli.launch import LAUNCH, begun, begun_before, launched
+from skipline.launcher import LauncherError
 from skipline.train import Interrupted, RunFolder, create_run
 from skipline.train.team import ALONE, TeamError
 
@@ -33,6 +34,25 @@ def test_verbs_of_one_process_are_refused(skipline: Command, of_two: pytest.Monk
         "process 1: error: `skipline models` is done by one process, and a launcher has started"
     )
     assert "Start it without one; train and resume are what several processes can do." in ended.err
+
+
+def test_a_size_that_was_left_over_is_named(skipline: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was an internal error: PyTorch's meeting asked for RANK."""
+    monkeypatch.setattr(os, "_exit", sys.exit)
+    monkeypatch.delenv("RANK", raising=False)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    ended = skipline("train", "digits", "--epochs", "1", "--dry-run")
+    assert ended.code == 2
+    assert "RANK and MASTER_ADDR and MASTER_PORT are missing. Start all of them with torchrun" in ended.err
+    assert "unset WORLD_SIZE" in ended.err
+
+
+def test_processes_that_do_not_know_their_device_are_refused(of_two: pytest.MonkeyPatch) -> None:
+    of_two.setattr(torch.cuda, "is_available", lambda: True)
+    of_two.setattr(torch.cuda, "device_count", lambda: 1)
+    of_two.delenv("LOCAL_RANK")
+    with pytest.raises(LauncherError, match="LOCAL_RANK is missing"), launched("cuda"):
+        pass
 
 
 def test_help_is_not(skipline: Command, of_two: pytest.MonkeyPatch) -> None:

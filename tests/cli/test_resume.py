@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -99,10 +100,40 @@ def test_data_are_found_from_another_folder(
 
 def test_data_that_have_moved_are_named(skipline: Command, unfinished: Path, tmp_path: Path) -> None:
     (tmp_path / "set").rename(tmp_path / "moved")
-    ended = skipline("resume", "runs/last")
+    for command in (("resume",), ("evaluate",), ("deepen", "--to", "14"), ("diagnose",)):
+        ended = skipline(command[0], "runs/last", *command[1:])
+        assert ended.code == 3, command
+        assert "If they have moved, say where they are now: --data PATH" in ended.err, command
+    ended = skipline("report", "runs/last")
     assert ended.code == 3
-    assert "If they have moved: skipline resume" in ended.err
+    assert (
+        "say where they are now: --data PATH. Or write the page without them: skipline report runs/last --as-it-is"
+        in (ended.err)
+    )
+    assert skipline("report", "runs/last", "--as-it-is").code == 0
+    assert skipline("diagnose", "runs/last", "--data", "moved").code == 0
     assert skipline("resume", "runs/last", "--data", "moved").code == 0
+
+
+def test_the_next_command_can_be_typed_where_a_folder_has_a_blank(
+    skipline: Command, unfinished: Path, tmp_path: Path
+) -> None:
+    """Each command that is printed is typed as it stands, from one verb to the next."""
+    (tmp_path / "runs").rename(tmp_path / "my runs")
+    run = Path("my runs") / unfinished.name
+    (run / "DONE").touch()
+    ended = skipline("resume", "my runs/last")
+    for verb in ("evaluate", "report"):
+        said = ended.err.strip().rpartition(": ")[2]
+        assert said.startswith(f"skipline {verb} 'my runs/")
+        ended = skipline(*shlex.split(said)[1:])
+        assert ended.code == 0, ended.err
+    (run / "DONE").unlink()
+    assert skipline("report", str(run)).code == 0
+    assert f"skipline resume &#x27;{run}&#x27;" in (run / "report.html").read_text(encoding="utf-8")
+    (run / "model.safetensors").unlink()
+    ended = skipline("predict", str(run), "nothing.png")
+    assert ended.err.endswith(f"Go on with: skipline resume '{run}'\n")
 
 
 def test_another_machine_is_refused_until_it_is_taken(skipline: Command, unfinished: Path) -> None:

@@ -60,11 +60,27 @@ def test_what_check_calls_wrong_stops_training_unless_it_is_let_pass(
     assert ended.code == 3
     assert "training on my photos as it is would be wrong" in ended.err
     assert "(label_conflict)" in ended.err
-    assert "skipline check my photos --html check.html" in ended.err
+    assert "skipline check 'my photos' --html check.html" in ended.err
     assert not (tmp_path / "runs").exists()
     assert skipline("train", "my photos", *TRAIN, "--allow", "label_conflict", "--dry-run").code == 0
     assert skipline("train", "my photos", *TRAIN, "--allow", "one_class").code == 2
     assert "this is none" in skipline("train", "digits", "--allow", "near_leak").err
+
+
+def test_started_again_by_its_launcher_a_run_goes_on_without_what_came_into_the_folder(
+    skipline: Command, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder as it is now would be refused, as the test above shows; the run's own photos are all still there."""
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "mine")
+    assert skipline("train", "my photos", *TRAIN).code == 0
+    run = last_run(tmp_path)
+    (run / "DONE").unlink()
+    (photos / "dog" / "copy.png").write_bytes((photos / "cat" / "0.png").read_bytes())
+    monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "1")
+    ended = skipline("train", "my photos", *TRAIN)
+    assert ended.code == 0, ended.err
+    assert (run / "DONE").exists()
+    assert [path for path in (tmp_path / "runs").iterdir() if path.is_dir()] == [run]
 
 
 def test_a_table_and_given_parts_are_trained_on(skipline: Command, photos: Path, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from skipline.data import Batch
 from skipline.train import AdamW, Recipe, RunError
-from skipline.train.checkpoint import restore_checkpoint, save_checkpoint
+from skipline.train.checkpoint import read_kernels, read_progress, restore_checkpoint, save_checkpoint
 from skipline.train.learner import Learner, make_learner
 from skipline.train.progress import Progress, progress_from_json
 from skipline.train.step import training_step
@@ -72,9 +72,9 @@ def test_the_numbers_at_the_start_come_back(tmp_path: Path, recipe: Recipe) -> N
     [
         (
             lambda header, _: header.update(format="skipline.model"),
-            "is 'skipline.model' version 1; expected 'skipline.checkpoint' version 1.",
+            "holds 'skipline.model' version 1; this skipline reads 'skipline.checkpoint' version 1. Train again",
         ),
-        (lambda header, _: header.update(version=2), "is 'skipline.checkpoint' version 2; expected"),
+        (lambda header, _: header.update(version=2), "holds 'skipline.checkpoint' version 2; this skipline reads"),
         (lambda header, _: header.pop("progress"), "cannot be read: 'progress' Train again"),
         (lambda header, _: header["progress"].pop("step"), "cannot be read: the progress has the entries ['best_error"),
         (lambda header, _: header["progress"].update(seconds="long"), "cannot be read: 'long' is no number"),
@@ -140,6 +140,17 @@ def test_a_file_that_is_not_whole_is_refused(checkpoint: Path, recipe: Recipe) -
     message = r"the checkpoint cannot be read: .* is not a whole safetensors file.* Train again with `skipline train`\."
     with pytest.raises(RunError, match=message):
         restore_checkpoint(checkpoint, make_learner(recipe, CPU), recipe)
+
+
+def test_how_far_it_came_is_read_without_its_tensors(
+    checkpoint: Path, recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> None:
+        raise AssertionError(f"the tensors of {path} are read")
+
+    monkeypatch.setattr("skipline.weights.tensor_file.read_tensors", refuse)
+    assert read_progress(checkpoint).step == 5
+    assert read_kernels(checkpoint) == recipe.kernels
 
 
 def test_progress_has_its_own_entries_only() -> None:

@@ -4,26 +4,62 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from skipline.train import Outcome, Recipe
+from skipline.train import Deepening, Outcome, Recipe
 from skipline.train.model_card import model_card
+from skipline.zoo import describe
 
 OUTCOME = Outcome(step=1234, train_loss=0.5, train_error=0.125, test_loss=0.25, test_error=0.0375, seconds=9.0)
 
 
 def test_it_says_what_the_model_is_and_how_good(recipe: Recipe) -> None:
-    card = model_card(recipe, OUTCOME, ("cat", "dog"), num_train=50_000, num_test=10_000)
+    card = model_card(recipe, OUTCOME, ("cat", "dog"), num_train=9_872, num_test=10_000)
     assert card.startswith("# small\n")
     for words in (
         "A convolutional network of 6 weighted layers (2 blocks)",
         "1 channel(s) into 2 classes: cat, dog.",
-        "| trained on | `quarters`, 50,000 images, 2 epochs, 1,234 steps |",
+        "| trained on | `quarters`, 9,872 images, 2 epochs, 1,234 steps |",
         "| weights | those of the last step |",
         "| training error, over the last epoch | 12.50% |",
         "| test error | 3.75% of 10,000 images |",
         "| test loss | 0.2500 |",
         "| seed | 0 |",
+        "in this run no setting was chosen by it.",
     ):
         assert words in card
+
+
+def test_an_end_before_the_last_epoch_is_told(recipe: Recipe) -> None:
+    """9 872 images in batches of 16 make 617 steps an epoch: 1 234 steps are two epochs, of the five meant."""
+    longer = replace(recipe, epochs=5, patience=1)
+    card = model_card(longer, OUTCOME, ("a", "b"), num_train=9_872, num_test=1)
+    assert "9,872 images, 2 of 5 epochs, 1,234 steps |" in card
+    assert "the number of epochs was chosen by it and it may flatter." in card
+    assert "no setting was chosen" not in card
+    part = model_card(
+        replace(recipe, most_steps=1_233), replace(OUTCOME, step=1_233), ("a", "b"), num_train=9_872, num_test=1
+    )
+    assert "1.99 of 2 epochs, 1,233 steps |" in part
+
+
+def test_a_net_that_ended_before_it_was_deepened_is_not_called_deep() -> None:
+    network = describe("digits_resnet8", num_classes=2, in_channels=1)
+    recipe = Recipe(network=network, source="quarters", epochs=5, batch_size=16, deepen=(Deepening(epoch=3, depth=14),))
+    card = model_card(recipe, OUTCOME, ("a", "b"), num_train=9_872, num_test=1)
+    assert card.startswith("# digits_resnet8\n")
+    assert "layers deep after" not in card
+    card = model_card(recipe, replace(OUTCOME, step=5 * 617), ("a", "b"), num_train=9_872, num_test=1)
+    assert "A convolutional network of 14 weighted layers" in card
+    assert "5 epochs, 3,085 steps, begun as digits_resnet8; 14 layers deep after 3 epochs |" in card
+
+
+def test_the_file_that_it_began_with_is_named(recipe: Recipe) -> None:
+    tuned = replace(recipe, start_from="/their machine/weights/resnet.safetensors", head_epochs=1)
+    card = model_card(tuned, OUTCOME, ("a", "b"), num_train=9_872, num_test=1)
+    row = (
+        "| begun with | the weights of `weights/resnet.safetensors`, all but the classifier's; in the first 1 epoch(s)"
+    )
+    assert f"\n{row} it alone learned |\n" in card
+    assert "begun with" not in model_card(recipe, OUTCOME, ("a", "b"), num_train=9_872, num_test=1)
 
 
 def test_an_average_is_said(recipe: Recipe) -> None:

@@ -22,7 +22,7 @@ from skipline.train.learner import make_learner
 from skipline.train.parallel import Engine
 from skipline.train.spread import spread
 from skipline.train.synchronised_norm import SynchronisedNorm, synchronised
-from skipline.train.team import ALONE, Team, TeamError, is_lost, joined
+from skipline.train.team import ALONE, Team, TeamError, explained, joined
 
 
 @pytest.fixture
@@ -141,8 +141,38 @@ def test_what_wants_whole_parameters_is_refused(network: Network, settings: dict
     assert words in str(refused.value)
 
 
-def test_other_errors_are_not_taken_for_a_lost_process() -> None:
-    assert is_lost(RuntimeError("[../gloo/transport/tcp/pair.cc:537] Read error: Connection reset by peer"))
-    assert is_lost(dist.DistNetworkError("the client socket has timed out"))
-    assert not is_lost(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+RESET = "[../gloo/transport/tcp/pair.cc:537] Read error: Connection reset by peer"
+NCCL_REMOTE = "NCCL error in: NCCLUtils.hpp:268\nncclRemoteError: possibly due to a remote process exiting."
+NCCL_MEMORY = "NCCL error in: NCCLUtils.hpp:317, unhandled cuda error\nLast error:\nCuda failure 2 'out of memory'\n"
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError(RESET), dist.DistNetworkError("the client socket has timed out"), RuntimeError(NCCL_REMOTE)]
+)
+def test_a_lost_process_is_told_with_pytorchs_own_words(error: RuntimeError) -> None:
+    told = str(explained(error))
+    assert told.startswith("another process of this run has ended or cannot be reached")
+    assert told.endswith(f"`-m skipline resume RUN`. PyTorch says: {str(error).partition(chr(10))[0]}")
+
+
+def test_the_fault_of_this_process_is_not_laid_on_another() -> None:
+    told = str(explained(dist.DistBackendError(NCCL_MEMORY)))
+    assert told.startswith("this process cannot exchange numbers with the others, and the fault is on its side")
+    assert told.endswith(
+        "PyTorch says: NCCL error in: NCCLUtils.hpp:317, unhandled cuda error Cuda failure 2 'out of memory'"
+    )
+    assert "another process" not in told
+
+
+def test_a_network_interface_that_is_not_there_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GLOO_SOCKET_IFNAME", "nosuch0")
+    with pytest.raises(RuntimeError) as raised:
+        dist.init_process_group("gloo", init_method=f"file://{tmp_path}/store", rank=0, world_size=1)
+    told = str(explained(raised.value))
+    assert "its network interface (GLOO_SOCKET_IFNAME" in told
+    assert told.endswith("Unable to find address for: nosuch0")
+
+
+def test_other_errors_are_no_matter_of_the_team() -> None:
+    assert explained(RuntimeError("mat1 and mat2 shapes cannot be multiplied")) is None
     assert issubclass(TeamError, RuntimeError)

@@ -148,7 +148,7 @@ def test_data_that_are_gone_are_said(
     run = start(replace(short, source="cifar10"), digits, root=tmp_path, device=CPU, config="", data_dir=Path())
     with pytest.raises(DataError, match=re.escape(f"cifar10 is not in {tmp_path}")) as raised:
         take_up(run)
-    assert str(raised.value).endswith(f" If they have moved: skipline resume {run.path} --data PATH")
+    assert str(raised.value).endswith(" If they have moved, say where they are now: --data PATH")
 
 
 def test_a_run_knows_how_it_was_set_up(
@@ -193,7 +193,7 @@ def test_data_on_a_path_may_have_moved(short: Recipe, tmp_path: Path) -> None:
         replace(short, network=network, source=source), dataset, root=tmp_path, device=CPU, config="", data_dir=Path()
     )
     (tmp_path / "here").rename(tmp_path / "there")
-    with pytest.raises(DataError, match="If they have moved: skipline resume"):
+    with pytest.raises(DataError, match="If they have moved, say where they are now: --data PATH"):
         resume(run, data=setup_of(run).data, device=CPU, show=lambda _: None, should_stop=never)
     resume(run, data=tmp_path / "there", device=CPU, show=lambda _: None, should_stop=never)
     assert setup_of(run).data == tmp_path / "there"

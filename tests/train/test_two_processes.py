@@ -127,6 +127,18 @@ def test_where_one_fails_the_others_end_and_say_why(report: dict[str, Any]) -> N
     assert "-m skipline resume RUN" in first["message"]
 
 
+def test_a_group_outlives_the_block_that_failed_and_the_next_one_meets_anew(report: dict[str, Any]) -> None:
+    for answer in report["again"]:
+        assert answer == [
+            ["first 0", "first 1"],
+            True,
+            ["second 0", "second 1"],
+            False,
+            ["third 0", "third 1"],
+            False,
+        ]
+
+
 def test_processes_that_see_different_folders_do_not_begin(report: dict[str, Any]) -> None:
     for answer in report["apart"]:
         assert answer["error"] == "TeamError"

@@ -19,7 +19,8 @@ from typing import Any, NoReturn, TextIO
 
 import torch
 import torch._dynamo  # DDP imports it, which takes two seconds: once, before the forks
-from torch.distributed import TCPStore
+import torch.distributed as dist
+from torch.distributed import TCPStore  # pyright: ignore[reportPrivateImportUsage]
 
 from skipline.data import Augment, Dataset, ImageSet, load
 from skipline.spec import Head, Network, Stage, Stem, StochasticDepth
@@ -90,6 +91,16 @@ def small(**settings: Any) -> Recipe:
 
 def together(size: int, job: Job) -> list[Any]:
     """What ``job`` gives in each of ``size`` processes that are one team; an exception as its name and message."""
+
+    def work() -> Any:
+        with joined(CPU) as team:
+            return job(team)
+
+    return forked(size, work)
+
+
+def forked(size: int, work: Callable[[], Any]) -> list[Any]:
+    """What ``work`` gives in each of ``size`` processes that a launcher would have started."""
     # Their meeting place is kept by this process, as a launcher does, at a port that the system gives out: one that was
     # free a moment ago may be somebody else's now, and two groups at one place wait for each other without end.
     place = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
@@ -105,7 +116,7 @@ def together(size: int, job: Job) -> list[Any]:
             faulthandler.dump_traceback_later(PATIENCE, exit=True)
             os.environ.update(meeting, RANK=str(rank), WORLD_SIZE=str(size))
             with os.fdopen(writer, "w") as pipe:
-                tell(job, pipe)
+                tell(work, pipe)
         os.close(writer)
         children.append((child, reader))
     answers = []
@@ -116,11 +127,10 @@ def together(size: int, job: Job) -> list[Any]:
     return answers
 
 
-def tell(job: Job, pipe: TextIO) -> NoReturn:
-    """Write what the job gives, or its error, and end, as the command line does: at once, with nothing taken apart."""
+def tell(work: Callable[[], Any], pipe: TextIO) -> NoReturn:
+    """Write what the work gives, or its error, and end, as the command line does: at once, with nothing taken apart."""
     try:
-        with joined(CPU) as team:
-            answer = job(team)
+        answer = work()
     except Exception as error:
         if os.environ.get("SKIPLINE_DEBUG"):
             traceback.print_exc()
@@ -201,6 +211,22 @@ def sees_another_folder(recipe: Recipe, folder: RunFolder, other: RunFolder) -> 
         train(recipe, quarters(), folder=own, device=CPU, show=lambda _: None, should_stop=lambda: False, team=team)
 
     return job
+
+
+def joins_again() -> list[Any]:
+    """Whether the group stands behind a block that failed and behind one that did not, and what is heard in each."""
+    seen: list[Any] = []
+    try:
+        with joined(CPU) as team:
+            seen.append(team.gather(f"first {team.rank}"))
+            raise ValueError("all of them fail")
+    except ValueError:
+        seen.append(dist.is_initialized())
+    for time in ("second", "third"):
+        with joined(CPU) as team:
+            seen.append(team.gather(f"{time} {team.rank}"))
+        seen.append(dist.is_initialized())
+    return seen
 
 
 def everything() -> Recipe:
@@ -292,6 +318,7 @@ def main(root: Path) -> None:
     wild = small(optimiser=Sgd(learning_rate=1e30), kernels="plain")
     report["diverging"] = {"run": str(diverging.path), "ended": together(2, run_of(wild, diverging, data=data))}
     report["failing"] = together(2, fails_alone(small(), failing))
+    report["again"] = forked(2, joins_again)
     report["apart"] = together(2, sees_another_folder(small(), failing, new("other")))
     report["too many"] = together(2, run_of(small(batch_size=2), new("too many"), data=data))
     sys.stdout.write(json.dumps(report))

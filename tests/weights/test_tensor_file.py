@@ -11,7 +11,7 @@ import safetensors.torch
 import torch
 
 from skipline.files import StorageError
-from skipline.weights import WeightsError, misfits, read_tensors, write_tensors
+from skipline.weights import WeightsError, misfits, read_header, read_tensors, read_versioned, write_tensors
 
 TENSORS = {
     "a": torch.arange(6, dtype=torch.float32).view(2, 3),
@@ -35,6 +35,23 @@ def test_tensors_and_header_come_back_to_the_bit(tmp_path: Path) -> None:
             .view(torch.uint8 if tensor.ndim else tensor.dtype)
             .equal(tensor.view(torch.uint8 if tensor.ndim else tensor.dtype))
         )
+
+
+def test_a_file_of_a_kind_says_which_and_how_to_mend_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    header = {"format": "x", "version": 2}
+    write_tensors(path, TENSORS, header)
+    assert read_versioned(path, kind="x", version=2, remedy="")[0] == header
+    assert read_header(path, kind="x", version=2, remedy="") == header
+    path.with_name("torn.safetensors").write_bytes(path.read_bytes()[:-1])
+    for read in (read_versioned, read_header):
+        for file, kind, words in (
+            ("a", "y", f"{path} holds 'x' version 2; this skipline reads 'y' version 2. Make it anew."),
+            ("torn", "x", r"not a whole safetensors file: .* Make it anew\."),
+            ("gone", "x", r"gone\.safetensors does not exist; .* Make it anew\."),
+        ):
+            with pytest.raises(WeightsError, match=words):
+                read(tmp_path / f"{file}.safetensors", kind=kind, version=2, remedy="Make it anew.")
 
 
 def test_the_memory_layout_is_not_seen(tmp_path: Path) -> None:

@@ -30,7 +30,8 @@ from skipline.cli import (
     train,
     tune,
 )
-from skipline.cli.exits import CLOSED_PIPE, UsageError, is_launched, tell
+from skipline.cli.exits import CLOSED_PIPE, UsageError, tell
+from skipline.launcher import is_launched, num_processes
 
 app = typer.Typer(
     name="skipline",
@@ -92,8 +93,9 @@ def _all_verbs(
     verb = context.invoked_subcommand
     if is_launched() and verb not in _OF_SEVERAL:
         raise UsageError(
-            f"`skipline {verb}` is done by one process, and a launcher has started {os.environ['WORLD_SIZE']}. Start "
-            f"it without one; {' and '.join(_OF_SEVERAL)} are what several processes can do."
+            f"`skipline {verb}` is done by one process, and a launcher has started {num_processes()}. Start "
+            f"it without one; {' and '.join(_OF_SEVERAL)} are what several processes can do. Where none did, "
+            "WORLD_SIZE was left in the environment: unset WORLD_SIZE."
         )
 
 

@@ -11,6 +11,7 @@ import typer
 
 from skipline.cli import options
 from skipline.cli.amount import counted
+from skipline.command import command
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -214,5 +215,5 @@ def _print_end(result: Check, folder: Path, html: Path | None, console: Console)
         f"\n{verdict}. {counted(len(result.facts), 'image')} in {result.seconds:,.1f} s.", markup=False, soft_wrap=True
     )
     if html is None and (errors or warnings):
-        again = printable(str(folder))
-        console.print(f"See them: skipline check {again} --html check.html", style="dim", markup=False, soft_wrap=True)
+        again = command("check", printable(str(folder)), "--html", "check.html")
+        console.print(f"See them: {again}", style="dim", markup=False, soft_wrap=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -48,16 +49,11 @@ def compare(
 def _predictions(folder: RunFolder, data: Path | None, device: str) -> Predictions:
     """What the run said of its test images: as it is written, or found out now."""
     from skipline.cli.device import device_of
-    from skipline.train import RunError
-    from skipline.train.evaluated_run import evaluate_run, written_predictions
+    from skipline.cli.model_file import model_file
+    from skipline.train.evaluated_run import predictions_of
 
-    if not folder.model.is_file():
-        raise RunError(f"{folder.path} has no model yet: it has not ended. Go on with: skipline resume {folder.path}")
-    written = written_predictions(folder)
-    if written is not None:
-        return written
-    print(f"evaluating {folder.path} …", file=sys.stderr)
-    return evaluate_run(folder, data=data, device=device_of(device)).predictions
+    model_file(folder.path, best=False)  # or the run has not ended
+    return predictions_of(folder, data=data, device=device_of(device), show=partial(print, file=sys.stderr))
 
 
 def _refuse_other_images(folders: tuple[RunFolder, RunFolder], first: Predictions, second: Predictions) -> None:

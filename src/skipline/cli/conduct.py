@@ -14,6 +14,7 @@ from types import FrameType
 
 import torch
 
+from skipline.command import command
 from skipline.study import Place, available_cores, create_study, open_study, share_of, share_out
 
 
@@ -71,7 +72,7 @@ def filled(text: str, width: int, *, indent: str) -> str:
 
 
 def _command() -> str:
-    return shlex.join(["skipline", *sys.argv[1:]]).replace("\n", " ")
+    return command(*sys.argv[1:]).replace("\n", " ")
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from skipline.cli import options
+from skipline.command import command
 
 if TYPE_CHECKING:
     import torch
@@ -64,8 +64,8 @@ def deepen(
     recipe = _recipe(grown, {"epochs": epochs, "optimiser.learning_rate": lr, "schedule": schedule or None})
     if not no_train:
         _require_epochs(grown, recipe)
-    command = shlex.join(["skipline", *sys.argv[1:]]).replace("\n", " ")
-    config = f"# {command}\n# goes on from {folder.path} after step {grown.progress.step}\n"
+    given = command(*sys.argv[1:]).replace("\n", " ")
+    config = f"# {given}\n# goes on from {folder.path} after step {grown.progress.step}\n"
     new = write_grown_run(grown, recipe, root=out, device=chosen, config=config, data=place.absolute())
     if not json_:
         show_deepening(grown)
@@ -115,7 +115,7 @@ def _tell(grown: GrownRun, new: RunFolder, *, as_json: bool) -> None:
         print(dump_json({**grown.document(), "run": str(new.path)}), end="")
         return
     print(f"run     {new.path}")
-    print(f"train   skipline resume {shlex.quote(str(new.path))}")
+    print(f"train   {command('resume', new.path)}")
 
 
 def _train(grown: GrownRun, recipe: Recipe, new: RunFolder, device: torch.device, *, as_json: bool) -> None:

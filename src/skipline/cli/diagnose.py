@@ -68,6 +68,7 @@ def diagnose(
         Path | None, _option("Also write each figure into this folder, as SVG, or as PNG with --png.", _LOOK)
     ] = None,
     png: Annotated[bool, _option("Figures as PNG: needs the extra png.", _LOOK, "--png")] = False,
+    data: options.MovedData = None,
     json_: options.Json = False,
 ) -> None:
     """Say whether a network will train, why not, up to which depth such nets do, and what helps.
@@ -84,8 +85,9 @@ def diagnose(
     if _is_trained(target):
         own = {"--init": init, "--fix": fix, "--measure": measure, "--number-format": number_format}
         _refuse(f"{target} is trained, and is measured as it is", {**thin, **parts_of_thin, **own})
-        tell_inspection(*_inspected(Path(target), image_size, batch_size, seed), output)
+        tell_inspection(*_inspected(Path(target), image_size, batch_size, seed, data=data), output)
         return
+    _refuse("images are Gaussian pixels where no run is examined", {"--data": data})
     if target:
         _refuse(f"{target} has its own depth, unit and parts", {**thin, **parts_of_thin})
         chosen = _candidate_named(target, init)
@@ -190,7 +192,9 @@ def _numbers(text: str) -> list[float]:
         raise UsageError(f"--alpha is {text!r}; expected numbers with commas between them, e.g. 0.5,1.5.") from None
 
 
-def _inspected(target: Path, image_size: int | None, batch_size: int, seed: int) -> tuple[Any, Any, Seen]:
+def _inspected(
+    target: Path, image_size: int | None, batch_size: int, seed: int, *, data: Path | None
+) -> tuple[Any, Any, Seen]:
     """A trained network measured on images of its own where it is a run, which knows them; else on Gaussian pixels."""
     import torch
 
@@ -204,18 +208,21 @@ def _inspected(target: Path, image_size: int | None, batch_size: int, seed: int)
     network = model.net.network
     generator = torch.Generator().manual_seed(split_seed(seed, "examination", "images"))
     if is_model_file(target):
+        _refuse(f"{target} is measured on Gaussian pixels", {"--data": data})
         size = image_size or max(32, network.smallest_image)
         images = torch.randn((batch_size, network.in_channels, size, size), generator=generator)
         about = f"{batch_size} images of {size}×{size} Gaussian pixels"
     else:
         if image_size is not None:
             raise UsageError(f"{target} is measured on its own images, which have their size. Leave out --image-size.")
-        images, source = _own_images(target, model.preprocess, batch_size, generator)
+        images, source = _own_images(target, model.preprocess, batch_size, generator, data=data)
         about = f"{len(images)} training images of {source}"
     return network, inspect(model.net.train(), images, is_fresh=False), Seen(about=about, seed=seed)
 
 
-def _own_images(target: Path, preprocess: Preprocess, count: int, generator: Generator) -> tuple[Tensor, str]:
+def _own_images(
+    target: Path, preprocess: Preprocess, count: int, generator: Generator, *, data: Path | None
+) -> tuple[Tensor, str]:
     """`count` training images of a run as its net gets them, drawn by `generator`, and the name of their source."""
     import torch
 
@@ -225,7 +232,7 @@ def _own_images(target: Path, preprocess: Preprocess, count: int, generator: Gen
 
     folder = open_run(target)
     recipe = read_recipe(folder)
-    dataset = load_again(folder, recipe, setup_of(folder).data)
+    dataset = load_again(folder, recipe, data or setup_of(folder).data)
     train = dataset.train
     chosen = torch.randperm(len(train), generator=generator)[:count]
     return normalise(train.images[chosen], preprocess), dataset.name

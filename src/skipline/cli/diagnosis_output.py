@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from skipline.cli.diagnosis_phase import phases_of
 from skipline.cli.diagnosis_record import record_of, record_of_inspection
 from skipline.cli.exits import GateFailed, UsageError
+from skipline.command import command
 from skipline.files import dump_json, storage_error, write_whole
 from skipline.report.diagnosis import diagnosis_figures, diagnosis_page
 from skipline.report.diagnosis_record import DiagnosisRecord
@@ -208,7 +208,7 @@ def _write(
         page = diagnosis_page(
             records,
             headline="; ".join(f"{record.net.name} {record.verdict.split(':')[0]}" for record in records),
-            facts=[shlex.join(["skipline", *sys.argv[1:]])],
+            facts=[command(*sys.argv[1:])],
             phases=phases,
             settings=settings,
             made_by="Written by skipline.",

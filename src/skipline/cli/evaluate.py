@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from skipline.cli import options
+from skipline.command import command
 
 if TYPE_CHECKING:
     from skipline.data import Dataset
@@ -67,7 +68,7 @@ def evaluate(
         return
     print_evaluation(document)
     if folder is not None and is_kept:
-        print(f"written {folder.evaluation}; see it all: skipline report {run}", file=sys.stderr)
+        print(f"written {folder.evaluation}; see it all: {command('report', run)}", file=sys.stderr)
 
 
 def _exams(
@@ -81,7 +82,7 @@ def _exams(
 
     if not source:
         if folder is None:
-            raise UsageError(f"{path} does not say what it is to be evaluated on: skipline evaluate {path} SOURCE")
+            raise UsageError(f"{path} does not say what it is to be evaluated on: {command('evaluate', path)} SOURCE")
         parts: tuple[Part, ...] = ("test", "val", "train") if is_photo_run(folder.path) else ("test", "train")
         own = own_part(folder)
         chosen = one_of("--part", part, parts) if part else own

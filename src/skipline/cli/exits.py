@@ -6,15 +6,17 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import traceback
+
+from skipline.launcher import rank
 
 CLOSED_PIPE = 141  # 128 + SIGPIPE, as for every program that `head` stops
 _OUT_OF_MEMORY = 6
 EXITS: dict[str, int] = {
     "skipline.study.error.CellError": 1,
     "skipline.train.team.TeamError": 1,
+    "skipline.launcher.LauncherError": 2,
     "skipline.spec.check.SpecError": 2,
     "skipline.init.error.InitError": 2,
     "skipline.grow.error.GrowError": 2,
@@ -43,11 +45,6 @@ _AGREED = (7, 130)
 """Ends that all processes of a run come to together."""
 
 
-def is_launched() -> bool:
-    """Whether a launcher such as torchrun has started this process as one of several."""
-    return "RANK" in os.environ and os.environ.get("WORLD_SIZE", "1") != "1"
-
-
 class UsageError(ValueError):
     """A command that cannot be meant; the message says what to type instead."""
 
@@ -73,8 +70,8 @@ def exit_code(error: BaseException) -> int | None:
 def tell(error: BaseException, *, debug: bool) -> int:
     """Say on stderr what went wrong, with the traceback if `debug`; the exit code to end with."""
     code = exit_code(error)
-    rank = int(os.environ.get("RANK", "0")) if is_launched() else 0
-    if rank > 0 and code in _AGREED and not debug:
+    own = rank()
+    if own > 0 and code in _AGREED and not debug:
         return code  # the first process says it for all
     if debug or code is None:
         traceback.print_exception(error, file=sys.stderr)
@@ -89,6 +86,6 @@ def tell(error: BaseException, *, debug: bool) -> int:
     if code == _OUT_OF_MEMORY:
         message = f"there is not enough memory. {message}".strip()
         message += f"{'' if message.endswith('.') else '.'} Use a smaller --batch-size, or more --accumulate."
-    who = f"process {rank}: " if rank > 0 else ""
+    who = f"process {own}: " if own > 0 else ""
     print(f"{who}{'' if code == 130 else 'error: '}{message}", file=sys.stderr)
     return code

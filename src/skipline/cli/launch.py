@@ -14,8 +14,9 @@ from skipline.cli.device import device_of
 from skipline.cli.exits import UsageError
 from skipline.cli.interrupt import StopRequest
 from skipline.cli.run_table import RunTable
+from skipline.launcher import is_launched, local_rank
 from skipline.train import Outcome, RunFolder, Snapshot, open_run
-from skipline.train.team import Team, is_launched, joined, local_rank
+from skipline.train.team import Team, joined
 
 if TYPE_CHECKING:
     import torch
@@ -31,7 +32,7 @@ def launched(name: str, *, said_by: str = "--device") -> Iterator[tuple[Team, to
     """This process's team and device, where `name` is what was asked for; alone, that device as it is.
 
     On CUDA process i of a machine has device i. Raises `UsageError` where there are fewer devices than processes, or
-    `--device` names one device for all.
+    `--device` names one device for all, and `LauncherError` where the process was not told which it is.
     """
     device = device_of(name, said_by=said_by)
     if is_launched() and device.type == "cuda":
@@ -47,13 +48,13 @@ def _own_device(device: torch.device, *, is_said: bool) -> torch.device:
         raise UsageError(
             f"--device is '{device}', and several processes would share it. Use --device cuda: each takes its own."
         )
-    there_are = torch.cuda.device_count()
-    if local_rank() >= there_are:
+    number, there_are = local_rank(), torch.cuda.device_count()
+    if number >= there_are:
         raise UsageError(
-            f"this is process {local_rank()} on its machine, counted from 0, and there are {there_are} CUDA devices. "
+            f"this is process {number} on its machine, counted from 0, and there are {there_are} CUDA devices. "
             f"Start {there_are} with --nproc-per-node {there_are}, or use --device cpu."
         )
-    own = torch.device("cuda", local_rank())
+    own = torch.device("cuda", number)
     torch.cuda.set_device(own)  # NCCL's and DDP's own streams are those of the current device
     return own
 

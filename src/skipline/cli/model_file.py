@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from skipline.cli.exits import UsageError
+from skipline.command import command
 
 
 def is_model_file(run: Path) -> bool:
@@ -29,6 +30,6 @@ def model_file(run: Path, *, best: bool) -> Path:
     path = folder.best_model if best else folder.model
     if not path.exists():
         raise RunError(
-            f"{folder.path} has no {path.name} yet: it has not ended. Go on with: skipline resume {folder.path}"
+            f"{folder.path} has no {path.name} yet: it has not ended. Go on with: {command('resume', folder.path)}"
         )
     return path

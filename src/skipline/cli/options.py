@@ -39,7 +39,7 @@ Best = Annotated[bool, typer.Option("--best", help="The run's model of lowest va
 Model = Annotated[str, _option(MODEL_HELP, _RECIPE)]
 
 Data = Annotated[Path | None, _option("Folder that holds the data sets. Default: $SKIPLINE_DATA, or the cache.", _DATA)]
-MovedData = Annotated[Path | None, _option("Where the data are now, if they have moved.", _DATA)]
+MovedData = Annotated[Path | None, _option("Where the data are now, if they have moved.", _DATA, "--data")]
 Pad = Annotated[int | None, _option("Pixels of padding before a random crop.", _DATA)]
 Flip = Annotated[bool | None, _option("Mirror half of the images.", _DATA, "--flip/--no-flip")]
 Cutout = Annotated[int | None, _option("Side of the square that is cut out, in pixels.", _DATA)]

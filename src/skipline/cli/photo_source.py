@@ -18,6 +18,7 @@ from skipline.cli.network import network_of
 from skipline.cli.photo_progress import PhotoProgress
 from skipline.cli.recipe import OUTSIDE_RECIPE, over_preset, require_preset
 from skipline.cli.settings import overlaid
+from skipline.command import command
 from skipline.cores import available_cores
 from skipline.data import DataError, Dataset
 from skipline.data.cache_place import PhotoCache
@@ -112,9 +113,10 @@ def _refuse_wrong(result: Check, source: str) -> None:
         for finding in errors[:_MOST_SAID]
     ]
     more = f"\n  … and {len(errors) - _MOST_SAID} more" if len(errors) > _MOST_SAID else ""
+    page = command("check", printable(source), "--html", "check.html")
     raise DataError(
         f"training on {printable(source)} as it is would be wrong:\n" + "\n".join(said) + more + "\nSee it all with: "
-        f"skipline check {printable(source)} --html check.html. What is meant to be so is let pass with --allow NAME."
+        f"{page}. What is meant to be so is let pass with --allow NAME."
     )
 
 
@@ -143,7 +145,7 @@ def _tell(result: Check, dataset: Dataset, source: str) -> None:
     ]
     if warnings:
         plural = "s" if warnings > 1 else ""
-        lines.append(f"{warnings} warning{plural} about the folder; see: skipline check {printable(source)}")
+        lines.append(f"{warnings} warning{plural} about the folder; see: {command('check', printable(source))}")
     print("\n".join(lines), file=sys.stderr)
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from skipline.cli import options
+from skipline.command import command
 
 
 def report(
@@ -26,15 +28,19 @@ def report(
     A run that has ended is evaluated first, unless its evaluation is there already. The page loads nothing.
     """
     from skipline.cli.device import device_of
+    from skipline.data import DataError
     from skipline.files import dump_json, write_whole
     from skipline.report import run_report
-    from skipline.train import open_run
-    from skipline.train.evaluated_run import evaluate_run, written_predictions
+    from skipline.train import RunError, open_run
+    from skipline.train.evaluated_run import predictions_of
 
     folder = open_run(run)
-    if not as_it_is and folder.model.is_file() and written_predictions(folder) is None:
-        print(f"evaluating {folder.path} …", file=sys.stderr)
-        evaluate_run(folder, data=data, device=device_of(device))
+    if not as_it_is and folder.model.is_file():
+        try:
+            predictions_of(folder, data=data, device=device_of(device), show=partial(print, file=sys.stderr))
+        except (DataError, RunError) as error:  # its images are gone, or are others
+            without = command("report", run, "--as-it-is")
+            raise type(error)(f"{str(error).rstrip('.')}. Or write the page without them: {without}") from error
     page = out or folder.path / "report.html"
     write_whole(page, run_report(folder.path))
     if json_:

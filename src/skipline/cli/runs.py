@@ -12,6 +12,7 @@ import typer
 
 from skipline.cli import options
 from skipline.cli.amount import UNKNOWN, counted, percent
+from skipline.command import command
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -178,7 +179,7 @@ def _print(folder: Path, listing: Listing, chosen: Sequence[RunEntry], *, limit:
     if listing.studies:
         num = counted(len(listing.studies), "study", "studies")
         example = printable(str(folder / listing.studies[0] / "runs"))
-        print(f"{num} beside them, with runs of their own: skipline runs {example}")
+        print(f"{num} beside them, with runs of their own: {command('runs', example)}")
 
 
 def _table(chosen: Sequence[RunEntry]) -> Table:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from skipline.cli import options
 from skipline.cli.amount import counted
 from skipline.cli.exits import UsageError
+from skipline.command import command
 
 if TYPE_CHECKING:
     import torch
@@ -80,8 +80,8 @@ def train(
     """
     given = dict(locals())
     from skipline.cli.device import be_deterministic, default_data_dir
-    from skipline.cli.launch import launched
-    from skipline.cli.rate_search import asks_to_find, without_rate
+    from skipline.cli.launch import begun, launched
+    from skipline.cli.rate_search import asks_to_find, keep_sweep, without_rate
     from skipline.cli.recipe import read_settings
     from skipline.cli.speed import tell, with_speed
     from skipline.train import start
@@ -93,8 +93,10 @@ def train(
     finds = asks_to_find(settings)
     settings = without_rate(settings) if finds else settings
     data_dir = data or default_data_dir()
-    config_text = f"# {shlex.join(['skipline', *sys.argv[1:]])}".replace("\n", " ") + f"\n{text}"
+    config_text = f"# {command(*sys.argv[1:])}".replace("\n", " ") + f"\n{text}"
     with launched(device) as (team, chosen):
+        if not dry_run and _goes_on(team, out, chosen, cache=cache, as_json=json_):
+            return
         recipe, dataset = _recipe_and_data(
             settings, data_dir, chosen, allow=allow or [], max_unusable=max_unusable, cache=cache
         )
@@ -109,7 +111,10 @@ def train(
         told = f"# {said}\n{config_text}" if said else config_text
         plan_memory_of(recipe, recipe.network, dataset.train, device=chosen, num_processes=team.size)  # or no folder
         begin = partial(start, recipe, dataset, root=out, device=chosen, config=told, data_dir=data_dir)
-        _begin_or_go_on(recipe, dataset, begin, chosen, team=team, out=out, sweep=sweep, cache=cache, as_json=json_)
+        folder = begun(team, partial(begin, processes=team.size))
+        if sweep is not None:
+            keep_sweep(folder, sweep)
+        _run(recipe, dataset, folder, chosen, team=team, as_json=json_)
 
 
 # From a flag to the setting that it sets. A text that is empty, and a number that is None, was not given.
@@ -193,31 +198,18 @@ def _probe_flags(text: str) -> dict[str, Any]:
     return {"probe.every": value.strip()}
 
 
-def _begin_or_go_on(
-    recipe: Recipe,
-    dataset: Dataset,
-    begin: Callable[..., RunFolder],
-    device: torch.device,
-    *,
-    team: Team,
-    out: Path,
-    sweep: RateSweep | None,
-    cache: str,
-    as_json: bool,
-) -> None:
-    """Train in a new folder; or, where a launcher has started this command again, in the one that it had begun."""
-    from skipline.cli.launch import begun, begun_before
-    from skipline.cli.rate_search import keep_sweep
+def _goes_on(team: Team, out: Path, device: torch.device, *, cache: str, as_json: bool) -> bool:
+    """Whether a launcher has started this command again, whose run has then been gone on with to its end.
+
+    Asked before any data are read: the run knows its own, and what has come into their folder since is not among them.
+    """
+    from skipline.cli.launch import begun_before
     from skipline.cli.resume import go_on
 
     before = begun_before(team, out)
     if before is not None:
         go_on(before, team=team, device=device, anyway=True, cache=cache, as_json=as_json)
-        return
-    folder = begun(team, partial(begin, processes=team.size))
-    if sweep is not None:
-        keep_sweep(folder, sweep)
-    _run(recipe, dataset, folder, device, team=team, as_json=as_json)
+    return before is not None
 
 
 def _run(

@@ -71,7 +71,7 @@ def load_photo_dataset(
     if not found.photos:
         raise DataError(
             f"none of the {len(photos):,} photos of the {part} part can be read in {printable(str(place))}; the first: "
-            f"{found.lost[0][1].why} If they have moved, give the folder that holds them now."
+            f"{found.lost[0][1].why} If they have moved, say where they are now: --data PATH"
         )
     labels = torch.tensor([photo.label for photo in found.photos], dtype=torch.int64)
     images = ImageSet(found.images, labels)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from skipline.command import command
 from skipline.data import Preprocess, normaliser
 from skipline.evaluate.calibration import image_log_losses
 from skipline.evaluate.exam import Exam
@@ -17,7 +18,7 @@ from skipline.evaluate.label_errors import Suspect
 from skipline.evaluate.scores import NO_ANSWER, Floats, Ints, answers
 from skipline.nn import ResidualNet
 from skipline.weights import WeightsError
-from skipline.weights.tensor_file import read_tensors, write_tensors
+from skipline.weights.tensor_file import read_versioned, write_tensors
 
 FORMAT = "skipline.pictures"
 VERSION = 1
@@ -106,11 +107,8 @@ def save_pictures(path: Path, pictures: Pictures) -> None:
 
 def load_pictures(path: Path) -> Pictures:
     """What ``save_pictures`` wrote. Raises `WeightsError` that names the file, and what to do."""
-    header, tensors = read_tensors(path)
-    again = f"Write it again with: skipline evaluate {path.parent}"
-    if (header.get("format"), header.get("version")) != (FORMAT, VERSION):
-        found = f"{header.get('format')!r} version {header.get('version')!r}"
-        raise WeightsError(f"{path} holds {found}; this skipline reads {FORMAT!r} version {VERSION}. {again}")
+    again = f"Write it again with: {command('evaluate', path.parent)}"
+    header, tensors = read_versioned(path, kind=FORMAT, version=VERSION, remedy=again)
     match header, tensors:
         case (
             {"white": int(white)},

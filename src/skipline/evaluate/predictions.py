@@ -10,12 +10,13 @@ import numpy as np
 import torch
 from torch import nn
 
+from skipline.command import command
 from skipline.data import DataError, Preprocess, normaliser
 from skipline.evaluate.evaluation import evaluation_mode
 from skipline.evaluate.exam import Exam
 from skipline.evaluate.scores import Floats, Ints
 from skipline.weights import WeightsError
-from skipline.weights.tensor_file import read_tensors, write_tensors
+from skipline.weights.tensor_file import read_versioned, write_tensors
 
 FORMAT = "skipline.predictions"
 VERSION = 1
@@ -101,11 +102,8 @@ def save_predictions(path: Path, predictions: Predictions) -> None:
 
 def load_predictions(path: Path) -> Predictions:
     """What ``save_predictions`` wrote. Raises `WeightsError` that names the file, and what to do."""
-    header, tensors = read_tensors(path)
-    again = f"Write it again with: skipline evaluate {path.parent}"
-    if (header.get("format"), header.get("version")) != (FORMAT, VERSION):
-        found = f"{header.get('format')!r} version {header.get('version')!r}"
-        raise WeightsError(f"{path} holds {found}; this skipline reads {FORMAT!r} version {VERSION}. {again}")
+    again = f"Write it again with: {command('evaluate', path.parent)}"
+    header, tensors = read_versioned(path, kind=FORMAT, version=VERSION, remedy=again)
     match header, tensors:
         case (
             {"classes": list(classes), "files": list(files), "model": str(model), "exam": str(exam)},

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
+from skipline.command import command
 from skipline.report.evaluation import SHEETS, evaluation_sections
 from skipline.report.layers import layers_section
 from skipline.report.number import count, counted, duration, percent
@@ -73,7 +74,7 @@ def _state(folder: RunRecord, *, run: Path) -> Iterator[str]:
     if folder.state == "open":
         text = (
             "It is still going, or it was stopped before its end; this page shows what there was when it was written. "
-            f"To go on from the last checkpoint: skipline resume {run}"
+            f"To go on from the last checkpoint: {command('resume', run)}"
         )
         yield section("This run has not finished", paragraph(text), name="state")
     if folder.state == "failed":

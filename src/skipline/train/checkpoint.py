@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import Tensor
 
@@ -16,7 +16,9 @@ from skipline.train.progress import Progress, progress_from_json
 from skipline.train.recipe import Recipe
 from skipline.train.run_folder import RunError
 from skipline.train.sharding import whole
-from skipline.weights import WeightsError, misfits, read_tensors, write_tensors
+from skipline.weights import WeightsError, misfits, read_header, read_versioned, write_tensors
+
+Read = TypeVar("Read")
 
 FORMAT = "skipline.checkpoint"
 VERSION = 1
@@ -41,12 +43,12 @@ def save_checkpoint(path: Path, learner: Learner, progress: Progress, recipe: Re
 
 def read_progress(path: Path) -> Progress:
     """How far the run had come whose checkpoint is in `path`; raises `RunError` where it cannot be read."""
-    return _progress_in(_read(path)[0], path)
+    return _progress_in(_read(path, read_header), path)
 
 
 def read_kernels(path: Path) -> KernelChoice:
     """Which kernels computed what is in `path`; raises `RunError` where it cannot be read."""
-    return _recipe_in(_read(path)[0], path).kernels
+    return _recipe_in(_read(path, read_header), path).kernels
 
 
 def restore_checkpoint(path: Path, learner: Learner, recipe: Recipe) -> Progress:
@@ -55,7 +57,7 @@ def restore_checkpoint(path: Path, learner: Learner, recipe: Recipe) -> Progress
     Raises `RunError` where the file cannot be read, is of another recipe than `recipe`, or a tensor of the net, the
     average or the optimiser is missing, unknown or of another shape or dtype; `learner` is then unchanged.
     """
-    header, tensors = _read(path)
+    header, tensors = _read(path, read_versioned)
     progress = _progress_in(header, path)
     if _recipe_in(header, path) != recipe:
         raise RunError(
@@ -77,15 +79,12 @@ def restore_checkpoint(path: Path, learner: Learner, recipe: Recipe) -> Progress
     return progress
 
 
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def _read(path: Path, read: Callable[..., Read]) -> Read:
+    """What `read_versioned` or `read_header` reads of the checkpoint in `path`."""
     try:
-        header, tensors = read_tensors(path)
+        return read(path, kind=FORMAT, version=VERSION, remedy="Train again with `skipline train`.")
     except WeightsError as error:
-        raise RunError(f"the checkpoint cannot be read: {error} Train again with `skipline train`.") from error
-    found = (header.get("format"), header.get("version"))
-    if found != (FORMAT, VERSION):
-        raise RunError(f"{path} is {found[0]!r} version {found[1]!r}; expected {FORMAT!r} version {VERSION}.")
-    return header, tensors
+        raise RunError(f"the checkpoint cannot be read: {error}") from error
 
 
 def _progress_in(header: Mapping[str, Any], path: Path) -> Progress:

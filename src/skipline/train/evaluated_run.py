@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -17,7 +18,7 @@ from skipline.evaluate.document import evaluation_document
 from skipline.evaluate.exam import Exam, exam_of
 from skipline.evaluate.label_errors import Suspect, suspects
 from skipline.evaluate.photo_exam import exam_of_folder, exam_of_photos
-from skipline.evaluate.pictures import save_pictures
+from skipline.evaluate.pictures import load_pictures, save_pictures
 from skipline.evaluate.predictions import Predictions, load_predictions, predict, save_predictions
 from skipline.evaluate.scores import probabilities
 from skipline.files import dump_json, write_whole
@@ -141,12 +142,28 @@ def write_assessment(folder: RunFolder, found: Assessment) -> None:
     write_whole(folder.evaluation, dump_json(evaluation_document(found, model=str(folder.model))))
 
 
+def predictions_of(
+    folder: RunFolder, *, data: Path | None, device: torch.device, show: Callable[[str], None]
+) -> Predictions:
+    """What the run said of its own images: as it is written, or found out now, which ``show`` is told of."""
+    written = written_predictions(folder)
+    if written is not None:
+        return written
+    show(f"evaluating {folder.path} …")
+    return evaluate_run(folder, data=data, device=device).predictions
+
+
 def written_predictions(folder: RunFolder) -> Predictions | None:
-    """The predictions in the folder, if they are those of the model that is there now; None where they are not."""
-    if not (folder.evaluation.is_file() and folder.predictions.is_file() and folder.model.is_file()):
+    """The predictions in the folder, if they are those of the model that is there now; None where they are not.
+
+    None too where a file of the evaluation is missing, or cannot be read: what belongs together is written together.
+    """
+    parts = (folder.evaluation, folder.predictions, folder.pictures, folder.model)
+    if not all(part.is_file() for part in parts):
         return None
     try:
         found = load_predictions(folder.predictions)
+        load_pictures(folder.pictures)
     except WeightsError:
         return None
     return found if found.model == file_sha256(folder.model) else None

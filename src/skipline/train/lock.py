@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from skipline.command import command
 from skipline.files import storage_error
 from skipline.train.run_folder import RunError, RunFolder
 
@@ -46,7 +47,7 @@ def _take(file: int, folder: RunFolder) -> None:
         holder = os.pread(file, _LONGEST_NUMBER, 0).decode("ascii", "replace").strip() or "unknown"
         raise RunError(
             f"{folder.path} is being trained by another process (number {holder}). Wait until it has ended, or stop it "
-            f"there with Ctrl-C; then: skipline resume {folder.path}"
+            f"there with Ctrl-C; then: {command('resume', folder.path)}"
         ) from None
     except OSError:  # a file system that cannot lock
         return

@@ -10,6 +10,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from skipline.command import command
 from skipline.data import Dataset
 from skipline.files import StorageError, read_number, remove_partials
 from skipline.nn import ResidualNet
@@ -70,7 +71,7 @@ def train(
             return _train(task, show, should_stop)
         except StorageError as error:
             raise StorageError(
-                f"{error} Nothing that was saved is lost; go on afterwards with: skipline resume {folder.path}"
+                f"{error} Nothing that was saved is lost; go on afterwards with: {command('resume', folder.path)}"
             ) from error
 
 

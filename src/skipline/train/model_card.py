@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,9 @@ from skipline.train.deepening import network_in
 from skipline.train.outcome import Outcome
 from skipline.train.recipe import Recipe
 
-_JUDGED: Mapping[Judge, str] = {
-    "test": "The test error was measured once an epoch on images that were not trained on; in this run no setting was "
-    "chosen by it.",
-    "validation": "The validation error was measured once an epoch on images that were not trained on. The best model "
-    "was chosen by it, so for that one it flatters; the test part was not looked at.",
+_BEST: Mapping[Judge, str] = {
+    "test": "",
+    "validation": "\nThe best model was chosen by it, so for that one it flatters; the test part was not looked at.",
 }
 _MOST_NAMES = 20  # class names that are written out: guessed, a few lines
 
@@ -30,9 +29,12 @@ def model_card(
     judge: Judge = "test",
 ) -> str:
     """`MODEL_CARD.md`: the network, the data, the errors that were measured, and how to use and rerun it."""
-    network = network_in(recipe.network, recipe.deepen, recipe.epochs)
-    begun = f", begun as {recipe.network.name}" if recipe.deepen else ""
-    growth = "".join(f"; {entry.depth} layers deep after {entry.epoch} epochs" for entry in recipe.deepen)
+    epochs = outcome.step / recipe.steps_per_epoch(num_train)
+    grown = tuple(entry for entry in recipe.deepen if entry.epoch < epochs)
+    network = network_in(recipe.network, grown, recipe.epochs)
+    begun = f", begun as {recipe.network.name}" if grown else ""
+    growth = "".join(f"; {entry.depth} layers deep after {entry.epoch} epochs" for entry in grown)
+    spent = f"{recipe.epochs}" if epochs >= recipe.epochs else f"{_rounded_down(epochs)} of {recipe.epochs}"
     names = ", ".join(" ".join(name.split()) for name in class_names[:_MOST_NAMES])
     more = f" and {len(class_names) - _MOST_NAMES} more" if len(class_names) > _MOST_NAMES else ""
     weights = "an average over the last steps' weights" if recipe.ema_decay > 0 else "those of the last step"
@@ -43,19 +45,43 @@ A convolutional network of {network.depth} weighted layers ({network.num_blocks}
 
 | | |
 | --- | --- |
-| trained on | `{recipe.source}`, {num_train:,} images, {recipe.epochs} epochs, {outcome.step:,} steps{begun}{growth} |
-| weights | {weights} |
+| trained on | `{recipe.source}`, {num_train:,} images, {spent} epochs, {outcome.step:,} steps{begun}{growth} |
+| weights | {weights} |{_start(recipe)}
 | training error, over the last epoch | {outcome.train_error:.2%} |
 | {judge} error | {outcome.test_error:.2%} of {num_test:,} images |
 | {judge} loss | {outcome.test_loss:.4f} |
 | seed | {recipe.seed} |
 
-{_JUDGED[judge]}
+The {judge} error was measured once an epoch on images that were not trained on; {_chosen(recipe)}.{_BEST[judge]}
 It says nothing of images of another kind than those.
 
 `model.safetensors` holds the weights, the description of the network, the preprocessing and the class names.
 `resolved.json` holds every setting; the same settings, versions and machine give the same weights.
 """
+
+
+def _rounded_down(epochs: float) -> str:
+    """Two digits, and never an epoch that was not ended."""
+    return f"{math.floor(100 * epochs) / 100:g}"
+
+
+def _start(recipe: Recipe) -> str:
+    """A row of the table, where the run began with the weights of a file."""
+    if not recipe.start_from:
+        return ""
+    path = Path(recipe.start_from)
+    name = " ".join(f"{path.parent.name}/{path.name}".split())
+    alone = f"; in the first {recipe.head_epochs} epoch(s) it alone learned" if recipe.head_epochs else ""
+    return f"\n| begun with | the weights of `{name}`, all but the classifier's{alone} |"
+
+
+def _chosen(recipe: Recipe) -> str:
+    if math.isinf(recipe.patience):
+        return "in this run no setting was chosen by it"
+    return (
+        f"the run was to end once the lowest was {int(recipe.patience)} epoch(s) old,\nso that the number of epochs "
+        "was chosen by it and it may flatter"
+    )
 
 
 def origin_note(document: Mapping[str, Any]) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
+from skipline.command import command
 from skipline.init import InitError, scheme_named
 from skipline.signal import EarlyWarning
 from skipline.train.recipe import Recipe
@@ -71,9 +71,7 @@ class Interrupted(Exception):
 
     def __init__(self, *, step: int, run: Path) -> None:
         self.step = step
-        super().__init__(
-            f"stopped after step {step}; a checkpoint is written. Go on with: skipline resume {shlex.quote(str(run))}"
-        )
+        super().__init__(f"stopped after step {step}; a checkpoint is written. Go on with: {command('resume', run)}")
 
 
 def stabler(recipe: Recipe) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from skipline.command import command
 from skipline.cores import available_cores
 from skipline.data import DataError, Dataset, load, place_of, source_names
 from skipline.data.cache_place import PhotoCache
@@ -100,7 +101,7 @@ def resume(
         were = ", ".join(f"{name} {was!r} (now {now[name]!r})" for name, was in changed.items())
         raise RunError(
             f"{folder.path} would no longer come to the same bits. It was begun with {were}. Go on with it there, or "
-            f"take other bits here: skipline resume {folder.path} --anyway"
+            f"take other bits here: {command('resume', folder.path, '--anyway')}"
         )
     dataset = load_again(folder, recipe, data, cache=cache)
     team.gather(None)  # nobody writes before everybody has read
@@ -124,7 +125,7 @@ def read_recipe(folder: RunFolder) -> Recipe:
 
 def _require_open(folder: RunFolder) -> None:
     if folder.is_done:
-        raise RunError(f"{folder.path} is done already. Evaluate it with: skipline evaluate {folder.path}")
+        raise RunError(f"{folder.path} is done already. Evaluate it with: {command('evaluate', folder.path)}")
     if folder.has_failed:
         failure = folder.read("FAILED.json")
         raise RunError(
@@ -147,7 +148,7 @@ def load_again(folder: RunFolder, recipe: Recipe, data: Path, *, cache: PhotoCac
     try:
         dataset = _photos_again(folder, data, cache) if is_photo_run(folder.path) else load(source, data_dir=data)
     except DataError as error:
-        raise DataError(f"{error} If they have moved: skipline resume {folder.path} --data PATH") from error
+        raise DataError(f"{error} If they have moved, say where they are now: --data PATH") from error
     expected, found = folder.read("split.json"), split_document(dataset)
     if expected != found:
         raise RunError(

@@ -15,14 +15,19 @@ from torch import Tensor
 from torch.distributed.rendezvous import rendezvous
 
 from skipline.data import Share
+from skipline.launcher import is_launched, require_told
 
 Said = TypeVar("Said")
 
 # How long a process waits for the others; PyTorch's own value for gloo. An evaluation is shared out, so nobody is alone
 # for long but while the first one writes a checkpoint.
 _PATIENCE = datetime.timedelta(minutes=30)
-_LOST = ("gloo", "NCCL", "Connection closed by peer", "Connection reset by peer", "Broken pipe")
-"""What PyTorch's messages have in them where another process is gone: gloo's errors have no class of their own."""
+_LOST = (
+    *("Connection closed by peer", "Connection reset by peer", "Connection refused", "Broken pipe"),
+    *("Timed out waiting", "waiting for clients", "wait timeout", "remote process exiting"),
+)
+"""What PyTorch's messages have in them where another process is gone or too late: gloo's errors have no class of their
+own, and NCCL's class is also that of its own faults, an exhausted device or an interface that is not there."""
 
 
 class TeamError(RuntimeError):
@@ -95,51 +100,43 @@ class Team:
 ALONE = Team()
 
 
-def is_launched() -> bool:
-    """Whether a launcher, such as torchrun, has said that this process is one of several."""
-    return int(os.environ.get("WORLD_SIZE", "1")) > 1
-
-
-def local_rank() -> int:
-    """The number of this process on its machine."""
-    return int(os.environ.get("LOCAL_RANK", "0"))
-
-
 @contextmanager
 def joined(device: torch.device) -> Iterator[Team]:
     """The team of this process for as long as the block lasts, as the launcher's environment describes it.
 
-    gloo for tensors on the CPU, NCCL for those on a CUDA device. However the block ends the group is left. Raises
-    `TeamError` where another process is lost; what that one says on its own stream is the cause.
+    gloo for tensors on the CPU, NCCL for those on a CUDA device. A block that ends well leaves the group. One that
+    fails does not, for that waits, now and then, for a process that is gone, and the error is to be told first; the
+    next `joined` of this process does. Raises `LauncherError` where the environment does not say enough, and
+    `TeamError` where another process is lost, whose own words are then the cause, and where this one cannot reach any.
     """
     if not is_launched():
         yield ALONE
         return
+    require_told()
     try:
         _join(device)
         yield Team(dist.get_rank(), dist.get_world_size())
     except RuntimeError as error:
-        if not is_lost(error):
+        told = explained(error)
+        if told is None:
             raise
-        raise TeamError(
-            "another process of this run has ended or cannot be reached, and without it the step cannot be made. What "
-            "it said itself, above or in its own log, is the cause. The newest checkpoint is intact: go on from it "
-            "with the same launcher and `-m skipline resume RUN`."
-        ) from error
-    finally:
-        if dist.is_initialized():
-            dist.destroy_process_group()
+        raise told from error
+    dist.destroy_process_group()
 
 
 def _join(device: torch.device) -> None:
-    """Become one of the group, at a meeting place of this start of the processes.
+    """Become one of the group, at a meeting place of this start of the processes, and of this time that they meet.
 
     A launcher that starts lost processes again may keep the place (torchrun does), and with it the addresses of those
-    that are gone: where one of them is read before it is written anew, gloo knocks at a door behind which nobody is.
+    that are gone: where one of them is read before it is written anew, gloo knocks at a door behind which nobody is. So
+    it is with the addresses of a group that was left.
     """
+    if dist.is_initialized():
+        dist.destroy_process_group()
     store, rank, size = next(rendezvous("env://", timeout=_PATIENCE))
-    start = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
-    own = dist.PrefixStore(f"skipline start {start}", store)  # pyright: ignore[reportPrivateImportUsage]
+    start = f"skipline start {os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}"
+    meeting = store.add(f"{start}, meetings of process {rank}", 1)
+    own = dist.PrefixStore(f"{start}, meeting {meeting}", store)  # pyright: ignore[reportPrivateImportUsage]
     if device.type == "cuda":
         backend = "cpu:gloo,cuda:nccl"
         dist.init_process_group(backend, store=own, rank=rank, world_size=size, timeout=_PATIENCE, device_id=device)
@@ -147,6 +144,35 @@ def _join(device: torch.device) -> None:
         dist.init_process_group("gloo", store=own, rank=rank, world_size=size, timeout=_PATIENCE)
 
 
-def is_lost(error: RuntimeError) -> bool:
+def explained(error: RuntimeError) -> TeamError | None:
+    """What an error of PyTorch's means for the run, in words that end with PyTorch's own; None where it is no such.
+
+    That another process is gone is told from a fault of this one, such as a network interface that is not there: of
+    that nobody else would speak.
+    """
+    said = f"PyTorch says: {_short(error)}"
+    if _is_lost(error):
+        return TeamError(
+            "another process of this run has ended or cannot be reached, and without it the step cannot be made. What "
+            "it said itself, above or in its own log, is the cause. The newest checkpoint is intact: go on from it "
+            f"with the same launcher and `-m skipline resume RUN`. {said}"
+        )
+    if isinstance(error, dist.DistError) or "gloo" in str(error):
+        return TeamError(
+            "this process cannot exchange numbers with the others, and the fault is on its side: its network interface "
+            "(GLOO_SOCKET_IFNAME and NCCL_SOCKET_IFNAME choose one), its address (MASTER_ADDR, MASTER_PORT) or the "
+            f"memory of its device. NCCL_DEBUG=INFO tells more. {said}"
+        )
+    return None
+
+
+def _is_lost(error: RuntimeError) -> bool:
     """Whether `error` is what PyTorch raises where another process of the group is gone or too late."""
-    return isinstance(error, dist.DistError) or any(word in str(error) for word in _LOST)
+    return isinstance(error, dist.DistNetworkError) or any(word in str(error) for word in _LOST)
+
+
+def _short(error: RuntimeError) -> str:
+    """The first line of a message, and NCCL's last error, which stands lines below it."""
+    first, _, rest = str(error).strip().partition("\n")
+    last = rest.partition("Last error:")[2].strip().partition("\n")[0]
+    return f"{first} {last}".strip()

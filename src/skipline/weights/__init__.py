@@ -6,7 +6,7 @@ from skipline.weights.error import WeightsError
 from skipline.weights.load import Loaded, load_weights, set_weights
 from skipline.weights.model_file import TrainedModel, load_model, save_model
 from skipline.weights.save import Saved, save_weights
-from skipline.weights.tensor_file import misfits, read_tensors, write_tensors
+from skipline.weights.tensor_file import misfits, read_header, read_tensors, read_versioned, write_tensors
 
 __all__ = [
     "Loaded",
@@ -16,7 +16,9 @@ __all__ = [
     "load_model",
     "load_weights",
     "misfits",
+    "read_header",
     "read_tensors",
+    "read_versioned",
     "save_model",
     "save_weights",
     "set_weights",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,23 +34,70 @@ def read_tensors(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
     Raises `WeightsError` where the file is missing, is not whole, or its header is not JSON.
     """
+    with _opened(path) as file:
+        metadata = dict(file.metadata() or {})
+        # Copies: the file may be replaced or shortened while its tensors are in use.
+        tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
+    return _header_in(metadata, path), tensors
+
+
+def read_versioned(path: Path, *, kind: str, version: int, remedy: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The same of a file whose header says that it is a ``kind``, its "format", of that ``version``.
+
+    Raises `WeightsError`, which ends with the ``remedy``, where it is another, and where `read_tensors` does.
+    """
+    with _remedied(remedy):
+        header, tensors = read_tensors(path)
+        _require_version(header, path, kind=kind, version=version)
+    return header, tensors
+
+
+def read_header(path: Path, *, kind: str, version: int, remedy: str) -> dict[str, Any]:
+    """The header that `read_versioned` gives, without reading a tensor, and with its errors."""
+    with _remedied(remedy):
+        with _opened(path) as file:
+            metadata = dict(file.metadata() or {})
+        header = _header_in(metadata, path)
+        _require_version(header, path, kind=kind, version=version)
+    return header
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[safe_open]:
     if not path.is_file():
         raise WeightsError(f"{path} does not exist; expected a .safetensors file.")
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = dict(file.metadata() or {})
-            # Copies: the file may be replaced or shortened while its tensors are in use.
-            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
+            yield file
     except (SafetensorError, OSError) as error:
         size = path.stat().st_size
         raise WeightsError(f"{path} ({size} bytes) is not a whole safetensors file: {error}.") from error
+
+
+def _header_in(metadata: Mapping[str, str], path: Path) -> dict[str, Any]:
     try:
         header = json.loads(metadata.get(HEADER, "{}"))
     except (ValueError, RecursionError) as error:
         raise WeightsError(f"{path}: its header is not JSON: {error}.") from error
     if not isinstance(header, dict):
         raise WeightsError(f"{path}: its header is a {type(header).__name__}; expected a JSON object.")
-    return header, tensors
+    return header
+
+
+def _require_version(header: Mapping[str, Any], path: Path, *, kind: str, version: int) -> None:
+    found = (header.get("format"), header.get("version"))
+    if found != (kind, version):
+        raise WeightsError(
+            f"{path} holds {found[0]!r} version {found[1]!r}; this skipline reads {kind!r} version {version}."
+        )
+
+
+@contextmanager
+def _remedied(remedy: str) -> Iterator[None]:
+    try:
+        yield
+    except WeightsError as error:
+        raise WeightsError(f"{error} {remedy}") from error
 
 
 def misfits(tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str:
