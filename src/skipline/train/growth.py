@@ -13,12 +13,12 @@ from skipline.spec import Network
 from skipline.train.average import Average, average_in
 from skipline.train.checkpoint import read_progress
 from skipline.train.deepening import network_in
-from skipline.train.fusion import fused
 from skipline.train.kernels import choose_kernels
 from skipline.train.layout import memory_format
 from skipline.train.learner import Learner, multipliers, scheme_of
 from skipline.train.optimiser import expected_tensors, make_optimiser, optimiser_tensors, restore_optimiser
 from skipline.train.recipe import Recipe
+from skipline.train.recompute import step_forward
 from skipline.train.spread import spread
 from skipline.train.task import Task, batches
 
@@ -60,7 +60,7 @@ def grown(learner: Learner, recipe: Recipe, plan: DeepeningPlan, *, images: Tens
     kernels = choose_kernels(recipe.kernels, images.device, recipe.memory_layout).compiled
     return Learner(
         net=net,
-        forward=net if kernels is None else fused(net, kernels),
+        forward=step_forward(net, kernels),
         optimiser=optimiser,
         average=None if learner.average is None else _grown_average(learner.average, net, plan),
         halted=learner.halted,

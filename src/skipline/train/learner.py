@@ -12,12 +12,12 @@ from skipline.init import Scheme, build, start, start_named
 from skipline.memory import KEEP_ALL, Keeping
 from skipline.nn import ResidualNet
 from skipline.train.average import Average, average_of
-from skipline.train.fusion import fused
 from skipline.train.kernels import choose_kernels
 from skipline.train.layout import memory_format
 from skipline.train.optimiser import make_optimiser
 from skipline.train.parallel import Engine
 from skipline.train.recipe import Recipe
+from skipline.train.recompute import step_forward
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def make_learner(recipe: Recipe, device: torch.device) -> Learner:
     halted = torch.zeros((), device=device)
     return Learner(
         net=net,
-        forward=net if kernels is None else fused(net, kernels),
+        forward=step_forward(net, kernels),
         optimiser=make_optimiser(net, recipe.optimiser, halted=halted, separates_head=recipe.head_epochs > 0),
         average=average_of(net) if recipe.ema_decay > 0 else None,
         halted=halted,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from skipline.train.fusion import fused
 from skipline.train.kernels import choose_kernels
 from skipline.train.learner import Learner
 from skipline.train.parallel import engine_of
 from skipline.train.recipe import Recipe
+from skipline.train.recompute import step_forward
 from skipline.train.sharding import sharded
 from skipline.train.team import Team
 
@@ -25,5 +25,4 @@ def spread(learner: Learner, recipe: Recipe, team: Team) -> Learner:
     engine = engine_of(learner.net, team, batch_norm=recipe.batch_norm, num_parts=recipe.accumulate)
     engaged = replace(learner, engine=engine)
     kernels = choose_kernels(recipe.kernels, learner.halted.device, recipe.memory_layout).compiled
-    run = engaged.in_step if kernels is None else fused(engaged.in_step, kernels)
-    return replace(engaged, forward=engine.passed(run))
+    return replace(engaged, forward=engine.passed(step_forward(engaged.in_step, kernels)))

@@ -14,13 +14,12 @@ from skipline.data import Batch, ImageSet
 from skipline.memory import KEEP_ALL, MemoryPlan, Unfit, Workload, parse_size, plan_memory, size_text, smallest_plan
 from skipline.spec import Network
 from skipline.train.free_memory import free_memory
-from skipline.train.fusion import fused_parts, plain_parts
 from skipline.train.kernels import choose_kernels
 from skipline.train.learner import Learner
 from skipline.train.optimiser import Sgd
 from skipline.train.precision import compute_dtype
 from skipline.train.recipe import Recipe
-from skipline.train.recompute import forward_through
+from skipline.train.recompute import step_forward
 from skipline.train.refuse import RecipeError
 from skipline.train.step import StepOutOfMemory, training_step
 from skipline.train.task import Task
@@ -157,8 +156,7 @@ def _forward(task: Task, learner: Learner, plan: MemoryPlan) -> Callable[[Tensor
     if plan.keeping == KEEP_ALL:
         return learner.forward
     kernels = choose_kernels(task.recipe.kernels, task.device, task.recipe.memory_layout).compiled
-    parts = plain_parts(learner.in_step) if kernels is None else fused_parts(learner.in_step, kernels)
-    return learner.engine.passed(forward_through(parts, plan.keeping))
+    return learner.engine.passed(step_forward(learner.in_step, kernels, plan.keeping))
 
 
 def _told(plan: MemoryPlan) -> dict[str, Any]:
