@@ -16,7 +16,7 @@ from skipline.signal.changes import Changes
 from skipline.signal.record import Record, fetched
 from skipline.signal.statistics import Layout
 from skipline.spec import Network, unfold
-from skipline.train.fusion import fused_parts, read_once
+from skipline.train.fusion import read_once, step_parts
 from skipline.train.kernels import choose_kernels
 from skipline.train.learner import Learner
 from skipline.train.recompute import forward_through
@@ -70,13 +70,14 @@ class StepWatch:
     def _forward(self, learner: Learner, record: Record) -> Callable[[Tensor], Tensor]:
         recipe, net = self._task.recipe, learner.in_step
         kernels = choose_kernels(recipe.kernels, self._task.device, recipe.memory_layout).compiled
+        is_shared_out = learner.engine.fsdp is not None  # then the net itself is called, and gathers its parameters
         _, sites = trunk_sites(net.network)
 
         def read(images: Tensor) -> Tensor:
             layout = Layout(len(images))
-            if kernels is not None:
+            if kernels is not None or not is_shared_out:
                 parts = read_once(
-                    fused_parts(net, kernels),
+                    step_parts(net, kernels),
                     sites,
                     lambda name, y, again: record.read_twofold(name, y, again, layout),
                 )

@@ -28,6 +28,11 @@ def disagreements(network: Network, source: Source) -> list[str]:
     """Where `network` computes otherwise than the networks of `source` do, with weights of the same shapes."""
     habits = source.habits(network)
     wrong = []
+    if any(stage.block.coupling != "none" for stage in network.stages):
+        wrong.append(
+            f"the halves of the channels: {network.name} couples them (Block.coupling), no network of {source.origin} "
+            "does. Under its names the tensors would be read as those of another network"
+        )
     for trait, row in _ROWS.items():
         allowed = habits.get(trait)
         if allowed is None:

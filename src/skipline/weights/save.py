@@ -42,12 +42,17 @@ def save_weights(net: ResidualNet, file: Path | str, *, names: str) -> Saved:
     `.safetensors`, `.pth`, `.pt`, `.th`, `.bin`, or `.npz` for `bit`. The values are ours to the bit, in the net's
     dtype; where the source counts batches (`num_batches_tracked`) there are zeros, since ours does not count them.
 
-    Raises `WeightsError` where the source has no name for a tensor of `net`, or its files cannot hold the net's dtype,
-    and `StorageError`.
+    Raises `WeightsError` for coupled halves, which no source has, where the source has no name for a tensor of `net`,
+    or its files cannot hold the net's dtype, and `StorageError`.
     """
     path = Path(file)
     source = source_of(names)
     _check_suffix(path, source)
+    if any(stage.block.coupling != "none" for stage in net.network.stages):
+        raise WeightsError(
+            f"{net.network.name} couples two halves of its channels (Block.coupling), and {source.origin} has no such "
+            "network: under its names the tensors would be those of another. Take model.safetensors itself along."
+        )
     tensors = named_tensors(net, source)
     write_whole(path, _encoded(tensors, path))
     return Saved(path, net.network.name, source.name, len(tensors), tuple(disagreements(net.network, source)))
