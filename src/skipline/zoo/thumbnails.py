@@ -74,8 +74,8 @@ def _reversible() -> tuple[Row, ...]:
         ("cifar_revnet38", 38, "basic", "a_average", (16, 32, 56), f"{coupled}; as the paper's, 112 channels last"),
         ("cifar_revnet110", 110, "basic", "a_average", CIFAR_WIDTHS, f"{coupled}; as the paper's"),
         ("cifar_revnet164", 164, "bottleneck", "b", CIFAR_WIDTHS, f"{coupled}; as the paper's, projections"),
-        ("cifar_revnet_basic{6n+2}", 1202, "basic", "a_average", CIFAR_WIDTHS, f"{coupled}; {pools}"),
-        ("cifar_revnet_bottleneck{9n+2}", 1001, "bottleneck", "b", CIFAR_WIDTHS, f"{coupled}; projections"),
+        ("cifar_revnet_basic{6n+2}", 26, "basic", "a_average", CIFAR_WIDTHS, f"{coupled}; {pools}"),
+        ("cifar_revnet_bottleneck{9n+2}", 38, "bottleneck", "b", CIFAR_WIDTHS, f"{coupled}; projections"),
     )
     return tuple(
         _row(
