@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-import torch
-from torch import Tensor
-
-from skipline.init import InitError, Scheme, build, laws_of, scheme_named
-from skipline.seeds import split_seed
-from skipline.signal import Xray, xray
+from skipline.init import InitError, Scheme, laws_of, scheme_named
 from skipline.signal.causes import VERDICTS, Verdict
 from skipline.signal.comparison import Comparison, compared
 from skipline.signal.course import course_of
 from skipline.signal.diagnosis import Diagnosis, diagnose
 from skipline.signal.evidence import LARGEST, evidence_of
-from skipline.signal.lesion import lesioned
+from skipline.signal.reading import Xray
 from skipline.signal.traits import traits_of
 from skipline.spec import Network, SpecError
 from skipline.study.error import StudyError
@@ -141,9 +136,10 @@ def examining(
     )
     yield found
     between()
-    reading = read(candidate, conditions, between=between) if measure else None
-    seen = None
-    if reading is not None:
+    if measure:
+        from skipline.study.measurement import read
+
+        reading = read(candidate, conditions, between=between)
         diagnosis = diagnose(evidence_of(course_of(prediction), traits, reading=reading, largest=largest))
         seen = diagnose(evidence_of(course_of(reading), traits, reading=reading, largest=largest))
         found = replace(
@@ -159,29 +155,6 @@ def examining(
         between()
     deepest = _greatest_depth(candidate.network, scheme, conditions, inputs, diagnosis)
     yield replace(found, greatest_depth=deepest, seconds=time.perf_counter() - began)
-
-
-def read(
-    candidate: Candidate, conditions: Conditions, *, between: Callable[[], None], drop: Sequence[str] = ()
-) -> Xray:
-    """One x-ray of the network with real weights, in training mode, on Gaussian images, without the blocks `drop`.
-
-    `between` is called between blocks on the way forward; what it raises ends the measurement, if it is no `Exception`.
-    """
-    net = build(candidate.network, seed=conditions.seed, scheme=scheme_named(candidate.init)).train()
-    between()
-    if drop:
-        net = lesioned(net, drop=drop)
-    for block in (each for name in net.stage_names for each in net.get_submodule(name).children()):
-        block.register_forward_hook(lambda *_: between())
-    return xray(net, images_of(candidate.network, conditions))
-
-
-def images_of(network: Network, conditions: Conditions) -> Tensor:
-    """The Gaussian images (N, C, H, W) that `network` is measured on."""
-    generator = torch.Generator().manual_seed(split_seed(conditions.seed, "examination", "images"))
-    side = conditions.image_size
-    return torch.randn((conditions.batch_size, network.in_channels, side, side), generator=generator)
 
 
 def _go_on() -> None:
