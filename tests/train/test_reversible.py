@@ -30,7 +30,7 @@ from skipline.spec import (
     Stem,
     StochasticDepth,
 )
-from skipline.train.fusion import read_once, step_parts
+from skipline.train.fusion import parts_of, read_once
 from skipline.train.recompute import forward_through, step_forward
 
 Forward = Callable[[Tensor], Tensor]
@@ -136,7 +136,7 @@ def test_reading_changes_no_bit_and_sees_what_passes_in_the_chain(is_fused: bool
         y.register_hook(lambda gradient: gradients.__setitem__(site, gradient.clone()))
 
     chosen = kernels if is_fused else None
-    forward = forward_through(read_once(step_parts(own, chosen), sites, read), Keeping(()))
+    forward = forward_through(read_once(parts_of(own, chosen), sites, read), Keeping(()))
     found = stepped(own, forward, torch.float32)
     expected = stepped(other, step_forward(other, chosen), torch.float32)
     assert all(torch.equal(found[name], value) for name, value in expected.items())

@@ -96,6 +96,10 @@ LabelSmoothing = Annotated[float | None, _option("ε, from 0 (none) to 1.", _REC
 Ema = Annotated[float | None, _option("Decay of the averaged weights; 0: none.", _RECIPE)]
 Clip = Annotated[float | None, _option("Longest gradient norm; inf: any.", _RECIPE)]
 Precision = Annotated[str, _option(f"{either(PRECISIONS)}.", _RECIPE)]
+Speed = Annotated[
+    str,
+    _option("auto: as `skipline tune` measured, if it did; measure: now, if not; default: neither.", _RECIPE),
+]
 Memory = Annotated[str, _option("What a step may take, e.g. 2GiB; auto: what there is; all: keep everything.", _RECIPE)]
 BatchNorm = Annotated[str, _option(f"Where processes share a batch: {either(BATCH_NORM_SCOPES)}.", _RECIPE)]
 Shard = Annotated[

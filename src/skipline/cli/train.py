@@ -40,6 +40,7 @@ def train(
     clip: options.Clip = None,
     precision: options.Precision = "",
     memory: options.Memory = "",
+    speed: options.Speed = "",
     batch_norm: options.BatchNorm = "",
     shard: options.Shard = None,
     seed: options.Seed = None,
@@ -78,6 +79,7 @@ def train(
     from skipline.cli.device import be_deterministic, default_data_dir
     from skipline.cli.launch import launched
     from skipline.cli.recipe import read_settings
+    from skipline.cli.speed import tell, with_speed
     from skipline.train import start
     from skipline.train.step_memory import plan_memory_of
 
@@ -88,23 +90,23 @@ def train(
     config_text = f"# {shlex.join(['skipline', *sys.argv[1:]])}".replace("\n", " ") + f"\n{text}"
     with launched(device) as (team, chosen):
         recipe, dataset = _recipe_and_data(settings, data_dir, chosen, allow=allow or [], max_unusable=max_unusable)
+        recipe, said = with_speed(recipe, settings, dataset, chosen, team)
+        tell(said, team)
         if dry_run:
             _show_plan(recipe, dataset, chosen, team=team, as_json=json_)
             return
         if deterministic:
             be_deterministic()
+        told = f"# {said}\n{config_text}" if said else config_text
         plan_memory_of(recipe, recipe.network, dataset.train, device=chosen, num_processes=team.size)  # or no folder
-        begin = partial(start, recipe, dataset, root=out, device=chosen, config=config_text, data_dir=data_dir)
+        begin = partial(start, recipe, dataset, root=out, device=chosen, config=told, data_dir=data_dir)
         _begin_or_go_on(recipe, dataset, begin, chosen, team=team, out=out, as_json=json_)
 
 
 # From a flag to the setting that it sets. A text that is empty, and a number that is None, was not given.
 _TEXTS = {
-    **{
-        name: name
-        for name in ("source", "model", "preset", "optimiser", "schedule", "warm_up", "init", "precision", "memory")
-    },
-    "batch_norm": "batch_norm",
+    **{name: name for name in ("source", "model", "preset", "optimiser", "schedule", "warm_up", "init")},
+    **{name: name for name in ("precision", "memory", "speed", "batch_norm")},
     "from_": "start_from",
     "image_size": "photos.image_size",
     "policy": "photo_augment.policy",

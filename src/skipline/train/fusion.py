@@ -62,7 +62,7 @@ def plain_parts(net: ResidualNet) -> list[Part]:
     return [Part(site, part, _alone(part), _link(part, None)) for site, part in parts]
 
 
-def step_parts(net: ResidualNet, kernels: Kernels | None) -> list[Part]:
+def parts_of(net: ResidualNet, kernels: Kernels | None) -> list[Part]:
     """The parts of `net` as a step runs them, fused where there are `kernels`."""
     return plain_parts(net) if kernels is None else fused_parts(net, kernels)
 

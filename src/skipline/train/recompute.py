@@ -14,7 +14,7 @@ from torch.utils.checkpoint import checkpoint, create_selective_checkpoint_conte
 from skipline.kernels import Kernels
 from skipline.memory import KEEP_ALL, Keep, Keeping
 from skipline.nn import ResidualNet
-from skipline.train.fusion import Part, Pass, Signal, step_parts
+from skipline.train.fusion import Part, Pass, Signal, parts_of
 from skipline.train.reversible import Link, run_chain
 from skipline.train.still import still
 
@@ -24,7 +24,7 @@ Contexts = tuple[AbstractContextManager[object], AbstractContextManager[object]]
 
 def step_forward(net: ResidualNet, kernels: Kernels | None, keeping: Keeping = KEEP_ALL) -> Callable[[Tensor], Tensor]:
     """`net` as a step computes it, fused where there are `kernels`: reversible blocks in chains that keep their end."""
-    return forward_through(step_parts(net, kernels), keeping)
+    return forward_through(parts_of(net, kernels), keeping)
 
 
 def forward_through(parts: Sequence[Part], keeping: Keeping) -> Callable[[Tensor], Tensor]:
