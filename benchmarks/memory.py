@@ -2,6 +2,10 @@
 
     python benchmarks/memory.py                  # cifar_resnet1202, batch 128, activations within 0.6 GiB
     python benchmarks/memory.py --model cifar_resnet20 --batch-size 16 --whole-batch-size 16 --activations 12MiB
+    python benchmarks/memory.py --model cifar_revnet110 --against cifar_resnet110 --whole-batch-size 128
+
+With `--against` the second way is another net that keeps all it needs, at `--batch-size`: an ordinary one beside a
+reversible one of the same depth and arithmetic (`--model`).
 
 Each way takes one step to warm up, then they take their timed steps in turn; the table has medians a step and an image,
 predicted peaks, and the bytes of the tensors that lived (counted in a further step). Where the whole does not fit at
@@ -26,10 +30,9 @@ from skipline.cost import part_costs
 from skipline.data import Batch
 from skipline.memory import MemoryPlan, Workload, parse_size, plan_memory, size_text
 from skipline.train import Recipe
-from skipline.train.fusion import fused_parts, plain_parts
 from skipline.train.kernels import choose_kernels
 from skipline.train.learner import make_learner
-from skipline.train.recompute import forward_through
+from skipline.train.recompute import step_forward
 from skipline.train.step import training_step
 from skipline.zoo import describe
 
@@ -58,12 +61,7 @@ def main() -> None:
         kernels=options.kernels,
         batch_size=options.batch_size,
     )
-    less = _plan_within(recipe, options, parse_size(options.activations))
-    whole = plan_memory(recipe.network, _load(recipe, options, options.whole_batch_size), budget=math.inf)
-    ways = [
-        _way("all kept", recipe, options, options.whole_batch_size, whole),
-        _way(f"activations within {options.activations}", recipe, options, options.batch_size, less),
-    ]
+    ways = _two_nets(recipe, options) if options.against else _two_plans(recipe, options)
     for way in ways:
         print(f"{way.name}, batch {way.batch_size}: {way.plan.sentence()}")
         way.step()  # momenta are made, memory is taken from the system
@@ -76,9 +74,31 @@ def main() -> None:
     _print_table(ways, times, recipe, options)
 
 
+def _two_plans(recipe: Recipe, options: argparse.Namespace) -> list[Way]:
+    """One net, all kept and less kept."""
+    less = _plan_within(recipe, options, parse_size(options.activations))
+    whole = plan_memory(recipe.network, _load(recipe, options, options.whole_batch_size), budget=math.inf)
+    return [
+        _way("all kept", recipe, options, options.whole_batch_size, whole),
+        _way(f"activations within {options.activations}", recipe, options, options.batch_size, less),
+    ]
+
+
+def _two_nets(recipe: Recipe, options: argparse.Namespace) -> list[Way]:
+    """Two nets, each as it trains by default; the one to compare with first."""
+    ways = []
+    sizes = ((options.against, options.whole_batch_size), (options.model, options.batch_size))
+    for name, batch_size in sizes:
+        own = replace(recipe, network=describe(name))
+        plan = plan_memory(own.network, _load(own, options, batch_size), budget=math.inf)
+        ways.append(_way(name, own, options, batch_size, plan))
+    return ways
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="cifar_resnet1202")
+    parser.add_argument("--against", default="", help="another net to compare with, as it trains by default")
     parser.add_argument("--image-size", type=int, default=32)
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--whole-batch-size", type=int, default=32)
@@ -109,8 +129,8 @@ def _plan_within(recipe: Recipe, options: argparse.Namespace, activations: int) 
 def _way(name: str, recipe: Recipe, options: argparse.Namespace, batch_size: int, plan: MemoryPlan) -> Way:
     learner = make_learner(recipe, CPU)
     kernels = choose_kernels(recipe.kernels, CPU, recipe.memory_layout).compiled
-    parts = plain_parts(learner.net) if kernels is None else fused_parts(learner.net, kernels)
-    learner = replace(learner, keeping=plan.keeping, forward=forward_through(parts, plan.keeping))
+    forward = step_forward(learner.net, kernels, plan.keeping)
+    learner = replace(learner, keeping=plan.keeping, forward=forward)
     generator = torch.Generator().manual_seed(0)
     images = torch.randn(batch_size, 3, options.image_size, options.image_size, generator=generator)
     targets = torch.eye(recipe.network.head.num_classes)[torch.arange(batch_size) % recipe.network.head.num_classes]

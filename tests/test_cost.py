@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from skipline.cost import Cost, StepCost, cost, totals
-from skipline.nn import assemble, seed_dropout
+from skipline.nn import ResidualNet, assemble, seed_dropout
 from skipline.spec import (
     Activation,
     Attention,
@@ -29,9 +29,10 @@ from skipline.spec import (
     Stem,
     StochasticDepth,
 )
-from skipline.spec.block import GATES, ORDERS
+from skipline.spec.block import BRANCH_KINDS, GATES, ORDERS
 from skipline.spec.layers import ACTIVATION_KINDS, NORM_KINDS
 from skipline.spec.network import STEM_POOLS
+from skipline.train.recompute import step_forward
 from skipline.zoo import describe
 
 # name, millions of multiply-adds at 32×32 to the digits known
@@ -167,7 +168,7 @@ def test_a_cost_is_frozen() -> None:
 # ---- against PyTorch
 
 
-def built(network: Network) -> nn.Module:
+def built(network: Network) -> ResidualNet:
     net = assemble(network)
     for parameter in net.parameters():
         nn.init.constant_(parameter, 0.01)
@@ -178,6 +179,7 @@ def built(network: Network) -> nn.Module:
 def kept_by_autograd(network: Network, image_size: int) -> tuple[int, int]:
     """Elements of the distinct feature maps that a training step keeps, and of a max-pool's positions."""
     net = built(network)
+    forward = step_forward(net, None)
     own = {tensor.data_ptr() for tensor in (*net.parameters(), *net.buffers())}
     tensors: list[Tensor] = []  # held, so that no memory is used twice
 
@@ -187,11 +189,16 @@ def kept_by_autograd(network: Network, image_size: int) -> tuple[int, int]:
 
     images = torch.ones(1, network.in_channels, image_size, image_size)
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        net(images).sum()
-    maps = {t.data_ptr(): t for t in tensors if t.data_ptr() not in own and t.ndim in (2, 4) and t.numel() > 1}
-    maps = {pointer: t for pointer, t in maps.items() if not is_statistic(t)}
-    floats = sum(t.numel() for t in maps.values() if t.is_floating_point())
-    return floats, sum(t.numel() for t in maps.values() if t.dtype == torch.int64)
+        forward(images).sum()
+    maps = [t for t in tensors if t.data_ptr() not in own and t.ndim in (2, 4) and t.numel() > 1]
+    whole = {t.untyped_storage().data_ptr(): t for t in maps if not is_statistic(t)}  # who keeps a view keeps it all
+    floats = sum(size_of(t) for t in whole.values() if t.is_floating_point())
+    return floats, sum(size_of(t) for t in whole.values() if t.dtype == torch.int64)
+
+
+def size_of(tensor: Tensor) -> int:
+    """The elements of the memory that a tensor is, or is a view of."""
+    return tensor.untyped_storage().nbytes() // tensor.itemsize
 
 
 def is_statistic(tensor: Tensor) -> bool:
@@ -270,6 +277,16 @@ CASES = {
         for where, shape in SHAPES.items()
     },
     "constant scaling": small(norm=BATCH, activation=RELU, block=Block(merge=Merge(branch_scale=0.5))),
+    **{
+        f"coupled halves, {order}, {kind}": small(
+            norm=BATCH,
+            activation=RELU,
+            block=Block(Branch(kind), ProjectionShortcut(), order=order, coupling="additive"),
+        )
+        for order in ORDERS
+        for kind in BRANCH_KINDS
+        if order not in ("post", "norm_after_add")
+    },
 }
 
 

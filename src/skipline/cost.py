@@ -53,11 +53,13 @@ class PartCost:
 
     `kept` are the elements of the distinct tensors that the part's derivatives read, without its input (`input`), which
     the part before made; `keeps_output` says whether its output is among them. `index_elements` as in `Cost`.
-    `convolved` are the elements that its convolutions give, `largest` those of its largest tensor.
+    `convolved` are the elements that its convolutions give, `largest` those of its largest tensor. A block that
+    `is_reversible` keeps that only where it does not run in a chain.
     """
 
     name: str
     is_residual: bool
+    is_reversible: bool
     input: int
     output: int
     kept: int
@@ -98,15 +100,20 @@ def cost(network: Network, *, image_size: int) -> Cost:
     their input; an addition, a mean over all pixels, a padding and a constant factor nothing; a dropout its mask; a
     gate its weights and what they multiply, and so does channel attention. A tensor that two of them keep is one
     tensor; a norm's vectors of statistics and standardised weights are not counted. Of stochastic depth everything is
-    counted, as if no branch were left out. Raises `SpecError` for an image without pixels, and for one of which a layer
-    would leave none or could not mirror the border.
+    counted, as if no branch were left out. Reversible blocks that follow each other keep the output of the last alone:
+    a training step computes the rest again (`train/reversible.py`). Raises `SpecError` for an image without pixels, and
+    for one of which a layer would leave none or could not mirror the border.
     """
     require_count("cost", "image_size", image_size)
     plan = unfold(network)
     fold = _Fold(network, image_size)
     x = fold.run(plan.stem, _Signal("image", (network.in_channels, image_size, image_size)))
-    for block in plan.blocks:
+    for block, following in zip(plan.blocks, (*plan.blocks[1:], None), strict=True):
+        before = dict(fold.kept) if block.is_reversible else fold.kept
         x = fold.block(block, x)
+        if block.is_reversible:  # its input is computed again from its output
+            is_end = following is None or not following.is_reversible
+            fold.kept = before | ({x.name: prod(x.shape)} if is_end else {})
     fold.run(plan.head, x)
     macs = sum(step.macs for step in fold.steps)
     return Cost(
@@ -136,6 +143,7 @@ def part_costs(network: Network, *, image_size: int) -> tuple[PartCost, ...]:
             PartCost(
                 name=name,
                 is_residual=isinstance(part, BlockPlan) and part.is_residual,
+                is_reversible=isinstance(part, BlockPlan) and part.is_reversible,
                 input=prod(incoming.shape),
                 output=prod(signal.shape),
                 kept=sum(inside.values()),
@@ -167,10 +175,16 @@ def totals(network: Network, *, image_size: int) -> tuple[int, int]:
 
 @dataclass(frozen=True, slots=True)
 class _Signal:
-    """A tensor on its way: the step that made it, and its shape."""
+    """A tensor on its way: the step that made it, and its shape; `whole` is that of the tensor that it is a view of."""
 
     name: str
     shape: Shape
+    whole: Shape = ()
+
+    def half(self) -> _Signal:
+        """A view of half of the channels: who keeps it keeps the whole."""
+        channels, *pixels = self.shape
+        return _Signal(self.name, (channels // 2, *pixels), self.shape)
 
 
 _IDENTITY = Activation("identity")
@@ -195,6 +209,8 @@ class _Fold:
     def block(self, block: BlockPlan, x: _Signal) -> _Signal:
         """The signal behind `block`."""
         h = self.run(block.entry, x)
+        if block.is_coupled:
+            return self._coupled(block, h)
         f = self.run(block.branch, h)
         if not block.is_residual:
             return self.run(block.out, f)
@@ -208,6 +224,15 @@ class _Fold:
         if block.drop_step is not None:
             self._step(block.drop_step, f)
         return self.run(block.out, _Signal(f"{block.name}.sum", f.shape))
+
+    def _coupled(self, block: BlockPlan, h: _Signal) -> _Signal:
+        half = h.half()
+        f = self.run(block.branch, half)
+        s, carried = self.run(block.shortcut, half), self.run(block.carried, half)
+        assert f.shape == s.shape == carried.shape, f"{block.name}: {f.shape}, {s.shape} and {carried.shape}"
+        if block.drop_step is not None:
+            self._step(block.drop_step, f)
+        return _Signal(f"{block.name}.out", (2 * f.shape[0], *f.shape[1:]))
 
     def _step(self, step: Step, x: _Signal) -> _Signal:
         layer = step.layer
@@ -229,7 +254,7 @@ class _Fold:
 
     def _keep(self, *signals: _Signal) -> None:
         for signal in signals:
-            self.kept[signal.name] = prod(signal.shape)
+            self.kept[signal.name] = prod(signal.whole or signal.shape)
 
 
 def _kept(step: Step, x: _Signal, y: _Signal) -> tuple[_Signal, ...]:

@@ -53,6 +53,8 @@ NETWORKS: dict[str, tuple[Network, int]] = {
     "squeeze-and-excitation": (small(block=Block(Branch(attention=Attention("squeeze_excite")))), 12),
     "groups": (small(block=Block(Branch("bottleneck", groups=2, stride_at="middle"))), 17),
     "stages of unequal length": (small(num_blocks=(1, 3, 2)), 26),
+    "coupled halves": (small(block=Block(order="pre", coupling="additive"), num_blocks=(2, 3)), 20),
+    "coupled halves, batch norm at the end": (small(block=Block(order="act_only_pre", coupling="additive")), 16),
     "plain, no norm": (small(block=Block(shortcut=NoShortcut()), norm=NONE), 16),
 }
 

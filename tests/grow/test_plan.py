@@ -202,3 +202,18 @@ def test_padding_is_no_hindrance() -> None:
     network = small(block=Block(shortcut=PadShortcut(subsample="average")))
     plan = plan_deepening(network, with_blocks(network, 4, 4))
     assert [pair.new for pair in plan.kept] == ["stage1.block1", "stage2.block1", "stage2.block3"]
+
+
+def test_coupled_halves_grow_by_pairs() -> None:
+    network = small(num_blocks=(3,), block=Block(order="pre", coupling="additive"))
+    plan = plan_deepening(network, with_blocks(network, 7))
+    assert [(block.name, block.behind) for block in plan.inserted] == [
+        *(("stage1.block3", "stage1.block2"), ("stage1.block4", "stage1.block2")),
+        *(("stage1.block6", "stage1.block3"), ("stage1.block7", "stage1.block3")),
+    ]
+    with pytest.raises(GrowError) as refused:
+        plan_deepening(network, with_blocks(network, 6))
+    assert str(refused.value) == (
+        "small: stage1 would get 3 blocks of coupled halves, and only two together are the identity: each swaps the "
+        "halves. Insert an even number, e.g. 4."
+    )

@@ -49,6 +49,8 @@ NETS = {
     "residual, silu": network(PRE, Activation("silu")),
     "residual, padded": network(replace(PRE, shortcut=PadShortcut())),
     "residual, scaled": network(replace(PRE, merge=Merge(0.3, shortcut_scale=0.8))),
+    "coupled halves": network(replace(PRE, coupling="additive")),
+    "coupled halves, padded": network(replace(PRE, shortcut=PadShortcut(), coupling="additive")),
     "batch norm": network(PRE, norm=Norm()),
     "post-activation": network(Block(shortcut=ProjectionShortcut())),
 }

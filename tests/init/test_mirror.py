@@ -135,6 +135,11 @@ REFUSED: dict[str, tuple[Network, str]] = {
         network(replace(PRE, branch=Branch(attention=Attention("eca")))),
         "mine: stage1.block1.branch.attention is EfficientAttention, which is not linear",
     ),
+    "coupled halves": (
+        network(replace(PRE, coupling="additive")),
+        "mine: stage1.block1 couples two halves of the channels, and looks_linear follows one signal. "
+        "Use delta_orthogonal, or Block(coupling='none').",
+    ),
     "a gate": (
         network(replace(PRE, merge=Merge(gate="shortcut"))),
         "stage1.block1.gate is a gate, which is",

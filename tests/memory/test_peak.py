@@ -14,7 +14,7 @@ from skipline.kernels import Kernels
 from skipline.memory import KEEP_ALL, Keeping, Workload, peak_of
 from skipline.memory.keeping import recomputed_first
 from skipline.train.fusion import fused_parts, plain_parts
-from skipline.train.recompute import forward_through
+from skipline.train.recompute import forward_through, step_forward
 from skipline.zoo import describe
 
 BATCH, SIDE = 4, 32
@@ -42,6 +42,9 @@ def keeping_of(what: str, num_parts: int) -> Keeping:
         ("cifar_resnet14", "fused", torch.bfloat16),
         ("cifar_preresnet11", "fused", torch.float32),
         ("cifar_plain14", "plain", torch.bfloat16),
+        ("cifar_revnet_basic26", "fused", torch.float32),
+        ("cifar_revnet_basic26", "plain", torch.bfloat16),
+        ("cifar_revnet_bottleneck29", "fused", torch.bfloat16),
     ],
 )
 def test_the_peak_is_within_15_percent(
@@ -63,6 +66,37 @@ def test_the_peak_is_within_15_percent(
     load = Workload(BATCH, SIDE, 3, element_bytes=dtype.itemsize)
     predicted = peak_of(part_costs(network, image_size=SIDE), keeping, load)
     assert predicted.total == pytest.approx(counted.peak, rel=WITHIN)
+
+
+def activations(name: str, meter: ModuleType) -> int:
+    """Bytes at the peak of a step besides weights and their gradients."""
+    net = build(describe(name), seed=0).train()
+    for parameter in net.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    gradients = [parameter.grad for parameter in net.parameters() if parameter.grad is not None]
+    images = torch.zeros(8, 3, 16, 16)
+    with meter.live_bytes([images, *net.parameters(), *net.buffers(), *gradients]) as counted:
+        before = counted.now
+        step_forward(net, None)(images).sum().backward()
+    return counted.peak - before
+
+
+def test_activations_of_reversible_blocks_do_not_grow_with_depth(meter: ModuleType) -> None:
+    """Within 5 % from 38 layers to 164, where those of an ordinary net grow as the depth."""
+    shallow, middle, deep = (activations(f"cifar_revnet_basic{depth}", meter) for depth in (38, 110, 164))
+    assert middle == pytest.approx(shallow, rel=0.05)
+    assert deep == pytest.approx(shallow, rel=0.05)
+    assert activations("cifar_resnet110", meter) > 2.5 * activations("cifar_resnet38", meter)
+
+
+def test_the_cost_of_reversible_blocks_says_so() -> None:
+    kept = {depth: cost(describe(f"cifar_revnet_basic{depth}"), image_size=32) for depth in (38, 110, 1202)}
+    assert len({each.activation_elements for each in kept.values()}) == 1
+    # By hand, in channels. At 32×32: the images, the stem, its activation, inside block 1, the chain's end, and the
+    # activation that stage 2 begins with. At 16×16: inside its first block, its chain's end, stage 3's activation. At
+    # 8×8: inside that one's first block, its chain's end, the head's activation. Then the head's mean.
+    whole, quarter, sixteenth = 3 + 32 + 32 + (16 + 16) + 32 + 16, (32 + 32) + 64 + 32, (64 + 64) + 128 + 128
+    assert kept[38].activation_elements == 32 * 32 * whole + 16 * 16 * quarter + 8 * 8 * sixteenth + 128
 
 
 def test_the_meter_counts_what_lives(meter: ModuleType) -> None:

@@ -52,6 +52,17 @@ def test_the_plan_is_told_in_words() -> None:
     assert sentence.endswith("% more arithmetic, the same bits.")
 
 
+def test_reversible_blocks_need_no_budget_and_are_told_of() -> None:
+    plan = plan_memory(describe("cifar_revnet110"), LOAD, budget=math.inf)
+    assert plan.keeping == KEEP_ALL
+    assert plan.peak.activations < 0.25 * plan_memory(NETWORK, LOAD, budget=math.inf).peak.activations
+    assert re.fullmatch(
+        r"memory: about \d+\.\d MiB at the peak of a step: 51 of 54 blocks are reversible and computed again from what "
+        r"is behind them, about 3\d% more arithmetic; the rest is kept\.",
+        plan.sentence(),
+    )
+
+
 def test_what_cannot_fit_is_refused_with_the_batch_that_does() -> None:
     with pytest.raises(Unfit, match=r"cifar_resnet110 in batches of 128 needs at least .* MiB") as refusal:
         plan_memory(NETWORK, LOAD, budget=parse_size("60MiB"))

@@ -145,3 +145,21 @@ def test_dropout_on_the_shortcut_leaves_the_branch_alone() -> None:
     dropped = net.get_submodule(f"{TWO}.shortcut")(X)
     assert {0.0, 2.0} == set((dropped / X).round(decimals=4).unique().tolist())
     assert torch.equal(net.get_submodule(f"{TWO}.sum")(X, dropped), X + dropped)
+
+
+def test_coupled_halves_change_places_and_the_first_is_added_to() -> None:
+    net = net_of(Block(order="pre", coupling="additive"))
+    written = Written(net, TWO)
+    x1, x2 = X.chunk(2, dim=1)
+    expected = torch.cat((x2, x1 + f(written, "pre", x2)), dim=1)
+    torch.testing.assert_close(net.get_submodule(TWO)(X), expected)
+
+
+def test_coupled_halves_pass_a_projection_each_where_shapes_change() -> None:
+    net = net_of(Block(shortcut=ProjectionShortcut(), order="pre", coupling="additive"))
+    written = Written(net, "stage2.block1")
+    x1, x2 = X.chunk(2, dim=1)
+    branch = written.conv("branch.conv1", relu(written, written.norm("branch.norm1", x2)), stride=2)
+    branch = written.conv("branch.conv2", relu(written, written.norm("branch.norm2", branch)))
+    expected = written.conv("carried.conv", x2, stride=2), branch + written.conv("shortcut.conv", x1, stride=2)
+    torch.testing.assert_close(net.get_submodule("stage2.block1")(X), torch.cat(expected, dim=1))

@@ -77,6 +77,14 @@ SWITCHES: dict[str, Network] = {
         for kind in ACTIVATION_KINDS
     },
     "stochastic depth": net_with(Branch(), order="pre", stochastic_depth=StochasticDepth(0.5, "sample")),
+    **{
+        f"coupled halves, {order}": replace(
+            net_with(Branch(), order="pre", stochastic_depth=StochasticDepth(0.5, "sample")),
+            stages=tuple(Stage(3, 16 * n, 8, stride=n, block=Block(order=order, coupling="additive")) for n in (1, 2)),
+        )
+        for order in ORDERS
+        if order not in ("post", "norm_after_add")
+    },
     "raw": net_with(Branch(), order="pre", first_identity="raw"),
     "blurred identities": replace(
         net_with(Branch()),

@@ -57,3 +57,10 @@ def test_plain_and_gated_blocks_say_so() -> None:
     text = network_text(outline(network, image_size=8), width=120).splitlines()
     assert text[3].endswith("3×3 4, 3×3 4")
     assert text[4].endswith("3×3 4, 3×3 4 (+ x, gated by 1×1 4)")
+
+
+def test_coupled_halves_say_so() -> None:
+    text = lines("cifar_revnet110", 32)
+    assert text[5].endswith("3×3 16, 3×3 16 (+ x₁; halves swap)")
+    assert text[5].split()[3] == "32×32×32"
+    assert any(line.endswith("(+ x₁; halves swap, 2×2 average /2, pad 16)") for line in text)

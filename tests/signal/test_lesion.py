@@ -102,3 +102,10 @@ def test_a_lesioned_net_is_x_rayed_where_it_still_has_sites() -> None:
     sites = xray(lesioned(net, drop=["stage2.block2"]), IMAGES).sites
     assert "stage2.block2.branch" not in sites
     assert sites["stage2.block2.sum"].second_moment == pytest.approx(sites["stage2.block1.out"].second_moment)
+
+
+def test_coupled_halves_change_places_without_the_branch() -> None:
+    net = build(describe("cifar_revnet_basic26")).eval()
+    x = torch.randn(2, 32, 8, 8, generator=torch.Generator().manual_seed(0))
+    found = lesioned(net, drop=["stage1.block2"]).get_submodule("stage1.block2")(x)
+    assert torch.equal(found, torch.cat((x[:, 16:], x[:, :16]), dim=1))

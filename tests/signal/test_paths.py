@@ -61,3 +61,10 @@ def test_the_net_is_left_as_it_was_and_the_seed_decides() -> None:
 def test_a_net_without_shortcuts_is_refused() -> None:
     with pytest.raises(SignalError, match="linear has no residual blocks, and one path only"):
         path_lengths(build(linear(3, NoShortcut())), normal(2, 1, 4, 4))
+
+
+def test_coupled_halves_are_refused() -> None:
+    block = Block(order="pre", coupling="additive")
+    net = build(Network("halves", 3, Stem((4,)), (Stage(3, 4, 2, block=block),), Head(2)))
+    with pytest.raises(SignalError, match="halves couples halves of its channels: of a block's three ways"):
+        path_lengths(net, normal(2, 3, 4, 4))

@@ -114,6 +114,20 @@ DEPTHS = st.one_of(
 )
 
 
+def _coupled(block: Block) -> Block:
+    """`block` without what coupled halves cannot have."""
+    shortcut = block.shortcut
+    if isinstance(shortcut, ProjectionShortcut):
+        shortcut = replace(shortcut, when="change")
+    return Block(
+        replace(block.branch, groups=min(block.branch.groups, 2)),
+        shortcut,
+        Merge(block.merge.branch_scale, block.merge.branch_scaling),
+        block.order if block.order in ("pre", "act_only_pre") else "act_before_add",
+        "additive",
+    )
+
+
 @st.composite
 def networks(draw: st.DrawFn) -> Network:
     stem = draw(
@@ -136,12 +150,16 @@ def networks(draw: st.DrawFn) -> Network:
         if isinstance(shortcut, PadShortcut):
             channels = max(channels, incoming)
         block = Block(draw(BRANCHES), shortcut, merge, "pre" if predicted else draw(st.sampled_from(ORDERS)))
+        if block.is_residual and not predicted and draw(st.booleans()):
+            block = _coupled(block)
         sizes = {name: draw(st.integers(1, 3)) for name in ("num_blocks", "stride", "dilation", "first_dilation")}
         stages.append(Stage(channels=channels, inner_channels=draw(CHANNELS), block=block, **sizes))
         incoming = channels
     head = Head(draw(st.integers(1, 12)), dropout=draw(RATES))
     in_channels = draw(st.integers(1, 4))
     norm = Norm("none") if predicted else draw(NORMS)
+    if norm.kind == "group" and any(stage.block.num_halves > 1 for stage in stages):
+        norm = replace(norm, groups=min(norm.groups, 2))
     switches: dict[str, Any] = {"norm": norm, "activation": draw(ACTIVATIONS)}
     if norm.kind == "none":
         switches["biases"] = draw(st.sampled_from(("channel", "scalar")))
@@ -180,14 +198,17 @@ def test_convolutions_take_what_the_one_before_gives(network: Network) -> None:
     plan = unfold(network)
     incoming = network.in_channels
     longest_path = 0
-    for chain in (plan.stem, *(block.branch for block in plan.blocks)):
+    for chain, halves in ((plan.stem, 1), *((block.branch, 1 + block.is_coupled) for block in plan.blocks)):
+        incoming //= halves
         for conv in (step.layer for step in chain if isinstance(step.layer, Conv)):
             assert conv.in_channels == incoming
             incoming = conv.out_channels
             longest_path += 1
+        incoming *= halves
     for block in plan.blocks:
-        for conv in (step.layer for step in block.shortcut if isinstance(step.layer, Conv)):
-            assert (conv.in_channels, conv.out_channels) == (block.in_channels, block.out_channels)
+        halves = 1 + block.is_coupled
+        for conv in (step.layer for step in (*block.shortcut, *block.carried) if isinstance(step.layer, Conv)):
+            assert (halves * conv.in_channels, halves * conv.out_channels) == (block.in_channels, block.out_channels)
     assert longest_path + 1 == network.depth
 
 

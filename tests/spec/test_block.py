@@ -10,6 +10,7 @@ import pytest
 
 from skipline.spec import Attention, Block, Branch, Merge, NoShortcut, PadShortcut, ProjectionShortcut, SpecError
 
+_UNDONE = "Block.coupling is 'additive', whose blocks can be undone, x₁ = y₂ − f(y₁), and"
 MESSAGES: list[tuple[Callable[[], object], str]] = [
     (
         lambda: Attention("se"),  # type: ignore[arg-type]
@@ -118,6 +119,40 @@ MESSAGES: list[tuple[Callable[[], object], str]] = [
         "Block.merge is Merge(branch_scale=0.5, branch_scaling='constant', shortcut_scale=1.0, shortcut_dropout=0.0, "
         "gate='none') in a block without a shortcut, where nothing meets. Leave it at Merge(), or give the block "
         "a shortcut.",
+    ),
+    *(
+        (lambda fields=fields: Block(**{"order": "pre", "coupling": "additive", **fields}), f"{_UNDONE} {reason}")
+        for fields, reason in (
+            (
+                {"shortcut": NoShortcut()},
+                "without a shortcut x₁ would be lost. Use PadShortcut() or ProjectionShortcut(). "
+                "Or leave coupling at 'none'.",
+            ),
+            (
+                {"shortcut": ProjectionShortcut(when="always")},
+                "a projection in every block has no inverse at hand. Use ProjectionShortcut(when='change'). "
+                "Or leave coupling at 'none'.",
+            ),
+            (
+                {"order": "post"},
+                "order 'post' puts layers behind the sum, which lose what it was. Use order='pre'. "
+                "Or leave coupling at 'none'.",
+            ),
+            (
+                {"merge": Merge(gate="shortcut")},
+                "a gate 'shortcut' multiplies x₁ by what may be 0. Use Merge(gate='none'). "
+                "Or leave coupling at 'none'.",
+            ),
+            (
+                {"merge": Merge(shortcut_dropout=0.5)},
+                "shortcut_dropout 0.5 sets elements of x₁ to 0. Use 0, or Branch.dropout. Or leave coupling at 'none'.",
+            ),
+            (
+                {"merge": Merge(shortcut_scale=0.5)},
+                "shortcut_scale 0.5 would be divided out again in every block, and rounding grow with the depth. "
+                "Use 1. Or leave coupling at 'none'.",
+            ),
+        )
     ),
 ]
 

@@ -36,6 +36,7 @@ from skipline.spec import (
 FIXTURE = Path(__file__).parent / "fixtures" / "network_v1.json"
 FIXTURE_2 = FIXTURE.with_name("network_v2.json")
 FIXTURE_3 = FIXTURE.with_name("network_v3.json")
+FIXTURE_4 = FIXTURE.with_name("network_v4.json")
 EVERYTHING = Network(
     name="every-thing_1.0",
     in_channels=1,
@@ -110,6 +111,20 @@ EVERY_PARAMETERISATION = Network(
     biases="scalar",
     branch_input="unit_variance",
 )
+REVERSIBLE = Network(
+    name="reversible",
+    in_channels=3,
+    stem=Stem((16,)),
+    stages=(
+        Stage(
+            2,
+            16,
+            8,
+            block=Block(Branch(), PadShortcut(subsample="average"), order="act_only_pre", coupling="additive"),
+        ),
+    ),
+    head=Head(7),
+)
 
 
 def document(**changes: Any) -> dict[str, Any]:
@@ -150,7 +165,12 @@ def test_a_file_of_version_2_stays_readable() -> None:
 def test_a_file_of_version_3_stays_readable() -> None:
     """Nor this one."""
     assert loads(FIXTURE_3.read_bytes()) == EVERY_PARAMETERISATION
-    assert json.loads(dumps(EVERY_PARAMETERISATION)) == json.loads(FIXTURE_3.read_bytes())
+
+
+def test_a_file_of_version_4_stays_readable() -> None:
+    """Nor this one."""
+    assert loads(FIXTURE_4.read_bytes()) == REVERSIBLE
+    assert json.loads(dumps(REVERSIBLE)) == json.loads(FIXTURE_4.read_bytes())
 
 
 def test_what_is_written_today_holds_all_that_was_in_those_files() -> None:
@@ -161,8 +181,9 @@ def test_what_is_written_today_holds_all_that_was_in_those_files() -> None:
             return isinstance(new, list) and len(new) == len(old) and all(map(holds, new, old))
         return type(new) is type(old) and new == old
 
-    assert holds(json.loads(dumps(EVERYTHING)), document(version=3))
-    assert holds(json.loads(dumps(EVERY_SWITCH)), {**json.loads(FIXTURE_2.read_bytes()), "version": 3})
+    assert holds(json.loads(dumps(EVERYTHING)), document(version=4))
+    assert holds(json.loads(dumps(EVERY_SWITCH)), {**json.loads(FIXTURE_2.read_bytes()), "version": 4})
+    assert holds(json.loads(dumps(EVERY_PARAMETERISATION)), {**json.loads(FIXTURE_3.read_bytes()), "version": 4})
     assert dumps(EVERYTHING).endswith("\n}\n")
 
 
@@ -193,11 +214,11 @@ REFUSED: list[tuple[Callable[[], dict[str, Any]], str]] = [
     (lambda: document(format="skipline.recipe"), "the entry 'format' is 'skipline.recipe'; a description says"),
     (lambda: without("format"), "the entry 'format' is None; a description says 'skipline.network'."),
     (
-        lambda: document(version=4),
-        "the entry 'version' is 4; this skipline reads versions 1 to 3. Update skipline.",
+        lambda: document(version=5),
+        "the entry 'version' is 5; this skipline reads versions 1 to 4. Update skipline.",
     ),
-    (lambda: document(version=True), "the entry 'version' is True; this skipline reads versions 1 to 3."),
-    (lambda: without("version"), "the entry 'version' is None; this skipline reads versions 1 to 3."),
+    (lambda: document(version=True), "the entry 'version' is True; this skipline reads versions 1 to 4."),
+    (lambda: without("version"), "the entry 'version' is None; this skipline reads versions 1 to 4."),
     (
         lambda: document(in_chanels=3),
         "network has an entry 'in_chanels', which Network has not. Did you mean 'in_channels'?",
@@ -281,7 +302,7 @@ def test_only_an_object_is_a_description(value: object, words: str) -> None:
         ('{"name": "a", "name": "b"}', "the description has the entry 'name' twice in one object; keep one of them."),
         (
             '{"format": "skipline.network", "version": 1.0}',
-            "the entry 'version' is 1.0; this skipline reads versions 1 to 3",
+            "the entry 'version' is 1.0; this skipline reads versions 1 to 4",
         ),
     ],
 )

@@ -34,6 +34,7 @@ STANDARDISED = ConvWeights("standardised")
 PROJECTED = Block(shortcut=ProjectionShortcut())
 SMALL = Network("small", 3, Stem((16,)), (Stage(2, 16, 16), Stage(3, 32, 32, stride=2)), Head(10))
 
+COUPLED = Block(order="pre", coupling="additive")
 MESSAGES: list[tuple[Callable[[], object], str]] = [
     (
         lambda: Stem((16,), pool="max_blurr"),  # type: ignore[arg-type]
@@ -96,6 +97,33 @@ MESSAGES: list[tuple[Callable[[], object], str]] = [
         ),
         "Network.stochastic_depth.rate is 0.5, and stage1 has a gate, which already decides what passes. "
         "Leave the rate at 0, or the gate at 'none'.",
+    ),
+    (
+        lambda: Stage(1, 15, 8, block=COUPLED),
+        "Stage.channels is 15 with Block.coupling 'additive', which halves them. The nearest valid: 14 and 16; or "
+        "leave coupling at 'none'.",
+    ),
+    (
+        lambda: replace(SMALL, stem=Stem((15,)), stages=(Stage(1, 16, 8, block=COUPLED),)),
+        "stage1 gets 15 channels with Block.coupling 'additive', which halves them. The nearest valid: 14 and 16;",
+    ),
+    (
+        lambda: Stage(1, 12, 8, block=replace(COUPLED, branch=Branch(groups=4))),
+        "Stage: block.branch.groups=4 does not divide half of channels=6; the nearest value of block.branch.groups",
+    ),
+    (
+        lambda: replace(SMALL, norm=Norm("group", groups=4), stages=(Stage(1, 20, 8, block=COUPLED),)),
+        "Norm: groups=4 does not divide half of stage1.channels=10; the nearest value of groups that does is 5.",
+    ),
+    (
+        lambda: replace(
+            SMALL,
+            norm=Norm("none"),
+            stages=(Stage(1, 16, 8, block=replace(COUPLED, shortcut=ProjectionShortcut())),),
+            first_identity="raw",
+            branch_input="unit_variance",
+        ),
+        "Network.branch_input is 'unit_variance', and stage1 couples two halves, whose variances are not the same. ",
     ),
     (lambda: Stem(()), "Stem.channels is empty; a stem has at least one convolution, e.g. channels=(16,)."),
     (

@@ -270,3 +270,24 @@ def test_which_branches_end_in_a_norm(order: Order, ends: bool) -> None:
 def test_a_name_is_no_description(given: Any) -> None:
     with pytest.raises(SpecError, match=r"a description is expected, and .* came\. A name becomes one by"):
         unfold(given)
+
+
+def test_coupled_halves_pass_a_shortcut_each_where_shapes_change_and_none_elsewhere() -> None:
+    net = network(Block(shortcut=ProjectionShortcut(), order="pre", coupling="additive"))
+    first, second = block_named(net, "stage2.block1"), block_named(net, "stage2.block2")
+    assert [step.layer for step in (*first.shortcut, *first.carried)] == 2 * [Conv(8, 16, 1, 2)]
+    assert names(first.carried) == "conv"
+    assert not first.entry
+    assert (first.is_reversible, second.is_reversible) == (False, True)
+    assert second.shortcut == second.carried == ()
+    convs = [step.layer for step in second.branch if isinstance(step.layer, Conv)]
+    assert convs == [Conv(16, 16, 3), Conv(16, 16, 3)]
+    assert second.sites == tuple(f"stage2.block2.{site}" for site in ("shortcut", "branch", "sum", "out"))
+
+
+def test_the_first_entry_of_coupled_halves_is_of_all_channels() -> None:
+    plan = block_named(network(Block(order="pre", coupling="additive")), "stage1.block1")
+    assert names(plan.entry) == "norm1 act1"
+    assert plan.entry[0].layer == Normalise(Norm(), 16)
+    assert plan.shortcut_reads_entry
+    assert not plan.is_reversible

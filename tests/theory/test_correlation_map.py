@@ -110,6 +110,11 @@ REFUSED = {
         network(replace(PRE, merge=Merge(gate="shortcut"))),
         "n: stage1 has a gate, whose factors depend on the images. Leave it out, or leave the activation as it is.",
     ),
+    "halves": (
+        network(replace(PRE, coupling="additive")),
+        "n: stage1 couples two halves of the channels, whose correlations differ, and one number is followed here. "
+        "Use Block(coupling='none'), or leave the activation as it is.",
+    ),
     "zeros": (
         network(replace(PRE, shortcut=PadShortcut())),
         "n: stage2 adds channels of zeros, whose signal no correlation describes. Use ProjectionShortcut().",

@@ -19,7 +19,7 @@ from skipline.spec import Head, Network, Stage, Stem
 from skipline.spec.network import StochasticDepth
 from skipline.train import Outcome, Recipe, RecipeError, RunFolder, forward
 from skipline.train.compiled import BlockGraphs, compiled_parts
-from skipline.train.fusion import one_function
+from skipline.train.forward import forward_of
 from skipline.train.learner import make_learner
 
 # Of PyTorch's tracer, which looks at the gradient of what a block is given; outside pytest it is not shown.
@@ -50,7 +50,7 @@ def net_of(num_blocks: int) -> Network:
 def three_steps(num_blocks: int, *, sizes: tuple[int, ...] = (4, 4, 4)) -> BlockGraphs:
     net = build(net_of(num_blocks), seed=0, scheme=scheme_named("he_fan_out_normal")).train()
     graphs = BlockGraphs({4}, backend=as_it_is)
-    run = one_function(compiled_parts(net, graphs))
+    run = forward_of(net, compiled_parts(net, graphs))
     for size in sizes:
         run(torch.randn(size, 3, 16, 16)).sum().backward()
     return graphs
@@ -78,7 +78,7 @@ def test_a_short_batch_runs_without_and_it_is_said() -> None:
 def test_it_is_the_same_function_with_the_same_gradients() -> None:
     own = build(net_of(2), seed=0, scheme=scheme_named("he_fan_out_normal")).train()
     other = deepcopy(own)
-    run = one_function(compiled_parts(other, BlockGraphs({4}, backend=as_it_is)))
+    run = forward_of(other, compiled_parts(other, BlockGraphs({4}, backend=as_it_is)))
     images = torch.randn(4, 3, 16, 16)
     for function in (own, run):
         for _ in range(2):
@@ -94,7 +94,7 @@ def test_it_is_the_same_function_with_the_same_gradients() -> None:
 def test_compiling_again_is_said() -> None:
     net = build(net_of(1), seed=0, scheme=scheme_named("he_fan_out_normal")).train()
     graphs = BlockGraphs({4}, backend=as_it_is)
-    run = one_function(compiled_parts(net, graphs))
+    run = forward_of(net, compiled_parts(net, graphs))
     run(torch.randn(4, 3, 16, 16))
     graphs.take_notes()
     run(torch.randn(4, 3, 24, 24))
@@ -105,7 +105,7 @@ def test_compiling_again_is_said() -> None:
 
 def test_compiled_too_often_is_an_error_and_no_eager_step() -> None:
     net = build(net_of(1), seed=0, scheme=scheme_named("he_fan_out_normal")).train()
-    run = one_function(compiled_parts(net, BlockGraphs({4}, backend=as_it_is)))
+    run = forward_of(net, compiled_parts(net, BlockGraphs({4}, backend=as_it_is)))
     with torch._dynamo.config.patch(recompile_limit=1):
         run(torch.randn(4, 3, 16, 16))
         with pytest.raises(

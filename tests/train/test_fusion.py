@@ -18,7 +18,7 @@ from skipline.spec import Attention, Block, Branch, ConvWeights, Merge, Network,
 from skipline.spec.block import Order
 from skipline.spec.layers import Activation, Norm
 from skipline.train import fusion
-from skipline.train.fusion import fused
+from skipline.train.recompute import step_forward
 from skipline.zoo import describe
 
 NETWORKS = {
@@ -100,12 +100,12 @@ def images_for(network: Network) -> Tensor:
 def assert_same_function(own: ResidualNet, other: ResidualNet, kernels: Kernels) -> None:
     """Logits, gradients and statistics of a training pass through `own`, and through `other` fused."""
     images = images_for(own.network)
-    for net, forward in ((own, own), (other, fused(other, kernels))):
+    for net, forward in ((own, own), (other, step_forward(other, kernels))):
         seed_dropout(net, 7)
         forward(images).square().sum().backward()
         fill_missing_gradients(net)
     with torch.no_grad():
-        torch.testing.assert_close(fused(other, kernels)(images), own(images), rtol=1e-3, atol=1e-3)
+        torch.testing.assert_close(step_forward(other, kernels)(images), own(images), rtol=1e-3, atol=1e-3)
     largest = max(p.grad.abs().max().item() for p in own.parameters() if p.grad is not None)
     for (path, mine), theirs in zip(other.named_parameters(), own.parameters(), strict=True):
         assert (mine.grad is not None) == (theirs.grad is not None) == mine.requires_grad, path
@@ -146,7 +146,7 @@ def test_a_branch_that_is_left_out_is_not_computed(kernels: Kernels) -> None:
         drop = block.get_submodule("drop")
         assert isinstance(drop, SeededBranchDropout)
         expected += [] if drop.leaves_out() else [seed]
-        fused(net, kernels)(images_for(network))
+        step_forward(net, kernels)(images_for(network))
     assert run == expected
     assert 0 < len(run) < 12
 
@@ -187,7 +187,7 @@ def test_norms_are_fused_in_every_block_that_can_be_taken_apart(
     network = VARIANTS[name]
     net, _ = two_nets(network)
     seed_dropout(net, 7)
-    fused(net, kernels)(images_for(network))
+    step_forward(net, kernels)(images_for(network))
     assert (calls["alone"], calls["with an addend"]) == (alone, with_addend)
 
 
@@ -200,11 +200,11 @@ def test_a_norm_in_eval_mode_keeps_its_statistics(kernels: Kernels) -> None:
                 norm.eval()
     before = {name: buffer.clone() for name, buffer in other.named_buffers()}
     images = images_for(network)
-    assert torch.equal(fused(other, kernels)(images), own(images))
+    assert torch.equal(step_forward(other, kernels)(images), own(images))
     assert all(torch.equal(buffer, before[name]) for name, buffer in other.named_buffers())
 
 
 def test_a_batch_of_one_number_a_channel_is_refused_as_ever(kernels: Kernels) -> None:
     net = build(NETWORKS["basic, option A"], seed=0).train()
     with pytest.raises(ValueError, match="Expected more than 1 value per channel when training"):
-        fused(net, kernels)(torch.zeros(1, 3, 1, 1))
+        step_forward(net, kernels)(torch.zeros(1, 3, 1, 1))

@@ -89,10 +89,17 @@ FEATURES |= {
 }
 
 PLAIN = Network("plain", 1, Stem((8,)), (Stage(1, 8, 8, block=Block(shortcut=NoShortcut())),), Head(4))
+COUPLED = Block(order="pre", coupling="additive")
 TO_10 = (Deepening(epoch=1, depth=10),)  # between the third step and the fourth
 FEATURES |= {
     "deepening, Nesterov and an average": {"deepen": TO_10, "ema_decay": 0.7},
     "deepening, AdamW and parts": {"deepen": TO_10, "optimiser": AdamW(learning_rate=0.01), "accumulate": 2},
+    "reversible blocks, deepened by pairs, with parts and an average": {
+        "network": Network("rev", 1, Stem((8,)), 2 * (Stage(3, 8, 4, block=COUPLED),), Head(4)),
+        "deepen": (Deepening(epoch=1, depth=22),),
+        "accumulate": 2,
+        "ema_decay": 0.7,
+    },
     "deepening of a plain net by the images of the next step": {"network": PLAIN, "deepen": TO_10, "ema_decay": 0.7},
 }
 

@@ -313,3 +313,11 @@ def test_what_is_no_net_or_no_file_is_said(network: Network, trained: Trained) -
         load_weights(net, state)
     with pytest.raises(WeightsError, match=r"a net that skipline built is expected, and a Linear came\. Build one:"):
         load_weights(other, "resnet50.pth")
+
+
+def test_coupled_halves_are_under_nobody_elses_names(trained: Trained, tmp_path: Path) -> None:
+    network = describe("cifar_revnet_basic8")
+    for source in ("timm", "kuangliu"):
+        with pytest.raises(WeightsError, match=r"cifar_revnet_basic8 couples two halves .* has no such network"):
+            save_weights(trained(network), tmp_path / "a.pth", names=source)
+    assert not (tmp_path / "a.pth").exists()

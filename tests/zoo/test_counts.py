@@ -83,6 +83,13 @@ NAMED = {
     "resnet26d": 16_014_408,
     "resnext101_32x32d": 468_530_472,
 }
+# Two halves of (first, …, last stage's) channels, and units in all stages: the settings of the paper's program
+# (github.com/renmengye/revnet-public, resnet/configs/cifar_configs.py), where a unit is two blocks of ours.
+REVERSIBLE = {
+    "cifar_revnet38": ((16, 32, 56), 3, "0.46"),
+    "cifar_revnet110": ((16, 32, 64), 9, "1.73"),
+    "cifar_revnet164": ((16, 32, 64), 9, "1.75"),
+}
 
 
 @pytest.mark.parametrize("depth", THIN)
@@ -103,6 +110,32 @@ def test_a_hundred_classes_add_5850(name: str) -> None:
 @pytest.mark.parametrize("name", NAMED)
 def test_named_networks(name: str) -> None:
     assert parameters(name) == NAMED[name]
+
+
+@pytest.mark.parametrize("name", REVERSIBLE)
+def test_reversible_networks(name: str) -> None:
+    """Layer by layer as in the paper's program, and its millions (arXiv 1707.04585, table 2)."""
+    widths, units, millions = REVERSIBLE[name]
+    expands = 4 if name == "cifar_revnet164" else 1
+    num_first = 2 * widths[0]
+    expected = 3 * 9 * num_first + 2 * num_first  # the stem and the norm behind it
+    incoming = widths[0]
+    for width in widths:
+        outgoing = expands * width
+        for number in range(2 * units):
+            first = incoming if number == 0 else outgoing
+            norm = 0 if (number == 0 and width == widths[0]) else 2 * first  # the first unit's is the stem's
+            if expands == 1:
+                expected += norm + 9 * first * width + 2 * width + 9 * width * width
+            else:
+                expected += norm + first * width + 2 * width + 9 * width * width + 2 * width + width * outgoing
+        if expands > 1:
+            expected += 2 * incoming * outgoing  # a projection for each half
+        incoming = outgoing
+    last = 2 * incoming
+    expected += 2 * last + 10 * last + 10
+    assert parameters(name) == expected
+    assert f"{expected / 1e6:.2f}" == millions
 
 
 def test_the_blocks_of_resnet_rs() -> None:

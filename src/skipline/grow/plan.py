@@ -53,7 +53,8 @@ def plan_deepening(source: Network, target: Network) -> DeepeningPlan:
     """What to insert where so that `source` becomes `target` and computes the same function.
 
     Behind block i of the n in a stage that gets a more stand ⌊i a / n⌋ − ⌊(i − 1) a / n⌋ new ones: a / n behind each,
-    and where that is no whole number one more behind later blocks. A stage's first block, which may change the shape,
+    and where that is no whole number one more behind later blocks; blocks of coupled halves come in pairs, of which the
+    second puts the halves back where they were. A stage's first block, which may change the shape,
     stays its first. Raises `GrowError` where `target` is no deeper `source`, or no new block can be the identity.
     """
     require_deepening(source, target)
@@ -63,17 +64,28 @@ def plan_deepening(source: Network, target: Network) -> DeepeningPlan:
     inserted: list[InsertedBlock] = []
     for number, (old, new) in enumerate(zip(source.stages, target.stages, strict=True), start=1):
         num_new, place = new.num_blocks - old.num_blocks, 0
+        together = new.block.num_halves
+        if num_new % together:
+            raise GrowError(
+                f"{source.name}: stage{number} would get {num_new} blocks of coupled halves, and only two together are "
+                f"the identity: each swaps the halves. Insert an even number, e.g. {num_new + 1}."
+            )
         for i in range(1, old.num_blocks + 1):
             place += 1
             behind = KeptBlock(f"stage{number}.block{i}", f"stage{number}.block{place}")
             kept.append(behind)
-            for _ in range(i * num_new // old.num_blocks - (i - 1) * num_new // old.num_blocks):
+            for _ in range(together * _share(num_new // together, i, old.num_blocks)):
                 place += 1
                 name = f"stage{number}.block{place}"
                 inserted.append(InsertedBlock(name, behind.old, identity_of(blocks[name], target)))
     for block, pair in zip(old_plan.blocks, kept, strict=True):
         _require_same(block.steps(), blocks[pair.new].steps(), source)
     return DeepeningPlan(source, target, tuple(kept), tuple(inserted))
+
+
+def _share(num_new: int, i: int, num_old: int) -> int:
+    """How many of the new ones stand behind the i-th of the old ones."""
+    return i * num_new // num_old - (i - 1) * num_new // num_old
 
 
 def _require_same(old: Iterator[Step], new: Iterator[Step], source: Network) -> None:

@@ -90,11 +90,39 @@ _LEAST = 1e-12  # guessed: a weight that reads only zeros has any scale; this ke
 def _inputs(network: Network) -> dict[str, _Signal]:
     """What every weighted layer of `network` reads, by the name of its step."""
     plan, inputs = unfold(network), dict[str, _Signal]()
-    x = _chain(plan.stem, _UNIT, inputs)
+    stem = _chain(plan.stem, _UNIT, inputs)
+    first, second = stem, stem  # of a signal whose halves are alike, twice the same
     for block in plan.blocks:
-        x = _block(block, x, inputs)
-    _chain(plan.head, x, inputs)
+        if block.is_coupled:
+            first, second = _coupled(block, first, second, inputs)
+        else:
+            first = second = _block(block, _both(first, second), inputs)
+    _chain(plan.head, _both(first, second), inputs)
     return inputs
+
+
+def _coupled(block: BlockPlan, first: _Signal, second: _Signal, inputs: dict[str, _Signal]) -> tuple[_Signal, _Signal]:
+    first, second = (_chain(block.entry, half, inputs) for half in (first, second))
+    branch = _chain(block.branch, second, inputs)
+    shortcut, carried = (
+        _padded(block, _chain(steps, half, inputs))
+        for steps, half in ((block.shortcut, first), (block.carried, second))
+    )
+    branch = branch if block.drop_step is None else _behind(block.drop_step, branch)
+    return carried, branch.plus(shortcut)
+
+
+def _padded(block: BlockPlan, shortcut: _Signal) -> _Signal:
+    if not any(isinstance(step.layer, PadChannels) for step in block.shortcut):
+        return shortcut
+    share = block.in_channels / block.out_channels  # of the channels; the others are 0
+    return shortcut.times_random(share, share)
+
+
+def _both(first: _Signal, second: _Signal) -> _Signal:
+    """Of one half or the other, as likely."""
+    mean = (first.mean + second.mean) / 2
+    return _Signal(mean, (first.second_moment + second.second_moment) / 2 - mean**2)
 
 
 def _block(block: BlockPlan, x: _Signal, inputs: dict[str, _Signal]) -> _Signal:
@@ -102,10 +130,7 @@ def _block(block: BlockPlan, x: _Signal, inputs: dict[str, _Signal]) -> _Signal:
     branch = _chain(block.branch, h, inputs)
     if not block.is_residual:
         return _chain(block.out, branch, inputs)
-    shortcut = _chain(block.shortcut, h if block.shortcut_reads_entry else x, inputs)
-    if any(isinstance(step.layer, PadChannels) for step in block.shortcut):
-        share = block.in_channels / block.out_channels  # of the channels; the others are 0
-        shortcut = shortcut.times_random(share, share)
+    shortcut = _padded(block, _chain(block.shortcut, h if block.shortcut_reads_entry else x, inputs))
     if block.drop_step is not None:
         branch = _behind(block.drop_step, branch)
     if block.gate_step is not None:

@@ -118,6 +118,11 @@ class _Fold:
         self.places: dict[str, _Place] = {}
 
     def block(self, block: BlockPlan, x: _State) -> _State:
+        if block.is_coupled:
+            raise InitError(
+                f"{self.network.name}: {block.name} couples two halves of the channels, and looks_linear follows one "
+                f"signal. Use delta_orthogonal, or Block(coupling='none')."
+            )
         h = self.chain(block.entry, x)
         branch = self.chain(block.branch, h)
         if not block.is_residual:

@@ -49,6 +49,7 @@ class _Activations:
     def __init__(self, parts: Sequence[PartCost], load: Workload) -> None:
         self._parts = parts
         self._element = load.element_bytes * load.part_size
+        self._wide = max(load.element_bytes, _WEIGHT_BYTES) * load.part_size  # of the halves in a chain
         self._index = _INDEX_BYTES * load.part_size
         self._copy = load.element_bytes if load.element_bytes < _WEIGHT_BYTES else 0  # of a weight, by autocast
         self._cached = 0  # copies that autocast holds till the end of the forward pass, and nothing else
@@ -63,7 +64,7 @@ class _Activations:
         for (first, end, keep), amount in zip(reversed(spans), reversed(stored), strict=True):
             if keep != "all":  # computed again: from here on it is all there
                 self._kept += sum(self._whole(number, first) for number in range(first, end)) - amount
-            self._backward(first, end)
+            self._backward(first, end, keep)
         stepping = held + self._gradients
         if self._fullest.total + held < stepping:
             return Peak(stepping, 0)
@@ -77,7 +78,7 @@ class _Activations:
             part = self._parts[number]
             passing = _PASSING_FORWARD * part.largest
             if keep == "all":
-                self._kept += self._whole(number, first)
+                self._kept += self._in_chain(number, first, end)
             else:
                 # Beside what nothing keeps: the block's way from its input to its output; convolutions' are kept.
                 self._kept += part.convolved * self._element if keep == "convolutions" else 0
@@ -86,12 +87,33 @@ class _Activations:
             self._meet(passing * self._element)
         return self._kept - before
 
-    def _backward(self, first: int, end: int) -> None:
+    def _backward(self, first: int, end: int, keep: Keep) -> None:
         for number in reversed(range(first, end)):
             part = self._parts[number]
             self._gradients += part.parameters * _WEIGHT_BYTES
-            self._meet((_PASSING_BACKWARD + part.is_residual) * part.largest * self._element)
-            self._kept -= self._whole(number, first)
+            if keep == "all" and part.is_reversible:
+                self._kept -= self._in_chain(number, first, end)  # the halves that it was taken apart into pass on
+                self._meet(self._undoing(part))
+            else:
+                self._meet((_PASSING_BACKWARD + part.is_residual) * part.largest * self._element)
+                self._kept -= self._whole(number, first)
+
+    def _in_chain(self, number: int, first: int, end: int) -> int:
+        """What a part of a segment that keeps all keeps, reversible blocks in it chained: of a chain its end."""
+        part = self._parts[number]
+        if not part.is_reversible:
+            return self._whole(number, first)
+        is_end = number + 1 == end or not self._parts[number + 1].is_reversible
+        return part.output * self._wide * is_end
+
+    def _undoing(self, part: PartCost) -> int:
+        """What lives while a reversible block is undone: halves and gradients behind it, a half before it, and its
+        branch, computed again and differentiated."""
+        return 5 * part.output // 2 * self._wide + self._inside(part) + _PASSING_BACKWARD * part.output * self._element
+
+    def _inside(self, part: PartCost) -> int:
+        """What a part keeps when all of it is kept, besides its input."""
+        return part.kept * self._element + part.index_elements * self._index + part.parameters * self._copy
 
     def _whole(self, number: int, first: int) -> int:
         """What a part of the segment that begins at `first` keeps when all of it is kept.
@@ -100,9 +122,10 @@ class _Activations:
         the segment before may be one that is computed again.
         """
         part = self._parts[number]
-        holds = number == first or not self._parts[number - 1].keeps_output
-        activations = (part.kept + part.input * holds) * self._element + part.index_elements * self._index
-        return activations + part.parameters * self._copy
+        before = self._parts[number - 1]
+        is_kept = before.keeps_output or (before.is_reversible and self._wide == self._element)
+        holds = number == first or not is_kept
+        return self._inside(part) + part.input * holds * self._element
 
     def _meet(self, passing: int) -> None:
         now = Peak(self._kept + self._gradients + self._cached + passing, self._kept + passing)

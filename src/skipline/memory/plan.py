@@ -28,7 +28,7 @@ class Unfit(ValueError):
 class MemoryPlan:
     """What is kept, the peak that is predicted, and the arithmetic that is done again, as a share of a step's.
 
-    `budget` is in bytes, ∞ where there is none.
+    `budget` is in bytes, ∞ where there is none. `num_reversible` blocks do without either where all is kept.
     """
 
     keeping: Keeping
@@ -36,11 +36,17 @@ class MemoryPlan:
     extra: float
     budget: float
     num_parts: int
+    num_reversible: int
 
     def sentence(self) -> str:
         """The plan in plain words."""
         within = f", within {size_text(self.budget)}" if math.isfinite(self.budget) else ""
         peak = f"about {size_text(self.peak.total)} at the peak of a step{within}"
+        if self.keeping.keeps_all and self.num_reversible:
+            return (
+                f"memory: {peak}: {self.num_reversible:,} of {self.num_parts - 2:,} blocks are reversible and computed "
+                f"again from what is behind them, about {self.extra:.0%} more arithmetic; the rest is kept."
+            )
         if self.keeping.keeps_all:
             return f"memory: {peak}; all activations are kept."
         return f"memory: {peak}: {self._again()} About {self.extra:.0%} more arithmetic, the same bits."
@@ -124,8 +130,10 @@ def _fewest(
 def _extra(parts: Sequence[PartCost], keeping: Keeping) -> float:
     """What is computed again over what a step computes: three forward passes' worth."""
     forward = {"all": 0.0, "convolutions": _POINTWISE, "input": 1 + _POINTWISE}
-    spans = keeping.spans(len(parts))
-    again = sum(forward[keep] * sum(part.macs for part in parts[first:end]) for first, end, keep in spans)
+    again = 0.0
+    for first, end, keep in keeping.spans(len(parts)):
+        for part in parts[first:end]:
+            again += part.macs * forward["input" if keep == "all" and part.is_reversible else keep]
     return again / (3 * (1 + _POINTWISE) * sum(part.macs for part in parts))
 
 
@@ -151,4 +159,6 @@ def _refusal(network: Network, parts: Sequence[PartCost], load: Workload, budget
 
 
 def _planned(parts: Sequence[PartCost], keeping: Keeping, load: Workload, budget: float) -> MemoryPlan:
-    return MemoryPlan(keeping, peak_of(parts, keeping, load), _extra(parts, keeping), budget, len(parts))
+    num_reversible = sum(part.is_reversible for part in parts)
+    peak, extra = peak_of(parts, keeping, load), _extra(parts, keeping)
+    return MemoryPlan(keeping, peak, extra, budget, len(parts), num_reversible)

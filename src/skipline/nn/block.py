@@ -22,6 +22,8 @@ def block_of(plan: BlockPlan) -> nn.Module:
     """The module of one block."""
     if not plan.is_residual:
         return PlainBlock(plan)
+    if plan.is_coupled:
+        return CoupledBlock(plan)
     if plan.gate_step is not None:
         return GatedBlock(plan)
     return ResidualBlock(plan) if plan.drop_step is None else StochasticBlock(plan)
@@ -106,6 +108,43 @@ class GatedBlock(nn.Module):
         h = self.entry(x)
         shortcut = self.shortcut(h if self.shortcut_reads_entry else x)
         return self.out(self.sum(self.branch(h), shortcut, self.gate(x)))
+
+
+class CoupledBlock(nn.Module):
+    """A block of coupled halves: `y = (carried(x₂), drop(branch(x₂)) + shortcut(x₁))` (arXiv 1707.04585, equation 6).
+
+    Where the two share the entry x₁, x₂ are the halves of `entry(x)`.
+    """
+
+    def __init__(self, plan: BlockPlan) -> None:
+        super().__init__()
+        self.is_reversible = plan.is_reversible
+        self.entry = chain(plan.entry)
+        self.branch = chain(plan.branch)
+        self.drop = chain(()) if plan.drop_step is None else module_of(plan.drop_step.layer)
+        self.shortcut = chain(plan.shortcut)
+        self.carried = chain(plan.carried)
+        self.sum = Add()
+        self.out = Join()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) → (N, C', H', W')."""
+        first, second = self.entry(x).chunk(2, dim=1)
+        shortcut = self.shortcut(first)
+        residual = None if self.leaves_out() else self.drop(self.branch(second))
+        return self.out(self.carried(second), self.sum(residual, shortcut))
+
+    def leaves_out(self) -> bool:
+        """Whether the draw of this step leaves the branch out for the whole batch."""
+        return isinstance(self.drop, SeededBranchDropout) and self.drop.leaves_out()
+
+
+class Join(nn.Module):
+    """The channels of one behind those of the other."""
+
+    def forward(self, first: Tensor, second: Tensor) -> Tensor:
+        """Two of (N, C / 2, H, W) → (N, C, H, W)."""
+        return torch.cat((first, second), dim=1)
 
 
 class Add(nn.Module):

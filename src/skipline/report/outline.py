@@ -44,6 +44,7 @@ class Word:
 
 Words = tuple[Word, ...]
 """Layers in the order they run."""
+_SWAP = Word("x₁; halves swap", is_around=False)  # of coupled halves: x₁ is added to, x₂ becomes the first half
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,10 +167,10 @@ def _blocks(blocks: tuple[BlockPlan, ...], costs: dict[str, StepCost], fields: d
             *_words(first.branch),
             *_dropped(first, last),
         ),
-        shortcut=_words(first.shortcut),
+        shortcut=(*((_SWAP,) if first.is_coupled else ()), *_words(first.shortcut)),
         gate=() if first.gate_step is None else _words((first.gate_step,)),
         out=_words(first.out),
-        shape=costs[last.branch[-1].name].shape,
+        shape=(last.out_channels, *costs[last.branch[-1].name].shape[1:]),
         receptive_field=fields[f"{last.name}.out"],
         parameters=sum(step.parameters for step in steps),
         macs=sum(step.macs for step in steps),

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from skipline.nn import ResidualNet, places_of
-from skipline.nn.block import GatedBlock, ResidualBlock, StochasticBlock
+from skipline.nn.block import CoupledBlock, GatedBlock, ResidualBlock, StochasticBlock
 from skipline.signal.error import SignalError
 from skipline.spec import BlockPlan, unfold
 from skipline.spec.layers import Blur, Conv, Pool
@@ -23,9 +23,10 @@ def lesioned(
     """`net` with the blocks `drop` left out and the pairs `swap` exchanged, in that order; `net` is untouched.
 
     A block is a name (`stage2.block7`) or an index, as in `nn.place_of`. Of a residual block that is left out the
-    shortcut stays, and what follows the addition: `y = out(shortcut(x))`; of a plain one nothing does: `y = x`. The
-    result shares its tensors with `net`: evaluate it, and train neither through the other. Raises `SignalError` for a
-    plain block that changes the shape, and for two that cannot take each other's place.
+    shortcut stays, and what follows the addition: `y = out(shortcut(x))`; coupled halves still change places. Of a
+    plain one nothing does: `y = x`. The result shares its tensors with `net`: evaluate it, and train neither through
+    the other. Raises `SignalError` for a plain block that changes the shape, and for two that cannot take each other's
+    place.
     """
     plans = {plan.name: plan for plan in unfold(net.network).blocks}
     blocks = {name: net.get_submodule(name) for name in plans}
@@ -84,9 +85,26 @@ class Bypass(nn.Module):
         return self.out(self.sum(None, shortcut))
 
 
+class CoupledBypass(nn.Module):
+    """A block of coupled halves without its branch: `y = (carried(x₂), shortcut(x₁))`."""
+
+    def __init__(self, block: CoupledBlock) -> None:
+        super().__init__()
+        self.entry = block.entry
+        self.shortcut = block.shortcut
+        self.carried = block.carried
+        self.sum = block.sum
+        self.out = block.out
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) → (N, C', H', W')."""
+        first, second = self.entry(x).chunk(2, dim=1)
+        return self.out(self.carried(second), self.sum(None, self.shortcut(first)))
+
+
 def _without_branch(block: nn.Module, plan: BlockPlan) -> nn.Module:
-    if isinstance(block, ResidualBlock | StochasticBlock | GatedBlock):
-        bypass = Bypass(block)
+    if isinstance(block, ResidualBlock | StochasticBlock | GatedBlock | CoupledBlock):
+        bypass = CoupledBypass(block) if isinstance(block, CoupledBlock) else Bypass(block)
         bypass.train(block.training)
         return bypass
     if not _keeps_shape(plan):

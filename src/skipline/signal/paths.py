@@ -58,6 +58,11 @@ def path_lengths(
     shares. Raises `SignalError` for a net without residual blocks.
     """
     blocks = [plan.name for plan in unfold(net.network).blocks if plan.is_residual]
+    if any(plan.is_coupled for plan in unfold(net.network).blocks):
+        raise SignalError(
+            f"{net.network.name} couples halves of its channels: of a block's three ways, branch, shortcut and what is "
+            "carried past both, paths of one length do not add up to the gradient. Hand in a net with coupling 'none'."
+        )
     if not blocks:
         raise SignalError(f"{net.network.name} has no residual blocks, and one path only: its depth. Hand in one with.")
     chosen = range(len(blocks) + 1) if lengths == "all" else tuple(lengths)

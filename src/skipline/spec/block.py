@@ -16,6 +16,7 @@ Projected = Literal["change", "always"]
 Subsampling = Literal["stride", "average", "blur"]
 Antialias = Literal["none", "average", "blur"]
 AttentionKind = Literal["none", "squeeze_excite", "eca"]
+Coupling = Literal["none", "additive"]
 BranchScaling = Literal["constant", "learned"]
 BRANCH_KINDS: tuple[BranchKind, ...] = get_args(BranchKind)
 ORDERS: tuple[Order, ...] = get_args(Order)
@@ -176,25 +177,70 @@ class Block:
     - `act_before_add`  `x + φNcφNc x`;
     - `act_only_pre`    `x + NcφNcφ x`;
     - `pre`             `x + cφNcφN x`, full pre-activation.
+
+    With `coupling="additive"` the channels of x are two halves, of which the branch reads one and is added to the other
+    (Gomez et al. 2017, arXiv 1707.04585, equation 6):
+
+        (x₁, x₂) → (x₂, x₁ + f(x₂)), undone by (a, b) → (b − f(a), a).
+
+    Two such blocks are one of the paper's, the first one's branch its F, the second one's its G. Where shapes change
+    both halves pass a shortcut, `(D(x₂), D′(x₁) + f(x₂))`, and nothing can be undone.
     """
 
     branch: Branch = field(default_factory=Branch)
     shortcut: Shortcut = field(default_factory=PadShortcut)
     merge: Merge = field(default_factory=Merge)
     order: Order = "post"
+    coupling: Coupling = "none"
 
     def __post_init__(self) -> None:
         require_kind("Block", "branch", self.branch, (Branch,))
         require_kind("Block", "shortcut", self.shortcut, SHORTCUTS)
         require_kind("Block", "merge", self.merge, (Merge,))
         require_choice("Block", "order", self.order, ORDERS)
+        require_choice("Block", "coupling", self.coupling, get_args(Coupling))
         if isinstance(self.shortcut, NoShortcut) and self.merge != Merge():
             raise SpecError(
                 f"Block.merge is {self.merge} in a block without a shortcut, where nothing meets. "
                 "Leave it at Merge(), or give the block a shortcut."
             )
+        if self.coupling != "none":
+            self._check_reversible()
 
     @property
     def is_residual(self) -> bool:
         """Whether there is a shortcut to add."""
         return not isinstance(self.shortcut, NoShortcut)
+
+    @property
+    def num_halves(self) -> int:
+        """In how many parts the channels are taken: 2 where halves are coupled, 1 otherwise."""
+        return 1 if self.coupling == "none" else 2
+
+    def _check_reversible(self) -> None:
+        reason = self._irreversible()
+        if reason:
+            raise SpecError(
+                f"Block.coupling is {self.coupling!r}, whose blocks can be undone, x₁ = y₂ − f(y₁), and {reason} "
+                "Or leave coupling at 'none'."
+            )
+
+    def _irreversible(self) -> str:
+        """Why x does not follow from y, with the remedy; empty if it does."""
+        shortcut, merge = self.shortcut, self.merge
+        if not self.is_residual:
+            return "without a shortcut x₁ would be lost. Use PadShortcut() or ProjectionShortcut()."
+        if isinstance(shortcut, ProjectionShortcut) and shortcut.when == "always":
+            return "a projection in every block has no inverse at hand. Use ProjectionShortcut(when='change')."
+        if self.order in ("post", "norm_after_add"):
+            return f"order {self.order!r} puts layers behind the sum, which lose what it was. Use order='pre'."
+        if merge.gate != "none":
+            return f"a gate {merge.gate!r} multiplies x₁ by what may be 0. Use Merge(gate='none')."
+        if merge.shortcut_dropout > 0:
+            return f"shortcut_dropout {merge.shortcut_dropout:g} sets elements of x₁ to 0. Use 0, or Branch.dropout."
+        if merge.shortcut_scale != 1:
+            return (
+                f"shortcut_scale {merge.shortcut_scale:g} would be divided out again in every block, and rounding grow "
+                "with the depth. Use 1."
+            )
+        return ""

@@ -14,7 +14,7 @@ from skipline.spec.check import SpecError, did_you_mean, shown
 from skipline.spec.network import Network
 
 FORMAT = "skipline.network"
-VERSION = 3
+VERSION = 4
 OLDEST = 1  # the least version that is read: it lacks entries that have defaults since
 _SHORTCUT_TYPES: dict[str, type] = {"none": NoShortcut, "pad": PadShortcut, "projection": ProjectionShortcut}
 _EXACT = 2**53  # whole numbers up to here are floats too

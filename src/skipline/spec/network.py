@@ -98,10 +98,12 @@ class Stage:
         require_count("Stage", "dilation", self.dilation)
         require_count("Stage", "first_dilation", self.first_dilation)
         require_kind("Stage", "block", self.block, (Block,))
-        groups = self.block.branch.groups
+        groups, halves = self.block.branch.groups, self.block.num_halves
+        if self.channels % halves:
+            raise SpecError(_odd(f"Stage.channels is {self.channels}", self.channels))
         require_divides("Stage", "block.branch.groups", groups, "inner_channels", self.inner_channels)
         if self.block.branch.kind == "basic":
-            require_divides("Stage", "block.branch.groups", groups, "channels", self.channels)
+            require_divides("Stage", "block.branch.groups", groups, _width("channels", halves), self.channels // halves)
 
     @property
     def removed_stride(self) -> int:
@@ -251,17 +253,28 @@ class Network:
                     f"stage{number} goes from {incoming} to {stage.channels} channels with a PadShortcut, which can "
                     f"only add channels. Use ProjectionShortcut(), or at least {incoming} channels."
                 )
+            halves = stage.block.num_halves
+            if incoming % halves:
+                raise SpecError(_odd(f"stage{number} gets {incoming} channels", incoming))
             if stage.block.branch.kind == "basic":
-                groups = stage.block.branch.groups
-                require_divides(f"stage{number}", "block.branch.groups", groups, "incoming channels", incoming)
+                groups, width = stage.block.branch.groups, _width("incoming channels", halves)
+                require_divides(f"stage{number}", "block.branch.groups", groups, width, incoming // halves)
             incoming = stage.channels
 
     def _check_norm_groups(self) -> None:
         if self.norm.kind != "group":
             return
         places = {f"Stem.channels[{i}]": c for i, c in enumerate(self.stem.channels)}
+        incoming = self.stem.channels[-1]
         for number, stage in enumerate(self.stages, start=1):
+            halves = stage.block.num_halves
             places |= {f"stage{number}.inner_channels": stage.inner_channels, f"stage{number}.channels": stage.channels}
+            if halves > 1:
+                places |= {
+                    _width(f"stage{number}.channels", halves): stage.channels // halves,
+                    _width(f"the channels that stage{number} gets", halves): incoming // halves,
+                }
+            incoming = stage.channels
         for place, channels in places.items():
             require_divides("Norm", "groups", self.norm.groups, place, channels)
 
@@ -328,11 +341,12 @@ class Network:
             raise SpecError(_one_weight("the stem"))
         incoming = self.stem.channels[-1]
         for number, stage in enumerate(self.stages, start=1):
-            block, reads = stage.block, {incoming} | ({stage.channels} if stage.num_blocks > 1 else set())
+            block, halves = stage.block, stage.block.num_halves
+            reads = {incoming // halves} | ({stage.channels // halves} if stage.num_blocks > 1 else set())
             inside = block.branch.kind == "bottleneck" and (1 in reads or stage.inner_channels == 1)
             changes = incoming != stage.channels or stage.stride > 1
             projects = isinstance(block.shortcut, ProjectionShortcut) and (
-                (incoming == 1 and changes) or (1 in reads and block.shortcut.when == "always")
+                (incoming == halves and changes) or (1 in reads and block.shortcut.when == "always")
             )
             if inside or projects:
                 raise SpecError(_one_weight(f"stage{number}"))
@@ -346,11 +360,25 @@ def _unpredictable(stage: Stage, incoming: int) -> str:
         return f"has order {block.order!r}, where the paper's blocks have 'pre'"
     if not block.is_residual:
         return "is plain, so that nothing is added up"
+    if block.coupling != "none":
+        return "couples two halves, whose variances are not the same"
     if block.merge.gate != "none":
         return "has a gate, which weighs the sum by what it learns"
     if isinstance(block.shortcut, PadShortcut) and (stage.stride, stage.channels) != (1, incoming):
         return "changes shape with a PadShortcut, whose new channels are constant: use ProjectionShortcut()"
     return ""
+
+
+def _width(channels: str, halves: int) -> str:
+    return channels if halves == 1 else f"half of {channels}"
+
+
+def _odd(what: str, channels: int) -> str:
+    near = f"{channels - 1} and {channels + 1}" if channels > 1 else f"{channels + 1}"
+    return (
+        f"{what} with Block.coupling 'additive', which halves them. The nearest valid: {near}; or leave coupling at "
+        "'none'."
+    )
 
 
 def _one_weight(place: str) -> str:

@@ -35,6 +35,9 @@ class BlockPlan:
     A pre-activation block's projection reads h, its identity x, except in the network's first block, where both read
     h (arXiv 1603.05027, section 5): `shortcut_reads_entry` says which. Where neither does there is no entry: h is x.
     A gate reads x. `drop_step` stands between the branch and the sum, or leaves the branch out.
+
+    A block that `is_coupled` takes the channels of x, or of h where the shortcut reads the entry, as two halves:
+    `(carried(x₂), branch(x₂) + shortcut(x₁))`.
     """
 
     name: str
@@ -45,21 +48,29 @@ class BlockPlan:
     entry: tuple[Step, ...]
     branch: tuple[Step, ...]
     shortcut: tuple[Step, ...]
+    is_coupled: bool
+    carried: tuple[Step, ...]
     gate: Gate
     gate_step: Step | None
     drop_step: Step | None
     out: tuple[Step, ...]
 
     def steps(self) -> Iterator[Step]:
-        """Every layer of the block: entry, branch, shortcut, gate, drop, out."""
+        """Every layer of the block: entry, branch, shortcut, carried, gate, drop, out."""
         yield from self.entry
         yield from self.branch
         yield from self.shortcut
+        yield from self.carried
         if self.gate_step is not None:
             yield self.gate_step
         if self.drop_step is not None:
             yield self.drop_step
         yield from self.out
+
+    @property
+    def is_reversible(self) -> bool:
+        """Whether x follows from y: `x₂ = y₁, x₁ = y₂ − branch(y₁)`, which holds where nothing else is passed."""
+        return self.is_coupled and not (self.entry or self.shortcut or self.carried)
 
     @property
     def input_scale(self) -> float:

@@ -85,13 +85,23 @@ class _Place:
         return isinstance(shortcut, ProjectionShortcut) and (self.changes_shape or shortcut.when == "always")
 
     @property
+    def path_in(self) -> int:
+        """The channels that the branch reads, and the shortcut: all, or those of one half."""
+        return self.in_channels // self.block.num_halves
+
+    @property
+    def path_out(self) -> int:
+        """The channels that they give."""
+        return self.stage.channels // self.block.num_halves
+
+    @property
     def shares_entry(self) -> bool:
         """Whether the shortcut starts behind the layers before the branch's first convolution."""
         if not self.block.is_residual:
             return False
         if self.is_first_of_network and self.network.first_identity == "activated":
             return self.block.order in ("pre", "act_only_pre")
-        return self.block.order == "pre" and self.projects
+        return self.block.order == "pre" and self.projects and self.block.coupling == "none"
 
 
 def _places(network: Network) -> Iterator[_Place]:
@@ -164,12 +174,13 @@ def _block(place: _Place) -> BlockPlan:
     entry = tuple(
         Step(
             step.name.replace(path, f"{place.name}.entry"),
-            step.layer,
+            replace(step.layer, channels=place.in_channels) if isinstance(step.layer, Normalise) else step.layer,
             "downscale" if step.role == "downscale" else "entry",
         )
         for step in branch[:num_shared]
     )
     out = behind(place.network, ARRANGEMENTS[place.block.order].out, place.stage.channels)
+    is_coupled, shortcut = place.block.num_halves > 1, _shortcut(place)
     return BlockPlan(
         name=place.name,
         in_channels=place.in_channels,
@@ -178,7 +189,9 @@ def _block(place: _Place) -> BlockPlan:
         shortcut_reads_entry=place.shares_entry,
         entry=entry,
         branch=branch[num_shared:],
-        shortcut=_steps(f"{place.name}.shortcut", _shortcut(place), "shortcut"),
+        shortcut=_steps(f"{place.name}.shortcut", shortcut, "shortcut"),
+        is_coupled=is_coupled,
+        carried=_steps(f"{place.name}.carried", shortcut if is_coupled else [], "shortcut"),
         gate=place.block.merge.gate,
         gate_step=_gate(place),
         drop_step=_drop(place),
@@ -215,7 +228,7 @@ def _branch_weighing(place: _Place) -> tuple[Step, ...]:
     """What multiplies the branch's output: attention, then a constant or a learned scale."""
     merge = place.block.merge
     layers: list[tuple[str, Layer]] = []
-    attention = attention_layer(place.block.branch.attention, place.stage.channels)
+    attention = attention_layer(place.block.branch.attention, place.path_out)
     if attention is not None:
         layers.append(("attention", attention))
     if merge.branch_scaling == "learned":
@@ -253,17 +266,17 @@ def _insert_drop_block(place: _Place, steps: list[Step]) -> None:
 
 def _convs(place: _Place) -> list[Conv]:
     network, branch, stage = place.network, place.block.branch, place.stage
-    inner, outer, groups = stage.inner_channels, stage.channels, branch.groups
+    inner, outer, groups = stage.inner_channels, place.path_out, branch.groups
     stride = place.stride if branch.antialias == "none" else 1
     dilation = stage.first_dilation if place.is_first_of_stage else stage.dilation
     if branch.kind == "basic":
         return [
-            conv_of(network, place.in_channels, inner, 3, stride, dilation, groups),
+            conv_of(network, place.path_in, inner, 3, stride, dilation, groups),
             conv_of(network, inner, outer, 3, 1, stage.dilation, groups),
         ]
     first, middle = (stride, 1) if branch.stride_at == "first" else (1, stride)
     return [
-        conv_of(network, place.in_channels, inner, 1, first),
+        conv_of(network, place.path_in, inner, 1, first),
         conv_of(network, inner, inner, 3, middle, dilation, groups),
         conv_of(network, inner, outer, 1),
     ]
@@ -282,7 +295,7 @@ def _shortcut(place: _Place) -> list[tuple[str, Layer]]:
     if isinstance(shortcut, PadShortcut):
         layers += _padding(place, shortcut, stride)
     elif place.projects:
-        conv = conv_of(place.network, place.in_channels, place.stage.channels, 1, stride)
+        conv = conv_of(place.network, place.path_in, place.path_out, 1, stride)
         layers += around(place.network, "c" if place.block.order == "pre" else "cn", conv)
     if merge.shortcut_scale != 1.0:
         layers.append(("scale", Scale(merge.shortcut_scale)))
@@ -309,7 +322,7 @@ def _padding(place: _Place, shortcut: PadShortcut, stride: int) -> list[tuple[st
     layers: list[tuple[str, Layer]] = []
     if stride > 1:
         layers.append(("subsample", Subsample(stride)))
-    missing = place.stage.channels - place.in_channels
+    missing = place.path_out - place.path_in
     if missing:
         before = missing // 2 if shortcut.pad == "both" else 0
         layers.append(("pad", PadChannels(before, missing - before)))

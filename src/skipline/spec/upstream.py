@@ -30,12 +30,15 @@ def _in_block(block: BlockPlan, place: str) -> tuple[Step, ...]:
     gate = () if block.gate_step is None else (block.gate_step,)
     drop = () if block.drop_step is None else (block.drop_step,)
     summed = (*block.entry, *block.branch, *block.shortcut, *gate, *drop)
+    whole = (*summed, *block.carried)
     if block.is_residual and place == f"{block.name}.sum":
         return summed
     entry = block.entry if block.shortcut_reads_entry else ()
-    parts = {"branch": (block.entry, block.branch), "out": (summed, block.out)}
+    parts = {"branch": (block.entry, block.branch), "out": (whole, block.out)}
     if block.is_residual:
         parts |= {"entry": ((), block.entry), "shortcut": (entry, block.shortcut)}
+    if block.is_coupled:
+        parts["carried"] = (entry, block.carried)
     if gate:
         parts["gate"] = ((), gate)
     if drop:

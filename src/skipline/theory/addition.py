@@ -26,9 +26,9 @@ def summed(branch: Signal, shortcut: Signal) -> tuple[Signal, Split]:
     odd = None if branch.odd is None or shortcut.odd is None else branch.odd.plus(shortcut.odd)
     out = Signal(
         shortcut.side,
-        _mixed(branch.profile, shortcut.profile, weights),
+        mixed(branch.profile, shortcut.profile, weights),
         populations,
-        spread=_mixed_spread(branch.spread, shortcut.spread, weights),
+        spread=mixed_spread(branch.spread, shortcut.spread, weights),
         odd=odd,
         rank=max(branch.rank, shortcut.rank),
     )
@@ -38,9 +38,9 @@ def summed(branch: Signal, shortcut: Signal) -> tuple[Signal, Split]:
             gradient = _known_by_value(gradient, out)
         indices = [i for i, _, _ in cuts], [j for _, j, _ in cuts]
         channels = [count for _, _, count in cuts]
-        to_branch = _gathered(gradient.flows, indices[0], channels, len(f))
+        to_branch = gathered(gradient.flows, indices[0], channels, len(f))
         onto = tuple(_without(flow, f[i].law) for flow, i in zip(gradient.flows, indices[0], strict=True))
-        to_shortcut = _gathered(onto, indices[1], channels, len(s))
+        to_shortcut = gathered(onto, indices[1], channels, len(s))
         return replace(gradient, flows=to_branch), replace(gradient, flows=to_shortcut)
 
     return out, split
@@ -52,10 +52,10 @@ def joined(one: Gradient, two: Gradient) -> Gradient:
     weights = sum(flow.square for flow in one.flows), sum(flow.square for flow in two.flows)
     return Gradient(
         one.side,
-        _mixed(one.profile, two.profile, weights),
+        mixed(one.profile, two.profile, weights),
         flows,
-        spread=_mixed_spread(one.spread, two.spread, weights),
-        common=_mixed_spread(one.common, two.common, weights),
+        spread=mixed_spread(one.spread, two.spread, weights),
+        common=mixed_spread(one.common, two.common, weights),
     )
 
 
@@ -151,7 +151,7 @@ def _cuts(f: tuple[Population, ...], s: tuple[Population, ...]) -> list[tuple[in
         left, right = left or f[i].channels, right or s[j].channels
 
 
-def _gathered(flows: tuple[Flow, ...], places: list[int], channels: list[int], count: int) -> tuple[Flow, ...]:
+def gathered(flows: tuple[Flow, ...], places: list[int], channels: list[int], count: int) -> tuple[Flow, ...]:
     """The flows of a sum's populations as flows of one side's, each the mean over its channels."""
     if len(flows) == count:
         return flows
@@ -165,7 +165,8 @@ def _gathered(flows: tuple[Flow, ...], places: list[int], channels: list[int], c
     return tuple(gathered)
 
 
-def _mixed(one: Array, two: Array, weights: tuple[float, float]) -> Array:
+def mixed(one: Array, two: Array, weights: tuple[float, float]) -> Array:
+    """The profile of two signals together, whose second moments are `weights`."""
     if one is two or weights[0] == 0:
         return two
     if weights[1] == 0:
@@ -174,7 +175,7 @@ def _mixed(one: Array, two: Array, weights: tuple[float, float]) -> Array:
     return share * one + (1 - share) * two
 
 
-def _mixed_spread(one: float, two: float, weights: tuple[float, float]) -> float:
+def mixed_spread(one: float, two: float, weights: tuple[float, float]) -> float:
     """Of a sum of which each part's logarithm has such a variance, both growing from the same draws."""
     share = 0.5 if math.isinf(weights[0]) else ratio(weights[0], weights[0] + weights[1])
     return (share * math.sqrt(one) + (1 - share) * math.sqrt(two)) ** 2

@@ -27,6 +27,8 @@ def _through(block: BlockTrace, gradient: Gradient, found: dict[str, Gradient]) 
     """The gradient before a block from the one behind it; those at its sites are noted."""
     name, plan = block.plan.name, block.plan
     found[f"{name}.out"] = gradient
+    if plan.is_coupled:
+        return _through_halves(block, gradient, found)
     gradient = block.out(gradient)
     if not plan.is_residual:
         found[f"{name}.branch"] = gradient
@@ -38,3 +40,12 @@ def _through(block: BlockTrace, gradient: Gradient, found: dict[str, Gradient]) 
     if plan.shortcut_reads_entry:
         return block.entry(joined(through_branch, through_shortcut))
     return joined(block.entry(through_branch), through_shortcut)
+
+
+def _through_halves(block: BlockTrace, gradient: Gradient, found: dict[str, Gradient]) -> Gradient:
+    name = block.plan.name
+    to_carried, to_sum = block.part(gradient)
+    to_branch, to_shortcut = block.split(to_sum)
+    found[f"{name}.sum"], found[f"{name}.branch"], found[f"{name}.shortcut"] = to_sum, to_branch, to_shortcut
+    by_second = joined(block.branch(to_branch), block.carried(to_carried))
+    return block.entry(block.join(block.shortcut(to_shortcut), by_second))

@@ -92,6 +92,11 @@ def _require(network: Network) -> None:
                 f"{network.name}: stage{number} has {what}, whose factors depend on the images. Leave it out, or "
                 "leave the activation as it is."
             )
+        if block.coupling != "none":
+            raise SpecError(
+                f"{network.name}: stage{number} couples two halves of the channels, whose correlations differ, and one "
+                "number is followed here. Use Block(coupling='none'), or leave the activation as it is."
+            )
         if isinstance(block.shortcut, PadShortcut) and stage.channels != incoming:
             raise SpecError(
                 f"{network.name}: stage{number} adds channels of zeros, whose signal no correlation describes. "

@@ -29,6 +29,7 @@ from skipline.spec.layers import (
 from skipline.theory.activation_map import Correlations, passed_activation
 from skipline.theory.addition import Split, summed
 from skipline.theory.convolution import carried, convolved, weights_of
+from skipline.theory.coupling import Join, halves, side_by_side
 from skipline.theory.layer_maps import (
     passed_blur,
     passed_border,
@@ -56,13 +57,30 @@ from skipline.theory.signal_state import (
 from skipline.theory.start import Start, WeightLaw
 from skipline.theory.weighing import attended, gated
 
+
+def _unused(gradient: Gradient) -> Gradient:
+    return gradient
+
+
+def _unsplit(gradient: Gradient) -> tuple[Gradient, Gradient]:
+    return gradient, gradient
+
+
+def _unjoined(one: Gradient, _two: Gradient) -> Gradient:
+    return one
+
+
 NOTHING = WeightLaw("constant", 0.0)
 ONE = WeightLaw("constant", 1.0)
 
 
 @dataclass(frozen=True, slots=True)
 class BlockTrace:
-    """One block as it was passed: the signals at its sites, and the way back through each of its parts."""
+    """One block as it was passed: the signals at its sites, and the way back through each of its parts.
+
+    The last three are those of coupled halves: what is carried past the sum, and how the gradient parts behind the
+    block and joins before it.
+    """
 
     plan: BlockPlan
     sites: dict[str, Signal]
@@ -71,6 +89,9 @@ class BlockTrace:
     shortcut: Pull
     split: Split
     out: Pull
+    carried: Pull = _unused
+    part: Split = _unsplit
+    join: Join = _unjoined
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +135,8 @@ class ForwardFold:
     def block(self, plan: BlockPlan, x: Signal) -> tuple[Signal, BlockTrace]:
         """What comes out of a block, and its trace."""
         h, entry = self.run(plan.entry, x)
+        if plan.is_coupled:
+            return self._coupled(plan, h, entry)
         f, branch = self.run(plan.branch, h)
         if not plan.is_residual:
             y, out = self.run(plan.out, f)
@@ -124,6 +147,17 @@ class ForwardFold:
         z, split = self._met(plan, x, f, s)
         y, out = self.run(plan.out, z)
         return y, BlockTrace(plan, {**sites, "sum": z, "out": y}, entry, branch, shortcut, split, out)
+
+    def _coupled(self, plan: BlockPlan, h: Signal, entry: Pull) -> tuple[Signal, BlockTrace]:
+        """Halves do not depend on each other: what one brings to the other went through weights of mean 0."""
+        first, second, join = halves(h)
+        f, branch = self.run(plan.branch, second)
+        s, shortcut = self.run(plan.shortcut, first)
+        kept, carried = self.run(plan.carried, second)
+        z, split = self._met(plan, h, f, s)
+        y, part = side_by_side(kept, z)
+        sites = {"shortcut": s, "branch": f, "sum": z, "out": y}
+        return y, BlockTrace(plan, sites, entry, branch, shortcut, split, _unused, carried, part, join)
 
     def run(self, steps: Sequence[Step], x: Signal) -> Passed:
         """The signal behind `steps`, and the way back through them."""
@@ -244,11 +278,3 @@ def _largest_of(steps: Sequence[Step], side: int) -> float:
         if not isinstance(step.layer, PadPixels):
             return 1.0
     return 1.0
-
-
-def _unused(gradient: Gradient) -> Gradient:
-    return gradient
-
-
-def _unsplit(gradient: Gradient) -> tuple[Gradient, Gradient]:
-    return gradient, gradient

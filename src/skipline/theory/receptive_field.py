@@ -91,6 +91,8 @@ class _Fold:
             if block.gate_step is not None:
                 y = _union(y, self.run((block.gate_step,), x))
             self.found[f"{block.name}.sum"] = y
+        if block.is_coupled:
+            y = _union(y, self.run(block.carried, h))
         y = self.found[f"{block.name}.out"] = self.run(block.out, y)
         return y
 

@@ -112,9 +112,12 @@ class BlockGraphs:
 
 
 def compiled_parts(net: ResidualNet, graphs: BlockGraphs) -> list[Part]:
-    """The parts of `net` with stem and blocks run by `graphs`; the head runs as its modules do."""
+    """The parts of `net` with stem and blocks run by `graphs`; the head runs as its modules do.
+
+    So do reversible blocks, which are computed again one by one, within a function of their own.
+    """
     *parts, head = plain_parts(net)
-    return [*(graphs.part(part) for part in parts), head]
+    return [*(graphs.part(part) if part.link is None else part for part in parts), head]
 
 
 def sizes_of_parts(batch_size: int, accumulate: int) -> frozenset[int]:

@@ -7,22 +7,29 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from skipline.memory import KEEP_ALL
 from skipline.nn import ResidualNet
 from skipline.train.compiled import BlockGraphs, compiled_parts, sizes_of_parts
-from skipline.train.fusion import Part, fused_parts, one_function
+from skipline.train.fusion import Part, parts_of
 from skipline.train.kernels import choose_kernels
 from skipline.train.recipe import Recipe
+from skipline.train.recompute import forward_through
 
 
 def step_parts(net: ResidualNet, recipe: Recipe, device: torch.device) -> tuple[tuple[Part, ...], BlockGraphs | None]:
-    """The parts of `net` as a step runs them, none where it runs as its modules do; and their graphs, if compiled."""
+    """The parts of `net` as a step runs them, none where it runs as its modules do; and their graphs, if compiled.
+
+    A net with reversible blocks has parts whatever its kernels: they run in chains.
+    """
     chosen = choose_kernels(recipe.kernels, device, recipe.memory_layout)
     if chosen.name == "compiled":
         graphs = BlockGraphs(sizes_of_parts(recipe.batch_size, recipe.accumulate))
         return tuple(compiled_parts(net, graphs)), graphs
-    return (() if chosen.compiled is None else tuple(fused_parts(net, chosen.compiled))), None
+    parts = parts_of(net, chosen.compiled)
+    runs_as_modules = chosen.compiled is None and all(part.link is None for part in parts)
+    return (() if runs_as_modules else tuple(parts)), None
 
 
 def forward_of(net: ResidualNet, parts: Sequence[Part]) -> Callable[[Tensor], Tensor]:
-    """`net` through `parts`; itself where there are none."""
-    return one_function(parts) if parts else net
+    """`net` through `parts`, with all kept but what reversible blocks need not; itself where there are none."""
+    return forward_through(parts, KEEP_ALL) if parts else net

@@ -9,8 +9,9 @@ from torch import Tensor, nn
 
 from skipline.kernels import Kernels, norm_rectify, subsample_and_pad, takes
 from skipline.nn import ResidualNet
-from skipline.nn.block import PlainBlock, ResidualBlock
+from skipline.nn.block import CoupledBlock, PlainBlock, ResidualBlock
 from skipline.nn.layers import Stride, ZeroChannels
+from skipline.train.reversible import Link
 
 Signal = tuple[Tensor, Tensor]
 """One tensor under two names, the branch's and the shortcut's: see `norm_rectify`."""
@@ -19,37 +20,30 @@ Reader = Callable[[str, Tensor, Tensor], None]
 """Called with a place's name and what passes there, under both its names."""
 
 
-def fused(net: ResidualNet, kernels: Kernels) -> Callable[[Tensor], Tensor]:
-    """`net` as a function of images (N, C, H, W), with the same modules, weights and statistics, in fewer sweeps.
-
-    `norm → act` and `norm → sum → act` run as one `norm_rectify` each where the norm is a batch norm in training and
-    the activation a rectifier, option A's shortcut as one `subsample_and_pad`; everything else runs as its module
-    does: a block that leaves out its branch at random, a gated one, a frozen norm. Hooks on modules that are taken
-    together do not run: to read what passes along the trunk, see `fused_and_read`; to read elsewhere, call `net`
-    itself. The function holds the modules that `net` has now; after `freeze`, make it anew.
-    """
-    return one_function(fused_parts(net, kernels))
-
-
-def one_function(parts: Iterable[Part]) -> Callable[[Tensor], Tensor]:
-    """`parts` one after another, as a function of images."""
-    run = _one_after_another([part.run for part in parts])
-    return lambda images: run((images, images))[0]
-
-
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The stem, one block or the head: the `site` where it ends, its `module`, and how a step runs it."""
+    """The stem, one block or the head: the `site` where it ends, its `module`, and how a step runs it.
+
+    `link`: how a step runs it among reversible blocks; None for what is none.
+    """
 
     site: str
     module: nn.Module
     run: Pass
+    link: Link | None = None
 
 
 def fused_parts(net: ResidualNet, kernels: Kernels) -> list[Part]:
-    """The parts of `fused`, in the order of the forward pass."""
+    """The parts of `net` in the order of the forward pass: the same modules, weights and statistics, in fewer sweeps.
+
+    `norm → act` and `norm → sum → act` run as one `norm_rectify` each where the norm is a batch norm in training and
+    the activation a rectifier, option A's shortcut as one `subsample_and_pad`; everything else runs as its module
+    does: a block that leaves out its branch at random, a gated one, a frozen norm. Hooks on modules that are taken
+    together do not run: to read what passes along the trunk, see `read_once`; to read elsewhere, call `net` itself.
+    The parts hold the modules that `net` has now; after `freeze`, make them anew.
+    """
     blocks = [
-        Part(f"{stage}.{name}.out", block, _block(block, kernels))
+        Part(f"{stage}.{name}.out", block, _block(block, kernels), _link(block, kernels))
         for stage in net.stage_names
         for name, block in net.get_submodule(stage).named_children()
     ]
@@ -64,7 +58,13 @@ def plain_parts(net: ResidualNet) -> list[Part]:
         for stage in net.stage_names
         for name, block in net.get_submodule(stage).named_children()
     ]
-    return [Part(site, part, _alone(part)) for site, part in (("stem", net.stem), *blocks, ("head", net.head))]
+    parts = (("stem", net.stem), *blocks, ("head", net.head))
+    return [Part(site, part, _alone(part), _link(part, None)) for site, part in parts]
+
+
+def parts_of(net: ResidualNet, kernels: Kernels | None) -> list[Part]:
+    """The parts of `net` as a step runs them, fused where there are `kernels`."""
+    return plain_parts(net) if kernels is None else fused_parts(net, kernels)
 
 
 def read_once(parts: Iterable[Part], sites: Collection[str], read: Reader) -> list[Part]:
@@ -77,14 +77,19 @@ def read_once(parts: Iterable[Part], sites: Collection[str], read: Reader) -> li
     unread = set(sites)
 
     def reading(part: Part) -> Part:
-        def run(signal: Signal) -> Signal:
-            signal = part.run(signal)
+        def once(y: Tensor, again: Tensor) -> None:
             if part.site in unread:
                 unread.remove(part.site)
-                read(part.site, *signal)
+                read(part.site, y, again)
+
+        def run(signal: Signal) -> Signal:
+            signal = part.run(signal)
+            once(*signal)
             return signal
 
-        return replace(part, run=run)
+        is_read = part.link is not None and part.site in unread
+        link = replace(part.link, read=lambda y: once(y, y)) if part.link is not None and is_read else part.link
+        return replace(part, run=run, link=link)
 
     return [reading(part) for part in parts]
 
@@ -94,7 +99,33 @@ def _block(block: nn.Module, kernels: Kernels) -> Pass:
         return _chain([*block.branch, *block.out], kernels)
     if isinstance(block, ResidualBlock):
         return _residual(block, kernels)
+    if isinstance(block, CoupledBlock):
+        return _coupled(block, kernels)
     return _alone(block)
+
+
+def _link(block: nn.Module, kernels: Kernels | None) -> Link | None:
+    if not (isinstance(block, CoupledBlock) and block.is_reversible):
+        return None
+    return Link(block, block.branch if kernels is None else _function(_chain(block.branch, kernels)))
+
+
+def _function(run: Pass) -> Callable[[Tensor], Tensor]:
+    return lambda x: run((x, x))[0]
+
+
+def _coupled(block: CoupledBlock, kernels: Kernels) -> Pass:
+    entry, shortcut, carried = (_chain(part, kernels) for part in (block.entry, block.shortcut, block.carried))
+    branch = _function(_chain(block.branch, kernels))
+
+    def run(signal: Signal) -> Signal:
+        first, second = entry(signal)[0].chunk(2, dim=1)
+        beside = shortcut((first, first))[0]
+        residual = None if block.leaves_out() else block.drop(branch(second))
+        y = block.out(carried((second, second))[0], block.sum(residual, beside))
+        return y, y
+
+    return run
 
 
 def _residual(block: ResidualBlock, kernels: Kernels) -> Pass:

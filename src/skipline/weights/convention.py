@@ -28,6 +28,11 @@ def disagreements(network: Network, source: Source) -> list[str]:
     """Where `network` computes otherwise than the networks of `source` do, with weights of the same shapes."""
     habits = source.habits(network)
     wrong = []
+    if has_halves_of_its_own(network, source):
+        wrong.append(
+            f"the halves of the channels: {network.name} couples them (Block.coupling), no network of {source.origin} "
+            "does. Under its names the tensors would be read as those of another network"
+        )
     for trait, row in _ROWS.items():
         allowed = habits.get(trait)
         if allowed is None:
@@ -40,6 +45,11 @@ def disagreements(network: Network, source: Source) -> list[str]:
                 has = " or ".join(map(row.word, allowed)) or "none"
                 wrong.append(f"{row.what}: {network.name} has {row.word(value)}, {source.origin} has {has}. {follows}")
     return wrong
+
+
+def has_halves_of_its_own(network: Network, source: Source) -> bool:
+    """Whether `network` couples halves of its channels, as no network of another program does; ours has no habits."""
+    return bool(source.habits(network)) and any(stage.block.coupling != "none" for stage in network.stages)
 
 
 def assumptions(network: Network, source: Source) -> list[str]:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from skipline.files import write_whole
 from skipline.nn import ResidualNet
-from skipline.weights.convention import disagreements
+from skipline.weights.convention import disagreements, has_halves_of_its_own
 from skipline.weights.error import WeightsError
 from skipline.weights.foreign_file import PICKLED
 from skipline.weights.source import Source, UnnameableError, entries
@@ -42,8 +42,8 @@ def save_weights(net: ResidualNet, file: Path | str, *, names: str) -> Saved:
     `.safetensors`, `.pth`, `.pt`, `.th`, `.bin`, or `.npz` for `bit`. The values are ours to the bit, in the net's
     dtype; where the source counts batches (`num_batches_tracked`) there are zeros, since ours does not count them.
 
-    Raises `WeightsError` where the source has no name for a tensor of `net`, or its files cannot hold the net's dtype,
-    and `StorageError`.
+    Raises `WeightsError` for coupled halves, which no source has, where the source has no name for a tensor of `net`,
+    or its files cannot hold the net's dtype, and `StorageError`.
     """
     path = Path(file)
     source = source_of(names)
@@ -55,6 +55,11 @@ def save_weights(net: ResidualNet, file: Path | str, *, names: str) -> Saved:
 
 def named_tensors(net: ResidualNet, source: Source) -> dict[str, Tensor]:
     """The tensors of `net` as `source` names and lays them out, on the CPU, in the order of the net's own."""
+    if has_halves_of_its_own(net.network, source):
+        raise WeightsError(
+            f"{net.network.name} couples two halves of its channels (Block.coupling), and {source.origin} has no such "
+            "network: under its names the tensors would be those of another. Take model.safetensors itself along."
+        )
     own = {name: tensor.detach().cpu() for name, tensor in net.state_dict().items()}
     try:
         table = entries(source, net.network, own)

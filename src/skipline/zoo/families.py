@@ -20,7 +20,7 @@ from skipline.spec import (
     Stage,
     Stem,
 )
-from skipline.spec.block import BranchKind, Order
+from skipline.spec.block import BranchKind, Coupling, Order
 from skipline.spec.network import FirstIdentity, StemPool
 
 Unit = Literal["plain", "residual", "preact", "norm_after_add", "act_before_add", "act_only_pre"]
@@ -71,22 +71,24 @@ def cifar(
     num_classes: int,
     in_channels: int,
     merge: Merge = IDENTITY_MERGE,
+    coupling: Coupling = "none",
 ) -> Network:
     """The thin networks for small images (arXiv 1512.03385, section 4.2; 1603.05027): a stage for each of `widths`.
 
     With three stages a basic network has depth 6n + 2 and a bottleneck one 9n + 2, n blocks in each stage. `widths`
-    are those of the 3×3 convolutions; a bottleneck block gives four times as many channels. Raises `SpecError` for a
-    depth between these, naming the nearest.
+    are those of the 3×3 convolutions; a bottleneck block gives four times as many channels, and coupled halves (arXiv
+    1707.04585) have so many each. Raises `SpecError` for a depth between these, naming the nearest.
     """
     step = len(widths) * (2 if branch == "basic" else 3)
     num_blocks = _blocks_a_stage(depth, step=step, offset=2)
     expansion = 1 if branch == "basic" else 4
-    block = Block(Branch(branch), shortcut_of(unit, option), merge, _ORDERS[unit])
+    block = Block(Branch(branch), shortcut_of(unit, option), merge, _ORDERS[unit], coupling)
+    halves = block.num_halves
     stages = tuple(
-        Stage(num_blocks, expansion * width, width, stride=1 if number == 0 else 2, block=block)
+        Stage(num_blocks, halves * expansion * width, width, stride=1 if number == 0 else 2, block=block)
         for number, width in enumerate(widths)
     )
-    return Network(name, in_channels, Stem((widths[0],)), stages, Head(num_classes))
+    return Network(name, in_channels, Stem((halves * widths[0],)), stages, Head(num_classes))
 
 
 def wide(name: str, depth: int, widen: int, *, num_classes: int, in_channels: int) -> Network:

@@ -10,12 +10,13 @@ from __future__ import annotations
 from functools import partial
 
 from skipline.spec import Merge
-from skipline.spec.block import BranchKind
+from skipline.spec.block import BranchKind, Coupling
 from skipline.zoo.families import CIFAR_WIDTHS, DIGIT_WIDTHS, IDENTITY_MERGE, Option, Unit, cifar, wide
 from skipline.zoo.row import Row, filled
 
 _DEEP = "He et al. 2015, arXiv 1512.03385"
 _IDENTITY = "He et al. 2016, arXiv 1603.05027"
+_REVERSIBLE = "Gomez et al. 2017, arXiv 1707.04585"
 _WIDE = "Zagoruyko & Komodakis 2016, arXiv 1605.07146"
 
 _PREACT = "norm and activation before each convolution"
@@ -40,7 +41,7 @@ _MERGES: dict[str, tuple[Merge, str]] = {  # arXiv 1603.05027, figure 2 and tabl
 
 def rows() -> tuple[Row, ...]:
     """Every row of this kind."""
-    return (*_resnets(), *_plain_and_preact(), *_orders(), *_merges(), _wrn(), *_digits())
+    return (*_resnets(), *_plain_and_preact(), *_reversible(), *_orders(), *_merges(), _wrn(), *_digits())
 
 
 def _resnets() -> tuple[Row, ...]:
@@ -62,6 +63,34 @@ def _plain_and_preact() -> tuple[Row, ...]:
         _row("cifar_plain{6n+2}", 20, "CIFAR plain", _DEEP, "no shortcuts", unit="plain"),
         _row(f"{name}{{9n+2}}", 164, family, _IDENTITY, bottleneck, unit="preact", branch="bottleneck", option="b"),
         _row(f"{name}_basic{{6n+2}}", 110, family, _IDENTITY, basic, unit="preact"),
+    )
+
+
+def _reversible() -> tuple[Row, ...]:
+    """Two blocks here are one of the paper's; its table 2 counts the channels of both halves."""
+    family, coupled = "CIFAR reversible", "halves of the channels take turns, so that activations need not be kept"
+    pools = "2×2 averages and new channels of zeros where shapes change"
+    kinds: tuple[tuple[str, int, BranchKind, Option, tuple[int, ...], str], ...] = (
+        ("cifar_revnet38", 38, "basic", "a_average", (16, 32, 56), f"{coupled}; as the paper's, 112 channels last"),
+        ("cifar_revnet110", 110, "basic", "a_average", CIFAR_WIDTHS, f"{coupled}; as the paper's"),
+        ("cifar_revnet164", 164, "bottleneck", "b", CIFAR_WIDTHS, f"{coupled}; as the paper's, projections"),
+        ("cifar_revnet_basic{6n+2}", 26, "basic", "a_average", CIFAR_WIDTHS, f"{coupled}; {pools}"),
+        ("cifar_revnet_bottleneck{9n+2}", 38, "bottleneck", "b", CIFAR_WIDTHS, f"{coupled}; projections"),
+    )
+    return tuple(
+        _row(
+            name,
+            depth,
+            family,
+            _REVERSIBLE,
+            what,
+            unit="preact",
+            branch=branch,
+            option=option,
+            widths=widths,
+            coupling="additive",
+        )
+        for name, depth, branch, option, widths, what in kinds
     )
 
 
@@ -137,6 +166,9 @@ def _row(
     merge: Merge = IDENTITY_MERGE,
     widths: tuple[int, ...] = CIFAR_WIDTHS,
     image_size: int = 32,
+    coupling: Coupling = "none",
 ) -> Row:
-    make = partial(cifar, unit=unit, option=option, branch=branch, widths=widths, merge=merge)
+    make = partial(cifar, unit=unit, option=option, branch=branch, widths=widths, merge=merge, coupling=coupling)
+    if "{" not in name:
+        make = partial(make, depth=depth)
     return Row(name, filled(name, (depth,)), family, source, f"{branch} blocks: {summary}", 10, image_size, make)
