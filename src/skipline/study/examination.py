@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from skipline.init import InitError, Scheme, build, laws_of, scheme_named
+from skipline.init import InitError, Scheme, laws_of, scheme_named, start, start_named
+from skipline.nn import ResidualNet, assemble
 from skipline.seeds import split_seed
 from skipline.signal import Xray, xray
 from skipline.signal.causes import VERDICTS, Verdict
@@ -26,6 +27,9 @@ from skipline.study.remedies import REMEDIES, Candidate, remedies_for
 from skipline.theory.depth_limit import depth_limit
 from skipline.theory.predict import predict_signals
 from skipline.theory.prediction import STANDARD_INPUTS, Inputs, Prediction
+
+Passing = Callable[[str, Tensor, bool], None]
+"""Called with the name of a block, what it gives or the gradient there, and whether it is the gradient."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,13 +115,22 @@ def examine(candidate: Candidate, conditions: Conditions, *, measure: bool) -> E
     return whole
 
 
+def _unwatched(_name: str, _x: Tensor, _is_gradient: bool) -> None:
+    """Nobody looks at what passes."""
+
+
 def examining(
-    candidate: Candidate, conditions: Conditions, *, measure: bool, between: Callable[[], None]
+    candidate: Candidate,
+    conditions: Conditions,
+    *,
+    measure: bool,
+    between: Callable[[], None],
+    passing: Passing = _unwatched,
 ) -> Iterator[Examination]:
     """`examine` as it goes: what is known when the prediction is judged, when the greatest depth is, and at the end.
 
     `greatest_depth` is NaN in the first. `between` is called between the parts, and while a network is measured between
-    its blocks; what it raises ends the examination.
+    its blocks; what it raises ends the examination. `passing` sees what is measured on its way.
     """
     began = time.perf_counter()
     scheme = scheme_named(candidate.init)
@@ -141,7 +154,7 @@ def examining(
     )
     yield found
     between()
-    reading = read(candidate, conditions, between=between) if measure else None
+    reading = read(candidate, conditions, between=between, passing=passing) if measure else None
     seen = None
     if reading is not None:
         diagnosis = diagnose(evidence_of(course_of(prediction), traits, reading=reading, largest=largest))
@@ -162,19 +175,55 @@ def examining(
 
 
 def read(
-    candidate: Candidate, conditions: Conditions, *, between: Callable[[], None], drop: Sequence[str] = ()
+    candidate: Candidate,
+    conditions: Conditions,
+    *,
+    between: Callable[[], None],
+    passing: Passing = _unwatched,
+    drop: Sequence[str] = (),
 ) -> Xray:
     """One x-ray of the network with real weights, in training mode, on Gaussian images, without the blocks `drop`.
 
-    `between` is called between blocks on the way forward; what it raises ends the measurement, if it is no `Exception`.
+    A start that looks at data sees these images, of one class after another. `between` is called between blocks, on the
+    way forward and on the way back; what it raises ends the measurement, if it is no `Exception`.
     """
-    net = build(candidate.network, seed=conditions.seed, scheme=scheme_named(candidate.init)).train()
-    between()
+    net = started(candidate, conditions, between=between)
     if drop:
         net = lesioned(net, drop=drop)
-    for block in (each for name in net.stage_names for each in net.get_submodule(name).children()):
-        block.register_forward_hook(lambda *_: between())
+    for stage in net.stage_names:
+        for name, block in net.get_submodule(stage).named_children():
+            block.register_forward_hook(_watched(f"{stage}.{name}", between, passing))
     return xray(net, images_of(candidate.network, conditions))
+
+
+def started(candidate: Candidate, conditions: Conditions, *, between: Callable[[], None]) -> ResidualNet:
+    """The network with the weights that `read` measures; `between` as there."""
+    net = assemble(candidate.network)
+    images = images_of(candidate.network, conditions)
+    blocks = [block for stage in net.stage_names for block in net.get_submodule(stage).children()]
+    hooks = [block.register_forward_hook(lambda *_: between()) for block in blocks]  # of a start that runs the net
+    targets = torch.arange(len(images)) % candidate.network.head.num_classes
+    start(net, start_named(candidate.init), images=images, targets=targets, seed=conditions.seed)
+    for hook in hooks:
+        hook.remove()
+    between()
+    return net
+
+
+def _watched(name: str, between: Callable[[], None], passing: Passing) -> Callable[..., None]:
+    """A hook on a block that tells `passing` of what comes by, forward and back."""
+
+    def arrived(gradient: Tensor) -> None:
+        passing(name, gradient, True)
+        between()
+
+    def passed(_block: object, _inputs: object, output: Tensor) -> None:
+        passing(name, output, False)
+        if output.requires_grad:
+            output.register_hook(arrived)
+        between()
+
+    return passed
 
 
 def images_of(network: Network, conditions: Conditions) -> Tensor:

@@ -2,7 +2,7 @@
 import { h, fill, byId, count } from "./dom.js";
 import { BLOCK, get, set, blockNow, setupNow } from "./state.js";
 import { ask } from "./link.js";
-import { choice, depthControl } from "./signals.js";
+import { choice, depthControl } from "./controls.js";
 import { saveSvg, savePng, download, csvOf } from "./export.js";
 
 const DRAWINGS = {
@@ -64,7 +64,7 @@ function showBlockControls() {
     row("Stride", choice("block.stride", { 1: "1: same size", 2: "2: half the size" }, block.stride, (value) => set({ "block.stride": Number(value) }))),
     block.branch === "bottleneck" ? row("Stride at", choice("block.stride_at", { first: "the first 1×1 (v1)", middle: "the 3×3 (v1.5)" }, block.stride_at, put("stride_at"))) : null,
     row("Image", choice("block.side", { 8: "8×8", 14: "14×14", 28: "28×28", 32: "32×32", 56: "56×56" }, block.side, (value) => set({ "block.side": Number(value) }))),
-    row("Depth of the network", depthControl("depth", get("depth"), 8, 1000)),
+    row("Depth of the network", depthControl("depth", get("depth"), 1, 1000)),
     row("Width of the network", choice("width", Object.fromEntries([4, 8, 16, 32, 64].map((each) => [each, each])), get("width"), (value) => set({ width: Number(value) }))),
   );
   if (held && byId(held)) byId(held).focus();

@@ -4,7 +4,7 @@ import { get, set, setupNow, secondSetup } from "./state.js";
 import { ask, isReplay } from "./link.js";
 import { chartFigure } from "./chart.js";
 import { exportTools } from "./export.js";
-import { choice, netControls } from "./signals.js";
+import { choice, netControls } from "./controls.js";
 
 const SPEEDS = { slow: "1 step a second", medium: "5 steps a second", fast: "as fast as it goes" };
 const PAUSES = { slow: 1000, medium: 200, fast: 0 };
@@ -102,7 +102,7 @@ function advance() {
 }
 
 function receiveRace(frame) {
-  if (!scene || !track) return;
+  if (!scene || !track || frame.part === "working") return;
   if (frame.part === "error") {
     pause();
     fill(scene.boards, h("p", { class: "sentence" }, frame.says));
