@@ -40,6 +40,22 @@ def diagnosed(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> dict[
             marks=pytest.mark.slow,
         ),
         pytest.param(
+            {"unit": "preact", "depth": 11, "width": 4, "act": "leaky_relu", "dtype": "float16"},
+            [
+                "--compare",
+                "preact",
+                "--depth",
+                "11",
+                "--width",
+                "4",
+                "--activation",
+                "leaky_relu(0.2)",
+                "--number-format",
+                "float16",
+            ],
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
             {"unit": "residual", "depth": 14, "seed": 3},
             ["--compare", "residual", "--depth", "14", "--seed", "3"],
             marks=pytest.mark.slow,

@@ -28,7 +28,8 @@ def test_a_hundred_layers_are_a_hundred() -> None:
 
 
 @pytest.mark.parametrize(
-    ("depth", "blocks"), [(4, (1,)), (5, (1,)), (6, (1, 1)), (7, (1, 1)), (8, (1, 1, 1)), (10, (2, 1, 1)), (12, (2, 2, 1)), (14, (2, 2, 2))]
+    ("depth", "blocks"),
+    [(4, (1,)), (5, (1,)), (6, (1, 1)), (7, (1, 1)), (8, (1, 1, 1)), (10, (2, 1, 1)), (12, (2, 2, 1)), (14, (2, 2, 2))],
 )
 def test_every_depth_from_4_on_exists(depth: int, blocks: tuple[int, ...]) -> None:
     design = replace(HUNDRED, depth=depth)

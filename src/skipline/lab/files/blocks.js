@@ -58,7 +58,7 @@ function showBlockControls() {
     stage.controls,
     row("Branch", choice("block.branch", { basic: "3×3, 3×3", bottleneck: "1×1, 3×3, 1×1" }, block.branch, (value) => set({ "block.branch": value, "block.stride_at": "first" }))),
     row("Order", choice("block.order", { post: "original", pre: "pre-activation" }, block.order, put("order"))),
-    row("Shortcut", choice("block.shortcut", { none: "none: a plain block", a: "A: identity and zeros", b: "B: 1×1 where shapes change", c: "C: 1×1 everywhere", d: "D: average, then 1×1" }, block.shortcut, put("shortcut"))),
+    row("Shortcut", choice("block.shortcut", { none: "none: plain", a: "A: zeros", b: "B: 1×1 at changes", c: "C: 1×1 always", d: "D: average, 1×1" }, block.shortcut, put("shortcut"))),
     channels("in"),
     channels("out"),
     row("Stride", choice("block.stride", { 1: "1: same size", 2: "2: half the size" }, block.stride, (value) => set({ "block.stride": Number(value) }))),

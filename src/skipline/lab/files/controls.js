@@ -113,7 +113,7 @@ export function netControls(prefix, setup, { isShort }) {
   if (setup.act === "leaky_relu") made.push(field("Slope", box("slope", 0, 1, 0.05)));
   if (setup.unit !== "plain") {
     made.push(
-      field("Shortcut", choice(`${prefix}shortcut`, { a: "A: zeros for new channels", b: "B: 1×1 where shapes change", c: "C: 1×1 everywhere", d: "D: average, then 1×1" }, setup.shortcut, put("shortcut"))),
+      field("Shortcut", choice(`${prefix}shortcut`, { a: "A: zeros", b: "B: 1×1 at changes", c: "C: 1×1 always", d: "D: average, 1×1" }, setup.shortcut, put("shortcut"))),
       field("Branch scale", box("scale", -10, 10, 0.05)),
     );
   }

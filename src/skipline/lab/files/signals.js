@@ -12,8 +12,8 @@ const PULSE_SECONDS = 2.4;
 export const PRESETS = {
   "plain, 50 layers": "unit=plain",
   "the same with skips": "",
-  "0.5^50": "unit=linear&alpha=0.5",
-  "1.5^50": "unit=linear&alpha=1.5",
+  "0.5⁵⁰": "unit=linear&alpha=0.5",
+  "1.5⁵⁰": "unit=linear&alpha=1.5",
   "plain tanh on the critical line": "unit=plain&norm=none&act=tanh&init=critical(0.05)",
   "residual doubling": "norm=none&depth=100",
   "1000 layers, pre-activation": "unit=preact&depth=1000",
@@ -185,7 +185,7 @@ function showJacobian() {
     view.jacobian,
     title,
     h("table", { class: "pairs" }, h("tbody", {}, h("tr", {}, h("th", { scope: "row" }, "largest singular value"), h("td", { id: "largest" }, shown(largest))), h("tr", {}, h("th", { scope: "row" }, "smallest singular value"), h("td", {}, shown(smallest))), h("tr", {}, h("th", { scope: "row" }, "ratio"), h("td", {}, shown(largest / smallest))))),
-    h("p", { class: "said" }, `From behind the stem to the end of the last block, in ${jacobian.num_steps} steps. Both are 1 where every block is the identity.`),
+    h("p", { class: "said" }, `From behind the stem to the end of the last block, in ${jacobian.num_steps} ${jacobian.num_steps === 1 ? "step" : "steps"}. Both are 1 where every block is the identity.`),
   );
 }
 
@@ -218,7 +218,7 @@ function showStrip() {
   });
   roving(svg, blocks);
   const says = predicted.is_residual ? "The gradient comes back through every skip." : "The gradient has to come back through every layer.";
-  fill(view.strip, h("p", { class: "strip-title" }, h("b", {}, "Blocks"), ` ${says} Darker: larger gradient, a step for each power of ten. Click one to leave it out.`, gone.size ? h("button", { class: "small", onclick: () => set({ lesions: [] }) }, "Put all back") : null, h("button", { class: "small", id: "pulse", onclick: () => runPulse(svg, logs) }, "Send a pulse back")), svg);
+  fill(view.strip, h("p", { class: "strip-title" }, h("b", {}, "Blocks"), ` ${says} The stronger its colour, the larger its gradient: a step for each power of ten. Click one to leave it out.`, gone.size ? h("button", { class: "small", onclick: () => set({ lesions: [] }) }, "Put all back") : null, h("button", { class: "small", id: "pulse", onclick: () => runPulse(svg, logs) }, "Send a pulse back")), svg);
 }
 
 const HIGH = 300;
@@ -294,7 +294,7 @@ function showPhase() {
   const { weights, biases, here } = phase;
   const data = { xs: weights, series: [{ form: "line", ys: biases }], isLog: false, least: 0 };
   const { x, y } = scales(data);
-  const svg = h("svg", { viewBox: "0 0 560 270", role: "img", "aria-label": `Phase diagram. You are at σ_w² ${shown(num(here.weight_variance))}, σ_b² ${shown(num(here.bias_variance))}.` });
+  const svg = h("svg", { viewBox: "0 0 560 284", role: "img", "aria-label": `Phase diagram. You are at σ_w² ${shown(num(here.weight_variance))}, σ_b² ${shown(num(here.bias_variance))}.` });
   const wide = x(weights[1]) - x(weights[0]);
   const tall = y(biases[0]) - y(biases[1]);
   phase.chi.forEach((row, up) =>
@@ -307,12 +307,13 @@ function showPhase() {
   lines(phase.ordered_end, "contour-end");
   lines(phase.chaotic_end, "contour-end");
   lines(phase.critical, "contour-critical");
-  for (let tick = 0.5; tick <= weights[weights.length - 1]; tick += 0.5) svg.append(h("text", { class: "tick", x: x(tick), y: 246, "text-anchor": "middle" }, shown(tick)));
+  for (let tick = 0.5; tick <= weights[weights.length - 1]; tick += 0.5) svg.append(h("text", { class: "tick", x: x(tick), y: 257, "text-anchor": "middle" }, shown(tick)));
+  for (let tick = 0; tick <= biases[biases.length - 1]; tick += 0.1) svg.append(h("text", { class: "tick", x: x(weights[0]) - wide / 2 - 6, y: y(tick) + 4, "text-anchor": "end" }, shown(tick)));
   svg.append(
     h("circle", { class: "here", cx: x(num(here.weight_variance)), cy: y(num(here.bias_variance)), r: 6 }),
     h("text", { class: "word", x: x(num(here.weight_variance)) + 10, y: y(num(here.bias_variance)) - 8 }, "you are here"),
-    h("text", { class: "axis", x: 300, y: 264, "text-anchor": "middle" }, "σ_w²"),
-    h("text", { class: "axis", x: 4, y: 10 }, "σ_b²"),
+    h("text", { class: "axis", x: 308, y: 276, "text-anchor": "middle" }, "σ_w², weights"),
+    h("text", { class: "axis", x: 4, y: 10 }, "σ_b², biases"),
   );
   view.phase.rows = [["σ_b² \\ σ_w²", ...weights], ...biases.map((bias, index) => [bias, ...nums(phase.chi[index])])];
   const reach = num(here.trainable);
