@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, Any
 
 from skipline.cost import cost  # at once: its module has the same name and would otherwise take its place
+from skipline.lazy import lazily
 
 if TYPE_CHECKING:
     from skipline.data import DataError, Dataset, ImageSet, Preprocess, fit_preprocess, load
@@ -16,32 +16,6 @@ if TYPE_CHECKING:
     from skipline.train import Recipe, RunFolder, open_run
     from skipline.weights import TrainedModel, load_model, load_weights, save_weights
     from skipline.zoo import describe, models
-
-_HOME = {
-    "DataError": "skipline.data",
-    "Dataset": "skipline.data",
-    "ImageSet": "skipline.data",
-    "Network": "skipline.spec",
-    "Preprocess": "skipline.data",
-    "Recipe": "skipline.train",
-    "RunFolder": "skipline.train",
-    "SpecError": "skipline.spec",
-    "TrainedModel": "skipline.weights",
-    "build": "skipline.init",
-    "describe": "skipline.zoo",
-    "features": "skipline.signal",
-    "fit_preprocess": "skipline.data",
-    "freeze": "skipline.nn",
-    "load": "skipline.data",
-    "load_model": "skipline.weights",
-    "load_weights": "skipline.weights",
-    "models": "skipline.zoo",
-    "open_run": "skipline.train",
-    "save_weights": "skipline.weights",
-    "with_head": "skipline.init",
-    "with_in_channels": "skipline.nn",
-    "xray": "skipline.signal",
-}
 
 __all__ = [
     "DataError",
@@ -70,17 +44,24 @@ __all__ = [
     "xray",
 ]
 
+_lazily, __dir__ = lazily(
+    "skipline",
+    {
+        "skipline.data": "DataError Dataset ImageSet Preprocess fit_preprocess load",
+        "skipline.spec": "Network SpecError",
+        "skipline.train": "Recipe RunFolder open_run",
+        "skipline.weights": "TrainedModel load_model load_weights save_weights",
+        "skipline.init": "build with_head",
+        "skipline.zoo": "describe models",
+        "skipline.signal": "features xray",
+        "skipline.nn": "freeze with_in_channels",
+    },
+)
+
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is first used, so that describing a network never loads torch."""
     if name == "__version__":
         from importlib import metadata  # slow to import, and seldom wanted
 
         return metadata.version("skipline")
-    if name not in _HOME:
-        raise AttributeError(f"module 'skipline' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOME[name]), name)
-
-
-def __dir__() -> list[str]:
-    return [*globals(), *_HOME]
+    return _lazily(name)

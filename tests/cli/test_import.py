@@ -179,7 +179,7 @@ def test_nothing_is_built_for_what_does_not_fit(
     """A classifier of so many classes that the net would take gigabytes, in a file that lacks the rest."""
     state = {"layer1.0.conv1.weight": torch.zeros(1), "linear.weight": torch.zeros(1_000_000, 1)}
     torch.save(state, "wide.pth")
-    monkeypatch.setattr("skipline.init.build", lambda *_, **__: pytest.fail("a net was built"))
+    monkeypatch.setattr("skipline.init.construction.build", lambda *_, **__: pytest.fail("a net was built"))
     ended = skipline("import", "wide.pth", "--model", "digits_resnet8", "--preprocess", "0.25/0.5")
     assert ended.code == 3
     assert "does not fit digits_resnet8" in ended.err

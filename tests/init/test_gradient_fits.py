@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from skipline.init import InitError, build, gradinit, metainit, scheme_named
-from skipline.init.metainit import quotient
+from skipline.init import InitError, build, scheme_named
+from skipline.init.gradinit import gradinit
+from skipline.init.metainit import metainit, quotient
 from skipline.nn import ResidualNet
 from skipline.spec import Activation, Block, Head, Network, Norm, NoShortcut, Stage, Stem
 

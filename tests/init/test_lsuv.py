@@ -11,7 +11,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from skipline.init import InitError, build, lsuv, scheme_named, start, start_named
+from skipline.init import InitError, build, scheme_named, start, start_named
+from skipline.init.lsuv import lsuv
 from skipline.nn import ResidualNet, assemble, seed_dropout
 from skipline.spec import (
     Block,

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from skipline.cli.diagnosis_phase import phases_of
 from skipline.cli.diagnosis_record import record_of, record_of_inspection
@@ -23,9 +23,11 @@ from skipline.signal.diagnosis import Diagnosis
 from skipline.spec import Network
 from skipline.study.examination import Conditions, Examination, Treatment
 from skipline.study.examination_document import document_of, judged, sites_of
-from skipline.study.inspection import Inspection
 from skipline.study.remedies import REMEDIES
 from skipline.theory import linear
+
+if TYPE_CHECKING:
+    from skipline.study.inspection import Inspection
 
 FORMAT = "skipline.diagnosis"
 VERSION = 1

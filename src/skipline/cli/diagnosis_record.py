@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from skipline.report.diagnosis_record import CauseRecord, DiagnosisRecord, RemedyRecord
 from skipline.report.net_record import NetRecord, SiteRecord
@@ -12,9 +13,11 @@ from skipline.signal.diagnosis import Diagnosis, Finding
 from skipline.signal.reading import SiteReading
 from skipline.spec import Network
 from skipline.study.examination import Examination, Treatment
-from skipline.study.inspection import Inspection
 from skipline.study.remedies import REMEDIES
 from skipline.theory.prediction import SitePrediction
+
+if TYPE_CHECKING:
+    from skipline.study.inspection import Inspection
 
 _OUTCOMES: Mapping[Verdict, str] = {
     "trains": "will train",

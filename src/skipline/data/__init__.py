@@ -6,8 +6,9 @@ loads no torch.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from skipline.lazy import lazily
 
 if TYPE_CHECKING:
     from skipline.data.augment import Augment, cutout, flip, mixup, pad_crop
@@ -19,34 +20,6 @@ if TYPE_CHECKING:
     from skipline.data.preprocess import Normaliser, Preprocess, fit_preprocess, normalise, normaliser
     from skipline.data.share import WHOLE, Share
     from skipline.data.source import Treatment, load, place_of, source_names, treatment_of
-
-_HOME = {
-    "WHOLE": "skipline.data.share",
-    "Share": "skipline.data.share",
-    "Augment": "skipline.data.augment",
-    "Batch": "skipline.data.batch",
-    "DataError": "skipline.data.error",
-    "Dataset": "skipline.data.dataset",
-    "ImageSet": "skipline.data.image_set",
-    "Normaliser": "skipline.data.preprocess",
-    "Preprocess": "skipline.data.preprocess",
-    "Treatment": "skipline.data.source",
-    "batch_indices": "skipline.data.order",
-    "cutout": "skipline.data.augment",
-    "draw_batch": "skipline.data.batch",
-    "epoch_batches": "skipline.data.batch",
-    "epoch_order": "skipline.data.order",
-    "fit_preprocess": "skipline.data.preprocess",
-    "flip": "skipline.data.augment",
-    "load": "skipline.data.source",
-    "mixup": "skipline.data.augment",
-    "normalise": "skipline.data.preprocess",
-    "normaliser": "skipline.data.preprocess",
-    "pad_crop": "skipline.data.augment",
-    "place_of": "skipline.data.source",
-    "source_names": "skipline.data.source",
-    "treatment_of": "skipline.data.source",
-}
 
 __all__ = [
     "WHOLE",
@@ -76,12 +49,17 @@ __all__ = [
     "treatment_of",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'skipline.data' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOME[name]), name)
-
-
-def __dir__() -> list[str]:
-    return [*globals(), *_HOME]
+__getattr__, __dir__ = lazily(
+    "skipline.data",
+    {
+        "skipline.data.augment": "Augment cutout flip mixup pad_crop",
+        "skipline.data.batch": "Batch draw_batch epoch_batches",
+        "skipline.data.dataset": "Dataset",
+        "skipline.data.error": "DataError",
+        "skipline.data.image_set": "ImageSet",
+        "skipline.data.order": "batch_indices epoch_order",
+        "skipline.data.preprocess": "Normaliser Preprocess fit_preprocess normalise normaliser",
+        "skipline.data.share": "WHOLE Share",
+        "skipline.data.source": "Treatment load place_of source_names treatment_of",
+    },
+)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from skipline.grow.error import GrowError
 from skipline.grow.neutral import make_neutral, moments_behind
 from skipline.grow.plan import DeepeningPlan, InsertedBlock, plan_deepening
-from skipline.init.build import start_module
+from skipline.init.construction import start_module
 from skipline.init.draws import identity
 from skipline.init.fans import centre_taps
 from skipline.init.scheme import Scheme

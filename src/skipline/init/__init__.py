@@ -7,30 +7,32 @@ of its own beside `lsuv.py`, and its row in `fits.py`.
 
 from __future__ import annotations
 
-from skipline.init.build import build, initialise
-from skipline.init.error import InitError
-from skipline.init.fit import Fit, start
-from skipline.init.fits import FITS_OF_SCHEME, PLAIN_FITS
-from skipline.init.gain import gain
-from skipline.init.gradinit import gradinit
-from skipline.init.head import with_head
-from skipline.init.laws import laws_of
-from skipline.init.lsuv import lsuv
-from skipline.init.metainit import metainit
-from skipline.init.names import scheme_named, scheme_names, start_named, start_names
-from skipline.init.parameterisations import (
-    with_deep_kernel_shape,
-    with_depth_scaling,
-    with_fixup,
-    with_leaky_shape,
-    with_normaliser_free,
-    with_rezero,
-    with_scaled_weights,
-    with_skip_init,
-)
-from skipline.init.scheme import Scheme
-from skipline.init.schemes import HE_FAN_OUT_NORMAL, SCHEMES, scaled_identity
-from skipline.init.zero import zero_branch, zero_gamma
+from typing import TYPE_CHECKING
+
+from skipline.init.gain import gain  # at once: its module has the same name and would otherwise take its place
+from skipline.lazy import lazily
+
+if TYPE_CHECKING:
+    from skipline.init.construction import build, initialise, start
+    from skipline.init.error import InitError
+    from skipline.init.fit import Fit
+    from skipline.init.fits import FITS_OF_SCHEME, PLAIN_FITS
+    from skipline.init.head import with_head
+    from skipline.init.laws import laws_of
+    from skipline.init.names import scheme_named, scheme_names, start_named, start_names
+    from skipline.init.parameterisations import (
+        with_deep_kernel_shape,
+        with_depth_scaling,
+        with_fixup,
+        with_leaky_shape,
+        with_normaliser_free,
+        with_rezero,
+        with_scaled_weights,
+        with_skip_init,
+    )
+    from skipline.init.scheme import Scheme
+    from skipline.init.schemes import HE_FAN_OUT_NORMAL, SCHEMES, scaled_identity
+    from skipline.init.zero import zero_branch, zero_gamma
 
 __all__ = [
     "FITS_OF_SCHEME",
@@ -42,11 +44,8 @@ __all__ = [
     "Scheme",
     "build",
     "gain",
-    "gradinit",
     "initialise",
     "laws_of",
-    "lsuv",
-    "metainit",
     "scaled_identity",
     "scheme_named",
     "scheme_names",
@@ -65,3 +64,21 @@ __all__ = [
     "zero_branch",
     "zero_gamma",
 ]
+
+__getattr__, __dir__ = lazily(
+    "skipline.init",
+    {
+        "skipline.init.construction": "build initialise start",
+        "skipline.init.error": "InitError",
+        "skipline.init.fit": "Fit",
+        "skipline.init.fits": "FITS_OF_SCHEME PLAIN_FITS",
+        "skipline.init.head": "with_head",
+        "skipline.init.laws": "laws_of",
+        "skipline.init.names": "scheme_named scheme_names start_named start_names",
+        "skipline.init.parameterisations": "with_deep_kernel_shape with_depth_scaling with_fixup with_leaky_shape "
+        "with_normaliser_free with_rezero with_scaled_weights with_skip_init",
+        "skipline.init.scheme": "Scheme",
+        "skipline.init.schemes": "HE_FAN_OUT_NORMAL SCHEMES scaled_identity",
+        "skipline.init.zero": "zero_branch zero_gamma",
+    },
+)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Generator, Tensor
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
 
 
 def normal(tensor: Tensor, std: float, generator: Generator) -> None:
@@ -26,6 +27,8 @@ def orthogonal(matrices: Tensor, gain: float, generator: Generator) -> None:
     positive, without which Q is not uniform (Mezzadri 2007, arXiv math-ph/0609050; use as initialiser: Saxe et al.
     2013, arXiv 1312.6120). In fp64, rounded once.
     """
+    import torch  # here, and not where a scheme is only read: see `laws.py`
+
     rows, columns = matrices.shape[1:]
     tall = (matrices.shape[0], max(rows, columns), min(rows, columns))
     q, r = torch.linalg.qr(torch.empty(tall, dtype=torch.float64, device="cpu").normal_(generator=generator))

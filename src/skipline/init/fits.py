@@ -3,27 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from skipline.init.fit import Fit
-from skipline.init.gradinit import gradinit
-from skipline.init.lsuv import ORTHONORMAL, lsuv
-from skipline.init.metainit import metainit
+from skipline.init.require import free_weights
+from skipline.init.row import row, with_classifier
+from skipline.init.rules import orthonormal
 from skipline.init.scheme import Scheme
-from skipline.nn import ResidualNet
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from skipline.nn import ResidualNet
+
+# The files of the fits are imported where a net is adjusted: names are read without torch.
 
 
 def _lsuv(net: ResidualNet, images: Tensor, _targets: Tensor, _seed: int) -> None:
+    from skipline.init.lsuv import lsuv
+
     lsuv(net, images)
 
 
 def _metainit(net: ResidualNet, images: Tensor, targets: Tensor, seed: int) -> None:
+    from skipline.init.metainit import metainit
+
     metainit(net, images, targets, seed=seed)
 
 
 def _gradinit(net: ResidualNet, images: Tensor, targets: Tensor, seed: int) -> None:
+    from skipline.init.gradinit import gradinit
+
     gradinit(net, images, targets, seed=seed)
+
+
+def _orthonormal() -> Scheme:
+    """Every weight a random orthonormal matrix, every bias 0: what LSUV begins from."""
+    base = row("orthonormal", "W = Q", "arXiv 1312.6120", orthonormal(), requires=free_weights("lsuv"))
+    return with_classifier(base, orthonormal())
 
 
 def _metainit_of(scheme: Scheme) -> Fit:
@@ -37,7 +54,7 @@ def _gradinit_of(scheme: Scheme) -> Fit:
 
 
 PLAIN_FITS: Mapping[str, Fit] = {
-    "lsuv": Fit("lsuv", "W = Q / std(Q x), layer by layer", "arXiv 1511.06422, algorithm 1", ORTHONORMAL, _lsuv),
+    "lsuv": Fit("lsuv", "W = Q / std(Q x), layer by layer", "arXiv 1511.06422, algorithm 1", _orthonormal(), _lsuv),
 }
 """Those that bring their own weights."""
 

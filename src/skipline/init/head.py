@@ -7,7 +7,7 @@ import dataclasses
 
 from torch import nn
 
-from skipline.init.build import start_module
+from skipline.init.construction import start_module
 from skipline.init.scheme import Scheme
 from skipline.init.schemes import HE_FAN_OUT_NORMAL
 from skipline.nn import ResidualNet

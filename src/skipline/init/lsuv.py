@@ -11,24 +11,11 @@ from torch import Tensor, nn
 
 from skipline.init.error import InitError
 from skipline.init.probe import probing
-from skipline.init.require import free_weights
-from skipline.init.row import row, with_classifier
-from skipline.init.rules import orthonormal
-from skipline.init.scheme import Scheme
 from skipline.nn import ResidualNet
 from skipline.spec import unfold
 from skipline.spec.layers import Conv, Linear
 
 _LEAST = 1e-20  # derived: 1/std and its square stay within fp32
-
-
-def _orthonormal() -> Scheme:
-    base = row("orthonormal", "W = Q", "arXiv 1312.6120", orthonormal(), requires=free_weights("lsuv"))
-    return with_classifier(base, orthonormal())
-
-
-ORTHONORMAL = _orthonormal()
-"""Every weight a random orthonormal matrix, every bias 0: what LSUV begins from."""
 
 
 def lsuv(net: ResidualNet, images: Tensor) -> None:

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
-
-import torch
-from torch import Generator, Tensor
+from typing import TYPE_CHECKING, Literal
 
 from skipline.init import draws
 from skipline.init.error import InitError
@@ -37,6 +34,9 @@ from skipline.spec.layers import (
     Subsample,
 )
 
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
 _PAIR = ((1.0, -1.0), (-1.0, 1.0))
 _REMEDY = "Use delta_orthogonal, or pre-activation blocks without norms and with first_identity='raw'."
 
@@ -54,6 +54,8 @@ def looks_linear() -> Scheme:
     """
 
     def draw(tensor: Tensor, slot: Slot, gain: float, generator: Generator) -> None:
+        import torch  # here, and not where a scheme is only read: see `laws.py`
+
         place = _mirrored(slot.network)[slot.step.name]
         tensor.zero_()
         taps = centre_taps(tensor, slot.layer)

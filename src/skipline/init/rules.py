@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-
-from torch import Generator, Tensor
+from typing import TYPE_CHECKING
 
 from skipline.init import draws
 from skipline.init.fans import centre_taps, matrices
@@ -13,9 +12,13 @@ from skipline.init.scheme import Rule
 from skipline.init.slot import Slot
 from skipline.theory.start import WeightKind, WeightLaw
 
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+    Draw = Callable[[Tensor, Slot, float, Generator], None]
+
 Variance = Callable[[Slot], float]
 Scale = Callable[[Slot], float]
-Draw = Callable[[Tensor, Slot, float, Generator], None]
 
 
 def rule(kind: WeightKind, scale: Scale, draw: Draw) -> Rule:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-
-from torch import Generator, Tensor
+from typing import TYPE_CHECKING
 
 from skipline.init.slot import Slot
 from skipline.spec import Network
 from skipline.theory.start import WeightLaw
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
 
 
 @dataclass(frozen=True, slots=True)

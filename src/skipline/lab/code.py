@@ -27,7 +27,7 @@ def code_of(setup: Setup) -> str:
         "    print(name, site.second_moment, site.gradient_norm)",
     ]
     if setup.lesions:
-        lines += ["", "from skipline.study.examination import read", ""]
+        lines += ["", "from skipline.study.measurement import read", ""]
         lines += [
             f"lesioned = read(candidate, conditions, between=lambda: None, drop={list(setup.lesions)!r})",
             "for name, reading in lesioned.sites.items():",

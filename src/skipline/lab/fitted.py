@@ -12,7 +12,8 @@ from skipline.signal.diagnosis import Diagnosis, diagnose
 from skipline.signal.evidence import LARGEST, evidence_of
 from skipline.signal.reading import Xray
 from skipline.signal.traits import traits_of
-from skipline.study.examination import Conditions, Passing, read
+from skipline.study.examination import Conditions, Passing
+from skipline.study.measurement import read
 from skipline.study.remedies import Candidate
 from skipline.theory.predict import predict_signals
 from skipline.theory.prediction import STANDARD_INPUTS, Prediction

@@ -22,8 +22,9 @@ from skipline.signal import jacobian_ends
 from skipline.signal.lesion import lesioned
 from skipline.signal.reading import SiteReading, Xray
 from skipline.spec import Activation, BlockPlan, unfold
-from skipline.study.examination import Examination, examining, images_of, read
+from skipline.study.examination import Examination, examining
 from skipline.study.examination_document import judged
+from skipline.study.measurement import images_of, read
 from skipline.study.phase_place import has_phases, phase_place
 from skipline.study.remedies import REMEDIES, Candidate
 from skipline.theory.mean_field import TRAINABLE_SCALES

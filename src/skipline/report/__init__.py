@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from skipline.report.calibration import calibration_markdown, calibration_report
-from skipline.report.depth import depth_report
-from skipline.report.diagnosis import diagnosis_figures, diagnosis_page
-from skipline.report.error import ReportError
-from skipline.report.picture import write_picture
-from skipline.report.race import race_report
-from skipline.report.run import run_report
+from typing import TYPE_CHECKING
+
+from skipline.lazy import lazily
+
+if TYPE_CHECKING:
+    from skipline.report.calibration import calibration_markdown, calibration_report
+    from skipline.report.depth import depth_report
+    from skipline.report.diagnosis import diagnosis_figures, diagnosis_page
+    from skipline.report.error import ReportError
+    from skipline.report.picture import write_picture
+    from skipline.report.race import race_report
+    from skipline.report.run import run_report
 
 __all__ = [
     "ReportError",
@@ -21,3 +26,16 @@ __all__ = [
     "run_report",
     "write_picture",
 ]
+
+__getattr__, __dir__ = lazily(
+    "skipline.report",
+    {
+        "skipline.report.calibration": "calibration_markdown calibration_report",
+        "skipline.report.depth": "depth_report",
+        "skipline.report.diagnosis": "diagnosis_figures diagnosis_page",
+        "skipline.report.error": "ReportError",
+        "skipline.report.picture": "write_picture",
+        "skipline.report.race": "race_report",
+        "skipline.report.run": "run_report",
+    },
+)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from skipline.nn import ResidualNet, places_of
 from skipline.signal.reading import SiteReading
-from skipline.signal.xray import xray
+from skipline.signal.xray_pass import xray
 
 
 @dataclass(frozen=True, slots=True)

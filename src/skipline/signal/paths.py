@@ -19,7 +19,7 @@ from skipline.signal.record import fetched
 from skipline.signal.statistics import wide_dtype
 from skipline.signal.taps import tapped
 from skipline.signal.target import batch_of, called, undisturbed
-from skipline.signal.xray import PROBE
+from skipline.signal.xray_pass import PROBE
 from skipline.spec import unfold
 
 

@@ -18,7 +18,7 @@ from skipline.signal.reading import SiteReading, StepReading
 from skipline.signal.record import Record, fetched
 from skipline.signal.recording import recorded
 from skipline.signal.target import check_batch_axis, uncompiled, unwrapped
-from skipline.signal.xray import ALL, wanted_sites
+from skipline.signal.xray_pass import ALL, wanted_sites
 
 
 @contextmanager

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeAlias
 
-import torch
-from torch import Tensor
-
-from skipline.init import InitError, Scheme, laws_of, scheme_named, start, start_named
-from skipline.nn import ResidualNet, assemble
-from skipline.seeds import split_seed
-from skipline.signal import Xray, xray
+from skipline.init import InitError, Scheme, laws_of, scheme_named
 from skipline.signal.causes import VERDICTS, Verdict
 from skipline.signal.comparison import Comparison, compared
 from skipline.signal.course import course_of
 from skipline.signal.diagnosis import Diagnosis, diagnose
 from skipline.signal.evidence import LARGEST, evidence_of
-from skipline.signal.lesion import lesioned
+from skipline.signal.reading import Xray
 from skipline.signal.traits import traits_of
 from skipline.spec import Network, SpecError
 from skipline.study.error import StudyError
@@ -28,7 +23,10 @@ from skipline.theory.depth_limit import depth_limit
 from skipline.theory.predict import predict_signals
 from skipline.theory.prediction import STANDARD_INPUTS, Inputs, Prediction
 
-Passing = Callable[[str, Tensor, bool], None]
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Passing: TypeAlias = "Callable[[str, Tensor, bool], None]"
 """Called with the name of a block, what it gives or the gradient there, and whether it is the gradient."""
 
 
@@ -115,7 +113,7 @@ def examine(candidate: Candidate, conditions: Conditions, *, measure: bool) -> E
     return whole
 
 
-def _unwatched(_name: str, _x: Tensor, _is_gradient: bool) -> None:
+def unwatched(_name: str, _x: Tensor, _is_gradient: bool) -> None:
     """Nobody looks at what passes."""
 
 
@@ -125,7 +123,7 @@ def examining(
     *,
     measure: bool,
     between: Callable[[], None],
-    passing: Passing = _unwatched,
+    passing: Passing = unwatched,
 ) -> Iterator[Examination]:
     """`examine` as it goes: what is known when the prediction is judged, when the greatest depth is, and at the end.
 
@@ -154,9 +152,10 @@ def examining(
     )
     yield found
     between()
-    reading = read(candidate, conditions, between=between, passing=passing) if measure else None
-    seen = None
-    if reading is not None:
+    if measure:
+        from skipline.study.measurement import read
+
+        reading = read(candidate, conditions, between=between, passing=passing)
         diagnosis = diagnose(evidence_of(course_of(prediction), traits, reading=reading, largest=largest))
         seen = diagnose(evidence_of(course_of(reading), traits, reading=reading, largest=largest))
         found = replace(
@@ -172,65 +171,6 @@ def examining(
         between()
     deepest = _greatest_depth(candidate.network, scheme, conditions, inputs, diagnosis)
     yield replace(found, greatest_depth=deepest, seconds=time.perf_counter() - began)
-
-
-def read(
-    candidate: Candidate,
-    conditions: Conditions,
-    *,
-    between: Callable[[], None],
-    passing: Passing = _unwatched,
-    drop: Sequence[str] = (),
-) -> Xray:
-    """One x-ray of the network with real weights, in training mode, on Gaussian images, without the blocks `drop`.
-
-    A start that looks at data sees these images, of one class after another. `between` is called between blocks, on the
-    way forward and on the way back; what it raises ends the measurement, if it is no `Exception`.
-    """
-    net = started(candidate, conditions, between=between)
-    if drop:
-        net = lesioned(net, drop=drop)
-    for stage in net.stage_names:
-        for name, block in net.get_submodule(stage).named_children():
-            block.register_forward_hook(_watched(f"{stage}.{name}", between, passing))
-    return xray(net, images_of(candidate.network, conditions))
-
-
-def started(candidate: Candidate, conditions: Conditions, *, between: Callable[[], None]) -> ResidualNet:
-    """The network with the weights that `read` measures; `between` as there."""
-    net = assemble(candidate.network)
-    images = images_of(candidate.network, conditions)
-    blocks = [block for stage in net.stage_names for block in net.get_submodule(stage).children()]
-    hooks = [block.register_forward_hook(lambda *_: between()) for block in blocks]  # of a start that runs the net
-    targets = torch.arange(len(images)) % candidate.network.head.num_classes
-    start(net, start_named(candidate.init), images=images, targets=targets, seed=conditions.seed)
-    for hook in hooks:
-        hook.remove()
-    between()
-    return net
-
-
-def _watched(name: str, between: Callable[[], None], passing: Passing) -> Callable[..., None]:
-    """A hook on a block that tells `passing` of what comes by, forward and back."""
-
-    def arrived(gradient: Tensor) -> None:
-        passing(name, gradient, True)
-        between()
-
-    def passed(_block: object, _inputs: object, output: Tensor) -> None:
-        passing(name, output, False)
-        if output.requires_grad:
-            output.register_hook(arrived)
-        between()
-
-    return passed
-
-
-def images_of(network: Network, conditions: Conditions) -> Tensor:
-    """The Gaussian images (N, C, H, W) that `network` is measured on."""
-    generator = torch.Generator().manual_seed(split_seed(conditions.seed, "examination", "images"))
-    side = conditions.image_size
-    return torch.randn((conditions.batch_size, network.in_channels, side, side), generator=generator)
 
 
 def _go_on() -> None:

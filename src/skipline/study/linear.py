@@ -5,11 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import torch
-
-from skipline.init import build, scaled_identity
+from skipline.init import scaled_identity
 from skipline.seeds import split_seed
-from skipline.signal import norms_at
 from skipline.spec import Activation, Block, Head, Network, Norm, NoShortcut, SpecError, Stage, Stem, unfold
 from skipline.spec.layers import Conv, Linear
 from skipline.theory import linear
@@ -45,6 +42,11 @@ def measure_linear(alpha: float, *, depth: int) -> LinearSignal:
     `depth` is at least 4: a stem, blocks of two convolutions, a classifier. Images have one pixel, so that the mean
     over pixels, which the classifier reads, changes nothing.
     """
+    import torch  # here: the network is also described and predicted, which needs none
+
+    from skipline.init import build
+    from skipline.signal import norms_at
+
     network = linear_network(depth)
     net = build(network, scheme=scaled_identity(alpha))
     generator = torch.Generator().manual_seed(split_seed(0, "study", "linear"))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from skipline.init.fit import Fit
+from skipline.init.probe import require_samples
 from skipline.init.scheme import Scheme
 from skipline.init.schemes import HE_FAN_OUT_NORMAL
 from skipline.init.slot import placed_steps, step_slots
@@ -48,10 +50,25 @@ def start_module(
         generator = torch.Generator().manual_seed(split_seed(seed, "init", step.name))
         for slot in slots:
             parameter = module.get_parameter(slot.path)
-            start = torch.empty(parameter.shape, dtype=torch.float32, device="cpu")
-            scheme.rule(step.role, slot.tensor).fill(start, slot, generator)
+            drawn = torch.empty(parameter.shape, dtype=torch.float32, device="cpu")
+            scheme.rule(step.role, slot.tensor).fill(drawn, slot, generator)
             with torch.no_grad():
-                parameter.copy_(start)
+                parameter.copy_(drawn)
     if isinstance(step.layer, Normalise) and step.layer.norm.kind == "batch":  # also where the module is a frozen one
         module.get_buffer("running_mean").zero_()
         module.get_buffer("running_var").fill_(1.0)
+
+
+def start(net: ResidualNet, how: Scheme | Fit, *, images: Tensor, targets: Tensor, seed: int) -> None:
+    """Start every parameter of `net` by `how` from `seed`; a scheme looks at neither images nor targets.
+
+    images (N, C, H, W) are preprocessed as in training; targets are classes (N) or rows of probabilities (N, K), both
+    where the net is. Gradients and modes stay as they were; running statistics are reset. Raises `InitError` where
+    `how` cannot start the network, or not from these images.
+    """
+    if isinstance(how, Scheme):
+        initialise(net, scheme=how, seed=seed)
+        return
+    require_samples(net, images, targets, name=how.name)
+    initialise(net, scheme=how.base, seed=seed)
+    how.adjust(net, images, targets, seed)
