@@ -25,7 +25,7 @@ export function buildBlocks(main) {
   stage = {
     controls: h("form", { class: "controls", "aria-label": "The block", onsubmit: (event) => event.preventDefault() }),
     block: h("figure", { class: "chart", id: "block" }),
-    about: h("p", { class: "about-layer", id: "about-layer", "aria-live": "polite" }, "Point at a layer, or go to it with the Tab key."),
+    about: h("p", { class: "about-layer", id: "about-layer", "aria-live": "polite" }, "Point at a layer, tap it, or go to it with the Tab key."),
     network: h("figure", { class: "chart wide", id: "network" }),
   };
   const drawings = h("div", { class: "presets", role: "group", "aria-label": "Drawings" });

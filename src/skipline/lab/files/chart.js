@@ -132,7 +132,7 @@ function drawn(data, { title, xTitle, yTitle }) {
   svg.append(
     h("path", { class: "base", d: `M${LEFT} ${HEIGHT - BOTTOM}H${WIDTH - RIGHT}` }),
     h("text", { class: "axis", x: (LEFT + WIDTH - RIGHT) / 2, y: HEIGHT - 6, "text-anchor": "middle" }, xTitle),
-    h("text", { class: "axis", x: 4, y: 10 }, yTitle),
+    h("text", { class: "axis", x: 4, y: 12 }, yTitle),
   );
   const across = data.xs.map(x);
   const order = { band: 0, dots: 1, crosses: 2, line: 3 };

@@ -313,7 +313,7 @@ function showPhase() {
     h("circle", { class: "here", cx: x(num(here.weight_variance)), cy: y(num(here.bias_variance)), r: 6 }),
     h("text", { class: "word", x: x(num(here.weight_variance)) + 10, y: y(num(here.bias_variance)) - 8 }, "you are here"),
     h("text", { class: "axis", x: 308, y: 276, "text-anchor": "middle" }, "σ_w², weights"),
-    h("text", { class: "axis", x: 4, y: 10 }, "σ_b², biases"),
+    h("text", { class: "axis", x: 4, y: 12 }, "σ_b², biases"),
   );
   view.phase.rows = [["σ_b² \\ σ_w²", ...weights], ...biases.map((bias, index) => [bias, ...nums(phase.chi[index])])];
   const reach = num(here.trainable);
