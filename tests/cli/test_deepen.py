@@ -119,6 +119,7 @@ def test_another_function_is_exit_code_4(skipline: Command, trained: Path) -> No
     assert len(list(trained.parent.glob("*/resolved.json"))) == 1
 
 
+@pytest.mark.slow  # a process imports torch and trains
 def test_a_process_of_its_own(trained: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-W", "error", "-m", "skipline", "deepen", "runs/last", "--to", "20", "--epochs", "3"]
     done = subprocess.run([*command, "--json"], cwd=tmp_path, capture_output=True, text=True, check=False)

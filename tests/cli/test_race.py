@@ -106,6 +106,7 @@ def test_elsewhere_a_line_for_each_that_ends(cells: tuple[Cell, ...]) -> None:
     ]
 
 
+@pytest.mark.slow  # a race by processes; tests/study/test_race.py has the rest
 def test_a_race_ends_with_a_sentence_and_a_report(skipline: Command, tmp_path: Path) -> None:
     ended = skipline(*SMALL)
     assert ended.code == 0, ended.err

@@ -120,6 +120,7 @@ class TestStopping:
         assert "--epochs 100000" in config, "the file that the message names"
 
 
+@pytest.mark.slow  # a study by processes; tests/study/test_depth.py has the rest
 def test_a_study_and_its_second_call(skipline: Command, tmp_path: Path) -> None:
     ended = skipline(*SMALL)
     assert ended.code == 0, ended.err

@@ -160,6 +160,8 @@ def hope(network: Network, scheme: Scheme, /, *, image_size: int) -> Trainabilit
     return "trains"
 
 
+@pytest.mark.slow  # trainings in processes, stopped and taken up
+@pytest.mark.xdist_group("calibration")
 def test_what_had_ended_is_not_trained_again(calibration: dict[str, Any]) -> None:
     (kept,) = calibration["kept"]
     assert isinstance(calibration["heard"][0], Result), "it is told first, before anything goes on"
@@ -167,6 +169,8 @@ def test_what_had_ended_is_not_trained_again(calibration: dict[str, Any]) -> Non
     assert kept.exists()
 
 
+@pytest.mark.slow  # trainings in processes, stopped and taken up
+@pytest.mark.xdist_group("calibration")
 def test_every_rate_is_tried_until_one_trains(calibration: dict[str, Any]) -> None:
     """In ten steps none does, so each cell has both rates, and the one that explodes fails at either."""
     document = calibration["document"]
@@ -181,6 +185,8 @@ def test_every_rate_is_tried_until_one_trains(calibration: dict[str, Any]) -> No
     assert (document["images"][0]["source"], document["images"][0]["num_train"]) == ("digits", 1437)
 
 
+@pytest.mark.slow  # trainings in processes, stopped and taken up
+@pytest.mark.xdist_group("calibration")
 def test_the_judge_is_held_to_it_in_the_file(calibration: dict[str, Any]) -> None:
     document = json.loads(calibration["folder"].document.read_text(encoding="utf-8"))
     (judged,) = document["judged"]
@@ -191,6 +197,8 @@ def test_the_judge_is_held_to_it_in_the_file(calibration: dict[str, Any]) -> Non
     assert "| predicted: trains |" in calibration_markdown(document)
 
 
+@pytest.mark.slow  # trainings in processes, stopped and taken up
+@pytest.mark.xdist_group("calibration")
 def test_a_cell_comes_back_from_the_file(calibration: dict[str, Any]) -> None:
     document = json.loads(calibration["folder"].document.read_text(encoding="utf-8"))
     for entry in document["cells"]:

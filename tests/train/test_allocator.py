@@ -26,6 +26,7 @@ print(handed_back, faults())
 """
 
 
+@pytest.mark.slow  # a process writes gigabytes
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc's allocator is told")
 def test_freed_memory_is_used_again_without_a_page_fault() -> None:
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True, timeout=120)

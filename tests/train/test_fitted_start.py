@@ -45,6 +45,7 @@ def test_no_more_batches_than_needed(recipe: Recipe, dataset: Dataset, new_run: 
     assert len(images) == 300
 
 
+@pytest.mark.slow  # gradients of gradients
 @pytest.mark.parametrize(("init", "layout"), [*((init, "contiguous") for init in FITS), ("lsuv", "channels_last")])
 def test_the_weights_are_those_that_the_fit_gives(task: Task, init: str, layout: str) -> None:
     recipe = replace(task.recipe, init=init, memory_layout=layout, ema_decay=0.9, probe=Probe(every=1))
@@ -86,6 +87,7 @@ def test_other_starts_look_at_nothing(task: Task) -> None:
     assert all(torch.equal(before[name], tensor) for name, tensor in learner.net.state_dict().items())
 
 
+@pytest.mark.slow  # gradients of gradients
 @pytest.mark.parametrize("init", FITS)
 def test_a_run_taken_up_is_the_same_and_is_not_fitted_again(
     recipe: Recipe,

@@ -37,6 +37,7 @@ def test_images(pretrained: Path, tmp_path_factory: pytest.TempPathFactory) -> I
     return load("cifar10", data_dir=folder.parent).test
 
 
+@pytest.mark.slow  # 10,000 images
 # He et al.'s networks as akamaster/pytorch_resnet_cifar10 trained them: its table of test errors.
 @pytest.mark.parametrize(
     ("depth", "error"),
