@@ -112,12 +112,12 @@ def measure(case: Case, *, rounds: int, device: torch.device, shared_allocator: 
     plain_seconds, own_seconds = [], []
     for _ in range(rounds):
         if not shared_allocator:
-            _glibc_default()
+            glibc_default()
         plain()  # not timed: it finds the heap as the other side left it
-        plain_seconds.append(_seconds(plain, device))
+        plain_seconds.append(seconds_of(plain, device))
         keep_freed_memory()
         own()
-        own_seconds.append(_seconds(own, device))
+        own_seconds.append(seconds_of(own, device))
     ratios = sorted(a / b for a, b in zip(plain_seconds, own_seconds, strict=True))
     low, middle, high = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else ratios * 3
     return Result(
@@ -138,11 +138,11 @@ def limits(device: torch.device) -> dict[str, float]:
     found = {}
     for name, dtype in (("gemm_fp32_gflops", torch.float32), ("gemm_bf16_gflops", torch.bfloat16)):
         a, b = (torch.randn(1024, 1024, device=device).to(dtype) for _ in range(2))
-        seconds = statistics.median(_seconds(lambda a=a, b=b: a @ b, device) for _ in range(5))
+        seconds = statistics.median(seconds_of(lambda a=a, b=b: a @ b, device) for _ in range(5))
         found[name] = 2 * 1024**3 / seconds / 1e9
     source = torch.ones(32 * 2**20, device=device)
     target = torch.empty_like(source)
-    seconds = statistics.median(_seconds(lambda: target.copy_(source), device) for _ in range(5))
+    seconds = statistics.median(seconds_of(lambda: target.copy_(source), device) for _ in range(5))
     found["copy_gb_per_second"] = 2 * source.nbytes / seconds / 1e9
     return found
 
@@ -189,7 +189,7 @@ def _endless(task: Task) -> Iterator[Batch]:
         yield from batches(task, epoch, 0)
 
 
-def _glibc_default() -> None:
+def glibc_default() -> None:
     """The thresholds that glibc's rule ends with when blocks of 32 MiB and more have been freed (mallopt(3))."""
     if platform.libc_ver()[0] == "glibc":
         library = ctypes.CDLL(None)
@@ -197,7 +197,7 @@ def _glibc_default() -> None:
         library.mallopt(-1, 64 * 2**20)  # M_TRIM_THRESHOLD
 
 
-def _seconds(run: Callable[[], object], device: torch.device) -> float:
+def seconds_of(run: Callable[[], object], device: torch.device) -> float:
     start = time.perf_counter()
     run()
     if device.type == "cuda":

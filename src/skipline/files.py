@@ -8,8 +8,9 @@ import json
 import math
 import os
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 PARTIAL_SUFFIX = ".partial"  # of files and folders that are being written, hidden by a dot in front
 
@@ -39,20 +40,31 @@ def write_whole(path: Path, data: bytes | str) -> None:
     process that is killed may leave its partial file, which `remove_partials` removes.
     """
     payload = data.encode("utf-8") if isinstance(data, str) else data
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PARTIAL_SUFFIX}")
     try:
-        try:
-            with open(partial, "xb") as file:
-                file.write(payload)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(partial, path)
-        except BaseException:
-            partial.unlink(missing_ok=True)
-            raise
-        sync_folder(path.parent)
+        with replacing(path) as file:
+            file.write(payload)
     except OSError as error:
         raise storage_error(path, error) from error
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A new file to write and read, which takes the place of `path`, synced, when the block ends.
+
+    Where the block raises, `path` is as it was and the new file is gone. Raises the system's own OSError, for whoever
+    calls to put in words (`storage_error`).
+    """
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PARTIAL_SUFFIX}")
+    try:
+        with open(partial, "x+b") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
 
 
 def append_line(path: Path, line: str) -> None:

@@ -61,3 +61,36 @@ def test_a_run_that_is_killed_goes_on_to_the_same_bits(skipline: Command, tmp_pa
     ended = skipline("resume", "runs/last", "--anyway", "--json")
     assert json.loads(ended.out)["step"] == 6 * 4
     assert run.model.read_bytes() == whole
+
+
+def children(pid: int) -> set[int]:
+    """The processes that a process has started."""
+    try:
+        return set(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
+    except OSError:
+        return set()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="only Linux tells a process's children")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)])
+def test_a_run_that_is_ended_while_it_reads_photos_leaves_no_process(
+    number: signal.Signals, code: int, tmp_path: Path
+) -> None:
+    write_photos(tmp_path / "photos", num=40)
+    program = [sys.executable, "-m", "skipline", "train", "photos", *FLAGS, "--cache", "kept"]
+    with subprocess.Popen(program, cwd=tmp_path, stderr=subprocess.DEVNULL) as ended:
+        deadline = time.monotonic() + 60
+        readers: set[int] = set()
+        while not readers and time.monotonic() < deadline:
+            readers = children(ended.pid)
+            time.sleep(0.01)
+        assert readers
+        ended.send_signal(number)
+        asked = time.monotonic()
+        assert ended.wait(30) == code
+    while any(Path(f"/proc/{pid}").exists() for pid in readers) and time.monotonic() < asked + 30:
+        time.sleep(0.05)
+    assert not [pid for pid in readers if Path(f"/proc/{pid}").exists()]
+    assert not (tmp_path / "runs").exists()
+    assert not list((tmp_path / "kept").glob("*.photos")), "nothing half-written has the name of what is whole"

@@ -27,10 +27,21 @@ def test_a_run_keeps_which_photos_it_learnt_from(skipline: Command, photos: Path
     ended = skipline("train", "my photos", *TRAIN)
     assert ended.code == 0, ended.err
     assert "21 images of 2 classes; 12 to learn from, 4 to judge by, 4 held out for a test" in ended.err
+    assert "validation error" in ended.err
+    assert ended.out.startswith("validation error ")
+    assert "test error" not in ended.err + ended.out
+    listed = skipline("runs")
+    assert "validation error" in listed.out
+    assert "test error" not in listed.out
     assert "left out: 1 photo (listed in split.json), e.g. cat/torn.jpg" in ended.err
     assert "no pretrained weights come with skipline" in ended.err
     assert "it will take less than a minute on cpu" in ended.err
     run = last_run(tmp_path)
+    page, card = (run / "report.html").read_text(), (run / "MODEL_CARD.md").read_text()
+    assert "validation error after 3 epochs" in page
+    assert "test error" not in page
+    assert "of 4 images |" in next(line for line in card.splitlines() if line.startswith("| validation error |"))
+    assert "the test part was not looked at" in card
     split = json.loads((run / "split.json").read_text())
     assert split["folder"] == str(photos)
     assert {part: len(entries) for part, entries in split["parts"].items()} == {"train": 12, "val": 4, "test": 4}
@@ -65,7 +76,28 @@ def test_a_table_and_given_parts_are_trained_on(skipline: Command, photos: Path,
     assert "20 images of 2 classes; 18 to learn from, 2 to judge by, 0 held out for a test" in ended.err
 
 
+def test_training_from_kept_photos_is_training_from_the_photos(skipline: Command, photos: Path, tmp_path: Path) -> None:
+    del photos
+    flags = (*TRAIN, "--epochs", "1", "--policy", "trivial")
+    models: list[bytes] = []
+    for cache in ("off", "kept", "kept"):
+        ended = skipline("train", "my photos", *flags, "--cache", cache)
+        assert ended.code == 0, ended.err
+        models.append((last_run(tmp_path) / "model.safetensors").read_bytes())
+    assert models[0] == models[1] == models[2]
+    assert "none had to be decoded: their pixels are kept in kept/my-photos-" in ended.err
+    run = last_run(tmp_path)
+    for name in ("DONE", "model.safetensors", "checkpoints/last/checkpoint.safetensors"):
+        (run / name).unlink()
+    (run / "metrics.jsonl").write_text("")
+    resumed = skipline("resume", str(run), "--cache", "kept")
+    assert resumed.code == 0, resumed.err
+    assert "none had to be decoded" in resumed.err
+    assert (run / "model.safetensors").read_bytes() == models[0]
+
+
 def test_settings_for_photos_are_refused_elsewhere(skipline: Command) -> None:
+    assert "--cache keeps the photos of a folder, and this is none" in skipline("train", "digits", "--cache", "x").err
     ended = skipline("train", "digits", "--image-size", "8")
     assert ended.code == 2
     assert "settings for photos (image_size), but digits are none" in ended.err
@@ -89,6 +121,8 @@ def test_a_run_begins_with_the_weights_of_another(skipline: Command, photos: Pat
     ended = skipline("train", "other", "--from", "runs/last", "--epochs", "1", "--device", "cpu")
     assert ended.code == 0, ended.err
     assert "images of 8×8" in ended.err, "the size is the file's"
+    assert "batches of 16 images: about " in ended.err
+    assert "that may be used\n" in ended.err
     assert f"the weights begin as those of {first}/model.safetensors, with a new classifier" in ended.err
     recipe = json.loads((last_run(tmp_path) / "resolved.json").read_text())
     assert (recipe["network"]["name"], recipe["head_epochs"]) == ("digits_resnet8", 1)
@@ -104,7 +138,7 @@ def test_a_run_ends_early_where_its_error_no_longer_falls(skipline: Command, pho
     assert errors.index(min(errors)) == len(errors) - 3, "the best is two epochs old"
     assert (run / "DONE").exists()
     assert (
-        f"ended after {len(errors)} of 40 epochs: 2 without a lower test error; the best is in checkpoints/best"
+        f"ended after {len(errors)} of 40 epochs: 2 without a lower validation error; the best is in checkpoints/best"
         in ended.out
     )
 

@@ -63,6 +63,16 @@ def test_what_is_known_of_a_run(make: Callable[..., Path], tmp_path: Path) -> No
     }
 
 
+def test_whether_errors_are_of_validation_is_known_and_remembered(make: Callable[..., Path], tmp_path: Path) -> None:
+    make(1, files={"preprocess.json": '{"mean": [1.0], "std": [2.0]}'})
+    make(2, files={"preprocess.json": '{"mean": [1.0], "std": [2.0], "framing": {"kind": "whole", "side": 8}}'})
+    make(3, files={"preprocess.json": "torn"})
+    for num_read in (3, 0):
+        found = list_runs(tmp_path)
+        assert found.num_read == num_read
+        assert [run.judge for run in found.runs] == ["test", "validation", "test"]
+
+
 def test_the_newest_comes_first_and_states_are_told(make: Callable[..., Path], tmp_path: Path) -> None:
     make(1, files={"DONE": ""})
     make(3, files={"FAILED.json": "{}"})

@@ -36,7 +36,7 @@ from skipline.study import (
     trainability_of,
 )
 from skipline.study.standing import Standing, sentence
-from skipline.study.trainability import worst
+from skipline.study.trainability import LEAST_STEPS, outcome_of, worst
 from skipline.train import PRESETS, Interrupted, Recipe, start, train
 
 CPU = torch.device("cpu")
@@ -107,6 +107,16 @@ def test_every_step_has_its_loss_and_the_first_is_the_start(document: dict[str, 
     assert len(entrant["losses"]) == entrant["num_steps"] == 7
     assert entrant["start_loss"] == entrant["losses"][0]
     assert 0 < entrant["train_error"] <= 1
+
+
+def test_seven_steps_fail_nobody_who_did_not_diverge(document: dict[str, Any]) -> None:
+    assert [standing["trainability"] for standing in document["standings"]] == ["undecided", "fails"]
+    assert document["sentence"] == (
+        "Of 2 initialisers of a residual net of 8 layers without a norm on digits, he_fan_in_normal had too few steps "
+        "to tell (at least 150 are needed); scaled_identity(1e+30) failed."
+    )
+    assert "After fewer than 150 steps one that neither trains nor diverged is undecided." in document["rule"]
+    assert "? undecided" in race_report(document)
 
 
 def test_what_diverges_is_a_result(document: dict[str, Any]) -> None:
@@ -199,6 +209,23 @@ def test_the_rule_by_hand_for_ten_classes(error: float, word: str) -> None:
     assert trainability_of(error, num_classes=10) == word
     assert trainability_of(math.nan, num_classes=10) == "fails"
     assert worst(("degrades", "fails", "trains")) == "fails"
+    assert worst(("undecided", "degrades", "trains")) == "undecided"
+
+
+@pytest.mark.parametrize(
+    ("error", "steps", "word"),
+    [
+        (0.9, 149, "undecided"),
+        (0.5, 10, "undecided"),
+        (0.1, 10, "trains"),
+        (math.nan, 10, "fails"),
+        (0.9, 150, "fails"),
+        (0.5, 150, "degrades"),
+    ],
+)
+def test_too_few_steps_decide_only_what_trains_or_diverged(error: float, steps: int, word: str) -> None:
+    assert LEAST_STEPS == 150
+    assert outcome_of(error, num_classes=10, steps=steps) == word
 
 
 def test_the_sentence_names_who_trained_and_who_did_not() -> None:
@@ -209,6 +236,10 @@ def test_the_sentence_names_who_trained_and_who_did_not() -> None:
     assert sentence(three, told="a net") == "Of 3 initialisers of a net, a trained; b and c failed."
     assert sentence(three[1:], told="a net") == "All 2 initialisers failed to train: a net."
     assert sentence(three[:1], told="a net") == "a trained: a net."
+    early = [standing("e", "undecided"), standing("f", "undecided")]
+    too_few = "had too few steps to tell (at least 150 are needed)"
+    assert sentence(early, told="a net") == f"All 2 initialisers {too_few}: a net."
+    assert sentence(early[:1], told="a net") == f"e {too_few}: a net."
     part = [standing("d", "degrades"), *three]
     assert sentence(part, told="a net") == "Of 4 initialisers of a net, a trained; d learnt a part; b and c failed."
 

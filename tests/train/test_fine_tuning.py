@@ -76,7 +76,7 @@ def test_a_stopped_run_goes_on_to_the_same_bits_without_the_file(
     whole = run(recipe(file, epochs=3, ema_decay=0.9), tmp_path)
     stopped = run(recipe(file, epochs=3, ema_decay=0.9), tmp_path, steps=3)
     file.unlink()
-    monkeypatch.setattr("skipline.train.run.load_again", lambda folder, recipe, data: photos())
+    monkeypatch.setattr("skipline.train.run.load_again", lambda folder, recipe, data, cache: photos())
     resume(RunFolder(stopped), data=tmp_path, device=CPU, show=lambda _: None, should_stop=lambda: False)
     assert (stopped / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
 

@@ -13,7 +13,9 @@ import torch
 
 from skipline.data import Augment, Dataset
 from skipline.evaluate import evaluate
+from skipline.spec import Head, Network, Stage, Stem
 from skipline.train import AdamW, Interrupted, Outcome, Recipe, RunFolder, Sgd, train
+from skipline.train import task as task_file
 from skipline.train.learner import make_learner
 from skipline.train.precision import autocast
 from skipline.train.progress import Progress
@@ -25,6 +27,7 @@ pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA d
 
 CUDA = torch.device("cuda")
 
+GRAPHED = Network("graphed", 1, Stem((8,)), (Stage(1, 8, 8), Stage(1, 16, 16, stride=2)), Head(4))
 ALL = Augment(pad=1, flip=True, cutout=3, mixup=0.3)
 RECIPES: dict[str, dict[str, Any]] = {
     "SGD": {},
@@ -32,6 +35,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "all augmentations": {"augment": ALL},
     "parts, clipping and an average": {"accumulate": 2, "clip_norm": 0.1, "ema_decay": 0.7},
     "fp32": {"precision": "fp32"},
+    "one CUDA graph": {"network": GRAPHED, "step_graph": True},
 }
 
 
@@ -132,3 +136,61 @@ def test_the_quarters_are_learnt(recipe: Recipe, dataset: Dataset, new_run: Call
     recipe = replace(recipe, epochs=20, optimiser=Sgd(learning_rate=0.05))
     outcome = train_there(recipe, dataset, new_run(), should_stop=lambda: False)
     assert outcome.test_error == 0.0
+
+
+def test_images_that_stay_in_the_memory_give_the_same_batches(
+    recipe: Recipe, dataset: Dataset, new_run: Callable[[], RunFolder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = replace(recipe, augment=ALL)
+    there = make_task(made, dataset, new_run(), CUDA)
+    monkeypatch.setattr(task_file, "_HELD", 0.0)
+    here = make_task(made, dataset, new_run(), CUDA)
+    assert (there.train.images.device.type, here.train.images.device.type) == ("cuda", "cpu")
+    assert there.preprocess == here.preprocess
+    for ours, theirs in zip(batches(here, 0, 0), batches(there, 0, 0), strict=True):
+        assert torch.equal(ours.images, theirs.images)
+        assert torch.equal(ours.targets, theirs.targets)
+    with waits_are("error"):
+        for _ in batches(here, 1, 0):
+            pass
+
+
+def losses_and_weights(recipe: Recipe, dataset: Dataset, run: RunFolder) -> tuple[list[float], dict[str, torch.Tensor]]:
+    """Two epochs of three steps, the last of each with a short batch."""
+    task = make_task(recipe, dataset, run, CUDA)
+    learner, losses = make_learner(recipe, CUDA), []
+    for epoch in range(2):
+        for index, batch in enumerate(batches(task, epoch, 0)):
+            step = epoch * task.steps_per_epoch + index
+            losses.append(training_step(learner, batch, recipe, step=step, dtype=task.dtype)[0].item())
+    return losses, learner.net.state_dict()
+
+
+@pytest.mark.usefixtures("deterministic")
+def test_a_graph_computes_what_its_launches_do(
+    recipe: Recipe, dataset: Dataset, new_run: Callable[[], RunFolder]
+) -> None:
+    recipe = replace(recipe, network=GRAPHED)
+    losses, weights = losses_and_weights(recipe, dataset, new_run())
+    graphed_losses, graphed = losses_and_weights(replace(recipe, step_graph=True), dataset, new_run())
+    assert graphed_losses == losses
+    for name, tensor in weights.items():
+        assert torch.equal(graphed[name], tensor), name
+
+
+def test_a_graph_says_what_runs_without_it(recipe: Recipe, dataset: Dataset, new_run: Callable[[], RunFolder]) -> None:
+    recipe = replace(recipe, network=GRAPHED, step_graph=True)
+    task = make_task(recipe, dataset, new_run(), CUDA)
+    learner = make_learner(recipe, CUDA)
+    for step, batch in enumerate(batches(task, 0, 0)):
+        training_step(learner, batch, recipe, step=step, dtype=task.dtype)
+    assert learner.take_notes() == ("batches of 12 images run without the CUDA graph, which is for 16.",)
+
+
+def test_compiled_blocks_learn_as_eager_ones_do(
+    recipe: Recipe, dataset: Dataset, new_run: Callable[[], RunFolder]
+) -> None:
+    recipe = replace(recipe, network=GRAPHED, precision="fp32")
+    losses, _ = losses_and_weights(recipe, dataset, new_run())
+    compiled, _ = losses_and_weights(replace(recipe, kernels="compiled"), dataset, new_run())
+    assert compiled == pytest.approx(losses, rel=1e-3)

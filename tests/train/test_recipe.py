@@ -45,7 +45,7 @@ def test_a_recipe_is_frozen(recipe: Recipe) -> None:
         ({"ema_decay": 1}, "ema_decay is 1; expected a number in [0, 1)."),
         ({"precision": "bf61"}, "precision is 'bf61'; expected one of 'auto', 'fp32', 'bf16'. Did you mean 'bf16'?"),
         ({"memory_layout": "nchw"}, "memory_layout is 'nchw'; expected one of 'channels_last', 'contiguous'."),
-        ({"kernels": "fast"}, "kernels is 'fast'; expected one of 'auto', 'fused', 'plain'."),
+        ({"kernels": "fast"}, "kernels is 'fast'; expected one of 'auto', 'fused', 'plain', 'compiled'."),
         ({"checkpoint_seconds": math.nan}, "checkpoint_seconds is nan; expected a number in [0, inf]."),
     ],
 )

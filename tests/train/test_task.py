@@ -12,6 +12,7 @@ import torch
 from skipline.data import Dataset, ImageSet
 from skipline.spec import Network, SpecError
 from skipline.train import Recipe, RecipeError, RunFolder
+from skipline.train import task as task_file
 from skipline.train.learner import make_learner
 from skipline.train.step import training_step
 from skipline.train.task import Task, batches, make_task
@@ -81,3 +82,10 @@ def test_the_smallest_image_and_the_smallest_part_go_through_batch_norm(recipe: 
     for step, batch in enumerate(batches(task, 0, 0)):
         loss, _ = training_step(learner, batch, recipe, step=step, dtype=torch.float32)
         assert loss.isfinite()
+
+
+def test_a_set_that_would_fill_a_gpu_stays_where_it_is(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    num_bytes = dataset.train.images.numel()
+    monkeypatch.setattr(task_file, "free_memory", lambda _device: 2 * num_bytes - 1)
+    assert task_file.held(dataset.train, torch.device("cuda")) is dataset.train
+    assert torch.equal(task_file.held(dataset.train, torch.device("cpu")).images, dataset.train.images)

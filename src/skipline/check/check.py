@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 from skipline.check.judge import judge
 from skipline.check.result import Check
+from skipline.data.cache_place import PhotoCache
 from skipline.data.decode import LOCAL, Limits
 from skipline.data.duplicates import find_duplicates
-from skipline.data.photo_fact import Fact, PhotoFact, read_fact
+from skipline.data.fact_cache import load_facts, save_facts
+from skipline.data.photo_fact import Fact, PhotoFact, Unchanged, read_fact
 from skipline.data.photo_folder import open_photos
 from skipline.data.readers import FILE_SECONDS, Readers
+from skipline.files import StorageError, storage_error
 
 MOST_UNUSABLE = 0.1  # guessed: more than one file in ten is no accident
 
@@ -27,24 +30,46 @@ def check_folder(
     file_seconds: float = FILE_SECONDS,
     most_unusable: float = MOST_UNUSABLE,
     allowed: Collection[str] = (),
+    cache: PhotoCache | None = None,
 ) -> Check:
     """Check ``place``, a folder or a table of photos, in ``num_processes`` processes beside this one.
 
     ``show`` is called with how many photos have been read, of how many. No picture is kept: the memory grows by what
-    is known of a photo (docs/results.md). Errors whose names are in ``allowed`` become warnings. Raises DataError
-    where the folder cannot be listed, or a table in it is broken.
+    is known of a photo (docs/results.md). With a ``cache`` photos are read, but decoded only where it does not know
+    them by their bytes. Errors whose names are in ``allowed`` become warnings. Raises DataError where the folder cannot
+    be listed, or a table in it is broken; StorageError where a cache that was asked for cannot be written.
     """
     start = time.monotonic()
     folder = open_photos(place)
     names = [photo.name for photo in folder.photos]
     read: dict[int, Fact] = {}
     show(0, len(names))
-    job = partial(read_fact, limits=limits)
+    known = load_facts(cache.facts_of(folder.root), limits) if cache is not None else {}
+    job = partial(read_fact, limits=limits, known=frozenset(known))
     with Readers(num_processes, job=job, file_seconds=file_seconds) as readers:
         for index, fact in readers.read(folder.root, names):
-            read[index] = fact
+            read[index] = known[fact.content] if isinstance(fact, Unchanged) else fact
             show(len(read), len(names))
     facts = tuple(read[index] for index in range(len(names)))
+    if cache is not None:
+        _keep(cache, folder.root, facts, known, limits)
     duplicates = find_duplicates({i: fact for i, fact in enumerate(facts) if isinstance(fact, PhotoFact)})
     findings = judge(folder, facts, duplicates, most_unusable=most_unusable, allowed=allowed)
     return Check(folder, facts, duplicates, findings, time.monotonic() - start)
+
+
+def _keep(
+    cache: PhotoCache, root: Path, facts: Sequence[Fact], known: Mapping[bytes, PhotoFact], limits: Limits
+) -> None:
+    """Write the facts of photos that can be used, unless they are those that are known."""
+    now = {fact.content: fact for fact in facts if isinstance(fact, PhotoFact)}
+    if now.keys() == known.keys():
+        return
+    path = cache.facts_of(root)
+    try:
+        save_facts(path, now.values(), limits)
+    except OSError as error:
+        told = error if isinstance(error, StorageError) else storage_error(path, error)
+        if cache.is_asked:
+            raise told from error
+        cache.tell(f"{told} What is known of the photos is not kept.")

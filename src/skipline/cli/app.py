@@ -27,6 +27,7 @@ from skipline.cli import (
     runs,
     study,
     train,
+    tune,
 )
 from skipline.cli.exits import UsageError, is_launched, tell
 
@@ -43,6 +44,7 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("check")(check.check)
 app.command("train")(train.train)
+app.command("tune")(tune.tune)
 app.command("resume")(resume.resume)
 app.command("deepen")(deepen.deepen)
 app.command("evaluate")(evaluate.evaluate)

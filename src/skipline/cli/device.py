@@ -51,5 +51,9 @@ def default_data_dir() -> Path:
     given = os.environ.get("SKIPLINE_DATA")
     if given:
         return Path(given)
-    cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(cache) / "skipline" / "data"
+    return user_cache() / "data"
+
+
+def user_cache() -> Path:
+    """`skipline` in the user's cache folder."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "skipline"

@@ -35,7 +35,9 @@ def evaluate(
         str,
         typer.Option(help="test, train or, of photos, val. Default: test.", rich_help_panel="Data", show_default=False),
     ] = "",
-    best: Annotated[bool, typer.Option("--best", help="The run's model of lowest test error, not its last.")] = False,
+    best: Annotated[
+        bool, typer.Option("--best", help="The run's model of lowest validation or test error, not its last.")
+    ] = False,
     precision: options.Precision = "",
     device: options.Device = "auto",
     json_: options.Json = False,

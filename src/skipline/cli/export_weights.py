@@ -17,7 +17,9 @@ def export_weights(
         Path, typer.Argument(help="The file to write: .safetensors, .pth, .pt, .th, .bin or .npz.", show_default=False)
     ],
     to: Annotated[str, typer.Option(help="Whose names: torchvision, timm, transformers, …", show_default=False)],
-    best: Annotated[bool, typer.Option("--best", help="The run's model of lowest test error, not its last.")] = False,
+    best: Annotated[
+        bool, typer.Option("--best", help="The run's model of lowest validation or test error, not its last.")
+    ] = False,
     json_: options.Json = False,
 ) -> None:
     """Take a model elsewhere: its weights, to the bit, under the names that another program loads.

@@ -8,6 +8,7 @@ from typing import Any
 
 from skipline.files import dump_json, write_whole
 from skipline.report import run_report
+from skipline.store import judge_of
 from skipline.train import Outcome, RunFolder, read_recipe
 
 
@@ -17,12 +18,13 @@ def finish(folder: RunFolder, outcome: Outcome, *, as_json: bool) -> None:
     if as_json:
         print(dump_json(outcome_document(folder, outcome)), end="")
         return
-    print(f"test error {outcome.test_error:.2%}, training error {outcome.train_error:.2%} in the last epoch")
+    judge = judge_of(folder.path)
+    print(f"{judge} error {outcome.test_error:.2%}, training error {outcome.train_error:.2%} in the last epoch")
     num_epochs, planned = len(folder.read_metrics()), _planned_epochs(folder)
     if num_epochs < planned:
         print(
-            f"ended after {num_epochs:,} of {planned:,} epochs: {read_recipe(folder).patience:g} without a lower test "
-            "error; the best is in checkpoints/best (--best)"
+            f"ended after {num_epochs:,} of {planned:,} epochs: {read_recipe(folder).patience:g} without a lower "
+            f"{judge} error; the best is in checkpoints/best (--best)"
         )
     print(f"model   {folder.model}")
     print(f"report  {report}")

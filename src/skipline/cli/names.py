@@ -8,6 +8,7 @@ OPTIMISERS = ("sgd", "adamw")
 SCHEDULES = ("constant", "step", "cosine", "one_cycle")
 WARM_UPS = ("none", "linear", "until_error")
 PRECISIONS = ("auto", "fp32", "bf16")
+SPEEDS = ("auto", "measure", "default")
 BATCH_NORM_SCOPES = ("per-process", "synchronised")
 
 DEFAULT_PRESET = "quick"

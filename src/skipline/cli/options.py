@@ -55,7 +55,7 @@ Balanced = Annotated[
     bool | None, _option("See every class equally often, whatever its size.", _RECIPE, "--balanced/--no-balanced")
 ]
 Patience = Annotated[
-    float | None, _option("Stop where the best test error is so many epochs old; inf: never.", _RECIPE)
+    float | None, _option("Stop where the lowest validation or test error is so many epochs old; inf: never.", _RECIPE)
 ]
 ImageSize = Annotated[
     str, _option("Side in pixels that photos are resized to. Default: by the photos.", _PHOTOS, "--image-size")
@@ -65,6 +65,9 @@ ValShare = Annotated[
 ]
 TestShare = Annotated[
     float | None, _option("Share of the photos that is held out for a test, where there is no test/.", _PHOTOS)
+]
+Cache = Annotated[
+    str, _option("Folder that keeps photos as they are trained on; off: none. Default: in ~/.cache.", _PHOTOS)
 ]
 Allow = Annotated[
     list[str] | None,
@@ -84,6 +87,7 @@ Epochs = Annotated[int | None, _option("Passes over the training images.", _RECI
 BatchSize = Annotated[int | None, _option("Images in a step of the optimiser.", _RECIPE)]
 Accumulate = Annotated[int | None, _option("Parts that a batch is computed in, to save memory.", _RECIPE)]
 Lr = Annotated[float | None, _option("Learning rate at the schedule's top.", _RECIPE)]
+LrOrFind = Annotated[str, _option("Learning rate at the schedule's top; find: by a sweep of 100 steps.", _RECIPE)]
 Optimiser = Annotated[str, _option(f"{either(OPTIMISERS)}.", _RECIPE)]
 WeightDecay = Annotated[float | None, _option("λ of the optimiser.", _RECIPE)]
 LayerDecay = Annotated[float | None, _option("Learning rate of a stage over that of the next; 1: equal.", _RECIPE)]
@@ -96,6 +100,10 @@ LabelSmoothing = Annotated[float | None, _option("ε, from 0 (none) to 1.", _REC
 Ema = Annotated[float | None, _option("Decay of the averaged weights; 0: none.", _RECIPE)]
 Clip = Annotated[float | None, _option("Longest gradient norm; inf: any.", _RECIPE)]
 Precision = Annotated[str, _option(f"{either(PRECISIONS)}.", _RECIPE)]
+Speed = Annotated[
+    str,
+    _option("auto: as `skipline tune` measured, if it did; measure: now, if not; default: neither.", _RECIPE),
+]
 Memory = Annotated[str, _option("What a step may take, e.g. 2GiB; auto: what there is; all: keep everything.", _RECIPE)]
 BatchNorm = Annotated[str, _option(f"Where processes share a batch: {either(BATCH_NORM_SCOPES)}.", _RECIPE)]
 Shard = Annotated[

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,14 +20,16 @@ from skipline.cli.recipe import OUTSIDE_RECIPE, over_preset, require_preset
 from skipline.cli.settings import overlaid
 from skipline.cores import available_cores
 from skipline.data import DataError, Dataset
+from skipline.data.cache_place import PhotoCache
 from skipline.data.framing import Framing
 from skipline.data.photo_data import PhotoSettings, photo_dataset, split_folder
 from skipline.data.photo_split import Split
 from skipline.data.printable import printable
 from skipline.train import Recipe
+from skipline.train.batch_size import fitting_batch
 from skipline.train.codec import decode_record
 from skipline.train.estimate import estimated_seconds
-from skipline.train.photo_defaults import FINE_TUNING_RATE, LAYER_DECAY, PhotoDefaults, photo_defaults
+from skipline.train.photo_defaults import BATCHES, FINE_TUNING_RATE, LAYER_DECAY, PhotoDefaults, photo_defaults
 from skipline.zoo import check_image_size
 
 _MOST_SAID = 5  # errors that are told; `skipline check` tells all
@@ -42,7 +44,7 @@ class Patience:
 
 
 def photos_and_recipe(
-    settings: Mapping[str, Any], *, patience: Patience, device: torch.device
+    settings: Mapping[str, Any], *, patience: Patience, device: torch.device, cache: PhotoCache | None
 ) -> tuple[Recipe, Dataset]:
     """The recipe that `settings` mean for the photos of their source, and those photos, checked and read.
 
@@ -51,7 +53,7 @@ def photos_and_recipe(
     """
     source = settings["source"]
     chosen = cast(PhotoSettings, decode_record(PhotoSettings, "photos", settings.get("photos", {})))
-    result = _checked(Path(source), patience)
+    result = _checked(Path(source), patience, cache)
     _refuse_wrong(result, source)
     defaults = _defaults(result, chosen, device)
     framing = Framing(defaults.image_size)
@@ -68,14 +70,26 @@ def photos_and_recipe(
     recipe = over_preset(preset, network, result.folder.root.name, {**overlaid(below, rest), "source": source})
     split = split_folder(result.folder, result.facts, result.duplicates, seed=recipe.seed, settings=chosen)
     with PhotoProgress(Console(stderr=True)) as progress:
-        dataset = photo_dataset(split, names, framing, num_processes=available_cores(), show=progress.show)
+        dataset = photo_dataset(split, names, framing, num_processes=available_cores(), show=progress.show, cache=cache)
     _tell(result, dataset, source)
     print(_origin(recipe), file=sys.stderr)
+    if preset == PHOTO_PRESET and "batch_size" not in rest:
+        optimiser = rest.get("optimiser")
+        is_given = isinstance(optimiser, Mapping) and "learning_rate" in optimiser
+        recipe = _with_batch(recipe, dataset, device, scales=not is_given)
     print(f"it will take {_rough(estimated_seconds(recipe, dataset, device))} on {device}", file=sys.stderr)
     return recipe, dataset
 
 
-def _checked(place: Path, patience: Patience) -> Check:
+def _with_batch(recipe: Recipe, dataset: Dataset, device: torch.device, *, scales: bool) -> Recipe:
+    """`recipe` with the batch that fits the memory, which is said; its rate in proportion where it `scales`."""
+    fitting = fitting_batch(recipe, dataset, device, sizes=BATCHES)
+    print(fitting.sentence(), file=sys.stderr)
+    rate = recipe.optimiser.learning_rate * (fitting.size / fitting.wanted if scales else 1)
+    return replace(recipe, batch_size=fitting.size, optimiser=replace(recipe.optimiser, learning_rate=rate))
+
+
+def _checked(place: Path, patience: Patience, cache: PhotoCache | None) -> Check:
     with PhotoProgress(Console(stderr=True)) as progress:
         return check_folder(
             place,
@@ -83,6 +97,7 @@ def _checked(place: Path, patience: Patience) -> Check:
             show=progress.show,
             most_unusable=patience.most_unusable,
             allowed=patience.allowed,
+            cache=cache,
         )
 
 
@@ -123,7 +138,7 @@ def _tell(result: Check, dataset: Dataset, source: str) -> None:
     lines = [
         f"{printable(source)}: {len(result.facts):,} images of {dataset.num_classes:,} classes; "
         f"{len(split.train):,} to learn from, {len(split.val):,} to judge by, {len(split.test):,} held out for a test",
-        f"images of {dataset.image_size}×{dataset.image_size}, held as {_mebibytes(dataset):,.0f} MiB",
+        f"images of {dataset.image_size}×{dataset.image_size}, {_mebibytes(dataset):,.0f} MiB",
         *_left_out(split),
     ]
     if warnings:

@@ -25,7 +25,9 @@ def predict(
     top: Annotated[int, typer.Option(min=1, help="How many classes of each photo are told.")] = 1,
     format_: Annotated[str, typer.Option("--format", help="csv, jsonl or parquet. Default: by --out, or csv.")] = "",
     out: Annotated[Path | None, typer.Option(help="File to write. Default: stdout.", show_default=False)] = None,
-    best: Annotated[bool, typer.Option("--best", help="The run's model of lowest test error, not its last.")] = False,
+    best: Annotated[
+        bool, typer.Option("--best", help="The run's model of lowest validation or test error, not its last.")
+    ] = False,
     image_size: Annotated[
         int | None, typer.Option(min=1, help="For a model that was not trained on photos.", show_default=False)
     ] = None,

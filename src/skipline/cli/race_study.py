@@ -15,7 +15,7 @@ from skipline.files import dump_json, write_whole
 from skipline.report import race_report
 from skipline.study import Cell, LeftOut, NetDesign, RaceDesign, StudyFolder, cells_of_race, study_race
 
-_MARKS = {"trains": ("✓", "green"), "degrades": ("~", "yellow"), "fails": ("✗", "red")}
+_MARKS = {"trains": ("✓", "green"), "degrades": ("~", "yellow"), "undecided": ("?", "yellow"), "fails": ("✗", "red")}
 
 
 def run_race(

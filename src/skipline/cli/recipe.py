@@ -17,8 +17,8 @@ from skipline.spec import Network
 from skipline.train import PRESETS, Recipe, recipe_from_settings, recipe_to_json
 from skipline.zoo import check_image_size
 
-OUTSIDE_RECIPE = ("model", "photos", "preset", "source")
-"""Settings that are read before there is a recipe."""
+OUTSIDE_RECIPE = ("model", "photos", "preset", "source", "speed")
+"""Settings beside the recipe: those that it is made from, and who chooses how it is computed."""
 
 
 def read_settings(

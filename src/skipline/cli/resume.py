@@ -34,6 +34,7 @@ def resume(
             show_default=False,
         ),
     ] = False,
+    cache: options.Cache = "",
     json_: options.Json = False,
 ) -> None:
     """Go on with a run from its newest checkpoint, to the same bits as if it had never stopped.
@@ -46,7 +47,7 @@ def resume(
     folder = open_run(run)
     said_by = "--device" if device else "the run's device"
     with launched(device or setup_of(folder).device, said_by=said_by) as (team, chosen):
-        go_on(folder, team=team, device=chosen, data=data, anyway=anyway, as_json=json_)
+        go_on(folder, team=team, device=chosen, data=data, anyway=anyway, cache=cache, as_json=json_)
 
 
 def go_on(
@@ -56,15 +57,20 @@ def go_on(
     device: torch.device,
     data: Path | None = None,
     anyway: bool,
+    cache: str,
     as_json: bool,
 ) -> None:
-    """Go on with the run in `folder`, in every process of `team`; `data` None: where the run found them."""
+    """Go on with the run in `folder`, in every process of `team`; `data` None: where the run found them.
+
+    `cache` is what `--cache` says.
+    """
     import torch
     from rich.console import Console
 
     from skipline.cli.device import be_deterministic
     from skipline.cli.finish import finish
     from skipline.cli.launch import run_live
+    from skipline.cli.photo_place import photo_cache
     from skipline.cli.run_table import RunTable
     from skipline.train import read_recipe, setup_of
     from skipline.train import resume as resume_training
@@ -81,7 +87,14 @@ def go_on(
         team,
         lambda: RunTable(recipe, recipe.source, folder.path, device=device, console=Console(stderr=True)),
         lambda show, stop: resume_training(
-            folder, data=data or setup.data, device=device, anyway=anyway, show=show, should_stop=stop, team=team
+            folder,
+            data=data or setup.data,
+            device=device,
+            anyway=anyway,
+            show=show,
+            should_stop=stop,
+            team=team,
+            cache=photo_cache(cache),
         ),
     )
     if team.leads:

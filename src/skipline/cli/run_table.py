@@ -17,6 +17,7 @@ from rich.text import Text
 from skipline.cli.duration import duration
 from skipline.cost import cost
 from skipline.signal import EarlyWarning
+from skipline.store import Judge, judge_of
 from skipline.train import Recipe, Snapshot
 from skipline.train.deepening import network_in
 from skipline.train.kernels import choose_kernels
@@ -44,6 +45,7 @@ class RunTable:
         kernels = choose_kernels(recipe.kernels_to_choose, device, recipe.memory_layout)
         if kernels.compiled is None and recipe.kernels_to_choose == "auto" and device.type == "cpu":
             self._console.print(f"slower than it could be: {kernels.reason}", style="dim", markup=False, soft_wrap=True)
+        self._judge = judge_of(run)
         self._ended: list[Snapshot] = []
         self._warnings: list[EarlyWarning] = []
         self._live = Live(console=self._console, refresh_per_second=8, transient=False)
@@ -73,11 +75,11 @@ class RunTable:
         for warning in snapshot.warnings:
             self._console.print(f"warning: {_told(warning)}", highlight=False, markup=False, soft_wrap=True)
         if snapshot.ends_epoch:
-            self._console.print(_line(snapshot), highlight=False, soft_wrap=True)
+            self._console.print(_line(snapshot, self._judge), highlight=False, soft_wrap=True)
 
     def _drawing(self, now: Snapshot) -> Group:
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-        for title in ("epoch", "loss", "training error", "test error", "images/s"):
+        for title in ("epoch", "loss", "training error", f"{self._judge} error", "images/s"):
             table.add_column(title, justify="right", no_wrap=True)
         hidden = len(self._ended) - MOST_ROWS
         if hidden > 0:
@@ -124,10 +126,10 @@ def _cells(snapshot: Snapshot) -> tuple[str, ...]:
     )
 
 
-def _line(snapshot: Snapshot) -> str:
+def _line(snapshot: Snapshot, judge: Judge) -> str:
     epoch, loss, train_error, test_error, speed = _cells(snapshot)
     return (
-        f"epoch {epoch}  loss {loss}  training error {train_error}  test error {test_error}  {speed} images/s  "
+        f"epoch {epoch}  loss {loss}  training error {train_error}  {judge} error {test_error}  {speed} images/s  "
         f"{duration(snapshot.seconds_left)} left"
     )
 

@@ -188,7 +188,7 @@ def _table(chosen: Sequence[RunEntry]) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for head in ("state", "model", "data"):
         table.add_column(head, no_wrap=True)
-    for head in ("epochs", "test error", "best", "time"):
+    for head in ("epochs", _error_head(chosen), "best", "time"):
         table.add_column(head, justify="right", no_wrap=True)
     table.add_column("run", no_wrap=True)  # last: names are long, and are to be copied whole
     for run in chosen:
@@ -203,6 +203,12 @@ def _table(chosen: Sequence[RunEntry]) -> Table:
             Text(printable(run.name)),
         )
     return table
+
+
+def _error_head(shown: Sequence[RunEntry]) -> str:
+    """What the errors of these runs are called: those of photos are of their validation part."""
+    judges = sorted({run.judge for run in shown if run.state != "broken"}) or ["test"]
+    return f"{' or '.join(judges)} error"
 
 
 def _print_settings(chosen: Sequence[RunEntry], console: Any) -> None:
@@ -221,7 +227,7 @@ def _print_settings(chosen: Sequence[RunEntry], console: Any) -> None:
         console.print(f"{number}  {printable(run.name)}", markup=False, soft_wrap=True)
     for name, values in differing.items():
         table.add_row(Text(name), *(Text("—" if value is None else printable(str(value))) for value in values))
-    table.add_row("test error", *(_percent(run.error) for run in shown))
+    table.add_row(_error_head(shown), *(_percent(run.error) for run in shown))
     console.print()
     console.print(table)
     if len(shown) > 1 and not differing:

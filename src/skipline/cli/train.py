@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from skipline.data import Dataset
     from skipline.train import Recipe, RunFolder
+    from skipline.train.rate_sweep import RateSweep
     from skipline.train.team import Team
 
 
@@ -29,7 +30,7 @@ def train(
     batch_size: options.BatchSize = None,
     accumulate: options.Accumulate = None,
     optimiser: options.Optimiser = "",
-    lr: options.Lr = None,
+    lr: options.LrOrFind = "",
     weight_decay: options.WeightDecay = None,
     layer_decay: options.LayerDecay = None,
     schedule: options.Schedule = "",
@@ -40,6 +41,7 @@ def train(
     clip: options.Clip = None,
     precision: options.Precision = "",
     memory: options.Memory = "",
+    speed: options.Speed = "",
     batch_norm: options.BatchNorm = "",
     shard: options.Shard = None,
     seed: options.Seed = None,
@@ -62,6 +64,7 @@ def train(
     image_size: options.ImageSize = "",
     val_share: options.ValShare = None,
     test_share: options.TestShare = None,
+    cache: options.Cache = "",
     allow: options.Allow = None,
     max_unusable: options.MaxUnusable = 0.1,
     out: options.Out = Path("runs"),
@@ -77,37 +80,45 @@ def train(
     given = dict(locals())
     from skipline.cli.device import be_deterministic, default_data_dir
     from skipline.cli.launch import launched
+    from skipline.cli.rate_search import asks_to_find, without_rate
     from skipline.cli.recipe import read_settings
+    from skipline.cli.speed import tell, with_speed
     from skipline.train import start
     from skipline.train.step_memory import plan_memory_of
 
     flags = {setting: given[name] or None for name, setting in _TEXTS.items()}
     flags |= {setting: given[name] for name, setting in _NUMBERS.items()}
     settings, text = read_settings({**flags, **_probe_flags(probe)}, assignments=set_ or [], config=config)
+    finds = asks_to_find(settings)
+    settings = without_rate(settings) if finds else settings
     data_dir = data or default_data_dir()
     config_text = f"# {shlex.join(['skipline', *sys.argv[1:]])}".replace("\n", " ") + f"\n{text}"
     with launched(device) as (team, chosen):
-        recipe, dataset = _recipe_and_data(settings, data_dir, chosen, allow=allow or [], max_unusable=max_unusable)
-        if dry_run:
-            _show_plan(recipe, dataset, chosen, team=team, as_json=json_)
-            return
+        recipe, dataset = _recipe_and_data(
+            settings, data_dir, chosen, allow=allow or [], max_unusable=max_unusable, cache=cache
+        )
         if deterministic:
             be_deterministic()
+        recipe, said = with_speed(recipe, settings, dataset, chosen, team)
+        tell(said, team)
+        recipe, sweep = _with_rate(recipe, dataset, chosen, team=team, finds=finds, as_json=dry_run and json_)
+        if dry_run:
+            _show_plan(recipe, dataset, chosen, team=team, sweep=sweep, as_json=json_)
+            return
+        told = f"# {said}\n{config_text}" if said else config_text
         plan_memory_of(recipe, recipe.network, dataset.train, device=chosen, num_processes=team.size)  # or no folder
-        begin = partial(start, recipe, dataset, root=out, device=chosen, config=config_text, data_dir=data_dir)
-        _begin_or_go_on(recipe, dataset, begin, chosen, team=team, out=out, as_json=json_)
+        begin = partial(start, recipe, dataset, root=out, device=chosen, config=told, data_dir=data_dir)
+        _begin_or_go_on(recipe, dataset, begin, chosen, team=team, out=out, sweep=sweep, cache=cache, as_json=json_)
 
 
 # From a flag to the setting that it sets. A text that is empty, and a number that is None, was not given.
 _TEXTS = {
-    **{
-        name: name
-        for name in ("source", "model", "preset", "optimiser", "schedule", "warm_up", "init", "precision", "memory")
-    },
-    "batch_norm": "batch_norm",
+    **{name: name for name in ("source", "model", "preset", "optimiser", "schedule", "warm_up", "init")},
+    **{name: name for name in ("precision", "memory", "speed", "batch_norm")},
     "from_": "start_from",
     "image_size": "photos.image_size",
     "policy": "photo_augment.policy",
+    "lr": "optimiser.learning_rate",
 }
 _NUMBERS = {
     **{
@@ -118,7 +129,6 @@ _NUMBERS = {
     "shard": "shard",
     "head_epochs": "head_epochs",
     "first_size": "first_size",
-    "lr": "optimiser.learning_rate",
     "weight_decay": "optimiser.weight_decay",
     "layer_decay": "optimiser.layer_decay",
     "ema": "ema_decay",
@@ -129,7 +139,13 @@ _NUMBERS = {
 
 
 def _recipe_and_data(
-    settings: Mapping[str, Any], data_dir: Path, device: torch.device, *, allow: list[str], max_unusable: float
+    settings: Mapping[str, Any],
+    data_dir: Path,
+    device: torch.device,
+    *,
+    allow: list[str],
+    max_unusable: float,
+    cache: str,
 ) -> tuple[Recipe, Dataset]:
     from skipline.cli.allowed import allowed_errors
     from skipline.cli.recipe import recipe_and_data
@@ -140,11 +156,30 @@ def _recipe_and_data(
     if not is_photos(settings.get("source", "")):
         if allow:
             raise UsageError("--allow lets an error of a folder of photos pass, and this is none. Leave it out.")
+        if cache:
+            raise UsageError("--cache keeps the photos of a folder, and this is none. Leave it out.")
         return recipe_and_data(settings, data_dir=data_dir)
+    from skipline.cli.photo_place import photo_cache
     from skipline.cli.photo_source import Patience, photos_and_recipe
 
     patience = Patience(allowed_errors(allow), max_unusable)
-    return photos_and_recipe(settings, patience=patience, device=device)
+    return photos_and_recipe(settings, patience=patience, device=device, cache=photo_cache(cache))
+
+
+def _with_rate(
+    recipe: Recipe, dataset: Dataset, device: torch.device, *, team: Team, finds: bool, as_json: bool
+) -> tuple[Recipe, RateSweep | None]:
+    """The recipe with the rate that a sweep `finds`, and that sweep; as it is, and None, where none was asked for."""
+    if not finds:
+        return recipe, None
+    from rich.console import Console
+
+    from skipline.cli.rate_search import found_rate, show_sweep, with_rate
+
+    sweep = found_rate(recipe, dataset, device, team=team)
+    if not as_json:
+        show_sweep(sweep, Console(stderr=True))
+    return with_rate(recipe, sweep), sweep
 
 
 def _probe_flags(text: str) -> dict[str, Any]:
@@ -165,17 +200,22 @@ def _begin_or_go_on(
     *,
     team: Team,
     out: Path,
+    sweep: RateSweep | None,
+    cache: str,
     as_json: bool,
 ) -> None:
     """Train in a new folder; or, where a launcher has started this command again, in the one that it had begun."""
     from skipline.cli.launch import begun, begun_before
+    from skipline.cli.rate_search import keep_sweep
     from skipline.cli.resume import go_on
 
     before = begun_before(team, out)
     if before is not None:
-        go_on(before, team=team, device=device, anyway=True, as_json=as_json)
+        go_on(before, team=team, device=device, anyway=True, cache=cache, as_json=as_json)
         return
     folder = begun(team, partial(begin, processes=team.size))
+    if sweep is not None:
+        keep_sweep(folder, sweep)
     _run(recipe, dataset, folder, device, team=team, as_json=as_json)
 
 
@@ -202,7 +242,15 @@ def _run(
         finish(folder, outcome, as_json=as_json)
 
 
-def _show_plan(recipe: Recipe, dataset: Dataset, device: torch.device, *, team: Team, as_json: bool) -> None:
+def _show_plan(
+    recipe: Recipe,
+    dataset: Dataset,
+    device: torch.device,
+    *,
+    team: Team,
+    sweep: RateSweep | None,
+    as_json: bool,
+) -> None:
     from skipline.cost import cost
     from skipline.files import dump_json
     from skipline.train import recipe_to_json
@@ -219,6 +267,7 @@ def _show_plan(recipe: Recipe, dataset: Dataset, device: torch.device, *, team: 
             "device": str(device),
             "recipe": recipe_to_json(recipe),
             "cost": {"parameters": counted.parameters, "macs": counted.macs},
+            **({} if sweep is None else {"learning_rate": sweep.to_json()}),
         }
         print(dump_json(plan), end="")
         return

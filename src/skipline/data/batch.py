@@ -25,7 +25,7 @@ _NO_DRAWS = torch.empty(0, NUM_DRAWS)
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Normalised, augmented images and what should be said of them, on the device of the set.
+    """Normalised, augmented images and what should be said of them, on the device of the normaliser.
 
     ``images``: float32 (N, C, H, W). ``targets``: float32 (N, K), rows that sum to 1: a one in the column of the label,
     or with mixup the shares of two labels. ``num_images``: of the whole batch, of which these N may be one process's
@@ -56,18 +56,21 @@ def draw_batch(
     batch, and only they (and with mixtures their partners) are read and changed. Where ``photo`` does something, that
     is before all else, erasing before mixing; ``draws`` are then its uniforms, (N, NUM_DRAWS), on the CPU.
 
-    ``indices`` and ``normaliser`` are on the set's device, and nothing here waits for it. What ``augment`` leaves off
+    ``indices`` are on the set's device. The batch is made on that of ``normaliser``, to which the raw samples are sent
+    where the set is elsewhere, being too large for it; the CPU waits for neither. What ``augment`` leaves off
     draws nothing from ``generator``, a CPU one.
     """
-    device = image_set.images.device
+    device, home = normaliser.mean.device, image_set.images.device
     changes = draw_changes(augment, len(indices), image_set.images.shape[2:], generator)
     rows = _rows(len(indices), share, num_parts)
 
     def changed(chosen: Tensor) -> tuple[Tensor, Tensor]:
-        samples = indices if share == WHOLE and chosen is rows else indices[send(chosen, device)]
+        samples = indices if share == WHOLE and chosen is rows else indices[send(chosen, home)]
         # With num_classes given, one_hot reads nothing back from a CUDA device.
-        targets = functional.one_hot(image_set.labels[samples], num_classes).to(torch.float32)
-        images = image_set.images[samples]
+        labels, images = image_set.labels[samples], image_set.images[samples]
+        if home != device:
+            labels, images = send(labels, device), send(images, device)
+        targets = functional.one_hot(labels, num_classes).to(torch.float32)
         if not photo.is_on:
             return changes.made(normaliser(images), chosen), targets
         own = draws[chosen]

@@ -11,7 +11,7 @@ from PIL import Image
 from skipline.data.decode import DecodeError, Decoding, Limits, decode_picture, read_file
 from skipline.data.error import DataError
 from skipline.data.fingerprint import content_hash
-from skipline.data.photo_fact import Unusable
+from skipline.data.photo_fact import Unchanged, Unusable
 
 LARGEST_SIDE = 2048  # guessed: a single image of that side takes 12 MiB
 # JPEGs are decoded at a half, a quarter or an eighth where at least this many times the side is left: what Pillow's
@@ -70,11 +70,19 @@ def framed(content: bytes, framing: Framing, *, limits: Limits, name: str) -> np
     return np.ascontiguousarray(np.asarray(picture).transpose(2, 0, 1))
 
 
-def read_framed(root: Path, name: str, *, framing: Framing, limits: Limits) -> Framed | Unusable:
-    """Read and decode the photo ``name`` below ``root``; never raises for what a file holds."""
+def read_framed(
+    root: Path, name: str, *, framing: Framing, limits: Limits, known: frozenset[bytes] = frozenset()
+) -> Framed | Unchanged | Unusable:
+    """Read the photo ``name`` below ``root``, and decode it unless its sha256 is ``known``.
+
+    Never raises for what a file holds.
+    """
     try:
         content = read_file(root / name, limits, name=name)
+        sha256 = content_hash(content)
+        if sha256 in known:
+            return Unchanged(sha256)
         pixels = framed(content, framing, limits=limits, name=name)
     except DecodeError as error:
         return Unusable(error.reason, str(error))
-    return Framed(content_hash(content), pixels.tobytes())
+    return Framed(sha256, pixels.tobytes())

@@ -10,6 +10,7 @@ from typing import Literal
 
 import torch
 
+from skipline.data.cache_place import PhotoCache
 from skipline.data.dataset import Dataset
 from skipline.data.duplicates import Duplicates
 from skipline.data.error import DataError
@@ -70,6 +71,7 @@ def photo_dataset(
     *,
     num_processes: int,
     show: Callable[[int, int], None],
+    cache: PhotoCache | None = None,
 ) -> Dataset:
     """The training and the validation part of ``split``: ``Dataset.test`` is what a run is judged by while it trains.
 
@@ -83,7 +85,7 @@ def photo_dataset(
             "train/, or a share: --val-share 0.15."
         )
     both = (*split.train, *split.val)
-    found = read_pixels(root, both, framing, num_processes=num_processes, show=show)
+    found = read_pixels(root, both, framing, num_processes=num_processes, show=show, cache=cache)
     lost = {photo for photo, _ in found.lost}
     left_out = (*split.left_out, *(LeftOut(photo.file, unusable.why) for photo, unusable in found.lost))
     kept = replace(
@@ -104,12 +106,13 @@ def same_photo_dataset(
     root: Path,
     num_processes: int,
     show: Callable[[int, int], None],
+    cache: PhotoCache | None = None,
 ) -> Dataset:
     """The same data as when a run was begun with ``split``, read below ``root``, where they lie now.
 
     Raises DataError where a photo is gone, broken or another than it was.
     """
-    found = read_pixels(root, (*split.train, *split.val), framing, num_processes=num_processes, show=show)
+    found = read_pixels(root, (*split.train, *split.val), framing, num_processes=num_processes, show=show, cache=cache)
     if found.lost:
         raise DataError(
             f"{printable(str(root))}: {len(found.lost):,} of the run's photos are no longer what they were, so it "

@@ -31,17 +31,28 @@ class Unusable:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """A photo that was read and not decoded, what it holds being known: sha256 of its bytes."""
+
+    content: bytes
+
+
 Fact = PhotoFact | Unusable
 
 
-def read_fact(root: Path, name: str, *, limits: Limits) -> Fact:
-    """Read and decode the photo ``name`` below ``root``; never raises for what a file holds.
+def read_fact(root: Path, name: str, *, limits: Limits, known: frozenset[bytes] = frozenset()) -> Fact | Unchanged:
+    """Read the photo ``name`` below ``root``, and decode it unless its sha256 is ``known``.
 
-    Where the format can, it is decoded small: all of the data are still read, so what is broken is seen.
+    Never raises for what a file holds. Where the format can, it is decoded small: all of the data are still read, so
+    what is broken is seen.
     """
     try:
         content = read_file(root / name, limits, name=name)
+        sha256 = content_hash(content)
+        if sha256 in known:
+            return Unchanged(sha256)
         picture, record = decode_picture(content, Decoding(limits=limits, least_side=_LEAST_SIDE), name=name)
     except DecodeError as error:
         return Unusable(error.reason, str(error))
-    return PhotoFact(content_hash(content), len(content), record, look_of(picture))
+    return PhotoFact(sha256, len(content), record, look_of(picture))

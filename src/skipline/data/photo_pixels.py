@@ -1,11 +1,11 @@
-"""The photos of a split as pixels: read once, in several processes, framed, and held as uint8."""
+"""The photos of a split as pixels: read once, in several processes, framed, and held as uint8 or kept in a file."""
 
 from __future__ import annotations
 
 import math
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,13 +14,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from skipline.data.cache_place import PhotoCache
 from skipline.data.decode import LOCAL, Limits
 from skipline.data.error import DataError
 from skipline.data.framing import Framed, Framing, read_framed
+from skipline.data.photo_cache import Kept, open_kept, writing_kept
 from skipline.data.photo_fact import Unusable
 from skipline.data.photo_split import SplitPhoto
 from skipline.data.printable import printable
 from skipline.data.readers import Readers
+from skipline.files import StorageError, storage_error
 
 _CHANGED = "broken"
 MOST_MEMORY = 0.6  # guessed: the rest is for the network, its optimiser and the readers
@@ -47,28 +50,128 @@ def read_pixels(
     num_processes: int,
     show: Callable[[int, int], None],
     limits: Limits = LOCAL,
+    cache: PhotoCache | None = None,
 ) -> PhotoPixels:
     """The pixels of ``photos``, which lie below ``root``, in their order.
 
     ``show`` is called with how many have been read, of how many. No file that is gone or broken raises: it is lost.
-    Raises DataError where the pixels would take more than ``MOST_MEMORY`` of the memory that is free.
+    With a ``cache`` only photos that it does not hold are decoded (all are read: a photo is known by its bytes), and
+    the pixels lie in its file, mapped. Raises DataError where they are to be in memory and would take more than
+    ``MOST_MEMORY`` of what is free; StorageError where a cache that was asked for cannot be written.
     """
+    reading = _Reading(root, photos, framing, limits, num_processes, show)
+    if cache is not None:
+        try:
+            return _through(cache, reading)
+        except OSError as error:  # of the cache: what is wrong with a photo is said of the photo
+            told = error if isinstance(error, StorageError) else storage_error(cache.place_of(root, framing), error)
+            if cache.is_asked:
+                raise told from error
+            cache.tell(f"{told} The photos are held in memory instead, and not kept; --cache DIR says where else.")
     _require_room(len(photos), framing)
     images = torch.empty((len(photos), 3, framing.side, framing.side), dtype=torch.uint8)
     rows = images.numpy().reshape(len(photos), framing.num_bytes)
-    lost: dict[int, Unusable] = {}
-    done = 0
-    show(0, len(photos))
-    job = partial(read_framed, framing=framing, limits=limits)
-    with Readers(num_processes, job=job) as readers:
-        for index, answer in readers.read(root, [photo.file for photo in photos]):
-            if isinstance(answer, Framed):
-                answer = _store(answer, rows[index], photos[index])
-            if answer is not None:
-                lost[index] = answer
-            done += 1
-            show(done, len(photos))
-    return _without(images, photos, lost)
+
+    def put(index: int, content: bytes) -> None:
+        rows[index] = np.frombuffer(content, np.uint8)
+
+    lost = reading.read(frozenset(), put)
+    kept = _rest(len(photos), lost)
+    for place, index in enumerate(kept if lost else ()):  # moved up in place: a copy might not fit
+        images[place] = images[index].clone() if place != index else images[index]
+    return reading.result(images[: len(kept)], lost)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """Photos that are to be read, and how."""
+
+    root: Path
+    photos: Sequence[SplitPhoto]
+    framing: Framing
+    limits: Limits
+    num_processes: int
+    show: Callable[[int, int], None]
+
+    def read(self, known: frozenset[bytes], put: Callable[[int, bytes], None]) -> dict[int, Unusable]:
+        """Read all; ``put`` the pixels of those that are not ``known`` by their index. Which are lost, and why."""
+        lost: dict[int, Unusable] = {}
+        done = 0
+        self.show(0, len(self.photos))
+        job = partial(read_framed, framing=self.framing, limits=self.limits, known=known)
+        with Readers(self.num_processes, job=job) as readers:
+            for index, answer in readers.read(self.root, [photo.file for photo in self.photos]):
+                if isinstance(answer, Unusable):
+                    lost[index] = answer
+                elif answer.content.hex() != self.photos[index].sha256:
+                    lost[index] = Unusable(
+                        _CHANGED,
+                        f"{printable(self.photos[index].file)}: its bytes are not those that the split names (sha256).",
+                    )
+                elif isinstance(answer, Framed):
+                    put(index, answer.pixels)
+                done += 1
+                self.show(done, len(self.photos))
+        return lost
+
+    def result(self, images: Tensor, lost: dict[int, Unusable]) -> PhotoPixels:
+        """``images`` are those of the photos that are not lost, in their order."""
+        return PhotoPixels(
+            images=images,
+            photos=tuple(self.photos[index] for index in _rest(len(self.photos), lost)),
+            lost=tuple((self.photos[index], lost[index]) for index in sorted(lost)),
+        )
+
+
+def _through(cache: PhotoCache, reading: _Reading) -> PhotoPixels:
+    """``reading``, by way of the cache's file, which afterwards holds these photos and no others."""
+    photos, framing, limits = reading.photos, reading.framing, reading.limits
+    path = cache.place_of(reading.root, framing)
+    kept = open_kept(path, framing, limits)
+    if kept.note:
+        cache.tell(kept.note)
+    wanted = tuple(bytes.fromhex(photo.sha256) for photo in photos)
+    known = frozenset(kept.rows)
+    if kept.is_whole and kept.order == wanted:
+        lost = reading.read(known, _refuse)
+        if not lost:
+            cache.tell(f"none had to be decoded: their pixels are kept in {printable(str(path))} and fit its checksums")
+            return reading.result(kept.images, lost)
+        images = _written(path, reading, kept, lost)
+    else:
+        with writing_kept(path, framing, limits, len(photos)) as writer:
+            lost = reading.read(known, writer.put)
+            rest = _rest(len(photos), lost)
+            for index in rest:
+                if wanted[index] in kept.rows:
+                    writer.put(index, _row(kept, wanted[index]))
+            images = writer.finish(rest, [wanted[index] for index in rest])
+    size = images.numel() / 2**20
+    num = sum(photo in known for photo in wanted)
+    decoded = f"{len(wanted) - num:,} of {len(wanted):,} photos decoded; all are" if num else "they are"
+    cache.tell(f"{decoded} kept for the next run, {size:,.0f} MiB in {printable(str(path))}; --cache off keeps none")
+    return reading.result(images, lost)
+
+
+def _written(path: Path, reading: _Reading, kept: Kept, lost: dict[int, Unusable]) -> Tensor:
+    """The file anew, of rows that it has, without the photos that are ``lost``."""
+    rest = _rest(len(reading.photos), lost)
+    with writing_kept(path, reading.framing, reading.limits, len(rest)) as writer:
+        for place, row in enumerate(rest):
+            writer.put(place, kept.images[row].numpy().tobytes())
+        return writer.finish(range(len(rest)), [kept.order[row] for row in rest])
+
+
+def _row(kept: Kept, sha256: bytes) -> bytes:
+    return kept.images[kept.rows[sha256]].numpy().tobytes()
+
+
+def _refuse(index: int, content: bytes) -> None:
+    raise AssertionError(f"photo {index} is known by its sha256 and was decoded into {len(content)} bytes")
+
+
+def _rest(num: int, lost: Container[int]) -> list[int]:
+    return [index for index in range(num) if index not in lost]
 
 
 def free_bytes() -> int:
@@ -86,23 +189,6 @@ def _require_room(num_photos: int, framing: Framing) -> None:
         side = max(1, math.isqrt(int(MOST_MEMORY * free / num_photos / 3)))
         raise DataError(
             f"{num_photos:,} photos of {framing.side}×{framing.side} pixels take {wanted / 2**30:,.1f} GiB, and "
-            f"{free / 2**30:,.1f} GiB of memory are free. Take a smaller size: --image-size {side} or less."
+            f"{free / 2**30:,.1f} GiB of memory are free. Let them lie on a disk (--cache DIR), or take a "
+            f"smaller size: --image-size {side} or less."
         )
-
-
-def _store(answer: Framed, row: np.ndarray, photo: SplitPhoto) -> Unusable | None:
-    if answer.content.hex() != photo.sha256:
-        return Unusable(_CHANGED, f"{printable(photo.file)}: its bytes are not those that the split names (sha256).")
-    row[:] = np.frombuffer(answer.pixels, np.uint8)
-    return None
-
-
-def _without(images: Tensor, photos: Sequence[SplitPhoto], lost: dict[int, Unusable]) -> PhotoPixels:
-    kept = [index for index in range(len(photos)) if index not in lost]
-    for place, index in enumerate(kept if lost else ()):  # moved up in place: a copy might not fit
-        images[place] = images[index].clone() if place != index else images[index]
-    return PhotoPixels(
-        images=images[: len(kept)],
-        photos=tuple(photos[index] for index in kept),
-        lost=tuple((photos[index], lost[index]) for index in sorted(lost)),
-    )

@@ -13,9 +13,9 @@ from skipline.report.settings import settings_table
 from skipline.report.spread import Spread, spread
 from skipline.report.table import Table, write_table
 from skipline.report.text import escape, html_text
-from skipline.report.trainability import WORDS, Word
+from skipline.report.trainability import OUTCOMES, Outcome
 
-_SIGNS: dict[Word, str] = {"trains": "✓", "degrades": "~", "fails": "✗"}
+_SIGNS: dict[Outcome, str] = {"trains": "✓", "degrades": "~", "undecided": "?", "fails": "✗"}
 
 
 def race_report(study: Mapping[str, Any], *, where: str = "study.json") -> str:
@@ -66,7 +66,7 @@ def _results(race: Race) -> str:
             f"{_SIGNS[word]} {word}",
             tuple(_row(race, standing) for standing in race.ranked if standing.trainability == word),
         )
-        for word in WORDS
+        for word in OUTCOMES
     )
     table = Table(
         caption=f"After {counted(race.steps, 'step', 'steps')}, the best first; means over the seeds that ended",
@@ -125,7 +125,7 @@ def _tried(race: Race) -> Iterator[str]:
 
 def _curves(race: Race) -> str:
     keys = (
-        *(Key(look=LOOKS[word], label=word, strokes=("solid",)) for word in WORDS if _has(race, word)),
+        *(Key(look=LOOKS[word], label=word, strokes=("solid",)) for word in OUTCOMES if _has(race, word)),
         *([Key(look="neutral", label="diverged here", markers=("cross",))] if _diverges(race) else []),
         *([Key(look="faint", label="the others", strokes=("solid",))] if len(race.standings) > 1 else []),
     )
@@ -140,7 +140,7 @@ def _curves(race: Race) -> str:
     return section("Loss against step", drawn, name="curve-section")
 
 
-def _has(race: Race, word: Word) -> bool:
+def _has(race: Race, word: Outcome) -> bool:
     return any(standing.trainability == word for standing in race.standings)
 
 

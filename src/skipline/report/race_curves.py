@@ -12,7 +12,7 @@ from skipline.report.page import Panel
 from skipline.report.race_record import EntrantRecord, Race, StandingRecord
 from skipline.report.table import Table, thinned
 
-LOOKS = {"trains": "trains", "degrades": "degrades", "fails": "stuck"}  # .fails is a claim's
+LOOKS = {"trains": "trains", "degrades": "degrades", "undecided": "neutral", "fails": "stuck"}  # .fails is a claim's
 MOST_POINTS = 60  # of a curve: more than a plot of 340 units can tell apart; the noise of single batches goes
 MOST_ROWS = 25
 TOP = 1e3  # losses above are drawn at this height: their size is in the table, and would press all else flat; guessed

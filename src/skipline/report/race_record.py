@@ -10,7 +10,7 @@ from pydantic import Field, StrictInt, StrictStr, model_validator
 
 from skipline.report.record import Real, Record, check_format, parse
 from skipline.report.spread import Spread, spread
-from skipline.report.trainability import WORDS, Word
+from skipline.report.trainability import OUTCOMES, Outcome
 
 FORMAT = "skipline.study.race"
 VERSION = 1
@@ -58,7 +58,7 @@ class StandingRecord(Record):
     source: StrictStr
     learning_rate: Real
     tried: tuple[TriedRecord, ...] = Field(min_length=1)
-    trainability: Word
+    trainability: Outcome
     entrants: tuple[EntrantRecord, ...] = Field(min_length=1)
 
     @property
@@ -75,7 +75,7 @@ class StandingRecord(Record):
     def rank(self) -> tuple[int, float]:
         """What to sort by: those that train first, and of them those with the lowest loss."""
         mean = self.final_loss.mean
-        return WORDS.index(self.trainability), math.inf if math.isnan(mean) else mean
+        return OUTCOMES.index(self.trainability), math.inf if math.isnan(mean) else mean
 
 
 class NetRecord(Record):

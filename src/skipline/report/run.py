@@ -10,6 +10,7 @@ from skipline.report.evaluation import SHEETS, evaluation_sections
 from skipline.report.layers import layers_section
 from skipline.report.number import count, counted, duration, percent
 from skipline.report.page import Key, document, figure, header, paragraph, section
+from skipline.report.rate_sweep import rate_section
 from skipline.report.run_charts import num_not_finite, run_panels
 from skipline.report.run_record import EvaluationRecord, FailureRecord, RunRecord, read_run
 from skipline.report.settings import is_plain, network_name, settings_table
@@ -30,6 +31,7 @@ def run_report(run: Path) -> str:
         *_state(folder, run=run),
         *evaluation_sections(run),
         *_course(folder),
+        *rate_section(run),
         *layers_section(run),
         *_last(folder),
         _making(folder),
@@ -52,7 +54,7 @@ def _headline(folder: RunRecord) -> str:
         return f"{_named(folder)}: no evaluation{end}"
     last = folder.evaluations[-1]
     error = percent(last.test_error) if math.isfinite(last.test_error) else "no finite"
-    return f"{_named(folder)}: {error} test error after {counted(last.epoch, 'epoch', 'epochs')}{end}"
+    return f"{_named(folder)}: {error} {folder.judge} error after {counted(last.epoch, 'epoch', 'epochs')}{end}"
 
 
 def _facts(folder: RunRecord) -> Iterator[str]:
@@ -63,7 +65,7 @@ def _facts(folder: RunRecord) -> Iterator[str]:
     finite = [e for e in folder.evaluations if math.isfinite(e.test_error)]
     if finite:
         best = min(finite, key=lambda e: e.test_error)
-        yield f"lowest test error {percent(best.test_error)}, epoch {count(best.epoch)}"
+        yield f"lowest {folder.judge} error {percent(best.test_error)}, epoch {count(best.epoch)}"
 
 
 def _state(folder: RunRecord, *, run: Path) -> Iterator[str]:
@@ -105,14 +107,16 @@ def _course(folder: RunRecord) -> Iterator[str]:
         return
     keys = (
         Key(look="training", label="on the training images", strokes=("solid",)),
-        Key(look="test", label="on the test images", strokes=("dotted",)),
+        Key(look="test", label=f"on the {folder.judge} images", strokes=("dotted",)),
     )
     caption = (
-        "Training error and loss are counted while an epoch runs, on images as the augmentation gives them; test error "
-        "and loss after it, on images that the network never learns from. The error is the share of images that "
-        "it gets wrong."
+        "Training error and loss are counted while an epoch runs, on images as the augmentation gives them; "
+        f"{folder.judge} error and loss after it, on images that the network never learns from. The error is the share "
+        "of images that it gets wrong."
     )
-    drawn = figure(run_panels(folder.evaluations), name="course-figure", label="The run.", caption=caption, keys=keys)
+    drawn = figure(
+        run_panels(folder.evaluations, folder.judge), name="course-figure", label="The run.", caption=caption, keys=keys
+    )
     yield section("How it went", *map(paragraph, notes), drawn, name="course")
 
 
@@ -123,10 +127,13 @@ def _last(folder: RunRecord) -> Iterator[str]:
         return
     rows = (
         _row("last", folder.evaluations[-1]),
-        _row("lowest test error", min(finite, key=lambda e: e.test_error)),
+        _row(f"lowest {folder.judge} error", min(finite, key=lambda e: e.test_error)),
     )
-    head = ("evaluation", "epoch", "training error", "test error", "time")
-    caption = "The last evaluation, and the one of the lowest test error: chosen on the test images, so it flatters"
+    head = ("evaluation", "epoch", "training error", f"{folder.judge} error", "time")
+    caption = (
+        f"The last evaluation, and the one of the lowest {folder.judge} error: chosen on the {folder.judge} images, so "
+        "it flatters"
+    )
     table = Table(caption=caption, head=head, groups=(("", rows),))
     yield section("Results", write_table(table, look="results"), name="results")
 

@@ -12,6 +12,7 @@ from skipline.report.number import count, number, percent
 from skipline.report.page import Panel
 from skipline.report.run_record import EvaluationRecord
 from skipline.report.table import Table, thinned
+from skipline.store import Judge
 
 # A page of numbers; more rows say nothing that the chart does not, and metrics.jsonl has them all.
 MOST_ROWS = 200
@@ -30,30 +31,40 @@ class Series:
     stroke: Stroke = "solid"
 
 
-_ERRORS = (
-    Series(
-        name="training",
-        of=lambda e: 100 * e.train_error,
-        say=lambda e: percent(e.train_error),
-        look="training",
-    ),
-    Series(
-        name="test", of=lambda e: 100 * e.test_error, say=lambda e: percent(e.test_error), look="test", stroke="dotted"
-    ),
-)
-_LOSSES = (
-    Series(name="training", of=lambda e: e.train_loss, say=lambda e: number(e.train_loss), look="training"),
-    Series(name="test", of=lambda e: e.test_loss, say=lambda e: number(e.test_loss), look="test", stroke="dotted"),
-)
+def _errors(judge: Judge) -> tuple[Series, Series]:
+    return (
+        Series(
+            name="training",
+            of=lambda e: 100 * e.train_error,
+            say=lambda e: percent(e.train_error),
+            look="training",
+        ),
+        Series(
+            name=judge,
+            of=lambda e: 100 * e.test_error,
+            say=lambda e: percent(e.test_error),
+            look="test",
+            stroke="dotted",
+        ),
+    )
+
+
+def _losses(judge: Judge) -> tuple[Series, Series]:
+    return (
+        Series(name="training", of=lambda e: e.train_loss, say=lambda e: number(e.train_loss), look="training"),
+        Series(name=judge, of=lambda e: e.test_loss, say=lambda e: number(e.test_loss), look="test", stroke="dotted"),
+    )
+
+
 _RATE = Series(name="", of=lambda e: e.learning_rate, say=lambda e: number(e.learning_rate), look="neutral")
 _SPEED = Series(name="", of=lambda e: e.images_per_second, say=lambda e: number(e.images_per_second), look="neutral")
 
 
-def run_panels(evaluations: Sequence[EvaluationRecord]) -> tuple[Panel, ...]:
-    """Four panels over the same epochs: error, loss (training and test), learning rate and images per second."""
+def run_panels(evaluations: Sequence[EvaluationRecord], judge: Judge) -> tuple[Panel, ...]:
+    """Four panels over the same epochs: error, loss (training and `judge`), learning rate and images per second."""
     return (
-        _panel(evaluations, _ERRORS, title="Error", axis="error (%)"),
-        _panel(evaluations, _LOSSES, title="Loss", axis="mean loss of an image (nats)"),
+        _panel(evaluations, _errors(judge), title="Error", axis="error (%)"),
+        _panel(evaluations, _losses(judge), title="Loss", axis="mean loss of an image (nats)"),
         _panel(evaluations, (_RATE,), title="Learning rate", axis="learning rate"),
         _panel(evaluations, (_SPEED,), title="Speed", axis="images per second"),
     )
@@ -61,7 +72,8 @@ def run_panels(evaluations: Sequence[EvaluationRecord]) -> tuple[Panel, ...]:
 
 def num_not_finite(evaluations: Sequence[EvaluationRecord]) -> int:
     """In how many evaluations an error or a loss was not a finite number."""
-    return sum(not all(math.isfinite(series.of(e)) for series in (*_ERRORS, *_LOSSES)) for e in evaluations)
+    values = ((e.train_error, e.test_error, e.train_loss, e.test_loss) for e in evaluations)
+    return sum(not all(map(math.isfinite, four)) for four in values)
 
 
 def _places(evaluations: Sequence[EvaluationRecord]) -> tuple[str, tuple[int, ...]]:

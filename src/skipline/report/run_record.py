@@ -12,6 +12,7 @@ from pydantic import Field, StrictInt, StrictStr
 
 from skipline.report.error import ReportError
 from skipline.report.record import Real, Record, check_format, parse, parse_object, read_object
+from skipline.store import Judge, judge_of
 
 # Of every JSON file of a run folder, the version that is read here.
 VERSION = 1
@@ -50,12 +51,13 @@ class FailureRecord(Record):
 class RunRecord:
     """What a run folder holds.
 
-    ``state`` is ``open`` where the run has neither ended nor failed: it is going on, or was killed. ``failures`` holds
-    what ``FAILED.json`` says of a run that failed, and nothing of another. ``cut_short`` tells that the last line of
-    ``metrics.jsonl`` was not whole and was left out.
+    ``judge``: which images ``test_error`` and ``test_loss`` are of. ``state`` is ``open`` where the run has neither
+    ended nor failed: it is going on, or was killed. ``failures`` holds what ``FAILED.json`` says of a run that failed,
+    and nothing of another. ``cut_short`` tells that the last line of ``metrics.jsonl`` was not whole and was left out.
     """
 
     name: str
+    judge: Judge
     resolved: Mapping[str, Any]
     environment: Mapping[str, Any]
     evaluations: tuple[EvaluationRecord, ...]
@@ -79,6 +81,7 @@ def read_run(path: Path) -> RunRecord:
     state: State = "done" if (path / "DONE").exists() else "failed" if failure.is_file() else "open"
     return RunRecord(
         name=path.resolve().name,
+        judge=judge_of(path),
         resolved=_read(path / "resolved.json"),
         environment=_read(path / "environment.json"),
         evaluations=evaluations,

@@ -3,5 +3,17 @@
 from skipline.store.condition import Condition, parse_condition
 from skipline.store.entry import FIELDS, STATES, RunEntry
 from skipline.store.index import INDEX_NAME, Listing, list_runs
+from skipline.store.judge import Judge, judge_of
 
-__all__ = ["FIELDS", "INDEX_NAME", "STATES", "Condition", "Listing", "RunEntry", "list_runs", "parse_condition"]
+__all__ = [
+    "FIELDS",
+    "INDEX_NAME",
+    "STATES",
+    "Condition",
+    "Judge",
+    "Listing",
+    "RunEntry",
+    "judge_of",
+    "list_runs",
+    "parse_condition",
+]

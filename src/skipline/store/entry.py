@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
+from skipline.store.judge import Judge, judge_of
+
 if sys.platform != "win32":
     import fcntl
 
@@ -19,8 +21,8 @@ Value: TypeAlias = str | int | float | bool | None
 State = Literal["done", "failed", "running", "stopped", "broken"]
 STATES: tuple[State, ...] = get_args(State)
 FIELDS = ("name", "state", "model", "source", "seed", "epochs", "steps", "error", "best_error", "accuracy", "seconds")
-"""What a run can be sorted and chosen by beside its settings; ``error`` is its last test error, ``accuracy`` that of
-its evaluation."""
+"""What a run can be sorted and chosen by beside its settings; ``error`` is its last test error (of photos: validation
+error), ``accuracy`` that of its evaluation."""
 
 # What decides an entry: where one of these has another time or size, or came or went, the folder is read again.
 WATCHED = ("resolved.json", "environment.json", "metrics.jsonl", "DONE", "FAILED.json", "evaluation.json")
@@ -31,8 +33,9 @@ _BEGUN = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-")
 class RunEntry:
     """A run: ``state`` as it was when it was read, and for one that is broken why.
 
-    ``settings`` are those of its recipe by their paths, as in ``optimiser.learning_rate``, without the network's
-    description. Numbers are NaN where the run does not have them yet.
+    ``judge``: which images its errors are of. ``settings`` are those of its recipe by their paths, as in
+    ``optimiser.learning_rate``, without the network's description. Numbers are NaN where the run does not have them
+    yet.
     """
 
     name: str
@@ -41,6 +44,7 @@ class RunEntry:
     begun: str
     model: str
     source: str
+    judge: Judge
     seed: float
     epochs: float
     steps: float
@@ -89,6 +93,7 @@ def read_entry(path: Path) -> RunEntry:
         begun=_begun(path),
         model=str(model or ""),
         source=str(recipe.get("source", "")),
+        judge=judge_of(path),
         seed=_number(recipe.get("seed")),
         epochs=_number(last.get("epoch")),
         steps=_number(last.get("step")),
@@ -134,6 +139,7 @@ def _broken(path: Path, why: str) -> RunEntry:
         begun=_begun(path),
         model="",
         source="",
+        judge="test",
         seed=nan,
         epochs=nan,
         steps=nan,

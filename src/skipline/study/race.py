@@ -16,7 +16,7 @@ from skipline.study.design import require_each_once
 from skipline.study.images import Images
 from skipline.study.net_design import NetDesign
 from skipline.study.standing import Standing, sentence, standing_of
-from skipline.study.trainability import RULE
+from skipline.study.trainability import RACE_RULE
 from skipline.study.trainings import Place, Show, document_of, shared_recipe, train_cells
 from skipline.train import Recipe
 
@@ -122,7 +122,7 @@ def study_race(
         "network": _network_entry(design.net, cells[0].recipe.network, dataset),
         "steps": cells[0].recipe.num_steps(len(dataset.train)),
         "rates": list(design.rates),
-        "rule": RULE,
+        "rule": RACE_RULE,
         "standings": [standing.to_json() for standing in standings],
         "left_out": [{"init": each.init, "reason": each.reason} for each in left_out],
         "sentence": _sentence(design, standings, dataset),

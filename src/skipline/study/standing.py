@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from skipline.init import start_named
 from skipline.study.cell import Cell
 from skipline.study.folder import steps_taken
 from skipline.study.result import Result
-from skipline.study.trainability import TRAINABILITIES, Trainability, trainability_of, worst
+from skipline.study.trainability import LEAST_STEPS, OUTCOMES, Outcome, outcome_of, worst
 from skipline.study.trainings import Trained
 from skipline.train import RunFolder
 
@@ -59,7 +59,7 @@ class Standing:
     learning_rate: float
     tried: tuple[tuple[float, float], ...]
     entrants: tuple[Entrant, ...]
-    word: Trainability
+    word: Outcome
 
     def to_json(self) -> dict[str, Any]:
         """As an entry of `study.json`."""
@@ -84,27 +84,44 @@ def standing_of(init: str, trained: Trained, *, num_classes: int) -> Standing:
     tried = {rate: _final_loss([trained.results[cell] for cell in cells]) for rate, cells in by_rate.items()}
     best = min(tried, key=lambda rate: (tried[rate], rate))
     entrants = [_entrant(cell, trained.results[cell], trained.runs[cell]) for cell in by_rate[best]]
-    errors = (entrant.result.train_error for entrant in entrants)
     return Standing(
         init=init,
         learning_rate=best,
         tried=tuple(tried.items()),
         entrants=tuple(entrants),
-        word=worst(tuple(trainability_of(error, num_classes=num_classes) for error in errors)),
+        word=worst(tuple(_outcome(entrant, num_classes=num_classes) for entrant in entrants)),
     )
+
+
+def _outcome(entrant: Entrant, *, num_classes: int) -> Outcome:
+    return outcome_of(entrant.result.train_error, num_classes=num_classes, steps=entrant.num_steps)
+
+
+_VERBS: Mapping[Outcome, str] = {
+    "trains": "trained",
+    "degrades": "learnt a part",
+    "undecided": f"had too few steps to tell (at least {LEAST_STEPS} are needed)",
+    "fails": "failed",
+}
+
+_OF_ALL: Mapping[Outcome, str] = {
+    "trains": "trained",
+    "undecided": _VERBS["undecided"],
+    "fails": "failed to train",
+}
 
 
 def sentence(standings: Sequence[Standing], *, told: str) -> str:
     """Who trained and who did not, in one sentence; `told` says what was trained."""
-    groups = {word: [each.init for each in standings if each.word == word] for word in TRAINABILITIES}
+    groups: dict[Outcome, list[str]] = {
+        word: [each.init for each in standings if each.word == word] for word in OUTCOMES
+    }
     if len(standings) == 1:
-        verb = {"trains": "trained", "degrades": "learnt a part", "fails": "failed"}[standings[0].word]
-        return f"{standings[0].init} {verb}: {told}."
-    for word, whole in (("trains", "trained"), ("fails", "failed to train")):
+        return f"{standings[0].init} {_VERBS[standings[0].word]}: {told}."
+    for word, whole in _OF_ALL.items():
         if len(groups[word]) == len(standings):
             return f"All {len(standings)} initialisers {whole}: {told}."
-    verbs = {"trains": "trained", "degrades": "learnt a part", "fails": "failed"}
-    parts = [f"{_listed(names)} {verbs[word]}" for word, names in groups.items() if names]
+    parts = [f"{_listed(names)} {_VERBS[word]}" for word, names in groups.items() if names]
     return f"Of {len(standings)} initialisers of {told}, {'; '.join(parts)}."
 
 

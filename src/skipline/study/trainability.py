@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 from skipline.signal.causes import VERDICTS, Verdict
 
 Trainability = Verdict  # a diagnosis says beforehand what a training is told by afterwards
 TRAINABILITIES = VERDICTS
+
+Outcome = Literal["trains", "degrades", "undecided", "fails"]
+OUTCOMES: tuple[Outcome, ...] = ("trains", "degrades", "undecided", "fails")
 
 TRAINS = 0.2  # of the error of guessing; guessed, see RULE for what it means
 FAILS = 0.8
@@ -15,6 +19,9 @@ RULE = (
     f"A training trains where at the end it is wrong on at most {TRAINS:.0%} as many of its training images as "
     f"guessing is, fails where it diverged or is wrong on more than {FAILS:.0%} as many, and degrades in between."
 )
+
+LEAST_STEPS = 150  # guessed: the fewest that the calibration grid gives; what shorter ones say was not measured
+RACE_RULE = f"{RULE} After fewer than {LEAST_STEPS} steps one that neither trains nor diverged is undecided."
 
 
 def trainability_of(train_error: float, *, num_classes: int) -> Trainability:
@@ -29,6 +36,16 @@ def trainability_of(train_error: float, *, num_classes: int) -> Trainability:
     return "trains" if ratio <= TRAINS else "fails" if ratio > FAILS else "degrades"
 
 
-def worst(words: tuple[Trainability, ...]) -> Trainability:
-    """The worst of one or more."""
-    return max(words, key=TRAINABILITIES.index)
+def outcome_of(train_error: float, *, num_classes: int, steps: int) -> Outcome:
+    """`trainability_of` after `steps` steps, or undecided where it does not train yet and had too few to tell.
+
+    What diverged has failed and what trains does so however early.
+    """
+    word = trainability_of(train_error, num_classes=num_classes)
+    may_still_train = steps < LEAST_STEPS and word != "trains" and not math.isnan(train_error)
+    return "undecided" if may_still_train else word
+
+
+def worst(words: tuple[Outcome, ...]) -> Outcome:
+    """The worst of one or more; what is undecided counts as worse than what learnt a part."""
+    return max(words, key=OUTCOMES.index)

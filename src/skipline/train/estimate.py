@@ -27,7 +27,16 @@ def estimated_seconds(recipe: Recipe, dataset: Dataset, device: torch.device) ->
     counted.
     """
     num_images = min(_IMAGES, recipe.batch_size, len(dataset.train))
-    trial = replace(recipe, batch_size=num_images, accumulate=1, deepen=(), start_from="", head_epochs=0)
+    trial = replace(
+        recipe,
+        batch_size=num_images,
+        accumulate=1,
+        deepen=(),
+        start_from="",
+        head_epochs=0,
+        kernels="auto" if recipe.kernels == "compiled" else recipe.kernels,  # graphs for a trial take longer than it
+        step_graph=False,
+    )
     few = ImageSet(dataset.train.images[:num_images], dataset.train.labels[:num_images]).to(device)
     any_values = Preprocess((128.0,) * dataset.in_channels, (64.0,) * dataset.in_channels)
     learner = make_learner(trial, device)

@@ -13,10 +13,9 @@ from skipline.spec import Network
 from skipline.train.average import Average, average_in
 from skipline.train.checkpoint import read_progress
 from skipline.train.deepening import network_in
-from skipline.train.fusion import fused
-from skipline.train.kernels import choose_kernels
+from skipline.train.forward import forward_of, step_parts
 from skipline.train.layout import memory_format
-from skipline.train.learner import Learner, multipliers, scheme_of
+from skipline.train.learner import Learner, multipliers, scheme_of, step_graph_of
 from skipline.train.optimiser import expected_tensors, make_optimiser, optimiser_tensors, restore_optimiser
 from skipline.train.recipe import Recipe
 from skipline.train.spread import spread
@@ -57,15 +56,18 @@ def grown(learner: Learner, recipe: Recipe, plan: DeepeningPlan, *, images: Tens
     separates_head = recipe.head_epochs > 0
     optimiser = make_optimiser(net, recipe.optimiser, halted=learner.halted, separates_head=separates_head)
     restore_optimiser(net, optimiser, _carried(learner, recipe, plan, net))
-    kernels = choose_kernels(recipe.kernels, images.device, recipe.memory_layout).compiled
+    parts, graphs = step_parts(net, recipe, images.device)
     return Learner(
         net=net,
-        forward=net if kernels is None else fused(net, kernels),
+        forward=forward_of(net, parts),
         optimiser=optimiser,
         average=None if learner.average is None else _grown_average(learner.average, net, plan),
         halted=learner.halted,
         num_finite_steps=learner.num_finite_steps,
         start=_grown_start(learner, plan, net),
+        parts=parts,
+        graphs=graphs,
+        step_graph=step_graph_of(net, recipe, images.device),
     )
 
 

@@ -1,4 +1,4 @@
-"""Which operations a step's norms run with: PyTorch's own, or those that skipline compiles."""
+"""Which operations a step runs with: PyTorch's own, those that skipline compiles, or blocks that PyTorch compiles."""
 
 from __future__ import annotations
 
@@ -11,21 +11,24 @@ from skipline.kernels import KernelError, Kernels, load_kernels
 from skipline.train.layout import MemoryLayout
 from skipline.train.refuse import RecipeError
 
-KernelChoice = Literal["auto", "fused", "plain"]
-KERNEL_CHOICES: tuple[KernelChoice, ...] = ("auto", "fused", "plain")
+KernelChoice = Literal["auto", "fused", "plain", "compiled"]
+KERNEL_CHOICES: tuple[KernelChoice, ...] = ("auto", "fused", "plain", "compiled")
 
 
 @dataclass(frozen=True, slots=True)
 class ChosenKernels:
-    """`name` "fused", with the compiled kernels; or "plain", PyTorch's own operations, and the `reason` for it."""
+    """`name` "fused", with skipline's kernels in `compiled`; "plain", PyTorch's operations; "compiled", its graphs.
 
-    name: Literal["fused", "plain"]
+    `reason`: why it is these.
+    """
+
+    name: Literal["fused", "plain", "compiled"]
     reason: str
     compiled: Kernels | None
 
     @property
     def label(self) -> str:
-        """What decides the bits: "plain", or "fused" and the key of the compiled kernels."""
+        """What decides the bits: "plain", "compiled", or "fused" and the key of the kernels."""
         return self.name if self.compiled is None else f"{self.name} {self.compiled.key}"
 
 
@@ -35,8 +38,8 @@ def choose_kernels(choice: KernelChoice, device: torch.device, layout: MemoryLay
     The first time on a machine they are compiled, which takes about a second. Raises `RecipeError` where fused ones
     are asked for and cannot be had.
     """
-    if choice == "plain":
-        return ChosenKernels("plain", "as asked", None)
+    if choice in ("plain", "compiled"):
+        return ChosenKernels(choice, "as asked", None)
     try:
         return ChosenKernels("fused", "compiled for this processor", _compiled(device, layout))
     except KernelError as error:

@@ -12,19 +12,24 @@ from skipline.init import Scheme, build, start, start_named
 from skipline.memory import KEEP_ALL, Keeping
 from skipline.nn import ResidualNet
 from skipline.train.average import Average, average_of
-from skipline.train.fusion import fused
-from skipline.train.kernels import choose_kernels
+from skipline.train.compiled import BlockGraphs
+from skipline.train.forward import forward_of, step_parts
+from skipline.train.fusion import Part
 from skipline.train.layout import memory_format
 from skipline.train.optimiser import make_optimiser
 from skipline.train.parallel import Engine
 from skipline.train.recipe import Recipe
+from skipline.train.refuse import RecipeError
+from skipline.train.step_graph import StepGraph
 
 
 @dataclass(frozen=True, slots=True)
 class Learner:
     """The net, its optimiser, and its average where the recipe has one.
 
-    `forward` is the net as a training step computes it: the same function of images, or the same with fused kernels.
+    `forward` is the net as a training step computes it: the same function of images, or the same through
+    `parts` with fused kernels or compiled blocks, whose `graphs` say what was compiled. `step_graph`: the CUDA graph of
+    a whole step, where the recipe has one.
     `halted` is 1 from the first loss on that was not finite: no step changes anything from there on. `num_finite_steps`
     counts the steps before it. Both are scalars on the device, so that a step waits for no transfer. `start` holds the
     weights that the run began with, where it is watched: copies of the parameters that multiply, otherwise nothing.
@@ -41,11 +46,18 @@ class Learner:
     start: Mapping[str, Tensor]
     keeping: Keeping = KEEP_ALL
     engine: Engine = field(default_factory=Engine)
+    parts: tuple[Part, ...] = ()
+    graphs: BlockGraphs | None = None
+    step_graph: StepGraph | None = None
 
     @property
     def in_step(self) -> ResidualNet:
         """The trained net as a step runs it: `net`, or the same tensors with norms that speak to other processes."""
         return self.net if self.engine.in_step is None else self.engine.in_step
+
+    def take_notes(self) -> tuple[str, ...]:
+        """What its graphs have to say since the last call, in sentences."""
+        return tuple(note for each in (self.graphs, self.step_graph) if each is not None for note in each.take_notes())
 
     @property
     def result(self) -> ResidualNet:
@@ -61,17 +73,29 @@ def make_learner(recipe: Recipe, device: torch.device) -> Learner:
     net = build(recipe.network, seed=recipe.seed, scheme=scheme_of(recipe))
     layout = memory_format(recipe.memory_layout)
     net = net.to(device).to(memory_format=layout).train()  # pyright: ignore[reportCallIssue]  # torch's stubs lack it
-    kernels = choose_kernels(recipe.kernels, device, recipe.memory_layout).compiled
+    parts, graphs = step_parts(net, recipe, device)
     halted = torch.zeros((), device=device)
     return Learner(
         net=net,
-        forward=net if kernels is None else fused(net, kernels),
+        forward=forward_of(net, parts),
         optimiser=make_optimiser(net, recipe.optimiser, halted=halted, separates_head=recipe.head_epochs > 0),
         average=average_of(net) if recipe.ema_decay > 0 else None,
         halted=halted,
         num_finite_steps=torch.zeros((), dtype=torch.int64, device=device),
         start=multipliers(net) if recipe.probe.is_on else {},
+        parts=parts,
+        graphs=graphs,
+        step_graph=step_graph_of(net, recipe, device),
     )
+
+
+def step_graph_of(net: ResidualNet, recipe: Recipe, device: torch.device) -> StepGraph | None:
+    """The graph of the recipe's steps, if it wants one; raises `RecipeError` where the device has no such graphs."""
+    if not recipe.step_graph:
+        return None
+    if device.type != "cuda":
+        raise RecipeError(f"step_graph is true, and there are CUDA graphs on CUDA only; the device is {device.type}.")
+    return StepGraph(net, recipe.batch_size)
 
 
 def scheme_of(recipe: Recipe) -> Scheme:

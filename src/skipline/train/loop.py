@@ -13,6 +13,7 @@ from torch import Tensor
 from skipline.data import Dataset
 from skipline.files import StorageError, read_number, remove_partials
 from skipline.nn import ResidualNet
+from skipline.store import judge_of
 from skipline.train.checkpoint import restore_checkpoint, save_checkpoint
 from skipline.train.clock import Clock
 from skipline.train.divergence import check_loss, check_nets
@@ -248,7 +249,14 @@ def _finish(task: Task, learner: Learner, progress: Progress) -> Outcome:
 
 def _write_result(task: Task, net: ResidualNet, outcome: Outcome) -> None:
     save_model(task.folder.model, _trained(task, net))
-    card = model_card(task.recipe, outcome, task.class_names, num_train=len(task.train), num_test=len(task.test))
+    card = model_card(
+        task.recipe,
+        outcome,
+        task.class_names,
+        num_train=len(task.train),
+        num_test=len(task.test),
+        judge=judge_of(task.folder.path),
+    )
     if task.folder.is_grown:
         card += origin_note(task.folder.read(DEEPENED))
     task.folder.write("MODEL_CARD.md", card)

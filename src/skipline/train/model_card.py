@@ -6,14 +6,29 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from skipline.store import Judge
 from skipline.train.deepening import network_in
 from skipline.train.outcome import Outcome
 from skipline.train.recipe import Recipe
 
+_JUDGED: Mapping[Judge, str] = {
+    "test": "The test error was measured once an epoch on images that were not trained on; in this run no setting was "
+    "chosen by it.",
+    "validation": "The validation error was measured once an epoch on images that were not trained on. The best model "
+    "was chosen by it, so for that one it flatters; the test part was not looked at.",
+}
 _MOST_NAMES = 20  # class names that are written out: guessed, a few lines
 
 
-def model_card(recipe: Recipe, outcome: Outcome, class_names: Sequence[str], *, num_train: int, num_test: int) -> str:
+def model_card(
+    recipe: Recipe,
+    outcome: Outcome,
+    class_names: Sequence[str],
+    *,
+    num_train: int,
+    num_test: int,
+    judge: Judge = "test",
+) -> str:
     """`MODEL_CARD.md`: the network, the data, the errors that were measured, and how to use and rerun it."""
     network = network_in(recipe.network, recipe.deepen, recipe.epochs)
     begun = f", begun as {recipe.network.name}" if recipe.deepen else ""
@@ -31,11 +46,11 @@ A convolutional network of {network.depth} weighted layers ({network.num_blocks}
 | trained on | `{recipe.source}`, {num_train:,} images, {recipe.epochs} epochs, {outcome.step:,} steps{begun}{growth} |
 | weights | {weights} |
 | training error, over the last epoch | {outcome.train_error:.2%} |
-| test error | {outcome.test_error:.2%} of {num_test:,} images |
-| test loss | {outcome.test_loss:.4f} |
+| {judge} error | {outcome.test_error:.2%} of {num_test:,} images |
+| {judge} loss | {outcome.test_loss:.4f} |
 | seed | {recipe.seed} |
 
-The test error was measured once an epoch on images that were not trained on; in this run no setting was chosen by it.
+{_JUDGED[judge]}
 It says nothing of images of another kind than those.
 
 `model.safetensors` holds the weights, the description of the network, the preprocessing and the class names.

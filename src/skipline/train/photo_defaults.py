@@ -12,7 +12,7 @@ _MOST_ON_CPU = 96
 _LARGE = 64  # from this side on a stem that shrinks images four-fold leaves two pixels or more at the end (zoo/fit.py)
 _MANY = 20_000  # guessed: photos from which a net of 50 layers learns more than one of 18
 _STEPS = 20  # guessed: fewer steps in an epoch leave too few in a run of tens of epochs
-_BATCHES = (16, 32, 64, 128)
+BATCHES = (16, 32, 64, 128)  # guessed: more than 128 wants a warm-up, and fewer than 16 are few for batch norm
 _RATE_AT_128 = 0.1  # He et al. 2015, section 4.2; in proportion to the batch: Goyal et al. 2017, arXiv 1706.02677
 
 FINE_TUNING_RATE = 0.1  # guessed: of the rate from scratch, so that what was learnt is not torn down
@@ -37,7 +37,7 @@ def photo_defaults(*, middle_side: int, num_train: int, device: str, image_size:
     """
     most = _MOST_ON_CPU if device == "cpu" else _SIDES[-1]
     side = image_size or max((side for side in _SIDES if side <= min(middle_side, most)), default=_SIDES[0])
-    batch_size = max((batch for batch in _BATCHES if batch * _STEPS <= num_train), default=_BATCHES[0])
+    batch_size = max((batch for batch in BATCHES if batch * _STEPS <= num_train), default=BATCHES[0])
     return PhotoDefaults(
         image_size=side,
         model=_model(side, num_train, device),

@@ -10,7 +10,8 @@ from skipline.data import Augment
 from skipline.data.photo_augment import AS_THEY_ARE, PhotoAugment
 from skipline.init import start_named
 from skipline.memory import parse_size
-from skipline.spec import Network
+from skipline.spec import Network, unfold
+from skipline.spec.layers import DropBlock, DropBranch, Dropout
 from skipline.train.deepening import Deepening, require_deepenings
 from skipline.train.kernels import KERNEL_CHOICES, KernelChoice
 from skipline.train.layout import LAYOUTS, MemoryLayout
@@ -28,6 +29,8 @@ from skipline.train.refuse import (
     require_switch,
 )
 from skipline.train.schedule import NoWarmUp, OneCycle, Schedule, WarmUp
+
+_DRAWN = (Dropout, DropBlock, DropBranch)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,10 +56,12 @@ class Recipe:
     - `photo_augment`: what is done with photos, each by its own draws, before `augment`.
     - `first_size`: the share of their side that images have in the first epoch; it grows to 1 (see `image_side`).
     - `balanced`: of every class about as many images are seen; of a rare one the same images several times.
-    - `patience` n: the run ends after an epoch where the best test error is n epochs old (∞: never).
+    - `patience` n: the run ends after an epoch where the lowest test error, or of photos validation error, is n
+      epochs old (∞: never).
     - `precision`: `bf16` is autocast; `auto` takes it where the hardware has it. `memory_layout`: of images and
       convolution weights. `kernels`: `fused` computes norm, addition and rectifier in one compiled operation; `auto`
-      takes it where it runs.
+      takes it where it runs; `compiled` has PyTorch compile stem and blocks, one graph for each distinct block.
+    - `step_graph`: forward and backward pass are one CUDA graph. It changes no bit.
     - `memory`: what a step may take at its peak, e.g. "2GiB": where its activations are more, some are computed again.
       "auto": what the device has; "all": everything is kept. It changes no bit.
     - `loss_every` n: the loss of each n-th step's batch, before that step, is kept in `losses.jsonl` (∞: of none).
@@ -93,6 +98,7 @@ class Recipe:
     precision: Precision = "auto"
     memory_layout: MemoryLayout = "channels_last"
     kernels: KernelChoice = "auto"
+    step_graph: bool = False
     memory: str = "auto"
     loss_every: float = math.inf
     probe: Probe = field(default_factory=Probe)
@@ -126,6 +132,8 @@ class Recipe:
         require_choice("precision", self.precision, PRECISIONS)
         require_choice("memory_layout", self.memory_layout, LAYOUTS)
         require_choice("kernels", self.kernels, KERNEL_CHOICES)
+        require_switch("step_graph", self.step_graph)
+        self._require_graphs()
         _require_memory(self.memory, is_sharded=self.shard)
         require_limit("loss_every", self.loss_every)
         require_record("probe", self.probe, (Probe,))
@@ -145,6 +153,25 @@ class Recipe:
         """`kernels`, but PyTorch's own operations where parameters are shared out: the fused ones want them whole."""
         return "plain" if self.shard else self.kernels
 
+    def _require_graphs(self) -> None:
+        """Refuse graphs of what is not the same in every step."""
+        if self.kernels != "compiled" and not self.step_graph:
+            return
+        named = "step_graph is true" if self.step_graph else "kernels is 'compiled'"
+        drawing = [step.name for step in unfold(self.network).steps() if isinstance(step.layer, _DRAWN)]
+        if not self.step_graph:
+            drawing = [name for name in drawing if not name.startswith("head.")]  # the head is not compiled
+        if drawing:
+            raise RecipeError(
+                f"{named}, and {drawing[0]} of {self.network.name} draws anew in every step, which a graph does not. "
+                "Use kernels 'auto' and no step_graph, or a network without dropout."
+            )
+        if self.step_graph and self.accumulate > 1:
+            raise RecipeError(
+                f"step_graph is true with accumulate {self.accumulate}; the graph is of a whole step in one part. "
+                "Leave out one or the other."
+            )
+
     def _require_shardable(self) -> None:
         """Refuse what reads or replaces parameters as wholes while they are shared out."""
         depth = self.network.stochastic_depth
@@ -153,7 +180,8 @@ class Recipe:
             "ema_decay": self.ema_decay > 0,
             "probe": self.probe.is_on,
             "deepen": bool(self.deepen),
-            "kernels 'fused'": self.kernels == "fused",
+            f"kernels {self.kernels!r}": self.kernels in ("fused", "compiled"),
+            "step_graph": self.step_graph,
             "stochastic depth by the batch": depth.rate > 0 and depth.mode == "batch",
         }
         found = [name for name, is_there in obstacles.items() if is_there]

@@ -12,6 +12,7 @@ import torch
 
 from skipline.cores import available_cores
 from skipline.data import DataError, Dataset, load, place_of, source_names
+from skipline.data.cache_place import PhotoCache
 from skipline.data.classes import load_classes
 from skipline.data.photo_data import same_photo_dataset
 from skipline.data.photo_set import is_photo_run, read_preprocess
@@ -76,13 +77,15 @@ def resume(
     show: Callable[[Snapshot], None],
     should_stop: Callable[[], bool],
     team: Team = ALONE,
+    cache: PhotoCache | None = None,
 ) -> Outcome:
     """Go on with the run in `folder` from its newest checkpoint, to the same bits as if it had never stopped.
 
     `data` is where they lie now: the folder with the named data set, or the path that the run is on (`setup_of` says
     where they were). With `anyway` the run goes on where the bits will be others, e.g. on another processor, and
     `environment.json` says from then on where it is, and under `earlier` where it was. Another number of processes than
-    before is such a difference: sums are then taken in another order. `team` as for `train`. Raises `RunError` where
+    before is such a difference: sums are then taken in another order. `team` as for `train`; `cache`: where photos are
+    kept. Raises `RunError` where
     the run is done or has diverged, its data are no longer the same or, without `anyway`, its surroundings; `DataError`
     where the data cannot be read, and what `train` raises.
     """
@@ -99,7 +102,7 @@ def resume(
             f"{folder.path} would no longer come to the same bits. It was begun with {were}. Go on with it there, or "
             f"take other bits here: skipline resume {folder.path} --anyway"
         )
-    dataset = load_again(folder, recipe, data)
+    dataset = load_again(folder, recipe, data, cache=cache)
     team.gather(None)  # nobody writes before everybody has read
     if team.leads and (changed or recorded.get("data") != now["data"]):
         earlier = [*recorded.get("earlier", []), *([changed] if changed else [])]
@@ -138,11 +141,11 @@ def _require_open(folder: RunFolder) -> None:
         )
 
 
-def load_again(folder: RunFolder, recipe: Recipe, data: Path) -> Dataset:
+def load_again(folder: RunFolder, recipe: Recipe, data: Path, *, cache: PhotoCache | None = None) -> Dataset:
     """The data of the run, the same as when it was begun: images, split, classes and preprocessing."""
     source = recipe.source if recipe.source in source_names() else str(data)
     try:
-        dataset = _photos_again(folder, data) if is_photo_run(folder.path) else load(source, data_dir=data)
+        dataset = _photos_again(folder, data, cache) if is_photo_run(folder.path) else load(source, data_dir=data)
     except DataError as error:
         raise DataError(f"{error} If they have moved: skipline resume {folder.path} --data PATH") from error
     expected, found = folder.read("split.json"), split_document(dataset)
@@ -161,7 +164,7 @@ def load_again(folder: RunFolder, recipe: Recipe, data: Path) -> Dataset:
     return dataset
 
 
-def _photos_again(folder: RunFolder, data: Path) -> Dataset:
+def _photos_again(folder: RunFolder, data: Path, cache: PhotoCache | None) -> Dataset:
     """The photos that the run's manifest names, below the folder ``data`` or beside the table ``data``."""
     framing = read_preprocess(folder.path / "preprocess.json").framing
     if framing is None:
@@ -173,6 +176,7 @@ def _photos_again(folder: RunFolder, data: Path) -> Dataset:
         root=data.parent if data.is_file() else data,
         num_processes=available_cores(),
         show=_show_nothing,
+        cache=cache,
     )
 
 

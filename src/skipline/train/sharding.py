@@ -54,7 +54,7 @@ def sharded(learner: Learner, recipe: Recipe, team: Team) -> Learner:
         name, key = full_name.rsplit("/", 1)
         optimiser.state[parameters[name]][key] = _part(value, parameters[name])
     engine = Engine(team=team, statistics=statistics_of(net), fsdp=root)
-    return replace(learner, forward=net, optimiser=optimiser, engine=engine)
+    return replace(learner, forward=net, optimiser=optimiser, engine=engine, parts=())
 
 
 def _part(value: Tensor, parameter: Tensor) -> Tensor:

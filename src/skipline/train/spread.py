@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from skipline.train.fusion import fused
-from skipline.train.kernels import choose_kernels
+from skipline.train.forward import forward_of, step_parts
 from skipline.train.learner import Learner
 from skipline.train.parallel import engine_of
 from skipline.train.recipe import Recipe
+from skipline.train.refuse import RecipeError
 from skipline.train.sharding import sharded
 from skipline.train.team import Team
 
@@ -20,10 +20,14 @@ def spread(learner: Learner, recipe: Recipe, team: Team) -> Learner:
     """
     if team.is_alone:
         return learner
+    if recipe.kernels == "compiled" or recipe.step_graph:
+        raise RecipeError(
+            f"kernels 'compiled' and step_graph are for one process, and there are {team.size}. "
+            "Train with --set kernels=auto --set step_graph=false."
+        )
     if recipe.shard:
         return sharded(learner, recipe, team)
     engine = engine_of(learner.net, team, batch_norm=recipe.batch_norm, num_parts=recipe.accumulate)
     engaged = replace(learner, engine=engine)
-    kernels = choose_kernels(recipe.kernels, learner.halted.device, recipe.memory_layout).compiled
-    run = engaged.in_step if kernels is None else fused(engaged.in_step, kernels)
-    return replace(engaged, forward=engine.passed(run))
+    parts, _ = step_parts(engaged.in_step, recipe, learner.halted.device)
+    return replace(engaged, forward=engine.passed(forward_of(engaged.in_step, parts)), parts=parts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -37,6 +38,17 @@ def forward_loss(
     return loss, mistakes
 
 
+def part_gradient(
+    learner: Learner, recipe: Recipe, dtype: torch.dtype, share: float, images: Tensor, targets: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Add the gradient of a part of a batch, `share` of it, to that of the net; its part of the loss, its mistakes."""
+    with autocast(images.device, dtype):
+        loss, mistakes = forward_loss(learner.forward, images, targets, label_smoothing=recipe.label_smoothing)
+    loss = loss * share
+    loss.backward()
+    return loss.detach(), mistakes
+
+
 def training_step(
     learner: Learner, batch: Batch, recipe: Recipe, *, step: int, dtype: torch.dtype
 ) -> tuple[Tensor, Tensor]:
@@ -56,11 +68,12 @@ def training_step(
     try:
         for images, targets in batch_parts(net, batch, recipe, step=step, share=engine.team.share):
             with engine.held(is_last=len(losses) == num_parts - 1):
-                with autocast(images.device, dtype):
-                    loss, wrong = forward_loss(learner.forward, images, targets, label_smoothing=recipe.label_smoothing)
-                share = loss * (len(images) / batch.num_images)
-                share.backward()
-            losses.append(share.detach())
+                gradient = partial(part_gradient, learner, recipe, dtype, len(images) / batch.num_images)
+                if learner.step_graph is not None and learner.step_graph.takes(images):
+                    loss, wrong = learner.step_graph.run(gradient, images, targets)
+                else:
+                    loss, wrong = gradient(images, targets)
+            losses.append(loss)
             mistakes.append(wrong)
     except (MemoryError, RuntimeError) as error:
         if is_out_of_memory(error):

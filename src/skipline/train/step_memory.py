@@ -14,8 +14,7 @@ from skipline.data import Batch, ImageSet
 from skipline.memory import KEEP_ALL, MemoryPlan, Unfit, Workload, parse_size, plan_memory, size_text, smallest_plan
 from skipline.spec import Network
 from skipline.train.free_memory import free_memory
-from skipline.train.fusion import fused_parts, plain_parts
-from skipline.train.kernels import choose_kernels
+from skipline.train.fusion import plain_parts
 from skipline.train.learner import Learner
 from skipline.train.optimiser import Sgd
 from skipline.train.precision import compute_dtype
@@ -58,11 +57,16 @@ class StepMemory:
         plan = task.team.from_leader(own)
         if plan.keeping.keeps_all and task.recipe.memory == "auto":
             return learner
+        if learner.graphs is not None and not plan.keeping.keeps_all:
+            raise RecipeError(
+                f"kernels is 'compiled', and a compiled block decides itself what it keeps; but {plan.sentence()}. "
+                "Train with kernels 'auto', or with memory 'all' to keep everything."
+            )
         self._notes.append(plan.sentence())
         self._document["plan"] = _told(plan)
         if task.team.leads:
             task.folder.write(MEMORY, self._document)
-        return replace(learner, keeping=plan.keeping, forward=_forward(task, learner, plan))
+        return replace(learner, keeping=plan.keeping, forward=_forward(learner, plan))
 
     def step(self, learner: Learner, batch: Batch, *, step: int) -> tuple[Tensor, Tensor]:
         """`training_step`, in more parts where memory runs out: the optimiser sees the whole batch once, as before.
@@ -76,7 +80,9 @@ class StepMemory:
             parts = self._parts_at(step)
             recipe = replace(self._task.recipe, accumulate=parts)
             try:
-                return training_step(learner, batch, recipe, step=step, dtype=self._task.dtype)
+                result = training_step(learner, batch, recipe, step=step, dtype=self._task.dtype)
+                self._notes += learner.take_notes()
+                return result
             except StepOutOfMemory:
                 if parts >= batch.num_images or not self._task.team.is_alone:
                     raise
@@ -153,11 +159,10 @@ def _slots(recipe: Recipe) -> int:
     return 2
 
 
-def _forward(task: Task, learner: Learner, plan: MemoryPlan) -> Callable[[Tensor], Tensor]:
+def _forward(learner: Learner, plan: MemoryPlan) -> Callable[[Tensor], Tensor]:
     if plan.keeping == KEEP_ALL:
         return learner.forward
-    kernels = choose_kernels(task.recipe.kernels, task.device, task.recipe.memory_layout).compiled
-    parts = plain_parts(learner.in_step) if kernels is None else fused_parts(learner.in_step, kernels)
+    parts = learner.parts or plain_parts(learner.in_step)
     return learner.engine.passed(forward_through(parts, plan.keeping))
 
 

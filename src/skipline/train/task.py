@@ -21,6 +21,7 @@ from skipline.data import (
     fit_preprocess,
     normaliser,
 )
+from skipline.train.free_memory import free_memory
 from skipline.train.image_side import image_side
 from skipline.train.precision import compute_dtype
 from skipline.train.recipe import Recipe
@@ -32,7 +33,10 @@ from skipline.zoo import check_image_size
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One run's fixed things; tensors are on `device`. `normaliser` is `preprocess` there; `team` trains the run."""
+    """One run's fixed things; tensors are on `device`, but `train` where it is too large for it (`held`).
+
+    `normaliser` is `preprocess` there; `team` trains the run.
+    """
 
     recipe: Recipe
     train: ImageSet
@@ -85,7 +89,7 @@ def make_task(recipe: Recipe, dataset: Dataset, folder: RunFolder, device: torch
     # The last feature map is then 2×2 or larger, and batch norm can take its mean over a part of one image.
     check_image_size(network, min(dataset.train.images.shape[2:]))
     _require_work_for_all(recipe, len(dataset.train), team)
-    train_set = dataset.train.to(device)
+    train_set = held(dataset.train, device)
     preprocess = fit_preprocess(train_set, framing=dataset.framing)
     return Task(
         recipe=recipe,
@@ -99,6 +103,19 @@ def make_task(recipe: Recipe, dataset: Dataset, folder: RunFolder, device: torch
         dtype=compute_dtype(recipe.precision, device),
         team=team,
     )
+
+
+_HELD = 0.5  # of a device's free memory for the images that are learnt from; the rest is for net and steps. Guessed
+
+
+def held(images: ImageSet, device: torch.device) -> ImageSet:
+    """`images` on `device`; where they are if that is a GPU of which they would fill more than half of what is free.
+
+    Each batch is then sent to it, while it computes the one before.
+    """
+    if device.type == "cuda" and images.images.numel() > _HELD * free_memory(device):
+        return images
+    return images.to(device)
 
 
 def _require_work_for_all(recipe: Recipe, num_train: int, team: Team) -> None:

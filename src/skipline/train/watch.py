@@ -16,8 +16,7 @@ from skipline.signal.changes import Changes
 from skipline.signal.record import Record, fetched
 from skipline.signal.statistics import Layout
 from skipline.spec import Network, unfold
-from skipline.train.fusion import fused_parts, read_once
-from skipline.train.kernels import choose_kernels
+from skipline.train.fusion import read_once
 from skipline.train.learner import Learner
 from skipline.train.recompute import forward_through
 from skipline.train.task import Task
@@ -51,7 +50,7 @@ class StepWatch:
         record = Record()
         changes = Changes(learner.net, start=learner.start)
         changes.begin()
-        yield replace(learner, forward=self._forward(learner, record))
+        yield replace(learner, forward=self._forward(learner, record), step_graph=None)
         record.let_go()
         site_numbers, moves = fetched(record.rows(), changes.rows())  # waits for the device, once
         self._keep(StepReading(step, record.readings(site_numbers), changes.readings(moves)), learner)
@@ -68,15 +67,14 @@ class StepWatch:
         return news
 
     def _forward(self, learner: Learner, record: Record) -> Callable[[Tensor], Tensor]:
-        recipe, net = self._task.recipe, learner.in_step
-        kernels = choose_kernels(recipe.kernels, self._task.device, recipe.memory_layout).compiled
+        net = learner.in_step
         _, sites = trunk_sites(net.network)
 
         def read(images: Tensor) -> Tensor:
             layout = Layout(len(images))
-            if kernels is not None:
+            if learner.parts:
                 parts = read_once(
-                    fused_parts(net, kernels),
+                    learner.parts,
                     sites,
                     lambda name, y, again: record.read_twofold(name, y, again, layout),
                 )

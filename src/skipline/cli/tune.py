@@ -1,0 +1,94 @@
+"""`skipline tune MODEL`: time the ways to compute a training step on this machine, and remember the fastest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from skipline.cli import options
+from skipline.cli.exits import UsageError
+
+if TYPE_CHECKING:
+    from skipline.spec import Network
+    from skipline.train.ways import Way
+
+
+def tune(
+    model: Annotated[str, typer.Argument(help="A name from `skipline models`, or a .json description.")],
+    batch_size: Annotated[int, typer.Option(min=1, help="Images in a step of the optimiser.")] = 128,
+    image_size: Annotated[
+        int | None, typer.Option(min=1, help="Side of the images. Default: the model's.", show_default=False)
+    ] = None,
+    accumulate: Annotated[int, typer.Option(min=1, help="Parts that a batch is computed in.")] = 1,
+    rounds: Annotated[int, typer.Option(min=1, help="Times that each way is timed; medians count.")] = 5,
+    way: Annotated[
+        list[str] | None,
+        typer.Option(help="Only ways with this in their name, e.g. compiled; repeatable.", show_default=False),
+    ] = None,
+    device: options.Device = "auto",
+    json_: options.Json = False,
+) -> None:
+    """Time the ways to compute a training step of a model on this machine, and remember them for `skipline train`.
+
+    Nothing is trained. Run it while nothing else runs: another busy program decides the result. `skipline train` then
+    computes runs of this model, batch and image size the fastest way, and says so.
+    """
+    from dataclasses import asdict, replace
+
+    from skipline.cli.device import device_of
+    from skipline.cli.network import described
+    from skipline.cli.speed import measure
+    from skipline.cli.tuning_table import tuning_table
+    from skipline.files import dump_json
+    from skipline.train import PRESETS
+    from skipline.train.allocator import keep_freed_memory
+    from skipline.train.tuning import fastest
+    from skipline.train.ways import own_way
+
+    chosen_device, network = device_of(device), described(model)
+    base = PRESETS["quick"](network, "cifar10")  # how its images are augmented
+    recipe = replace(base, batch_size=batch_size, accumulate=accumulate)
+    size = image_size or _image_size(model, network)
+    keep_freed_memory()
+    default = own_way(recipe, chosen_device)
+    ways = _named(way or [], default)
+    measured = measure(recipe, image_size=size, device=chosen_device, rounds=rounds, ways=ways)
+    if json_:
+        best = fastest(measured.timings, default=default)
+        document = {
+            "format": "skipline.tuning",
+            "version": 1,
+            "model": network.name,
+            "batch_size": batch_size,
+            "image_size": size,
+            "device": str(chosen_device),
+            "default": default.name,
+            "taken": None if best is None else best.way.name,
+            "timings": [{**asdict(timing), "obstacle": timing.obstacle} for timing in measured.timings],
+            "file": str(measured.path),
+        }
+        print(dump_json(document), end="")
+        return
+    print(f"{network.name}, batches of {batch_size:,} images of {size}×{size} on {chosen_device}")
+    print("\n".join(tuning_table(measured.timings, batch_size=batch_size, default=default)))
+    print(f"remembered in {measured.path}: `skipline train` takes it where its settings leave the choice")
+
+
+def _named(parts: list[str], default: Way) -> tuple[Way, ...]:
+    """The ways with one of `parts` in their names, and the default; without parts all of them."""
+    from skipline.train.ways import WAYS
+
+    for part in parts:
+        if not any(part in way.name for way in WAYS):
+            raise UsageError(f"--way is {part!r}, and no way has that in its name: {', '.join(w.name for w in WAYS)}.")
+    return tuple(way for way in WAYS if way == default or not parts or any(part in way.name for part in parts))
+
+
+def _image_size(model: str, network: Network) -> int:
+    from skipline.zoo import models as rows
+
+    row = next((row for row in rows() if row.has(model)), None)
+    if row is None:
+        raise UsageError(f"{model} does not say how large its images are. Add --image-size {max(32, network.stride)}.")
+    return row.image_size

@@ -1,0 +1,200 @@
+"""The ways to compute a step, timed in turn on this machine, and the one to train with."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import torch
+
+from skipline.data import Batch, Dataset, ImageSet
+from skipline.train.learner import make_learner
+from skipline.train.optimiser import make_optimiser
+from skipline.train.recipe import Recipe
+from skipline.train.run_folder import RunFolder
+from skipline.train.step_memory import StepMemory
+from skipline.train.task import Task, batches, make_task
+from skipline.train.ways import Way
+
+FAR = 1.5  # guessed: who is so much slower in one step is not the fastest in the median of several
+LEVEL = 0.02  # guessed: medians so close are equal, and then nothing changes
+START_SECONDS = 10.0  # wanted: a run makes its first step within this and two more
+_LONGEST_REASON = 160  # letters of a reason, so that it is a line
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """One way as it was timed, in seconds: NaN where it does not run here.
+
+    `first_seconds`: from the recipe to the end of the first step; `step_seconds`: the median of later ones. `remark`:
+    why it does not run, or what else is to be said.
+    """
+
+    way: Way
+    step_seconds: float
+    first_seconds: float
+    remark: str = ""
+
+    @property
+    def runs(self) -> bool:
+        """Whether there is a time."""
+        return math.isfinite(self.step_seconds)
+
+    @property
+    def obstacle(self) -> str:
+        """Why nobody should train this way, "" for nothing."""
+        if not self.runs:
+            return self.remark
+        if not self.way.fused_optimiser:
+            return "to compare with"
+        if self.first_seconds > 2 * self.step_seconds + START_SECONDS:
+            return f"its first step takes {self.first_seconds:.0f} s"
+        return ""
+
+
+def fastest(timings: Sequence[Timing], *, default: Way) -> Timing | None:
+    """The one to train with: the fastest without an obstacle, but `default` where it is as fast within `LEVEL`."""
+    usable = [timing for timing in timings if not timing.obstacle]
+    if not usable:
+        return None
+    best = min(usable, key=lambda timing: timing.step_seconds)
+    own = next((timing for timing in usable if timing.way == default), best)
+    return own if own.step_seconds <= (1 + LEVEL) * best.step_seconds else best
+
+
+@dataclass(slots=True)
+class _Trial:
+    way: Way
+    first_seconds: float = math.nan
+    seconds: list[float] = field(default_factory=list)
+    remark: str = ""
+    step: Callable[[], None] | None = None  # None: it has failed, or is over
+
+    def timing(self) -> Timing:
+        median = statistics.median(self.seconds) if self.seconds else math.nan
+        return Timing(self.way, median, self.first_seconds, self.remark)
+
+    def tried(self, run: Callable[[], object]) -> float:
+        """The seconds of `run`; where it fails, NaN, and the reason is kept. Any error is one way that does not run."""
+        begun = time.perf_counter()
+        try:
+            run()
+        except Exception as error:
+            self.step, self.seconds, self.first_seconds = None, [], math.nan
+            self.remark = _reason(error)
+            return math.nan
+        return time.perf_counter() - begun
+
+
+def time_ways(
+    recipe: Recipe,
+    dataset: Dataset,
+    device: torch.device,
+    *,
+    ways: Sequence[Way],
+    rounds: int,
+    show: Callable[[Timing], None],
+) -> tuple[Timing, ...]:
+    """Each of `ways` timed on steps of `recipe`, in turn, `rounds` times after the first step: medians.
+
+    Whole steps as training makes them, batches drawn and memory planned, on nets that are thrown away. `show` is called
+    with each way after its first two steps; one that is `FAR` slower than the fastest then is not timed again. A way
+    that fails has its reason. Compiled ways are compiled once before: their first step is that of later runs, which
+    find the code on the disk.
+    """
+    trials = [_Trial(way) for way in ways]
+    with ExitStack() as stack:
+        for trial in trials:
+            if trial.way.kernels == "compiled":
+                _compile_once(trial, recipe, dataset, device, stack)
+        if any(trial.way.kernels == "compiled" for trial in trials):
+            torch.compiler.reset()
+        for trial in trials:
+            if not trial.remark.startswith(_FAILED):
+                _begin(trial, recipe, dataset, device, stack)
+            show(trial.timing())
+        _drop_far(trials)
+        for _ in range(rounds - 1):  # the step after the first was one
+            for trial in trials:
+                if trial.step is not None:
+                    trial.seconds.append(trial.tried(trial.step))
+    return tuple(trial.timing() for trial in trials)
+
+
+def noise(*, num_images: int, image_size: int, in_channels: int, num_classes: int) -> Dataset:
+    """Images of noise with labels of noise, to time steps on."""
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(
+        0, 256, (num_images, in_channels, image_size, image_size), dtype=torch.uint8, generator=generator
+    )
+    part = ImageSet(images, torch.randint(0, num_classes, (num_images,), generator=generator))
+    return Dataset("noise", part, part, tuple(map(str, range(num_classes))))
+
+
+_FAILED = "does not run here: "
+
+
+def _begin(trial: _Trial, recipe: Recipe, dataset: Dataset, device: torch.device, stack: ExitStack) -> None:
+    """Make the first step of `trial`, and the one after it."""
+
+    def first() -> None:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="skipline-"))
+        trial.step = repeated_step(trial.way, recipe, dataset, device, Path(folder))
+        trial.step()
+
+    trial.first_seconds = trial.tried(first)
+    if trial.step is not None:
+        trial.seconds.append(trial.tried(trial.step))
+
+
+def _compile_once(trial: _Trial, recipe: Recipe, dataset: Dataset, device: torch.device, stack: ExitStack) -> None:
+    _begin(trial, recipe, dataset, device, stack)
+    if trial.step is not None:
+        trial.remark = f"compiled once in {trial.first_seconds:.0f} s"
+    trial.step, trial.seconds = None, []
+
+
+def _drop_far(trials: Sequence[_Trial]) -> None:
+    times = [trial.seconds[0] for trial in trials if trial.step is not None]
+    for trial in trials:
+        if trial.step is not None and trial.seconds[0] > FAR * min(times):
+            trial.step = None
+            trial.remark = "; ".join(part for part in (trial.remark, "far slower: timed once") if part)
+
+
+def repeated_step(way: Way, recipe: Recipe, dataset: Dataset, device: torch.device, folder: Path) -> Callable[[], None]:
+    """One step after another, as the loop makes them, each until the device is done."""
+    own = way.applied(recipe)
+    task = make_task(own, dataset, RunFolder(folder), device)
+    learner = make_learner(own, device)
+    if not way.fused_optimiser:
+        optimiser = make_optimiser(learner.net, own.optimiser, halted=learner.halted, is_fused=False)
+        learner = replace(learner, optimiser=optimiser)
+    memory = StepMemory(task)
+    learner = memory.planned(learner, step=0)
+    drawn, steps = _endless(task), itertools.count()
+
+    def step() -> None:
+        loss, _ = memory.step(learner, next(drawn), step=next(steps))
+        loss.item()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)  # the loss is there before the optimiser is done
+
+    return step
+
+
+def _endless(task: Task) -> Iterator[Batch]:
+    for epoch in itertools.count():
+        yield from batches(task, epoch, 0)
+
+
+def _reason(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    return f"{_FAILED}{lines[0].partition('. ')[0].rstrip('.')[:_LONGEST_REASON]}"
