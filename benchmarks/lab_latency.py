@@ -1,9 +1,15 @@
-"""How long after a change the lab shows each part of its answer: `python benchmarks/lab_latency.py`."""
+"""How long after a change the lab shows each part of its answer: `python benchmarks/lab_latency.py`.
+
+`predicted` is the first change that is seen; `dots` are the first that are measured, of a net that takes longer than a
+slice; `lesioned` counts from a click that leaves a block out of the net that has been looked at.
+"""
 
 from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 
@@ -28,10 +34,23 @@ def main() -> None:
 
 
 def _timed(unit: str, depth: int) -> dict[str, float]:
+    desk, setup = Desk(), {"unit": unit, "depth": depth}
+    found = _answered(desk, setup)
+    click = _answered(desk, {**setup, "lesions": ["stage1.block1"]})
+    return {**found, "lesioned": click["lesioned"]}
+
+
+def _answered(desk: Desk, setup: Mapping[str, Any]) -> dict[str, float]:
+    """The seconds to the last frame of each part; to the first that shows something, of what is shown on its way."""
     began, found = time.perf_counter(), {}
-    for frame in Desk().answer({"kind": "signals", "setup": {"unit": unit, "depth": depth}}, between=lambda: None):
+    for frame in desk.answer({"kind": "signals", "setup": setup}, between=lambda: None):
         dump_json_line(frame)
-        found[frame["part"]] = time.perf_counter() - began
+        seconds, part = time.perf_counter() - began, frame["part"]
+        if part == "measuring":
+            if any(value == value for value in frame["sites"]["second_moment"]):  # NaN is what has not passed
+                found.setdefault("dots", seconds)
+        elif part != "working":
+            found[part] = seconds
     return found
 
 

@@ -155,7 +155,7 @@ def test_a_description_that_is_none_names_its_file(skipline: Command, tmp_path: 
             2,
             "--report x.txt must end in .html and lie in a folder that is there",
         ),
-        (("--depth", "4"), 2, "there is no depth 4: a stem, three stages of a block and a classifier make 8."),
+        (("--depth", "3"), 2, "there is no depth 3: a stem, a block of two layers and a classifier make 4."),
         (
             ("--depth", "20", "--compare", "plane"),
             2,

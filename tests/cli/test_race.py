@@ -131,7 +131,7 @@ def test_a_race_ends_with_a_sentence_and_a_report(skipline: Command, tmp_path: P
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (("--depth", "7"), 2, "there is no depth 7: "),
+        (("--depth", "3"), 2, "there is no depth 3: "),
         (("--steps", "0"), 2, "--steps is 0; expected at least 1."),
         (("--inits", "he"), 2, "there is no scheme 'he'."),
         (("--inits", "orthogonal,orthogonal"), 2, "inits has 'orthogonal' twice; give each once."),

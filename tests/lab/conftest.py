@@ -7,8 +7,11 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
+
+from .visit import CHROMIUM, NO_CHROMIUM, PATIENCE, Visit
 
 
 @contextmanager
@@ -43,3 +46,26 @@ def port() -> Iterator[int]:
     """The port of a running lab."""
     with serving(0) as found:
         yield found
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Debian's chromium, driven by playwright."""
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="playwright is not installed: pip install playwright", exc_type=ImportError
+    )
+    if CHROMIUM is None:
+        pytest.skip(NO_CHROMIUM)
+    playwright.expect.set_options(timeout=PATIENCE)
+    with playwright.sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def visit(browser: Any, port: int) -> Iterator[Visit]:
+    """A visit with a laptop, without trouble."""
+    made = Visit(browser, port)
+    yield made
+    made.end()

@@ -2,69 +2,21 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from .conftest import serving
+from .visit import PATIENCE, PHONE, Visit, is_too_wide
 
 playwright = pytest.importorskip(
     "playwright.sync_api", reason="playwright is not installed: pip install playwright", exc_type=ImportError
 )
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium: apt-get install chromium"),
-]
-LAPTOP, PHONE = {"width": 1280, "height": 800}, {"width": 375, "height": 667}
-PATIENCE = 60_000  # ms: on a machine that is busy with other tests
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield opened
-        opened.close()
-
-
-class Visit:
-    """A page of the lab, and whatever it complained of or asked for beyond the lab."""
-
-    def __init__(self, browser: Any, port: int, *, size: dict[str, int] = LAPTOP, still: bool = True) -> None:
-        self.home = f"http://127.0.0.1:{port}/"
-        self.context = browser.new_context(viewport=size, reduced_motion="reduce" if still else "no-preference")
-        self.page = self.context.new_page()
-        self.page.set_default_timeout(PATIENCE)
-        self.trouble: list[str] = []
-        self.page.on("console", lambda message: self.trouble.append(message.text))
-        self.page.on("pageerror", lambda error: self.trouble.append(str(error)))
-        self.page.on("request", lambda request: self._note(request.url))
-
-    def _note(self, address: str) -> None:
-        if not address.startswith((self.home, "blob:", "data:")):
-            self.trouble.append(address)
-
-    def at(self, state: str) -> Any:
-        self.page.goto(f"{self.home}#{state}")
-        return self.settled()
-
-    def settled(self) -> Any:
-        self.page.locator("body[data-settled]").wait_for(state="attached")
-        return self.page
-
-
-@pytest.fixture
-def visit(browser: Any, port: int) -> Iterator[Visit]:
-    made = Visit(browser, port)
-    yield made
-    made.context.close()
-    assert made.trouble == []
+pytestmark = pytest.mark.slow
 
 
 def state_of(page: Any) -> dict[str, str]:
@@ -145,15 +97,14 @@ def test_a_lesson_is_predicted_then_run(visit: Visit) -> None:
 def test_a_phone_has_room_and_everything_has_a_name(browser: Any, port: int, state: str) -> None:
     visit = Visit(browser, port, size=PHONE)
     page = visit.at(state)
-    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    assert not is_too_wide(page)
     nameless = page.evaluate(
         """() => [...document.querySelectorAll('button, input, select, svg[role=img], canvas')].filter(e =>
              !(e.getAttribute('aria-label') || e.textContent.trim() || e.closest('label') || e.labels?.length))
              .map(e => e.outerHTML.slice(0, 90))"""
     )
     assert nameless == []
-    visit.context.close()
-    assert visit.trouble == []
+    visit.end()
 
 
 def test_the_tab_key_goes_through_everything_and_is_seen(visit: Visit) -> None:
@@ -179,8 +130,7 @@ def test_a_recording_plays_from_the_file_system(browser: Any, port: int, tmp_pat
     with page.expect_download() as waiting:
         page.locator("#record").click()
     waiting.value.save_as(tmp_path / "replay.html")
-    visit.context.close()
-    assert visit.trouble == []
+    visit.end()
     held = re.search(r'<script id="recording"[^>]*>(.*?)</script>', (tmp_path / "replay.html").read_text(), re.DOTALL)
     assert held is not None
     assert json.loads(held[1])["version"] == 1
@@ -221,3 +171,64 @@ def test_figures_numbers_and_code_can_be_saved(visit: Visit, tmp_path: Path) -> 
         page.get_by_role("button", name="Python").click()
     waiting.value.save_as(tmp_path / "code.py")
     assert "candidate_of(" in (tmp_path / "code.py").read_text()
+
+
+def test_what_is_shown_and_saved_is_what_diagnose_says(
+    visit: Visit, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """To the last digit: the numbers that leave the page are the ones that `--json` prints."""
+    from skipline.cli.app import app
+
+    app(
+        ["diagnose", "--compare", "plain", "--depth", "9", "--norm", "none", "--measure", "--json"],
+        standalone_mode=False,
+    )
+    said = json.loads(capsys.readouterr().out)["nets"][0]
+    page = visit.at("depth=9&skip=0&norm=none")
+    page.locator(f"#verdict.{said['final_verdict']}").wait_for()
+    for figure, quantity in (("forward", "second_moment"), ("backward", "gradient_norm")):
+        with page.expect_download() as waiting:
+            page.locator(f"#{figure}").get_by_role("button", name="CSV").click()
+        waiting.value.save_as(tmp_path / figure)
+        _, *rows = csv.reader((tmp_path / figure).read_text().splitlines())
+        assert len(rows) == 5
+        for _, place, predicted, measured in rows:
+            assert float(predicted) == said["predicted"][place][quantity]
+            assert float(measured) == said["measured"][place][quantity]
+
+
+def test_twenty_tabs_moving_their_sliders_are_all_answered(browser: Any, port: int) -> None:
+    visit = Visit(browser, port)
+    pages = [visit.page, *(visit.opened() for _ in range(19))]
+    for number, page in enumerate(pages):
+        page.goto(f"{visit.home}#width=2&depth={8 + number}")
+    for page in pages:
+        slider = page.get_by_role("slider", name="Depth, by equal ratios")
+        slider.focus()
+        for _ in range(3):
+            page.keyboard.press("ArrowLeft")
+    for page in pages:
+        depth = page.locator("#control-depth").input_value()
+        playwright.expect(page.locator("#verdict")).to_contain_text(f"residual{depth}-batch-relu")
+        playwright.expect(page.locator("#gone")).to_be_hidden()
+    visit.end()
+
+
+def test_a_depth_that_there_is_not_is_answered_with_the_least(visit: Visit) -> None:
+    page = visit.at("width=2&depth=1")
+    playwright.expect(page.locator("#verdict")).to_contain_text("1 layer was asked for, 4 were taken")
+    visit.settled()
+
+
+def test_an_initialiser_that_looks_at_data_is_chosen_from_the_list(visit: Visit) -> None:
+    page = visit.at("width=2&depth=8&init=zero_gamma(orthogonal)")
+    page.locator("#control-init").select_option("lsuv")
+    playwright.expect(page.locator("#verdict")).to_contain_text("residual8-batch-relu, 8 layers, lsuv")
+    playwright.expect(page.locator("#control-init-wrapper")).to_have_count(0)
+    page.locator("#control-init").select_option("gradinit")
+    assert state_of(page)["init"] == "gradinit(he_fan_out_normal)"
+    page.locator("#control-init-base").select_option("orthogonal")
+    assert state_of(page)["init"] == "gradinit(orthogonal)"
+    page.locator("#control-init").select_option("critical")
+    assert state_of(page)["init"] == "critical(0.05)"
+    visit.settled()

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from skipline.init import scheme_names
+from skipline.init import FITS_OF_SCHEME, PLAIN_FITS, scheme_names
 from skipline.lab.pages import FILES, MODULES, RECORDING, joined, replay_shell
 from skipline.lab.setup import Setup, setup_of
 
@@ -52,9 +52,11 @@ def test_the_page_in_one_file_is_whole() -> None:
 
 
 def test_the_page_knows_every_initialiser() -> None:
-    listed = set(re.findall(r'"(\w+)"', re.search(r"SCHEMES = \[(.*?)\]", text("signals.js"), re.DOTALL)[1]))  # pyright: ignore[reportOptionalSubscript]
+    listed = set(re.findall(r'"(\w+)"', re.search(r"SCHEMES = \[(.*?)\]", text("controls.js"), re.DOTALL)[1]))  # pyright: ignore[reportOptionalSubscript]
     known = {name.partition("(")[0] for name in scheme_names()} - {"zero_gamma", "zero_branch"}  # which wrap others
     assert listed == known
+    fits = set(re.findall(r"(\w+): ", re.search(r"FITS = \{(.*?)\}", text("controls.js"))[1]))  # pyright: ignore[reportOptionalSubscript]
+    assert fits == {*PLAIN_FITS, *FITS_OF_SCHEME}
 
 
 def test_the_page_s_standard_set_up_is_the_server_s() -> None:

@@ -72,7 +72,10 @@ def test_a_question_is_answered_and_infinity_travels_as_a_word(opened: Callable[
         frames = answers(socket)
     assert {frame["id"] for frame in frames} == {5}
     parts = {frame["part"]: frame for frame in frames}
-    assert list(parts) == ["predicted", "measured", "depth", "fan", "jacobian", "done"]
+    passing = {"measuring", "working"}  # only where the machine is slow
+    assert [part for part in parts if part not in passing] == [
+        "predicted", "measured", "depth", "fan", "jacobian", "done",
+    ]  # fmt: skip
     assert parts["depth"]["greatest_depth"] == "Infinity"
 
 

@@ -29,6 +29,12 @@ def test_every_part_can_be_said() -> None:
     assert found.conditions.number_format == "float16"
 
 
+@pytest.mark.parametrize("unit", ["plain", "residual", "preact", "linear"])
+def test_every_depth_is_taken_and_below_4_the_least(unit: str) -> None:
+    taken = [setup_of({"unit": unit, "depth": depth}).candidate.network.depth for depth in range(1, 12)]
+    assert taken == [4, 4, 4, 4, 5, 6, 7, 8, 9, 10, 11]
+
+
 @pytest.mark.parametrize(
     ("document", "words"),
     [

@@ -13,8 +13,13 @@ from skipline.lab.error import Superseded
 
 def parts(setup: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """The frames of a set-up, by part."""
-    frames = Desk().answer({"kind": "signals", "setup": setup}, between=lambda: None)
-    return {frame["part"]: frame for frame in frames}
+    return shown_by(Desk(), setup)
+
+
+def shown_by(desk: Desk, setup: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    frames = desk.answer({"kind": "signals", "setup": setup}, between=lambda: None)
+    passing = ("measuring", "working")  # on the way, where the machine is slow
+    return {frame["part"]: frame for frame in frames if frame["part"] not in passing}
 
 
 def diagnosed(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
@@ -28,9 +33,26 @@ def diagnosed(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> dict[
     ("setup", "arguments"),
     [
         ({"unit": "linear", "depth": 20, "alpha": 1.5}, ["--alpha", "1.5", "--depth", "20"]),
+        ({"unit": "residual", "depth": 6}, ["--compare", "residual", "--depth", "6"]),
         pytest.param(
             {"unit": "plain", "depth": 20, "norm": "none"},
             ["--compare", "plain", "--depth", "20", "--norm", "none"],
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            {"unit": "preact", "depth": 11, "width": 4, "act": "leaky_relu", "dtype": "float16"},
+            [
+                "--compare",
+                "preact",
+                "--depth",
+                "11",
+                "--width",
+                "4",
+                "--activation",
+                "leaky_relu(0.2)",
+                "--number-format",
+                "float16",
+            ],
             marks=pytest.mark.slow,
         ),
         pytest.param(
@@ -87,6 +109,68 @@ def test_the_code_computes_what_is_shown(setup: dict[str, Any], capsys: pytest.C
         assert left == [value for value in sites if value == value]  # the block that is gone has none
 
 
+def test_a_depth_that_no_unit_has_is_said() -> None:
+    shown = parts({"unit": "plain", "depth": 2, "width": 2})["predicted"]
+    assert (shown["asked"], shown["depth"]) == (2, 4)
+
+
+def test_a_start_that_looks_at_data_is_measured_and_judged_by_that() -> None:
+    """LSUV's own promise: every convolution gives variance 1, so that E[x²] behind a ReLU is 1/2 and a mean's share."""
+    shown = parts({"unit": "plain", "depth": 10, "norm": "none", "init": "lsuv"})
+    assert list(shown) == ["predicted", "measured"]
+    assert shown["predicted"]["verdict"] == "unknown"
+    assert "looks at images" in shown["predicted"]["sentence"]
+    assert shown["measured"]["verdict"] == "trains"
+    blocks = shown["measured"]["sites"]["second_moment"][1:-1]
+    assert all(0.4 < each < 1 for each in blocks)
+
+
+def test_a_slow_start_can_be_left_on_its_way() -> None:
+    calls = 0
+
+    def between() -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 20:
+            raise Superseded
+
+    request = {"kind": "signals", "setup": {"depth": 8, "width": 2, "init": "gradinit(he_fan_out_normal)"}}
+    with pytest.raises(Superseded):
+        list(Desk().answer(request, between=between))
+
+
+def test_another_look_at_the_same_net_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A block left out, or another place: what is known of the whole net is not measured again."""
+    desk = Desk()
+    whole = {"unit": "plain", "depth": 8, "width": 2, "norm": "none"}
+    first = shown_by(desk, whole)
+
+    def refused(*_: Any, **__: Any) -> None:
+        raise AssertionError("computed again")
+
+    for name in ("examining", "predict_signals", "phase_point"):
+        monkeypatch.setattr(f"skipline.lab.signals.{name}", refused)
+    again = shown_by(desk, {**whole, "lesions": ["stage1.block1"]})
+    assert {key: again[key] for key in ("measured", "depth", "fan", "phase")} == {
+        key: first[key] for key in ("measured", "depth", "fan", "phase")
+    }
+    assert again["lesioned"]["sites"]["second_moment"] != first["measured"]["sites"]["second_moment"]
+    with pytest.raises(AssertionError, match="computed again"):
+        shown_by(desk, {**whole, "seed": 1})
+
+
+def test_what_passes_is_shown_before_all_has_passed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("skipline.lab.pacer.SLICE_SECONDS", 0.0)
+    frames = list(Desk().answer({"kind": "signals", "setup": {"depth": 14, "width": 2}}, between=lambda: None))
+    passing = [frame["sites"] for frame in frames if frame["part"] == "measuring"]
+    known = [sum(value == value for value in sites["second_moment"]) for sites in passing]
+    assert known == sorted(known)
+    assert 0 < known[len(known) // 4] < 6, "six blocks"
+    last = next(frame for frame in frames if frame["part"] == "measured")["sites"]
+    for quantity in ("second_moment", "gradient_norm"):
+        assert passing[-1][quantity][1:-1] == pytest.approx(last[quantity][1:-1], rel=1e-5)
+
+
 def test_the_lecture_s_number() -> None:
     found = parts({"unit": "linear", "depth": 50, "alpha": 0.5})
     sizes = found["predicted"]["sites"]["second_moment"]
@@ -113,9 +197,10 @@ def test_what_is_no_longer_wanted_is_given_up() -> None:
             raise Superseded
 
     frames = Desk().answer({"kind": "signals", "setup": {"depth": 40}}, between=between)
-    assert next(frames)["part"] == "predicted"
+    seen = [next(frames)["part"]]
     with pytest.raises(Superseded):
-        next(frames)  # within the measurement, between two blocks
+        seen += [frame["part"] for frame in frames]  # within the measurement, between two blocks
+    assert set(seen) <= {"predicted", "measuring"}
 
 
 def test_too_many_weights_are_predicted_only() -> None:
@@ -130,7 +215,11 @@ def test_too_many_weights_are_predicted_only() -> None:
     [
         (None, "a request's kind is None"),
         ({"kind": "shell"}, "expected signals, race, advance, blocks"),
-        ({"kind": "signals", "setup": {"depth": 3}}, "there is no depth 3"),
+        (
+            {"kind": "signals", "setup": {"init": "gradinit(orthogonal)", "depth": 51}},
+            "up to 50 layers, and this net has 51",
+        ),
+        ({"kind": "signals", "setup": {"init": "lsuv", "fixes": ["he"]}}, "lsuv can only be measured. Take he back"),
         ({"kind": "signals", "setup": {"init": "hee_normal"}}, "Did you mean"),
         ({"kind": "signals", "setup": {"lesions": ["stage9.block1"]}}, "there is no block 'stage9.block1'"),
         ({"kind": "advance", "steps": 51}, "whole number from 1 to 50"),

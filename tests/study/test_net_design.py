@@ -27,8 +27,11 @@ def test_a_hundred_layers_are_a_hundred() -> None:
     assert len(weighted) == 100, "option A's shortcuts have no weights"
 
 
-@pytest.mark.parametrize(("depth", "blocks"), [(8, (1, 1, 1)), (10, (2, 1, 1)), (12, (2, 2, 1)), (14, (2, 2, 2))])
-def test_every_even_depth_exists(depth: int, blocks: tuple[int, int, int]) -> None:
+@pytest.mark.parametrize(
+    ("depth", "blocks"),
+    [(4, (1,)), (5, (1,)), (6, (1, 1)), (7, (1, 1)), (8, (1, 1, 1)), (10, (2, 1, 1)), (12, (2, 2, 1)), (14, (2, 2, 2))],
+)
+def test_every_depth_from_4_on_exists(depth: int, blocks: tuple[int, ...]) -> None:
     design = replace(HUNDRED, depth=depth)
     assert design.num_blocks == blocks
     assert described(design).depth == depth
@@ -60,8 +63,8 @@ def test_an_odd_depth_has_a_second_convolution_in_the_stem(depth: int) -> None:
 
 
 def test_a_depth_below_the_least_is_refused() -> None:
-    with pytest.raises(SpecError, match="there is no depth 6: a stem, three stages of a block and a classifier make 8"):
-        replace(HUNDRED, depth=6)
+    with pytest.raises(SpecError, match="there is no depth 3: a stem, a block of two layers and a classifier make 4"):
+        replace(HUNDRED, depth=3)
 
 
 def test_images_that_are_too_small_are_refused() -> None:

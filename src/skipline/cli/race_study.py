@@ -54,10 +54,11 @@ def _facts(design: RaceDesign, cells: Sequence[Cell], dataset: Dataset, *, jobs:
 
 
 def _blocks(net: NetDesign) -> str:
-    first, *others, last = net.num_blocks
-    if first == last:
-        return f"{net.depth} layers, {first} blocks in each of its three stages"
-    each = f"{', '.join(map(str, (first, *others)))} and {last}"
+    *others, last = net.num_blocks
+    if set(others) <= {last}:
+        stages = ("its one stage", "each of its two stages", "each of its three stages")[len(others)]
+        return f"{net.depth} layers, {counted(last, 'block')} in {stages}"
+    each = f"{', '.join(map(str, others))} and {last}"
     return f"exactly {net.depth} layers, so its stages are not equal: {each} blocks"
 
 

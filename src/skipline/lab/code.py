@@ -12,7 +12,7 @@ def code_of(setup: Setup) -> str:
     if setup.unit == "linear":
         lines += ["from skipline.study.examination import Conditions, examine, remedied"]
         lines += ["from skipline.study.subject import linear_candidate", ""]
-        lines += [f"candidate = linear_candidate({setup.depth}, {setup.alpha!r})"]
+        lines += [f"candidate = linear_candidate({setup.taken}, {setup.alpha!r})"]
     else:
         lines += _thin(setup)
     lines += [f"candidate = remedied(candidate, {fix!r})" for fix in setup.fixes]
@@ -53,7 +53,7 @@ def _thin(setup: Setup) -> list[str]:
     lines += [
         "",
         "candidate = candidate_of(",
-        f"    {setup.unit!r}, depth={setup.depth}, width={setup.width}, norm={norm},",
+        f"    {setup.unit!r}, depth={setup.taken}, width={setup.width}, norm={norm},",
         f"    activation=Activation({setup.act!r}{slope}), init={setup.init!r},",
         ")",
     ]

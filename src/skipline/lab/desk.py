@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from skipline.lab.blocks import blocks
 from skipline.lab.error import LabError
+from skipline.lab.kept import Kept
+from skipline.lab.pacer import Pacer
 from skipline.lab.race import Race, race_of
 from skipline.lab.setup import setup_of
 from skipline.lab.signals import Frame, blocks_of, signals
@@ -20,6 +23,7 @@ class Desk:
 
     def __init__(self) -> None:
         self._race: Race | None = None
+        self._kept = Kept()
 
     def answer(self, request: Any, *, between: Callable[[], None]) -> Iterator[Frame]:
         """The frames of the answer; raises `LabError` for a request that is not understood."""
@@ -28,10 +32,12 @@ class Desk:
             case "signals":
                 setup = setup_of(request.get("setup", {}))
                 blocks_of(setup)
-                yield from signals(setup, between=between)
+                yield from signals(setup, kept=self._kept, between=between)
             case "race":
                 self._race = None  # its memory, before the next one's
-                self._race = race_of(request)
+                pacer = Pacer(between)
+                work = partial(race_of, request, between=pacer.between)
+                self._race = yield from pacer.run(work, show=lambda: {"part": "working", "says": "the nets start"})
                 yield self._race.frame(is_read=True)
             case "advance":
                 yield from self._advance(request, between)

@@ -12,6 +12,7 @@ MODULES = (
     "link.js",
     "chart.js",
     "export.js",
+    "controls.js",
     "signals.js",
     "race.js",
     "blocks.js",

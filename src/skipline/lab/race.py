@@ -15,6 +15,7 @@ from skipline.cost import totals
 from skipline.data import Batch, fit_preprocess, normaliser
 from skipline.data.digits import load_digits
 from skipline.lab.error import LabError
+from skipline.lab.fitted import check_depth
 from skipline.lab.setup import MOST_WEIGHTS, Setup, setup_of
 from skipline.lab.toys import TOYS, pictures, toy
 from skipline.seeds import split_seed
@@ -73,7 +74,16 @@ def course_of(name: str, *, seed: int) -> Course:
 class Racer:
     """One net and how far it has come."""
 
-    def __init__(self, setup: Setup, course: Course, *, rate: float, batch_size: int, seed: int) -> None:
+    def __init__(
+        self,
+        setup: Setup,
+        course: Course,
+        *,
+        rate: float,
+        batch_size: int,
+        seed: int,
+        between: Callable[[], None],
+    ) -> None:
         candidate = setup.candidate
         network = replace(
             candidate.network, in_channels=course.images.shape[1], head=Head(num_classes=course.num_classes)
@@ -96,7 +106,12 @@ class Racer:
         self.course = course
         self.learner: Learner = make_learner(self.recipe, torch.device("cpu"))
         first = course.batch(0, batch_size, seed)
+        check_depth(candidate.init, network.depth)
+        blocks = [self.learner.net.get_submodule(f"{stage}.{name}") for stage, name in _blocks(self.learner)]
+        hooks = [block.register_forward_hook(lambda *_: between()) for block in blocks]
         look_at_data(self.learner, self.recipe, lambda: (first.images, first.targets))
+        for hook in hooks:
+            hook.remove()
         sites = ["stem", *(f"{stage}.{name}.out" for stage, name in _blocks(self.learner))]
         self._watch = Watch(self.learner.net, every=READ_EVERY, sites=sites, batch_axis=0)
         self.reading: StepReading | None = None
@@ -186,8 +201,11 @@ class Race:
         return found
 
 
-def race_of(request: Mapping[str, Any]) -> Race:
-    """The race that a page asks for: `a`, `b` set-ups, `data`, `rate`; raises `LabError` for what cannot be."""
+def race_of(request: Mapping[str, Any], *, between: Callable[[], None]) -> Race:
+    """The race that a page asks for: `a`, `b` set-ups, `data`, `rate`; raises `LabError` for what cannot be.
+
+    `between` is called where a start that looks at data can be left.
+    """
     name, rate, batch_size = request.get("data", "spirals"), request.get("rate", 0.05), request.get("batch", 64)
     if name not in DATA:
         raise LabError(f"data is {name!r}; expected one of {', '.join(DATA)}.")
@@ -201,5 +219,7 @@ def race_of(request: Mapping[str, Any]) -> Race:
             raise LabError(f"net {side.upper()} is linear and learns nothing here. Choose plain, residual or preact.")
     seed = setups[0].seed
     course = course_of(name, seed=seed)
-    one, other = (Racer(setup, course, rate=float(rate), batch_size=batch_size, seed=seed) for setup in setups)
+    one, other = (
+        Racer(setup, course, rate=float(rate), batch_size=batch_size, seed=seed, between=between) for setup in setups
+    )
     return Race(course, (one, other))

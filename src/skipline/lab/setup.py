@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, cast, get_args
 
 from skipline.lab.error import LabError
+from skipline.lab.fitted import fit_of
 from skipline.signal.causes import RemedyName
 from skipline.signal.evidence import LARGEST
 from skipline.spec import Activation, Network, Norm
@@ -15,6 +16,7 @@ from skipline.spec.check import did_you_mean
 from skipline.spec.layers import ACTIVATION_KINDS, NORM_KINDS, ActivationKind, NormKind
 from skipline.study.examination import Conditions, remedied
 from skipline.study.family import Unit
+from skipline.study.net_design import LEAST_DEPTH
 from skipline.study.remedies import REMEDIES, Candidate
 from skipline.study.subject import IMAGE_SIZE, LINEAR_IMAGE_SIZE, candidate_of, linear_candidate
 from skipline.zoo.families import shortcut_of
@@ -41,6 +43,7 @@ MOST_WEIGHTS = 20_000_000  # of a network that is built: 80 MB, and about as man
 class Setup:
     """One network at its start. `alpha` is that of a linear net and says nothing of the others.
 
+    `depth` is the number of layers that is asked for, `taken` that of the network: no unit has fewer than 4.
     `fixes` are remedies applied in their order, `lesions` blocks that are left out of what is measured, `site` the
     place of each block that is plotted.
     """
@@ -64,9 +67,19 @@ class Setup:
     lesions: tuple[str, ...] = ()
 
     @property
+    def taken(self) -> int:
+        """The depth nearest to the one asked for that there is: a stem, a block of two layers, a classifier make 4."""
+        return max(self.depth, LEAST_DEPTH)
+
+    @property
     def candidate(self) -> Candidate:
         """The network and its start; raises `SpecError` where there is no such network."""
-        found = linear_candidate(self.depth, self.alpha) if self.unit == "linear" else self._thin()
+        found = linear_candidate(self.taken, self.alpha) if self.unit == "linear" else self._thin()
+        if self.fixes and fit_of(self.init) is not None:
+            raise LabError(
+                f"remedies change what is predicted, and {self.init} can only be measured. "
+                f"Take {', '.join(self.fixes)} back, or choose an initialiser that looks at no data."
+            )
         for fix in self.fixes:
             found = remedied(found, fix)
         return found
@@ -91,7 +104,7 @@ class Setup:
         unit = cast(Unit, self.unit)
         found = candidate_of(
             unit,
-            depth=self.depth,
+            depth=self.taken,
             width=self.width,
             norm=self.normalisation,
             activation=self.activation,

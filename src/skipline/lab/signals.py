@@ -5,12 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from skipline.cost import totals
-from skipline.init import build, laws_of, scheme_named
+from skipline.init import Fit, build, laws_of, scheme_named
 from skipline.lab.code import code_of
 from skipline.lab.error import LabError
+from skipline.lab.fitted import base_prediction, check_depth, fit_of, measured
+from skipline.lab.kept import Kept
+from skipline.lab.measuring import Measuring
+from skipline.lab.pacer import Pacer
 from skipline.lab.setup import MOST_WEIGHTS, Setup
 from skipline.report.contour import contour
 from skipline.signal import jacobian_ends
@@ -21,11 +26,11 @@ from skipline.study.examination import Examination, examining
 from skipline.study.examination_document import judged
 from skipline.study.measurement import images_of, read
 from skipline.study.phase_place import has_phases, phase_place
-from skipline.study.remedies import REMEDIES
+from skipline.study.remedies import REMEDIES, Candidate
 from skipline.theory.mean_field import TRAINABLE_SCALES
 from skipline.theory.phase import phase_point
 from skipline.theory.predict import predict_signals
-from skipline.theory.prediction import STANDARD_INPUTS, SitePrediction
+from skipline.theory.prediction import STANDARD_INPUTS, Prediction, SitePrediction
 
 Frame = dict[str, Any]
 Between = Callable[[], None]
@@ -37,42 +42,87 @@ _JACOBIAN_INPUTS = 2  # the fewest that batch norm can take a mean over
 _PHASE_POINTS = (25, 9)  # of the diagram, across and up: tanh's fixed points have to be found, each in some ms
 _LEAST_WEIGHT_RANGE = (0.5, 3.0)  # of σ_w²: the critical lines of all activations here lie within
 _MOST_BIAS = 0.3  # guessed: beyond it nobody starts a net
-_LEAST_CHI = 1e-12
+_NO_VERDICT: Frame = {"diagnosis": {"findings": []}, "remedies": []}
 
 
-def signals(setup: Setup, *, between: Between) -> Iterator[Frame]:
+def signals(setup: Setup, *, kept: Kept, between: Between) -> Iterator[Frame]:
     """The parts of the tab, what takes longest last; each says what it is in `part`.
 
-    `between` is called whenever the work can be left; what it raises ends it.
+    `between` is called whenever the work can be left; what it raises ends it. `kept` holds what was found of the
+    network that was asked for last, which another look at it then costs nothing.
     """
     candidate, conditions = setup.candidate, setup.conditions
     network = candidate.network
     num_weights, _ = totals(network, image_size=conditions.image_size)
     is_measured = num_weights <= MOST_WEIGHTS
-    names = _plotted(setup)
-    stage = "predicted"
-    whole = None
-    for whole in examining(candidate, conditions, measure=is_measured, between=between):
-        if stage == "predicted":
-            yield _predicted(whole, names, setup)
-            stage = "measured" if is_measured else "depth"
-        elif stage == "measured":
-            assert whole.reading is not None
-            yield {"part": "measured", "sites": _sites(whole.reading.sites, names), **_verdict(whole)}
-            stage = "depth"
-        else:
-            yield {"part": "depth", "greatest_depth": whole.greatest_depth}
+    kept.turn_to((candidate, conditions))
+    seen = Measuring(_plotted(setup))
+    pacer = Pacer(between)
+    fit = fit_of(candidate.init)
+    if fit is None:
+        yield from _examined(setup, is_measured, kept, pacer, seen)
+    else:
+        yield from _fitted(setup, fit, is_measured, kept, pacer, seen)
     if not is_measured:
         yield {"part": "note", "says": f"predicted only: {num_weights:,} weights are more than the lab builds"}
     elif setup.lesions:
         between()
-        yield _lesioned(setup, names, between)
-    if has_phases(candidate):
-        yield from _phases(setup, between)
-    yield from _fan(setup, names, between)
-    if is_measured and network.depth <= _MOST_JACOBIAN_DEPTH:
+        yield from _lesioned(setup, pacer, seen)
+    if fit is None:
+        if has_phases(candidate):
+            yield from _phases(setup, kept, pacer)
+        yield from _fan(setup, kept, between)
+    if is_measured and network.depth <= _MOST_JACOBIAN_DEPTH and fit is None:
         between()
-        yield _jacobian(setup, between)
+        yield from _jacobian(setup, pacer)
+
+
+def _examined(setup: Setup, is_measured: bool, kept: Kept, pacer: Pacer, seen: Measuring) -> Iterator[Frame]:
+    """What `skipline diagnose` finds: predicted, measured if it is, the depth up to which such nets train."""
+    stage = "predicted"
+    for found in _examinations(setup, is_measured, kept, pacer, seen):
+        if isinstance(found, dict):
+            yield found
+        elif stage == "predicted":
+            yield _predicted(found, seen.names, setup)
+            stage = "measured" if is_measured else "depth"
+        elif stage == "measured":
+            assert found.reading is not None
+            yield {"part": "measured", "sites": _sites(found.reading.sites, seen.names), **_verdict(found)}
+            stage = "depth"
+        else:
+            yield {"part": "depth", "greatest_depth": found.greatest_depth}
+
+
+def _examinations(
+    setup: Setup, is_measured: bool, kept: Kept, pacer: Pacer, seen: Measuring
+) -> Iterator[Examination | Frame]:
+    if kept.is_whole:
+        yield from kept.examinations
+        return
+    steps = examining(setup.candidate, setup.conditions, measure=is_measured, between=pacer.between, passing=seen.note)
+    found: list[Examination] = []
+    while (step := (yield from pacer.run(lambda: next(steps, None), show=seen.frame))) is not None:
+        found.append(step)
+        yield step
+    kept.examinations, kept.is_whole = found, True
+
+
+def _fitted(setup: Setup, fit: Fit, is_measured: bool, kept: Kept, pacer: Pacer, seen: Measuring) -> Iterator[Frame]:
+    """A start that looks at data: predicted as it begins, then measured and judged."""
+    candidate, conditions = setup.candidate, setup.conditions
+    check_depth(candidate.init, candidate.network.depth)
+    prediction = kept.fitted.prediction if kept.fitted else base_prediction(candidate, conditions, fit)
+    says = f"{candidate.init.partition('(')[0]} looks at images: the line is that of the start it begins from"
+    yield {**_drawn(setup, prediction, seen.names), "verdict": "unknown", "sentence": says, **_NO_VERDICT}
+    if not is_measured:
+        return
+    if kept.fitted is None:
+        work = partial(measured, candidate, conditions, prediction=prediction, between=pacer.between, passing=seen.note)
+        kept.fitted = yield from pacer.run(work, show=seen.frame)
+    found = kept.fitted.diagnosis
+    judgement = {"verdict": found.verdict, "sentence": found.sentence, "diagnosis": judged(found), "remedies": []}
+    yield {"part": "measured", "sites": _sites(kept.fitted.reading.sites, seen.names), **judgement}
 
 
 def _plotted(setup: Setup) -> list[str]:
@@ -87,20 +137,26 @@ def _site_of(block: BlockPlan, site: str) -> str:
 
 
 def _predicted(examination: Examination, names: Sequence[str], setup: Setup) -> Frame:
-    network = examination.candidate.network
+    return {**_drawn(setup, examination.prediction, names), **_verdict(examination)}
+
+
+def _drawn(setup: Setup, prediction: Prediction, names: Sequence[str]) -> Frame:
+    """What is drawn of a prediction, and of what."""
+    candidate = setup.candidate
+    network = candidate.network
     return {
         "part": "predicted",
         "network": network.name,
-        "init": examination.candidate.init,
+        "init": candidate.init,
         "depth": network.depth,
+        "asked": setup.depth,
         "num_blocks": network.num_blocks,
         "is_residual": all(stage.block.is_residual for stage in network.stages),
-        "names": names,
-        "sites": _sites(examination.prediction.sites, names),
-        "band": [examination.prediction.sites[name].band for name in names],
-        "gradient_band": [examination.prediction.sites[name].gradient_band for name in names],
+        "names": list(names),
+        "sites": _sites(prediction.sites, names),
+        "band": [prediction.sites[name].band for name in names],
+        "gradient_band": [prediction.sites[name].gradient_band for name in names],
         "code": code_of(setup),
-        **_verdict(examination),
     }
 
 
@@ -131,14 +187,25 @@ def _number(value: float | None) -> float:
     return math.nan if value is None else value
 
 
-def _lesioned(setup: Setup, names: Sequence[str], between: Between) -> Frame:
-    reading: Xray = read(setup.candidate, setup.conditions, between=between, drop=setup.lesions)
-    return {"part": "lesioned", "lesions": list(setup.lesions), "sites": _sites(reading.sites, names)}
+def _lesioned(setup: Setup, pacer: Pacer, seen: Measuring) -> Iterator[Frame]:
+    work = partial(read, setup.candidate, setup.conditions, between=pacer.between, drop=setup.lesions)
+    reading: Xray = yield from pacer.run(work, show=lambda: _working("measuring without the blocks"))
+    yield {"part": "lesioned", "lesions": list(setup.lesions), "sites": _sites(reading.sites, seen.names)}
 
 
-def _phases(setup: Setup, between: Between) -> Iterator[Frame]:
+def _working(says: str) -> Frame:
+    return {"part": "working", "says": says}
+
+
+def _phases(setup: Setup, kept: Kept, pacer: Pacer) -> Iterator[Frame]:
     """The phase diagram with the net in it, and the line up to which a net of its depth trains: 6ξ."""
-    candidate = setup.candidate
+    if kept.phase is None:
+        work = partial(_phase, setup.candidate, pacer.between)
+        kept.phase = yield from pacer.run(work, show=lambda: _working("computing the phase diagram"))
+    yield kept.phase
+
+
+def _phase(candidate: Candidate, between: Between) -> Frame:
     place, activation = phase_place(candidate), candidate.network.activation
     low, high = _LEAST_WEIGHT_RANGE
     low, high = min(low, 0.8 * place.weight_variance), max(high, 1.2 * place.weight_variance)
@@ -146,12 +213,10 @@ def _phases(setup: Setup, between: Between) -> Iterator[Frame]:
     weights = [low + (high - low) * index / (across - 1) for index in range(across)]
     most_bias = max(_MOST_BIAS, 1.2 * place.bias_variance)
     biases = [most_bias * index / (up - 1) for index in range(up)]
-    rows: list[list[float]] = []
-    for bias in biases:
-        rows.append([_chi(activation, weight, bias, between) for weight in weights])
+    rows = [[_chi(activation, weight, bias, between) for weight in weights] for bias in biases]
     here = phase_point(activation, weight_variance=place.weight_variance, bias_variance=place.bias_variance)
     edge = math.exp(-TRAINABLE_SCALES / candidate.network.depth)
-    yield {
+    return {
         "part": "phase",
         "weights": weights,
         "biases": biases,
@@ -174,39 +239,52 @@ def _chi(activation: Activation, weight: float, bias: float, between: Between) -
     return phase_point(activation, weight_variance=weight, bias_variance=bias).chi
 
 
-def _fan(setup: Setup, names: Sequence[str], between: Between) -> Iterator[Frame]:
-    """How alike two inputs become on their way, from several beginnings."""
-    candidate, conditions = setup.candidate, setup.conditions
+def _fan(setup: Setup, kept: Kept, between: Between) -> Iterator[Frame]:
+    """How alike two inputs become on their way, from several beginnings: a frame for each that is added."""
+    candidate, conditions, names = setup.candidate, setup.conditions, _plotted(setup)
     start = laws_of(candidate.network, scheme_named(candidate.init))
-    lines = []
-    for correlation in CORRELATIONS:
+    if kept.fan:
+        yield _fan_so_far(kept, names)
+    for correlation in CORRELATIONS[len(kept.fan) :]:
         between()
         inputs = replace(STANDARD_INPUTS, num_images=conditions.batch_size, correlation=correlation)
         found = predict_signals(candidate.network, start, image_size=conditions.image_size, inputs=inputs)
-        lines.append({"start": correlation, "correlation": [found.sites[name].correlation for name in names]})
-    yield {"part": "fan", "lines": lines}
+        kept.fan.append({name: site.correlation for name, site in found.sites.items()})
+        yield _fan_so_far(kept, names)
 
 
-def _jacobian(setup: Setup, between: Between) -> Frame:
+def _fan_so_far(kept: Kept, names: Sequence[str]) -> Frame:
+    lines = [
+        {"start": start, "correlation": [line[name] for name in names]}
+        for start, line in zip(CORRELATIONS, kept.fan, strict=False)
+    ]
+    return {"part": "fan", "lines": lines}
+
+
+def _jacobian(setup: Setup, pacer: Pacer) -> Iterator[Frame]:
     """The extreme singular values of the Jacobian from behind the stem to the end of the last block."""
+    try:
+        yield (
+            yield from pacer.run(partial(_ends, setup, pacer.between), show=lambda: _working("computing the Jacobian"))
+        )
+    except (ValueError, RuntimeError) as error:
+        yield {"part": "jacobian", "says": str(error)}
+
+
+def _ends(setup: Setup, between: Between) -> Frame:
     candidate = setup.candidate
     net = build(candidate.network, seed=setup.seed, scheme=scheme_named(candidate.init)).train()
     if setup.lesions:
         net = lesioned(net, drop=setup.lesions)
-    images = images_of(candidate.network, replace(setup.conditions, batch_size=_JACOBIAN_INPUTS))
-    last = unfold(candidate.network).blocks[-1].name
-    try:
-        ends = jacobian_ends(
-            net,
-            images,
-            start="stem",
-            end=f"{last}.out",
-            most_steps=_JACOBIAN_STEPS,
-            seed=setup.seed,
-            between=between,
-        )
-    except (ValueError, RuntimeError) as error:
-        return {"part": "jacobian", "says": str(error)}
+    ends = jacobian_ends(
+        net,
+        images_of(candidate.network, replace(setup.conditions, batch_size=_JACOBIAN_INPUTS)),
+        start="stem",
+        end=f"{unfold(candidate.network).blocks[-1].name}.out",
+        most_steps=_JACOBIAN_STEPS,
+        seed=setup.seed,
+        between=between,
+    )
     return {
         "part": "jacobian",
         "largest": ends.largest,

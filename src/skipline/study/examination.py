@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeAlias
 
 from skipline.init import InitError, Scheme, laws_of, scheme_named
 from skipline.signal.causes import VERDICTS, RemedyName, Verdict
@@ -21,6 +22,12 @@ from skipline.study.remedies import REMEDIES, Candidate, remedies_for
 from skipline.theory.depth_limit import depth_limit
 from skipline.theory.predict import predict_signals
 from skipline.theory.prediction import STANDARD_INPUTS, Inputs, Prediction
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Passing: TypeAlias = "Callable[[str, Tensor, bool], None]"
+"""Called with the name of a block, what it gives or the gradient there, and whether it is the gradient."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,13 +113,22 @@ def examine(candidate: Candidate, conditions: Conditions, *, measure: bool) -> E
     return whole
 
 
+def unwatched(_name: str, _x: Tensor, _is_gradient: bool) -> None:
+    """Nobody looks at what passes."""
+
+
 def examining(
-    candidate: Candidate, conditions: Conditions, *, measure: bool, between: Callable[[], None]
+    candidate: Candidate,
+    conditions: Conditions,
+    *,
+    measure: bool,
+    between: Callable[[], None],
+    passing: Passing = unwatched,
 ) -> Iterator[Examination]:
     """`examine` as it goes: what is known when the prediction is judged, when the greatest depth is, and at the end.
 
     `greatest_depth` is NaN in the first. `between` is called between the parts, and while a network is measured between
-    its blocks; what it raises ends the examination.
+    its blocks; what it raises ends the examination. `passing` sees what is measured on its way.
     """
     began = time.perf_counter()
     scheme = scheme_named(candidate.init)
@@ -139,7 +155,7 @@ def examining(
     if measure:
         from skipline.study.measurement import read
 
-        reading = read(candidate, conditions, between=between)
+        reading = read(candidate, conditions, between=between, passing=passing)
         diagnosis = diagnose(evidence_of(course_of(prediction), traits, reading=reading, largest=largest))
         seen = diagnose(evidence_of(course_of(reading), traits, reading=reading, largest=largest))
         found = replace(

@@ -9,8 +9,8 @@ from skipline.study.family import Unit
 from skipline.zoo import check_image_size
 from skipline.zoo.families import cifar
 
-_NUM_STAGES = 3
-LEAST_DEPTH = 2 * _NUM_STAGES + 2
+_MOST_STAGES = 3
+LEAST_DEPTH = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +19,8 @@ class NetDesign:
 
     The published networks have equal stages and so depths 6n + 2 (arXiv 1512.03385, section 4.2); here the first
     stages have a block more where that makes the depth, and an odd depth has a second convolution in the stem, so that
-    every depth from 8 on exists. Shortcuts are option A's. The stem's first convolution has `stem_stride`.
+    every depth from 8 on exists. Depths 6 and 7 have two stages, 4 and 5 one. Shortcuts are option A's. The stem's
+    first convolution has `stem_stride`.
     """
 
     unit: Unit
@@ -32,14 +33,15 @@ class NetDesign:
     def __post_init__(self) -> None:
         if self.depth < LEAST_DEPTH:
             raise SpecError(
-                f"there is no depth {self.depth}: a stem, three stages of a block and a classifier make {LEAST_DEPTH}."
+                f"there is no depth {self.depth}: a stem, a block of two layers and a classifier make {LEAST_DEPTH}."
             )
 
     @property
     def num_blocks(self) -> tuple[int, ...]:
         """The number of blocks in each stage."""
-        each, rest = divmod((self.depth - 2) // 2, _NUM_STAGES)
-        return tuple(each + (stage < rest) for stage in range(_NUM_STAGES))
+        total = (self.depth - 2) // 2
+        each, rest = divmod(total, min(total, _MOST_STAGES))
+        return tuple(each + (stage < rest) for stage in range(min(total, _MOST_STAGES)))
 
     @property
     def name(self) -> str:
@@ -49,13 +51,14 @@ class NetDesign:
 
     def network(self, *, num_classes: int, in_channels: int, image_size: int) -> Network:
         """Its description, for these images; raises `SpecError` where they are too small or a part is not valid."""
+        num_stages = len(self.num_blocks)
         equal = cifar(
             self.name,
-            LEAST_DEPTH,
+            2 * num_stages + 2,
             unit=self.unit,
             option="a",
             branch="basic",
-            widths=tuple(self.width * 2**stage for stage in range(_NUM_STAGES)),
+            widths=tuple(self.width * 2**stage for stage in range(num_stages)),
             num_classes=num_classes,
             in_channels=in_channels,
         )

@@ -2,7 +2,7 @@
 import { h, fill, byId, count } from "./dom.js";
 import { BLOCK, get, set, blockNow, setupNow } from "./state.js";
 import { ask } from "./link.js";
-import { choice, depthControl } from "./signals.js";
+import { choice, depthControl } from "./controls.js";
 import { saveSvg, savePng, download, csvOf } from "./export.js";
 
 const DRAWINGS = {
@@ -25,7 +25,7 @@ export function buildBlocks(main) {
   stage = {
     controls: h("form", { class: "controls", "aria-label": "The block", onsubmit: (event) => event.preventDefault() }),
     block: h("figure", { class: "chart", id: "block" }),
-    about: h("p", { class: "about-layer", id: "about-layer", "aria-live": "polite" }, "Point at a layer, or go to it with the Tab key."),
+    about: h("p", { class: "about-layer", id: "about-layer", "aria-live": "polite" }, "Point at a layer, tap it, or go to it with the Tab key."),
     network: h("figure", { class: "chart wide", id: "network" }),
   };
   const drawings = h("div", { class: "presets", role: "group", "aria-label": "Drawings" });
@@ -58,13 +58,13 @@ function showBlockControls() {
     stage.controls,
     row("Branch", choice("block.branch", { basic: "3×3, 3×3", bottleneck: "1×1, 3×3, 1×1" }, block.branch, (value) => set({ "block.branch": value, "block.stride_at": "first" }))),
     row("Order", choice("block.order", { post: "original", pre: "pre-activation" }, block.order, put("order"))),
-    row("Shortcut", choice("block.shortcut", { none: "none: a plain block", a: "A: identity and zeros", b: "B: 1×1 where shapes change", c: "C: 1×1 everywhere", d: "D: average, then 1×1" }, block.shortcut, put("shortcut"))),
+    row("Shortcut", choice("block.shortcut", { none: "none: plain", a: "A: zeros", b: "B: 1×1 at changes", c: "C: 1×1 always", d: "D: average, 1×1" }, block.shortcut, put("shortcut"))),
     channels("in"),
     channels("out"),
     row("Stride", choice("block.stride", { 1: "1: same size", 2: "2: half the size" }, block.stride, (value) => set({ "block.stride": Number(value) }))),
     block.branch === "bottleneck" ? row("Stride at", choice("block.stride_at", { first: "the first 1×1 (v1)", middle: "the 3×3 (v1.5)" }, block.stride_at, put("stride_at"))) : null,
     row("Image", choice("block.side", { 8: "8×8", 14: "14×14", 28: "28×28", 32: "32×32", 56: "56×56" }, block.side, (value) => set({ "block.side": Number(value) }))),
-    row("Depth of the network", depthControl("depth", get("depth"), 8, 1000)),
+    row("Depth of the network", depthControl("depth", get("depth"), 1, 1000)),
     row("Width of the network", choice("width", Object.fromEntries([4, 8, 16, 32, 64].map((each) => [each, each])), get("width"), (value) => set({ width: Number(value) }))),
   );
   if (held && byId(held)) byId(held).focus();

@@ -110,7 +110,8 @@ function path(xs, ys) {
   xs.forEach((x, index) => {
     if (Number.isNaN(ys[index])) isDown = false;
     else {
-      text += `${isDown ? "L" : "M"}${x.toFixed(1)} ${ys[index].toFixed(1)}`;
+      const isAlone = !isDown && (index + 1 === xs.length || Number.isNaN(ys[index + 1]));
+      text += `${isDown ? "L" : "M"}${(isAlone ? x - 2 : x).toFixed(1)} ${ys[index].toFixed(1)}${isAlone ? "h4" : ""}`;
       isDown = true;
     }
   });
@@ -125,12 +126,13 @@ function drawn(data, { title, xTitle, yTitle }) {
     svg.append(h("path", { class: "grid", d: `M${LEFT} ${place(tick)}H${WIDTH - RIGHT}` }), label(LEFT - 6, place(tick) + 4, data.isLog ? power(tick) : shown(tick), "end"));
   }
   for (const tick of ticksOf(first, last, 6)) {
+    if (!Number.isInteger(tick)) continue; // places and steps are counted
     svg.append(label(x(tick), HEIGHT - BOTTOM + 16, shown(tick), "middle"));
   }
   svg.append(
     h("path", { class: "base", d: `M${LEFT} ${HEIGHT - BOTTOM}H${WIDTH - RIGHT}` }),
     h("text", { class: "axis", x: (LEFT + WIDTH - RIGHT) / 2, y: HEIGHT - 6, "text-anchor": "middle" }, xTitle),
-    h("text", { class: "axis", x: 4, y: 10 }, yTitle),
+    h("text", { class: "axis", x: 4, y: 12 }, yTitle),
   );
   const across = data.xs.map(x);
   const order = { band: 0, dots: 1, crosses: 2, line: 3 };

@@ -26,6 +26,7 @@ function render() {
   showTabs(tab);
   showTools();
   showLesson();
+  byId("heading").textContent = TABS[tab].name;
   const now = hashNow();
   if (tab !== built) {
     pause();

@@ -4,7 +4,7 @@ import { get, set, setupNow, secondSetup } from "./state.js";
 import { ask, isReplay } from "./link.js";
 import { chartFigure } from "./chart.js";
 import { exportTools } from "./export.js";
-import { choice, netControls } from "./signals.js";
+import { choice, netControls } from "./controls.js";
 
 const SPEEDS = { slow: "1 step a second", medium: "5 steps a second", fast: "as fast as it goes" };
 const PAUSES = { slow: 1000, medium: 200, fast: 0 };
@@ -102,7 +102,7 @@ function advance() {
 }
 
 function receiveRace(frame) {
-  if (!scene || !track) return;
+  if (!scene || !track || frame.part === "working") return;
   if (frame.part === "error") {
     pause();
     fill(scene.boards, h("p", { class: "sentence" }, frame.says));
@@ -170,7 +170,7 @@ function showBoards(step, isFull) {
       ["silent channels", percent(num(net.dead))],
     ];
     const list = h("dl", {}, facts.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, String(value)))));
-    return h("section", { class: `board board-${"ab"[index]}`, "aria-label": `Net ${"AB"[index]}` }, h("h3", {}, `${"AB"[index]}: ${net.name || "…"}`), h("div", { class: "board-body" }, net.boundary ? h("canvas", { width: 200, height: 200, role: "img", "aria-label": `What net ${"AB"[index]} says of each place: ${percent(num(net.test_error))} of the test points are wrong.` }) : null, list));
+    return h("section", { class: `board board-${"ab"[index]}`, "aria-label": `Net ${"AB"[index]}` }, h("h3", {}, `${"AB"[index]}: ${net.name || "…"}`), h("div", { class: "board-body" }, net.boundary ? h("canvas", { width: 240, height: 240, role: "img", "aria-label": `What net ${"AB"[index]} says of each place: ${percent(num(net.test_error))} of the test points are wrong.` }) : null, list));
   });
   if (isFull || !scene.boards.querySelector("canvas")) {
     fill(scene.boards, boards);
@@ -195,11 +195,11 @@ function paint(canvas, { side, span, share }) {
     const y = canvas.height - cell * (Math.floor(index / side) + 1);
     pen.globalAlpha = 1;
     pen.fillStyle = style.getPropertyValue("--page");
-    pen.fillRect(x, y, cell + 1, cell + 1);
+    pen.fillRect(x, y, cell, cell);
     if (Number.isNaN(p)) return;
     pen.globalAlpha = 0.12 + 0.6 * Math.abs(2 * p - 1);
     pen.fillStyle = colours[p > 0.5 ? 1 : 0];
-    pen.fillRect(x, y, cell + 1, cell + 1);
+    pen.fillRect(x, y, cell, cell);
   });
   pen.globalAlpha = 1;
   const place = (value) => (canvas.width * (value + span)) / (2 * span);

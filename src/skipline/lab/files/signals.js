@@ -1,133 +1,23 @@
 // The Signals tab: what depth does to a signal and its gradient before anything is trained.
 import { h, fill, byId, announce, num, nums, shown, isStill } from "./dom.js";
 import { SETUP, get, set, setupNow } from "./state.js";
+import { netControls } from "./controls.js";
 import { ask } from "./link.js";
 import { chartFigure, scales } from "./chart.js";
 import { exportTools, download } from "./export.js";
 
-export const UNITS = { plain: "plain", residual: "residual", preact: "pre-activation", linear: "linear, W = αI" };
-export const SCHEMES = [
-  "he_fan_out_normal", "he_fan_in_normal", "he_fan_in_uniform", "he_fan_out_uniform", "glorot_normal", "glorot_uniform",
-  "lecun_normal", "lecun_uniform", "torch_default", "orthogonal", "delta_orthogonal", "dirac", "looks_linear",
-  "scaled_identity", "critical", "taki", "autoinit", "arpit", "fixup",
-];
-const NUMBERED = { scaled_identity: 0.5, critical: 0.05, taki: 1 };
-const WRAPPERS = { "": "as it is", zero_gamma: "γ of the last norm 0", zero_branch: "last layer of each branch 0" };
-const VERDICTS = { trains: ["✓", "Will train"], degrades: ["!", "Will train badly"], fails: ["✗", "Will not train"] };
+const VERDICTS = { trains: ["✓", "Will train"], degrades: ["!", "Will train badly"], fails: ["✗", "Will not train"], unknown: ["…", "Not known before it is measured"] };
 const PULSE_SECONDS = 2.4;
 
 export const PRESETS = {
   "plain, 50 layers": "unit=plain",
   "the same with skips": "",
-  "0.5^50": "unit=linear&alpha=0.5",
-  "1.5^50": "unit=linear&alpha=1.5",
+  "0.5⁵⁰": "unit=linear&alpha=0.5",
+  "1.5⁵⁰": "unit=linear&alpha=1.5",
   "plain tanh on the critical line": "unit=plain&norm=none&act=tanh&init=critical(0.05)",
   "residual doubling": "norm=none&depth=100",
   "1000 layers, pre-activation": "unit=preact&depth=1000",
 };
-
-/** `zero_branch(critical(0.05))` as its parts. */
-export function initParts(text) {
-  const outer = /^(zero_gamma|zero_branch)\((.*)\)$/.exec(text);
-  const inner = /^(\w+)(?:\((.*)\))?$/.exec(outer ? outer[2] : text) || ["", text, undefined];
-  return { wrapper: outer ? outer[1] : "", scheme: inner[1], number: inner[2] };
-}
-
-function initText({ wrapper, scheme, number }) {
-  const inner = scheme in NUMBERED ? `${scheme}(${number === undefined || number === "" ? NUMBERED[scheme] : number})` : scheme;
-  return wrapper ? `${wrapper}(${inner})` : inner;
-}
-
-// ---- controls; `prefix` is "b." for the second net of a race
-
-function field(label, control, hint) {
-  return h("label", { class: "field" }, h("span", {}, label), control, hint ? h("small", {}, hint) : null);
-}
-
-export function choice(key, names, value, onPick) {
-  const options = Object.entries(names).map(([name, text]) => h("option", { value: name, selected: String(value) === name }, text));
-  const made = h("select", { id: `control-${key}`, onchange: () => onPick(made.value) }, options);
-  return made;
-}
-
-/** A slider whose steps are equal ratios, and a box with the number itself. */
-export function depthControl(key, value, low, high) {
-  const toSlider = (depth) => Math.round((1000 * Math.log(depth / low)) / Math.log(high / low));
-  const toDepth = (place) => Math.round(low * (high / low) ** (place / 1000));
-  const number = h("input", { type: "number", id: `control-${key}`, min: low, max: high, value });
-  const slider = h("input", { type: "range", min: 0, max: 1000, value: toSlider(value), "aria-label": "Depth, by equal ratios", "aria-valuetext": `${value} layers` });
-  slider.addEventListener("input", () => {
-    number.value = toDepth(Number(slider.value));
-    slider.setAttribute("aria-valuetext", `${number.value} layers`);
-    set({ [key]: Number(number.value) }, { isPassing: true });
-  });
-  slider.addEventListener("change", () => set({ [key]: Number(number.value) }));
-  number.addEventListener("change", () => {
-    const wanted = Math.round(Math.max(low, Math.min(high, Number(number.value) || low)));
-    number.value = wanted;
-    slider.value = toSlider(wanted);
-    set({ [key]: wanted });
-  });
-  return h("span", { class: "pair" }, slider, number);
-}
-
-function numberBox(key, value, { low, high, step }) {
-  const box = h("input", { type: "number", id: `control-${key}`, min: low, max: high, step, value });
-  box.addEventListener("change", () => {
-    const wanted = Number(box.value);
-    if (Number.isFinite(wanted)) set({ [key]: Math.max(low, Math.min(high, wanted)) });
-  });
-  return box;
-}
-
-function initControls(prefix, setup) {
-  const parts = initParts(setup.init);
-  const pick = (changes) => set({ [`${prefix}init`]: initText({ ...parts, ...changes }) });
-  const names = Object.fromEntries(SCHEMES.map((name) => [name, name.replaceAll("_", " ")]));
-  const number = h("input", { type: "number", step: "any", value: parts.number === undefined ? "" : parts.number, id: `control-${prefix}init-number` });
-  number.addEventListener("change", () => pick({ number: number.value }));
-  const words = { scaled_identity: "its α", critical: "its σ_b²", taki: "its number" };
-  return [
-    field("Initialiser", choice(`${prefix}init`, names, parts.scheme, (scheme) => pick({ scheme, number: undefined }))),
-    parts.scheme in NUMBERED ? field(words[parts.scheme], number) : null,
-    field("Branches start", choice(`${prefix}init-wrapper`, WRAPPERS, parts.wrapper, (wrapper) => pick({ wrapper }))),
-  ];
-}
-
-/** The controls of one network. */
-export function netControls(prefix, setup, { isShort }) {
-  const put = (key) => (value) => set({ [prefix + key]: value });
-  const isLinear = setup.unit === "linear";
-  const units = isShort ? Object.fromEntries(Object.entries(UNITS).filter(([name]) => name !== "linear")) : UNITS;
-  const box = (key, low, high, step) => numberBox(prefix + key, setup[key], { low, high, step });
-  const made = [
-    field("Unit", choice(`${prefix}unit`, units, setup.unit, put("unit"))),
-    field("Depth", depthControl(`${prefix}depth`, setup.depth, isLinear ? 4 : 8, 1000), "weighted layers"),
-  ];
-  if (isLinear) return [...made, field("α", box("alpha", -10, 10, 0.1), "every W is α times the identity"), field("Seed", box("seed", 0, 2 ** 31 - 1, 1))];
-  made.push(
-    ...initControls(prefix, setup),
-    field("Norm", choice(`${prefix}norm`, { batch: "batch", none: "none", layer: "layer", group: "group" }, setup.norm, put("norm"))),
-    field("Activation", choice(`${prefix}act`, { relu: "ReLU", leaky_relu: "leaky ReLU", elu: "ELU", gelu: "GELU", silu: "SiLU", tanh: "tanh", identity: "none" }, setup.act, put("act"))),
-  );
-  if (setup.act === "leaky_relu") made.push(field("Slope", box("slope", 0, 1, 0.05)));
-  if (setup.unit !== "plain") {
-    made.push(
-      field("Shortcut", choice(`${prefix}shortcut`, { a: "A: zeros for new channels", b: "B: 1×1 where shapes change", c: "C: 1×1 everywhere", d: "D: average, then 1×1" }, setup.shortcut, put("shortcut"))),
-      field("Branch scale", box("scale", -10, 10, 0.05)),
-    );
-  }
-  made.push(field("Width", box("width", 1, 64, 1), "channels of the first stage"));
-  if (!isShort) {
-    made.push(
-      field("Numbers", choice(`${prefix}dtype`, { float32: "float32", bfloat16: "bfloat16", float16: "float16" }, setup.dtype, put("dtype")), "whose range counts"),
-      field("Images", box("batch", 2, 64, 1), "measured at once"),
-      field("Seed", box("seed", 0, 2 ** 31 - 1, 1)),
-      field("Place", choice(`${prefix}site`, { out: "end of a block", sum: "the sum", branch: "end of the branch", shortcut: "end of the shortcut" }, setup.site, put("site"))),
-    );
-  }
-  return made;
-}
 
 // ---- the tab
 
@@ -142,6 +32,7 @@ export function buildSignals(main) {
   view = {
     controls: h("form", { class: "controls", "aria-label": "The network", onsubmit: (event) => event.preventDefault() }),
     verdict: h("section", { class: "verdict", id: "verdict", "aria-label": "Verdict" }),
+    working: h("p", { class: "working" }),
     strip: h("div", { class: "strip-box" }),
     forward: chart("forward", "Forward: size of the signal", "E[x²]"),
     backward: chart("backward", "Backward: size of the gradient", "‖∂/∂x‖"),
@@ -155,7 +46,7 @@ export function buildSignals(main) {
   }
   fill(
     main,
-    h("div", { class: "bench" }, h("aside", {}, presets, view.controls), h("div", { class: "views" }, view.verdict, view.strip, h("div", { class: "panels" }, view.forward.figure, view.backward.figure, view.fan.figure, view.jacobian, view.phase.figure))),
+    h("div", { class: "bench" }, h("aside", {}, presets, view.controls), h("div", { class: "views" }, view.verdict, view.working, view.strip, h("div", { class: "panels" }, view.forward.figure, view.backward.figure, view.fan.figure, view.jacobian, view.phase.figure))),
   );
   showControls();
   request();
@@ -198,17 +89,20 @@ function receive(frame) {
   if (frame.part === "predicted") parts = {};
   if (frame.part === "done") {
     view.controls.removeAttribute("aria-busy");
+    view.working.textContent = "";
     document.body.dataset.settled = asked;
     return;
   }
   delete document.body.dataset.settled;
   if (frame.part === "error") return showError(frame.says);
   parts[frame.part] = frame;
+  if (frame.part === "measured") delete parts.measuring;
+  view.working.textContent = frame.part === "working" ? `${frame.says} …` : "";
+  if (frame.part === "working") return;
+  if (frame.part === "measuring") return showCharts();
   showVerdict();
-  if (["predicted", "measured", "lesioned"].includes(frame.part)) {
-    showCharts();
-    showStrip();
-  }
+  if (["predicted", "measured", "lesioned"].includes(frame.part)) showCharts();
+  if (["predicted", "lesioned"].includes(frame.part)) showStrip();
   if (frame.part === "fan" || frame.part === "predicted") showFan();
   if (frame.part === "jacobian" || frame.part === "predicted") showJacobian();
   if (frame.part === "phase" || frame.part === "predicted") showPhase();
@@ -234,6 +128,7 @@ function showVerdict() {
   fill(
     view.verdict,
     h("p", { class: "about" }, `${predicted.network}, ${predicted.depth} layers, ${predicted.init}`, measured ? "" : note ? `; ${note.says}` : "; being measured …"),
+    predicted.asked === predicted.depth ? null : h("p", {}, `${predicted.asked === 1 ? "1 layer was" : `${predicted.asked} layers were`} asked for, ${predicted.depth} were taken: a stem, a block of two layers and a classifier are the least.`),
     h("p", { class: "sentence" }, h("b", {}, h("span", { "aria-hidden": "true" }, mark + " "), word), found.sentence.replace(/^will( not)? train( badly)?/, "")),
     worst ? h("p", { class: "law" }, h("b", {}, "Law: "), `${worst.law} (${worst.source}); here ${shown(num(worst.amount))}, and ${shown(num(worst.degrades_from))} is the most that trains.`) : null,
     Number.isNaN(deepest) ? null : h("p", {}, Number.isFinite(deepest) ? `Such nets train up to about ${deepest.toLocaleString("en")} layers.` : "No depth is known at which such nets stop training."),
@@ -243,7 +138,8 @@ function showVerdict() {
 }
 
 function showCharts() {
-  const { predicted, measured, lesioned } = parts;
+  const { predicted, lesioned } = parts;
+  const measured = parts.measured || parts.measuring;
   const names = predicted.names;
   const xs = names.map((_, index) => index);
   const draw = (chart, quantity, band, isGradient) => {
@@ -289,7 +185,7 @@ function showJacobian() {
     view.jacobian,
     title,
     h("table", { class: "pairs" }, h("tbody", {}, h("tr", {}, h("th", { scope: "row" }, "largest singular value"), h("td", { id: "largest" }, shown(largest))), h("tr", {}, h("th", { scope: "row" }, "smallest singular value"), h("td", {}, shown(smallest))), h("tr", {}, h("th", { scope: "row" }, "ratio"), h("td", {}, shown(largest / smallest))))),
-    h("p", { class: "said" }, `From behind the stem to the end of the last block, in ${jacobian.num_steps} steps. Both are 1 where every block is the identity.`),
+    h("p", { class: "said" }, `From behind the stem to the end of the last block, in ${jacobian.num_steps} ${jacobian.num_steps === 1 ? "step" : "steps"}. Both are 1 where every block is the identity.`),
   );
 }
 
@@ -322,7 +218,7 @@ function showStrip() {
   });
   roving(svg, blocks);
   const says = predicted.is_residual ? "The gradient comes back through every skip." : "The gradient has to come back through every layer.";
-  fill(view.strip, h("p", { class: "strip-title" }, h("b", {}, "Blocks"), ` ${says} Darker: larger gradient, a step for each power of ten. Click one to leave it out.`, gone.size ? h("button", { class: "small", onclick: () => set({ lesions: [] }) }, "Put all back") : null, h("button", { class: "small", id: "pulse", onclick: () => runPulse(svg, logs) }, "Send a pulse back")), svg);
+  fill(view.strip, h("p", { class: "strip-title" }, h("b", {}, "Blocks"), ` ${says} The stronger its colour, the larger its gradient: a step for each power of ten. Click one to leave it out.`, gone.size ? h("button", { class: "small", onclick: () => set({ lesions: [] }) }, "Put all back") : null, h("button", { class: "small", id: "pulse", onclick: () => runPulse(svg, logs) }, "Send a pulse back")), svg);
 }
 
 const HIGH = 300;
@@ -398,7 +294,7 @@ function showPhase() {
   const { weights, biases, here } = phase;
   const data = { xs: weights, series: [{ form: "line", ys: biases }], isLog: false, least: 0 };
   const { x, y } = scales(data);
-  const svg = h("svg", { viewBox: "0 0 560 270", role: "img", "aria-label": `Phase diagram. You are at σ_w² ${shown(num(here.weight_variance))}, σ_b² ${shown(num(here.bias_variance))}.` });
+  const svg = h("svg", { viewBox: "0 0 560 284", role: "img", "aria-label": `Phase diagram. You are at σ_w² ${shown(num(here.weight_variance))}, σ_b² ${shown(num(here.bias_variance))}.` });
   const wide = x(weights[1]) - x(weights[0]);
   const tall = y(biases[0]) - y(biases[1]);
   phase.chi.forEach((row, up) =>
@@ -411,12 +307,13 @@ function showPhase() {
   lines(phase.ordered_end, "contour-end");
   lines(phase.chaotic_end, "contour-end");
   lines(phase.critical, "contour-critical");
-  for (let tick = 0.5; tick <= weights[weights.length - 1]; tick += 0.5) svg.append(h("text", { class: "tick", x: x(tick), y: 246, "text-anchor": "middle" }, shown(tick)));
+  for (let tick = 0.5; tick <= weights[weights.length - 1]; tick += 0.5) svg.append(h("text", { class: "tick", x: x(tick), y: 257, "text-anchor": "middle" }, shown(tick)));
+  for (let tick = 0; tick <= biases[biases.length - 1]; tick += 0.1) svg.append(h("text", { class: "tick", x: x(weights[0]) - wide / 2 - 6, y: y(tick) + 4, "text-anchor": "end" }, shown(tick)));
   svg.append(
     h("circle", { class: "here", cx: x(num(here.weight_variance)), cy: y(num(here.bias_variance)), r: 6 }),
     h("text", { class: "word", x: x(num(here.weight_variance)) + 10, y: y(num(here.bias_variance)) - 8 }, "you are here"),
-    h("text", { class: "axis", x: 300, y: 264, "text-anchor": "middle" }, "σ_w²"),
-    h("text", { class: "axis", x: 4, y: 10 }, "σ_b²"),
+    h("text", { class: "axis", x: 308, y: 276, "text-anchor": "middle" }, "σ_w², weights"),
+    h("text", { class: "axis", x: 4, y: 12 }, "σ_b², biases"),
   );
   view.phase.rows = [["σ_b² \\ σ_w²", ...weights], ...biases.map((bias, index) => [bias, ...nums(phase.chi[index])])];
   const reach = num(here.trainable);
@@ -432,8 +329,4 @@ function showPhase() {
 /** The program that computes what is on the screen. */
 export function saveCode() {
   if (parts.predicted) download("skipline_lab.py", parts.predicted.code, "text/x-python");
-}
-
-export function codeNow() {
-  return parts.predicted ? parts.predicted.code : "";
 }

@@ -1,0 +1,130 @@
+// Controls of a network: a box or a slider for each part of its set-up.
+import { h } from "./dom.js";
+import { set } from "./state.js";
+
+export const UNITS = { plain: "plain", residual: "residual", preact: "pre-activation", linear: "linear, W = αI" };
+export const SCHEMES = [
+  "he_fan_out_normal", "he_fan_in_normal", "he_fan_in_uniform", "he_fan_out_uniform", "glorot_normal", "glorot_uniform",
+  "lecun_normal", "lecun_uniform", "torch_default", "orthogonal", "delta_orthogonal", "dirac", "looks_linear",
+  "scaled_identity", "critical", "taki", "autoinit", "arpit", "fixup",
+];
+const FITS = { lsuv: "LSUV", gradinit: "GradInit (slow)", metainit: "MetaInit (slow)" }; // which look at data
+const NUMBERED = { scaled_identity: 0.5, critical: 0.05, taki: 1 };
+const WRAPPERS = { "": "as it is", zero_gamma: "γ of the last norm 0", zero_branch: "last layer of each branch 0" };
+
+/** `gradinit(zero_branch(critical(0.05)))` as its parts. */
+export function initParts(text) {
+  const fitted = /^(gradinit|metainit)\((.*)\)$/.exec(text);
+  const outer = /^(zero_gamma|zero_branch)\((.*)\)$/.exec(fitted ? fitted[2] : text);
+  const inner = /^(\w+)(?:\((.*)\))?$/.exec(outer ? outer[2] : fitted ? fitted[2] : text) || ["", text, undefined];
+  return { fit: fitted ? fitted[1] : "", wrapper: outer ? outer[1] : "", scheme: inner[1], number: inner[2] };
+}
+
+function initText({ fit, wrapper, scheme, number }) {
+  if (scheme in FITS) return scheme;
+  const inner = scheme in NUMBERED ? `${scheme}(${number === undefined || number === "" ? NUMBERED[scheme] : number})` : scheme;
+  const started = wrapper ? `${wrapper}(${inner})` : inner;
+  return fit ? `${fit}(${started})` : started;
+}
+
+// ---- controls; `prefix` is "b." for the second net of a race
+
+function field(label, control, hint) {
+  return h("label", { class: "field" }, h("span", {}, label), control, hint ? h("small", {}, hint) : null);
+}
+
+/** A list to choose from: names and what they are called, or groups of those. */
+export function choice(key, names, value, onPick) {
+  const option = ([name, text]) => h("option", { value: name, selected: String(value) === name }, text);
+  const entry = ([name, text]) => (typeof text === "object" ? h("optgroup", { label: name }, Object.entries(text).map(option)) : option([name, text]));
+  const made = h("select", { id: `control-${key}`, onchange: () => onPick(made.value) }, Object.entries(names).map(entry));
+  return made;
+}
+
+/** A slider whose steps are equal ratios, and a box with the number itself. */
+export function depthControl(key, value, low, high) {
+  const toSlider = (depth) => Math.round((1000 * Math.log(depth / low)) / Math.log(high / low));
+  const toDepth = (place) => Math.round(low * (high / low) ** (place / 1000));
+  const number = h("input", { type: "number", id: `control-${key}`, min: low, max: high, value });
+  const slider = h("input", { type: "range", min: 0, max: 1000, value: toSlider(value), "aria-label": "Depth, by equal ratios", "aria-valuetext": `${value} layers` });
+  slider.addEventListener("input", () => {
+    number.value = toDepth(Number(slider.value));
+    slider.setAttribute("aria-valuetext", `${number.value} layers`);
+    set({ [key]: Number(number.value) }, { isPassing: true });
+  });
+  slider.addEventListener("change", () => set({ [key]: Number(number.value) }));
+  number.addEventListener("change", () => {
+    const wanted = Math.round(Math.max(low, Math.min(high, Number(number.value) || low)));
+    number.value = wanted;
+    slider.value = toSlider(wanted);
+    set({ [key]: wanted });
+  });
+  return h("span", { class: "pair" }, slider, number);
+}
+
+function numberBox(key, value, { low, high, step }) {
+  const box = h("input", { type: "number", id: `control-${key}`, min: low, max: high, step, value });
+  box.addEventListener("change", () => {
+    const wanted = Number(box.value);
+    if (Number.isFinite(wanted)) set({ [key]: Math.max(low, Math.min(high, wanted)) });
+  });
+  return box;
+}
+
+function initControls(prefix, setup) {
+  const parts = initParts(setup.init);
+  const pick = (changes) => set({ [`${prefix}init`]: initText({ ...parts, ...changes }) });
+  const names = Object.fromEntries(SCHEMES.map((name) => [name, name.replaceAll("_", " ")]));
+  const base = parts.scheme in FITS ? "he_fan_out_normal" : parts.scheme;
+  const pickStart = (name) => {
+    if (name === "lsuv") pick({ scheme: "lsuv" });
+    else if (name in FITS) pick({ fit: name, scheme: base });
+    else pick({ fit: "", scheme: name, number: undefined });
+  };
+  const start = choice(`${prefix}init`, { "drawn from a distribution": names, "looks at data": FITS }, parts.fit || parts.scheme, pickStart);
+  const number = h("input", { type: "number", step: "any", value: parts.number === undefined ? "" : parts.number, id: `control-${prefix}init-number` });
+  number.addEventListener("change", () => pick({ number: number.value }));
+  const words = { scaled_identity: "its α", critical: "its σ_b²", taki: "its number" };
+  return [
+    field("Initialiser", start),
+    parts.fit ? field("It begins from", choice(`${prefix}init-base`, names, base, (scheme) => pick({ scheme, number: undefined }))) : null,
+    parts.scheme in NUMBERED ? field(words[parts.scheme], number) : null,
+    parts.scheme in FITS ? null : field("Branches start", choice(`${prefix}init-wrapper`, WRAPPERS, parts.wrapper, (wrapper) => pick({ wrapper }))),
+  ];
+}
+
+/** The controls of one network. */
+export function netControls(prefix, setup, { isShort }) {
+  const put = (key) => (value) => set({ [prefix + key]: value });
+  const isLinear = setup.unit === "linear";
+  const units = isShort ? Object.fromEntries(Object.entries(UNITS).filter(([name]) => name !== "linear")) : UNITS;
+  const box = (key, low, high, step) => numberBox(prefix + key, setup[key], { low, high, step });
+  const made = [
+    field("Unit", choice(`${prefix}unit`, units, setup.unit, put("unit"))),
+    field("Depth", depthControl(`${prefix}depth`, setup.depth, 1, 1000), "weighted layers"),
+  ];
+  if (isLinear) return [...made, field("α", box("alpha", -10, 10, 0.1), "every W is α times the identity"), field("Seed", box("seed", 0, 2 ** 31 - 1, 1))];
+  made.push(
+    ...initControls(prefix, setup),
+    field("Norm", choice(`${prefix}norm`, { batch: "batch", none: "none", layer: "layer", group: "group" }, setup.norm, put("norm"))),
+    field("Activation", choice(`${prefix}act`, { relu: "ReLU", leaky_relu: "leaky ReLU", elu: "ELU", gelu: "GELU", silu: "SiLU", tanh: "tanh", identity: "none" }, setup.act, put("act"))),
+  );
+  if (setup.norm === "group") made.push(field("Groups", box("groups", 1, 64, 1), "of channels in each norm"));
+  if (setup.act === "leaky_relu") made.push(field("Slope", box("slope", 0, 1, 0.05)));
+  if (setup.unit !== "plain") {
+    made.push(
+      field("Shortcut", choice(`${prefix}shortcut`, { a: "A: zeros", b: "B: 1×1 at changes", c: "C: 1×1 always", d: "D: average, 1×1" }, setup.shortcut, put("shortcut"))),
+      field("Branch scale", box("scale", -10, 10, 0.05)),
+    );
+  }
+  made.push(field("Width", box("width", 1, 64, 1), "channels of the first stage"));
+  if (!isShort) {
+    made.push(
+      field("Numbers", choice(`${prefix}dtype`, { float32: "float32", bfloat16: "bfloat16", float16: "float16" }, setup.dtype, put("dtype")), "whose range counts"),
+      field("Images", box("batch", 2, 64, 1), "measured at once"),
+      field("Seed", box("seed", 0, 2 ** 31 - 1, 1)),
+      field("Place", choice(`${prefix}site`, { out: "end of a block", sum: "the sum", branch: "end of the branch", shortcut: "end of the shortcut" }, setup.site, put("site"))),
+    );
+  }
+  return made;
+}
