@@ -46,7 +46,7 @@ class RunTable:
         kernels = choose_kernels(recipe.kernels_to_choose, device, recipe.memory_layout)
         if kernels.compiled is None and recipe.kernels_to_choose == "auto" and device.type == "cpu":
             self._console.print(f"slower than it could be: {kernels.reason}", style="dim", markup=False, soft_wrap=True)
-        self._judge = judge_of(run)
+        self._judge: Judge = judge_of(run)
         self._ended: list[Snapshot] = []
         self._warnings: list[EarlyWarning] = []
         self._live = Live(console=self._console, refresh_per_second=8, transient=False)

@@ -13,7 +13,7 @@ from typing import TextIO
 from skipline.data.decode import LOCAL, Limits
 from skipline.data.framing import Framed, Framing, read_framed
 from skipline.data.listing import list_folder
-from skipline.data.photo_fact import Unusable
+from skipline.data.photo_fact import Unchanged, Unusable
 from skipline.data.readers import Readers
 
 STDIN = "-"
@@ -55,6 +55,7 @@ def read_photos(
             early: dict[int, Framed | Unusable] = {}
             due = 0
             for index, answer in readers.read(Path(), names):
+                assert not isinstance(answer, Unchanged)  # of photos that are known, and none is
                 early[index] = answer
                 while due in early:
                     yield names[due], early.pop(due)
