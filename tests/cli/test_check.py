@@ -70,7 +70,7 @@ def test_json_and_a_page(skipline: Command, fine: Path) -> None:
     assert ended.code == 0
     document = json.loads(ended.out)
     assert (document["format"], document["num_images"], document["findings"]) == ("skipline.check", 10, [])
-    assert ended.err == "written page.html\n"
+    assert ended.err.endswith("written page.html\n")  # on a slow machine lines of progress come before it
     assert "fine can be trained on" in (fine.parent / "page.html").read_text(encoding="utf-8")
 
 
