@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -108,14 +109,44 @@ def called(module: nn.Module, batch: Batch, replaced: Mapping[str, Tensor]) -> A
     return functional_call(module, {**buffers, **replaced}, args, kwargs)
 
 
+class _Uncompiled:
+    """PyTorch's stance is one for all threads of a process: the first inside sets it, and the last puts it back.
+
+    Each restoring what it found, two that overlap would leave the process without compiled code for ever.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._num_inside = 0
+        self._stance = ExitStack()
+
+    def enter(self) -> None:
+        with self._lock:
+            self._num_inside += 1
+            if self._num_inside == 1:
+                self._stance.enter_context(torch.compiler.set_stance("force_eager"))
+
+    def leave(self) -> None:
+        with self._lock:
+            self._num_inside -= 1
+            if self._num_inside == 0:
+                self._stance.close()
+
+
+_UNCOMPILED = _Uncompiled()
+
+
 @contextmanager
 def uncompiled() -> Iterator[None]:
     """What torch.compile made runs as it was written, so that hooks see it."""
     if "torch._dynamo" not in sys.modules:  # nothing was compiled, and importing it takes seconds
         yield
         return
-    with torch.compiler.set_stance("force_eager"):
+    _UNCOMPILED.enter()
+    try:
         yield
+    finally:
+        _UNCOMPILED.leave()
 
 
 def _inside(module: nn.Module) -> nn.Module:
