@@ -124,7 +124,7 @@ def test_a_signal_ends_it_at_once_and_leaves_no_process(number: signal.Signals, 
         time.sleep(0.05)
         started = children(running.pid)
     running.send_signal(number)
-    _, err = running.communicate(timeout=60)
+    _, err = running.communicate(timeout=180)
     assert running.returncode == (130 if number == signal.SIGINT else -number)
     assert "Traceback" not in err
     left = started

@@ -88,7 +88,7 @@ def test_a_run_that_is_ended_while_it_reads_photos_leaves_no_process(
         assert readers
         ended.send_signal(number)
         asked = time.monotonic()
-        assert ended.wait(30) == code
+        assert ended.wait(90) == code
     while any(Path(f"/proc/{pid}").exists() for pid in readers) and time.monotonic() < asked + 30:
         time.sleep(0.05)
     assert not [pid for pid in readers if Path(f"/proc/{pid}").exists()]
