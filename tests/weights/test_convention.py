@@ -116,7 +116,7 @@ TOLD = {
     Branch: {"kind", "groups", "attention", "dropout", "drop_block", "drop_block_size"},
     Stem: {"channels", "kernel"},
     Stage: {"num_blocks", "channels", "inner_channels", "block"},
-    Block: {"branch", "shortcut", "merge"},
+    Block: {"branch", "coupling", "shortcut", "merge"},  # a coupled branch has half of the channels
     Merge: {"branch_scaling", "shortcut_dropout", "gate"},
     ProjectionShortcut: {"when"},
     Norm: {"kind"},
