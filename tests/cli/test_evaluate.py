@@ -84,7 +84,8 @@ def test_what_it_writes_agrees_with_what_it_counts(skipline: Command, runs: tupl
 def test_it_is_told_in_words(skipline: Command, runs: tuple[Path, Path]) -> None:
     ended = skipline("evaluate", str(runs[0]))
     assert "balanced accuracy" in ended.out
-    assert "… after temperature scaling" in ended.out
+    places = [ended.out.index(row) for row in ("equal mass", "… after temperature scaling", "equal width")]
+    assert places == sorted(places), "the scaled error is that of groups of equal mass, and stands beneath it"
     assert "taken most often: " in ended.out
     assert "see it all: skipline report" in ended.err
 

@@ -59,11 +59,11 @@ def _figures(document: Document) -> Table:
     calibration, tempered = document["calibration"], document["tempered"]
     for name, found in (("log loss", document["log_loss"]), ("Brier score", document["brier"])):
         table.add_row(name, f"{found['value']:.4f}", f"{found['low']:.4f} to {found['high']:.4f}")
-    for name, key in (("equal mass", "ece_equal_mass"), ("equal width", "ece_equal_width")):
-        table.add_row(f"calibration error, {name}", percent(calibration[key]), "")
+    table.add_row("calibration error, equal mass", percent(calibration["ece_equal_mass"]), "")
     if tempered["temperatures"]:
         numbers = " and ".join(f"{t:.3g}" for t in tempered["temperatures"])
         table.add_row("… after temperature scaling", percent(tempered["ece_equal_mass"]), f"T = {numbers}")
+    table.add_row("calibration error, equal width", percent(calibration["ece_equal_width"]), "")
     curve = document["risk_coverage"]
     area = curve["area"]
     between = f"{area['low']:.4f} to {area['high']:.4f}" if _is_known(area["low"]) else UNKNOWN

@@ -32,8 +32,8 @@ def figures_table(found: EvaluationFile) -> Table:
         ("log loss after temperature scaling", scaled, ""),
         ("Brier score", number(found.brier.value), _between(found.brier)),
         ("calibration error, groups of equal size", percent(calibration.ece_equal_mass), ""),
+        ("the same after temperature scaling", percent(tempered.ece_equal_mass), ""),
         ("calibration error, groups of equal width", percent(calibration.ece_equal_width), ""),
-        ("calibration error after temperature scaling", percent(tempered.ece_equal_mass), ""),
         ("area under the risk-coverage curve", number(curve.area.value), _between(curve.area)),
     )
     return Table(
