@@ -54,9 +54,8 @@ def read_growths(run: Path, depths: Iterable[tuple[int, int]]) -> tuple[Growth, 
         step, before, after = _begun(run / NAME)
         place = bisect_right([step for step, _ in seen], step)
         seen[place:place] = [(step, before), (step, after)]
-    return tuple(
-        Growth(step=step, before=before, after=after) for (step, before), (_, after) in pairwise(seen) if before != after
-    )
+    changes = ((step, before, after) for (step, before), (_, after) in pairwise(seen) if before != after)
+    return tuple(Growth(step=step, before=before, after=after) for step, before, after in changes)
 
 
 def _begun(path: Path) -> tuple[int, int, int]:
