@@ -117,9 +117,9 @@ def epoch_batches(
     Batch k is made with the k-th piece of the order and the stream ("augment", epoch, k), so it has the same bits
     whether or not those before it were drawn: a run that stopped after k batches goes on with first_batch = k.
     Of each batch the rows of ``share`` are drawn, of a batch that is computed in ``num_parts`` parts or, where it has
-    fewer images, in as many. The draws of ``photo`` do not even depend on the batches: they are ``image_draws`` of an
-    image's place in the epoch. ``side``: that of the images, made smaller last of all; 0 leaves them as they are.
-    ``is_balanced``: of every class about as many samples are seen, see ``balanced_order``.
+    too few images for that, in as many as it can be. The draws of ``photo`` do not even depend on the batches: they are
+    ``image_draws`` of an image's place in the epoch. ``side``: that of the images, made smaller last of all; 0 leaves
+    them as they are. ``is_balanced``: of every class about as many samples are seen, see ``balanced_order``.
     Raises ValueError for a first_batch that is negative or beyond the epoch's end (its end itself gives no batch).
     """
     if is_balanced:
@@ -143,7 +143,7 @@ def epoch_batches(
             augment=augment,
             generator=generator,
             share=share,
-            num_parts=min(num_parts, len(batches[index])),
+            num_parts=share.num_parts(len(batches[index]), wanted=num_parts),
             photo=photo,
             draws=draws,
         )

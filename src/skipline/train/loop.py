@@ -37,7 +37,7 @@ from skipline.train.sharding import whole_net
 from skipline.train.spread import spread
 from skipline.train.step_memory import StepMemory
 from skipline.train.tally import Tally
-from skipline.train.task import Task, batches, fit_sample, make_task
+from skipline.train.task import Task, fit_sample, make_task
 from skipline.train.team import ALONE, Team
 from skipline.train.watch import StepWatch
 from skipline.weights import TrainedModel, save_model
@@ -79,16 +79,16 @@ def _train(task: Task, show: Callable[[Snapshot], None], should_stop: Callable[[
     recipe, folder = task.recipe, task.folder
     learner, progress = _take_up(task)
     watch, memory = StepWatch(task), StepMemory(task)
-    first_step = progress.step
-    tally = Tally(progress, task.device)
+    tally, first_step = Tally(progress, task.device), progress.step
     clock = Clock(seconds_before=progress.seconds, first_step=first_step, checkpoint_seconds=recipe.checkpoint_seconds)
-    with LossLog(folder, every=recipe.loss_every if task.team.leads else math.inf) as losses:
+    losses = LossLog(folder, every=recipe.loss_every if task.team.leads else math.inf)
+    with losses, memory.rescuing(lambda: _save(task, learner, progress, tally, clock)):
         while progress.step < task.num_steps and not _is_out_of_patience(task):
             epoch, first_batch = divmod(progress.step, task.steps_per_epoch)
             learner = memory.planned(learner_in(task, learner, epoch), step=progress.step)
             if memory.has_notes:
                 show(_snapshot(task, progress, tally, clock, learning_rate(task, progress), watch, memory))
-            for batch in batches(task, epoch, first_batch, share=task.team.share):
+            for batch in memory.batches(epoch, first_batch):
                 rate = learning_rate(task, progress)
                 set_learning_rate(learner.optimiser, rate, is_for_head_only=epoch < recipe.head_epochs)
                 with watch.reading(learner, progress.step) as read:
