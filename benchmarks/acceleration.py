@@ -46,7 +46,7 @@ from skipline.train import PRESETS, Recipe, environment
 from skipline.train.allocator import keep_freed_memory
 from skipline.train.precision import has_bf16
 from skipline.train.tuning import Timing, fastest, noise, repeated_step, time_ways
-from skipline.train.ways import WAYS, Way, own_way
+from skipline.train.ways import WAYS, Way, graphed, own_way
 from skipline.zoo import describe
 
 CASES = {
@@ -59,7 +59,7 @@ CASES = {
     "cuda": (
         Case("cifar20", "cifar_resnet20", 32, 10, 512, 3.0),
         Case("cifar110", "cifar_resnet110", 32, 10, 512, 3.0),
-        Case("cifar1202", "cifar_resnet1202", 32, 10, 128, 3.0),
+        Case("cifar1202", "cifar_resnet1202", 32, 10, 256, 3.0),
         Case("resnet50", "resnet50", 224, 1000, 256, 3.0),
     ),
 }
@@ -117,7 +117,7 @@ def best_step(net: nn.Module, images: Tensor, labels: Tensor) -> Callable[[], No
 def tuned_way(case: Case, device: torch.device, *, ways: tuple[Way, ...]) -> tuple[Timing, Way]:
     """The fastest of `ways` in a short trial, and the default."""
     recipe, data = _recipe(case), _noise(case)
-    default = own_way(recipe, device)
+    default = own_way(graphed(recipe, device), device)
     timings = time_ways(recipe, data, device, ways=ways, rounds=2, show=_show)
     chosen = fastest(timings, default=default)
     if chosen is None:
