@@ -51,10 +51,10 @@ def test_the_metrics_are_a_line_an_epoch(
     outcome = train_small(replace(recipe, schedule=Cosine()), run)
     first, second = run.read_metrics()
     assert list(first) == [
-        *("step", "epoch", "learning_rate", "train_loss", "train_error", "test_loss", "test_error"),
+        *("step", "epoch", "depth", "learning_rate", "train_loss", "train_error", "test_loss", "test_error"),
         *("images_per_second", "seconds"),
     ]
-    assert [(line["step"], line["epoch"]) for line in (first, second)] == [(3, 1), (6, 2)]
+    assert [(line["step"], line["epoch"], line["depth"]) for line in (first, second)] == [(3, 1, 6), (6, 2, 6)]
     # The rate of an epoch's last step: steps 2 and 5 of 6.
     expected = [0.05 * (1 + math.cos(math.pi * step / 6)) / 2 for step in (2, 5)]
     assert [first["learning_rate"], second["learning_rate"]] == pytest.approx(expected)

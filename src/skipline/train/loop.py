@@ -186,6 +186,7 @@ def _end_epoch(task: Task, learner: Learner, progress: Progress, tally: Tally, c
         {
             "step": progress.step,
             "epoch": math.ceil(progress.step / task.steps_per_epoch),
+            "depth": net.network.depth,
             "learning_rate": rate,
             "train_loss": train_loss,
             "train_error": train_error,
