@@ -51,7 +51,7 @@ from skipline.train import PRESETS, Recipe, environment
 from skipline.train.allocator import keep_freed_memory
 from skipline.train.precision import has_bf16
 from skipline.train.tuning import Timing, fastest, noise, repeated_step, time_ways
-from skipline.train.ways import WAYS, Way, own_way
+from skipline.train.ways import WAYS, Way, graphed, own_way
 from skipline.zoo import describe
 
 CASES = {
@@ -64,7 +64,7 @@ CASES = {
     "cuda": (
         Case("cifar20", "cifar_resnet20", 32, 10, 512, 3.0),
         Case("cifar110", "cifar_resnet110", 32, 10, 512, 3.0),
-        Case("cifar1202", "cifar_resnet1202", 32, 10, 128, 3.0),
+        Case("cifar1202", "cifar_resnet1202", 32, 10, 256, 3.0),
         Case("resnet50", "resnet50", 224, 1000, 256, 3.0),
     ),
 }
@@ -153,7 +153,7 @@ def tuned_way(case: Case, device: torch.device, *, ways: tuple[Way, ...]) -> Way
     """The fastest of `ways` in a short trial."""
     recipe = _recipe(case)
     timings = time_ways(recipe, _noise(case), device, ways=ways, rounds=2, show=_show)
-    chosen = fastest(timings, default=own_way(recipe, device))
+    chosen = fastest(timings, default=own_way(graphed(recipe, device), device))
     if chosen is None:
         sys.exit(f"{case.name}: no way runs here: {timings[0].remark}")
     return chosen.way
@@ -162,7 +162,7 @@ def tuned_way(case: Case, device: torch.device, *, ways: tuple[Way, ...]) -> Way
 def measure(case: Case, machine: Mapping[str, Any], device: torch.device, wanted: Wanted) -> Result:
     """Time the sides of `case` in turn, until the rounds or (after two) the seconds are over; `machine` with limits."""
     begun = time.perf_counter()
-    default = own_way(_recipe(case), device)
+    default = own_way(graphed(_recipe(case), device), device)
     way = tuned_way(case, device, ways=wanted.ways) if "tuned" in wanted.sides else default
     with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
         makers = _makers(case, device, {"default": (default, Path(one)), "tuned": (way, Path(other))})
@@ -242,6 +242,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=0, help="for all; default: each its own")
     parser.add_argument("--minutes", type=float, default=7.0)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--ways", default="", help="try only ways with this in their name, e.g. bf16; default: all")
     parser.add_argument("--compiled", action="store_true", help="on a CPU too, where compiling takes minutes")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
@@ -253,7 +254,11 @@ def main() -> None:
         sys.exit(f"--sides is {arguments.sides!r}; expected default or tuned among them: others are compared with it.")
     if arguments.batch_size:
         cases = [replace(case, batch_size=arguments.batch_size) for case in cases]
-    ways = tuple(way for way in WAYS if way.kernels != "compiled" or device.type == "cuda" or arguments.compiled)
+    ways = tuple(
+        way
+        for way in WAYS
+        if arguments.ways in way.name and (way.kernels != "compiled" or device.type == "cuda" or arguments.compiled)
+    )
     try:
         for case in cases:
             peer(case)  # before anything is timed
