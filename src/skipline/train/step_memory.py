@@ -117,6 +117,8 @@ class StepMemory:
             if parts >= most:
                 raise StepOutOfMemory(ran_out)
             is_told = team.is_alone or learner.engine.is_apart
+            if learner.step_graph is not None:
+                learner.step_graph.forget()
             if is_told and self._task.device.type == "cuda":
                 torch.cuda.empty_cache()
             self._halve(step, min(2 * parts, most), batch.num_images, writes=team.leads or not is_told)
@@ -165,8 +167,9 @@ class StepMemory:
         return max([self._task.recipe.accumulate, *halved])
 
     def _recipe(self, parts: int) -> Recipe:
+        """The run's recipe in so many parts; without the graph of a whole batch, which parts do not have."""
         recipe = self._task.recipe
-        return recipe if parts == recipe.accumulate else replace(recipe, accumulate=parts)
+        return recipe if parts == recipe.accumulate else replace(recipe, accumulate=parts, step_graph=False)
 
     def _drawn(self, epoch: int, first_batch: int, parts: int) -> Iterator[Batch]:
         task = replace(self._task, recipe=self._recipe(parts))
