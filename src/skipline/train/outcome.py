@@ -21,6 +21,7 @@ class Snapshot:
 
     `ends_epoch`: an epoch has just ended, and `test_error` is the net's as it is now. `warnings` are those since the
     last snapshot, where the run is watched; `notes` are what else a person should know since then, in sentences.
+    `image_side`: of the images that are learnt from, in pixels.
     """
 
     step: int
@@ -35,6 +36,7 @@ class Snapshot:
     images_per_second: float
     seconds: float
     seconds_left: float
+    image_side: int
     warnings: tuple[EarlyWarning, ...] = ()
     notes: tuple[str, ...] = ()
 
