@@ -96,7 +96,11 @@ def test_json_has_the_outcome_too(skipline: Command, trained: Path) -> None:
         (("--to", "8", "--epochs", "3"), 2, "is 8 layers deep already"),
         (("--to", "resnet18", "--epochs", "3"), 2, "stem.channels[0] is 8 and there 64"),
         (("--to", "digits_resnett20", "--epochs", "3"), 2, "Did you mean digits_resnet20"),
-        (("--to", "20"), 2, "has trained 2 epochs and the new run would end after 2. Say how many there are to be"),
+        (
+            ("--to", "20"),
+            2,
+            "stands at the end of epoch 2, and the new run would end after 2 epochs. Say how many there are",
+        ),
         (("--to", "20", "--epochs", "1"), 2, "the new run would end after 1"),
         (("--to", "20", "--epochs", "3", "--lr", "-1"), 2, "optimiser.learning_rate is -1.0"),
     ],

@@ -89,7 +89,7 @@ def test_a_label_that_the_model_doubts_is_a_finding(
     assert found["severity"] == "warning"
     assert {place["files"][0] for place in found["places"]} <= set(moved.values())
     assert found["places"][0]["what"].startswith("likely dog (")
-    assert f"labels of {len(held_out)} photos were judged by {run}" in ended.err
+    assert f"{len(held_out)} labels judged by {run}" in ended.err
 
 
 @pytest.mark.parametrize(

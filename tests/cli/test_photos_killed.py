@@ -35,7 +35,7 @@ def test_photos_that_moved_are_found_and_those_that_changed_are_told(skipline: C
     photos.rename(tmp_path / "elsewhere")
     gone = skipline("resume", "runs/last")
     assert gone.code == 3
-    assert "photos are no longer what they were" in gone.err
+    assert "of the run changed or lost, so it cannot go on" in gone.err
     assert "--data PATH" in gone.err
     ended = skipline("resume", "runs/last", "--data", str(tmp_path / "elsewhere"))
     assert ended.code == 0, ended.err

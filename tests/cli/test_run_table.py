@@ -60,8 +60,8 @@ def test_a_row_for_each_epoch_and_one_for_now() -> None:
     head, titles, first, now, bar = drawn([snapshot(10), snapshot(14, test_error=math.nan)], is_terminal=True)
     assert head == "digits_resnet20 · 67,906 parameters · digits · 20 epochs"
     assert titles.split() == ["epoch", "loss", "training", "error", "test", "error", "images/s"]
-    assert first.split() == ["1/20", "0.5123", "12.50%", "25.00%", "1,234"]
-    assert now.split() == ["2/20", "0.5123", "12.50%", "—", "1,234"]
+    assert first.split() == ["1/20", "0.5123", "12.50", "%", "25.00", "%", "1,234"]
+    assert now.split() == ["2/20", "0.5123", "12.50", "%", "—", "1,234"]
     assert "step 14 of 200 · 1:01 · 3:05 left" in bar
 
 
@@ -107,7 +107,7 @@ def test_elsewhere_a_warning_is_a_line_of_its_own_once() -> None:
 def test_elsewhere_it_is_a_line_for_every_epoch() -> None:
     _, *lines = drawn([snapshot(5), snapshot(10), snapshot(15)], is_terminal=False)
     assert lines == [
-        "epoch 1/20  loss 0.5123  training error 12.50%  test error 25.00%  1,234 images/s  3:05 left",
+        "epoch 1/20  loss 0.5123  training error 12.50 %  test error 25.00 %  1,234 images/s  3:05 left",
     ]
 
 

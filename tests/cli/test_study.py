@@ -102,7 +102,8 @@ class TestStopping:
         said = study.err.splitlines()[-1]
         folder = Path("runs") / study.folder.name
         assert said == (
-            "stopped; 0 of 4 trainings have ended and are kept. Go on with: skipline study depth --depths 8,14 "
+            "stopped; 0 of 4 trainings ended, and what they gave is kept. Go on with: "
+            "skipline study depth --depths 8,14 "
             f"--seeds 0 --epochs 100000 --jobs 2 --resume {folder}"
         )
         assert "Traceback" not in study.err

@@ -65,7 +65,7 @@ def test_graphs_do_not_grow_with_the_depth() -> None:
         assert graphs.num_compiled.total() == counters["stats"]["unique_graphs"] == 6
         assert not counters["graph_break"]
         (note,) = graphs.take_notes()
-        assert note.startswith(f"6 graphs were compiled for {STAGES * num_blocks + 1} blocks, one for each distinct ")
+        assert note.startswith(f"6 graphs compiled for {STAGES * num_blocks + 1} blocks, one for each distinct ")
         assert not graphs.take_notes()
         torch.compiler.reset()
 
@@ -156,7 +156,7 @@ def test_a_run_says_what_was_compiled_and_what_ran_without(
     outcome = train_small(
         replace(recipe, kernels="compiled"), new_run(), show=lambda snapshot: notes.extend(snapshot.notes)
     )
-    assert notes[0].startswith("3 graphs were compiled for 3 blocks, one for each distinct block, in ")
+    assert notes[0].startswith("3 graphs compiled for 3 blocks, one for each distinct block, in ")
     assert notes[1:] == ["batches of 12 images run without compiled graphs, which are for 16."]
     assert outcome.train_loss == pytest.approx(plain.train_loss, rel=1e-4)
 

@@ -67,9 +67,10 @@ def test_batches_are_a_function_of_epoch_and_place(recipe: Recipe, dataset: Data
     ],
 )
 def test_channels_and_classes_must_be_those_of_the_data(other: Network, recipe: Recipe, dataset: Dataset) -> None:
+    channels = {1: "1 channel", 3: "3 channels"}[other.in_channels]
     message = (
-        f"digits_resnet8 takes images of {other.in_channels} channel(s) to {other.head.num_classes} classes, but "
-        "quarters has 1 channel(s) and 4 classes. Describe the network with in_channels=1 and num_classes=4."
+        f"digits_resnet8 takes images of {channels} to {other.head.num_classes} classes, but "
+        "quarters has 1 channel and 4 classes. Describe the network with in_channels=1 and num_classes=4."
     )
     with pytest.raises(RecipeError, match=re.escape(message)):
         task_of(replace(recipe, network=other), dataset)

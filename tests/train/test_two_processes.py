@@ -115,7 +115,7 @@ def test_where_one_diverges_all_do_and_one_writes_it_down(report: dict[str, Any]
     first, second = report["diverging"]["ended"]
     assert first == second
     assert first["error"] == "Diverged"
-    assert first["message"].startswith("the run diverged after 1 steps: the first value that is not finite is at stem.")
+    assert first["message"].startswith("the run diverged after 1 step: the first value that is not finite is at stem.")
     assert run_of(report, "diverging").read("FAILED.json")["step"] == 1
 
 
@@ -142,17 +142,14 @@ def test_a_group_outlives_the_block_that_failed_and_the_next_one_meets_anew(repo
 def test_processes_that_see_different_folders_do_not_begin(report: dict[str, Any]) -> None:
     for answer in report["apart"]:
         assert answer["error"] == "TeamError"
-        assert "after 1 steps and process 1 after 0: they do not see the same checkpoint" in answer["message"]
+        assert "after step 1 and process 1 after step 0: they do not see the same checkpoint" in answer["message"]
         assert "Put the run folder where every machine sees it" in answer["message"]
 
 
 def test_a_part_that_is_too_small_for_all_is_refused(report: dict[str, Any]) -> None:
     for answer in report["too many"]:
         assert answer["error"] == "RecipeError"
-        assert (
-            "2 processes cannot share a part of 1 image(s): a batch of 2 is computed in 2 part(s)"
-            in (answer["message"])
-        )
+        assert "2 processes cannot share a part of 1 image: a batch of 2 is computed in 2 parts" in (answer["message"])
 
 
 def test_shared_out_it_is_the_run_of_whole_parameters(report: dict[str, Any]) -> None:

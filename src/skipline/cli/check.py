@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from skipline.amount import counted, percent, size_text
 from skipline.cli import options
-from skipline.cli.amount import counted
 from skipline.command import command
 
 if TYPE_CHECKING:
@@ -98,15 +98,15 @@ def _with_doubts(result: Check, place: Path, run: Path) -> Check:
     exam = exam_in_folder(model_file(run, best=False), place, folder=trained)
     found = doubted_labels(trained, exam, device=device_of("auto"))
     learnt = f"; {exam.num_learnt:,} that it has learnt from were not" if exam.num_learnt else ""
-    print(f"labels of {len(exam):,} photos were judged by {run}{learnt}", file=sys.stderr)
+    print(f"{counted(len(exam), 'label')} judged by {run}{learnt}", file=sys.stderr)
     names = exam.class_names
     return with_suspects(
         result,
         [
             (
                 exam.files[doubt.index],
-                f"likely {names[doubt.suggested]} ({doubt.suggested_probability:.0%}), "
-                f"labelled {names[doubt.label]} ({doubt.label_probability:.0%})",
+                f"likely {names[doubt.suggested]} ({percent(doubt.suggested_probability, places=0)}), "
+                f"labelled {names[doubt.label]} ({percent(doubt.label_probability, places=0)})",
             )
             for doubt in found
         ],
@@ -127,8 +127,8 @@ def _print(result: Check, folder: Path, html: Path | None, console: Console) -> 
     from skipline.data.printable import printable
 
     usable = result.usable
-    size = sum(fact.num_bytes for fact in usable.values()) / 2**20
-    head = f"{printable(str(folder))}: {len(result.facts):,} images, {len(usable):,} usable, {size:,.1f} MiB"
+    size = size_text(sum(fact.num_bytes for fact in usable.values()))
+    head = f"{printable(str(folder))}: {counted(len(result.facts), 'image')}, {len(usable):,} usable, {size}"
     console.print(head, markup=False, soft_wrap=True)
     if result.sizes():
         small, middle, large = (f"{width}×{height}" for width, height in result.sizes())
@@ -161,7 +161,9 @@ def _print_classes(result: Check, console: Console) -> None:
     console.print()
     console.print(table)
     if len(counts) > _MOST_CLASSES:
-        console.print(f"… and {len(counts) - _MOST_CLASSES:,} classes more; --json prints all", style="dim")
+        console.print(
+            f"… and {counted(len(counts) - _MOST_CLASSES, 'class', 'classes')} more; --json prints all", style="dim"
+        )
 
 
 def _print_finding(finding: Finding, console: Console) -> None:

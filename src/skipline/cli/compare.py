@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from skipline.amount import counted, percent
 from skipline.cli import options
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def _refuse_other_images(folders: tuple[RunFolder, RunFolder], first: Prediction
 
     one, other = (folder.path for folder in folders)
     if first.class_names != second.class_names:
-        names = f"{len(first.class_names)} classes ({first.class_names[0]}, …)"
+        names = f"{counted(len(first.class_names), 'class', 'classes')} ({first.class_names[0]}, …)"
         others = f"{len(second.class_names)} ({second.class_names[0]}, …)"
         raise RunError(
             f"{one} tells apart {names} and {other} {others}: they answer different questions and cannot be compared."
@@ -77,7 +78,7 @@ def _print(document: dict[str, Any]) -> None:
     from rich.console import Console
 
     console = Console(highlight=False)
-    print(f"{document['num_images']:,} test images, the same for both")
+    print(f"{counted(document['num_images'], 'test image')}, the same for both")
     console.print(_runs(document))
     print(f"\n{_verdict(document)}")
     counts = (
@@ -105,7 +106,7 @@ def _runs(document: dict[str, Any]) -> Any:
         table.add_column(head, justify="right" if index > 1 else "left", no_wrap=index != 1, overflow="fold")
     for name, row in zip(("first", "second"), document["runs"], strict=True):
         low, high = row["interval_95"]
-        table.add_row(name, Text(printable(row["run"])), f"{row['accuracy']:.2%}", f"{low:.2%} to {high:.2%}")
+        table.add_row(name, Text(printable(row["run"])), percent(row["accuracy"]), f"{percent(low)} to {percent(high)}")
     return table
 
 
@@ -149,5 +150,5 @@ def _changed(document: dict[str, Any]) -> list[str]:
         )
     left = len(document["changed"]) - _MOST_CHANGED
     if left > 0:
-        lines.append(f"… and {left:,} images more; --json lists all")
+        lines.append(f"… and {counted(left, 'image')} more; --json lists all")
     return lines

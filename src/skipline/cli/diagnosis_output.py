@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from skipline.amount import counted, percent
 from skipline.cli.diagnosis_phase import phases_of
 from skipline.cli.diagnosis_record import record_of, record_of_inspection
 from skipline.cli.exits import GateFailed, UsageError
@@ -124,7 +125,7 @@ def tell_inspection(network: Network, inspection: Inspection, seen: Seen, output
 def _told(examination: Examination) -> str:
     candidate, diagnosis = examination.candidate, examination.diagnosis
     network = candidate.network
-    about = f"{network.name}, {network.depth} layers, {candidate.init}"
+    about = f"{network.name}, {counted(network.depth, 'layer')}, {candidate.init}"
     lines = [about, f"{_MARKS[examination.verdict]} {examination.sentence}", *_details(diagnosis)]
     lines += _linear(examination)
     deepest = examination.greatest_depth
@@ -159,9 +160,10 @@ def _measured(examination: Examination) -> list[str]:
     if comparison.num_sites == 0:
         return ["  measured   the same: nothing but zeros, or numbers that are not finite"]
     lines = [
-        f"  measured   signal {comparison.signal:.3g} times the predicted ({comparison.signal_within:.0%} of "
-        f"{comparison.num_sites} sites within the band), gradient {comparison.gradient:.3g} times "
-        f"({comparison.gradient_within:.0%})"
+        f"  measured   signal {comparison.signal:.3g} times the predicted "
+        f"({percent(comparison.signal_within, places=0)} "
+        f"of {counted(comparison.num_sites, 'site')} within the band), gradient {comparison.gradient:.3g} times "
+        f"({percent(comparison.gradient_within, places=0)})"
     ]
     if min(comparison.signal_within, comparison.gradient_within) < _MOST_OUTSIDE:
         lines.append("             the prediction is not borne out here: go by what was measured")

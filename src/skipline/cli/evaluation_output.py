@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from skipline.cli.amount import UNKNOWN, counted, percent
+from skipline.amount import UNKNOWN, counted, percent
 from skipline.data.printable import printable
 
 _MOST_CLASSES = 10  # in the table, the worst of them
@@ -23,8 +23,8 @@ def print_evaluation(document: Document) -> None:
     """Print the key figures, the worst classes and what they are taken for, and labels to look at."""
     console = Console(highlight=False)
     low, high = document["error_interval_95"]
-    images = f"{document['num_images']:,} {document['part']} images of {printable(document['data'])}"
-    print(f"{printable(document['model'])} on {images}")
+    images = counted(document["num_images"], f"{document['part']} image")
+    print(f"{printable(document['model'])} on {images} of {printable(document['data'])}")
     for num, why in (
         (document["num_learnt"], "left out: the model has learnt from them"),
         (document["num_lost"], "cannot be read, or are no longer what they were"),
@@ -38,7 +38,7 @@ def print_evaluation(document: Document) -> None:
     console.print(_classes(document))
     left = len(document["classes"]) - _MOST_CLASSES
     if left > 0:
-        print(f"… and {left} classes with higher recall; --json prints all")
+        print(f"… and {counted(left, 'class', 'classes')} with higher recall; --json prints all")
     for line in (*_confusions(document), *_suspects(document)):
         console.print(Text(line), soft_wrap=True)
 

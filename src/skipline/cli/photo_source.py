@@ -13,6 +13,7 @@ from typing import Any, cast
 import torch
 from rich.console import Console
 
+from skipline.amount import counted, size_text
 from skipline.check import Check, check_folder
 from skipline.cli.names import PHOTO_PRESET
 from skipline.cli.network import network_of
@@ -143,14 +144,14 @@ def _tell(result: Check, dataset: Dataset, source: str) -> None:
     assert split is not None  # photo_dataset gives one
     warnings = sum(finding.severity == "warning" for finding in result.findings)
     lines = [
-        f"{printable(source)}: {len(result.facts):,} images of {dataset.num_classes:,} classes; "
+        f"{printable(source)}: {counted(len(result.facts), 'image')} of "
+        f"{counted(dataset.num_classes, 'class', 'classes')}; "
         f"{len(split.train):,} to learn from, {len(split.val):,} to judge by, {len(split.test):,} held out for a test",
-        f"images of {dataset.image_size}×{dataset.image_size}, {_mebibytes(dataset):,.0f} MiB",
+        f"images of {dataset.image_size}×{dataset.image_size}, {size_text(_num_bytes(dataset))}",
         *_left_out(split),
     ]
     if warnings:
-        plural = "s" if warnings > 1 else ""
-        lines.append(f"{warnings} warning{plural} about the folder; see: {command('check', printable(source))}")
+        lines.append(f"{counted(warnings, 'warning')} about the folder; see: {command('check', printable(source))}")
     print("\n".join(lines), file=sys.stderr)
 
 
@@ -188,8 +189,8 @@ def _left_out(split: Split) -> Sequence[str]:
     if not num:
         return ()
     first = split.left_out[0].why
-    return (f"left out: {num:,} photo{'s' if num > 1 else ''} (listed in split.json), e.g. {printable(first)}",)
+    return (f"left out: {counted(num, 'photo')} (listed in split.json), e.g. {printable(first)}",)
 
 
-def _mebibytes(dataset: Dataset) -> float:
-    return (len(dataset.train) + len(dataset.test)) * dataset.train.images[0].numel() / 2**20
+def _num_bytes(dataset: Dataset) -> int:
+    return (len(dataset.train) + len(dataset.test)) * dataset.train.images[0].numel()

@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from skipline.cli.amount import counted
+from skipline.amount import counted
 from skipline.cli.conduct import Setting, filled, place_for, stoppable
 from skipline.cli.race_table import race_table
 from skipline.data import Dataset
@@ -48,7 +48,8 @@ def _facts(design: RaceDesign, cells: Sequence[Cell], dataset: Dataset, *, jobs:
     told = f"learning rate {rates} for all" if len(design.rates) == 1 else f"each with the best of the rates {rates}"
     return (
         f"{recipe.network.name}: {_blocks(design.net)}",
-        f"{len(dataset.train):,} images to learn from; {counted(recipe.num_steps(len(dataset.train)), 'step')} of "
+        f"{counted(len(dataset.train), 'image')} to learn from; "
+        f"{counted(recipe.num_steps(len(dataset.train)), 'step')} of "
         f"{recipe.batch_size}, {told}; {counted(len(design.seeds), 'seed')}, {jobs} at a time",
     )
 

@@ -14,7 +14,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from skipline.cli.amount import counted
+from skipline.amount import UNKNOWN, counted, percent
 from skipline.cli.duration import duration
 from skipline.cost import cost
 from skipline.signal import EarlyWarning
@@ -111,8 +111,8 @@ class RunTable:
             f"{snapshot.epoch}/{snapshot.num_epochs}",
             *sides,
             _number(snapshot.train_loss, ".4f"),
-            _number(snapshot.train_error, ".2%"),
-            _number(snapshot.test_error, ".2%"),
+            percent(snapshot.train_error),
+            percent(snapshot.test_error),
             _number(snapshot.images_per_second, ",.0f"),
         )
 
@@ -137,9 +137,9 @@ def _told(warning: EarlyWarning) -> str:
 
 
 def _length(recipe: Recipe) -> str:
-    most = f", at most {recipe.most_steps:,.0f} steps" if math.isfinite(recipe.most_steps) else ""
+    most = f", at most {counted(int(recipe.most_steps), 'step')}" if math.isfinite(recipe.most_steps) else ""
     return f"{counted(recipe.epochs, 'epoch')}{most}"
 
 
 def _number(value: float, form: str) -> str:
-    return "—" if math.isnan(value) else format(value, form)
+    return UNKNOWN if math.isnan(value) else format(value, form)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from skipline.amount import UNKNOWN, counted, percent
 from skipline.cli import options
-from skipline.cli.amount import UNKNOWN, counted, percent
 from skipline.command import command
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ def _print(folder: Path, listing: Listing, chosen: Sequence[RunEntry], *, limit:
     if not listing.runs:
         print(f"no runs in {printable(str(folder))}; `skipline train` makes them")
     elif not chosen:
-        print(f"none of the {len(listing.runs):,} runs in {printable(str(folder))} is like that")
+        print(f"none of {counted(len(listing.runs), 'run')} in {printable(str(folder))} is like that")
     elif settings:
         _print_settings(chosen, console)
     else:
@@ -237,4 +237,4 @@ def _print_settings(chosen: Sequence[RunEntry], console: Any) -> None:
     if len(shown) > 1 and not differing:
         print("they differ in no setting")
     if len(chosen) > len(shown):
-        print(f"the first {len(shown)} of {len(chosen):,} runs; choose with --where")
+        print(f"the first {len(shown)} of {counted(len(chosen), 'run')}; choose with --where")

@@ -8,8 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from skipline.amount import counted
 from skipline.cli import options
-from skipline.cli.amount import counted
 from skipline.cli.exits import UsageError
 from skipline.command import command
 
@@ -275,8 +275,9 @@ def _show_plan(
             f"after {counted(deepening.epoch, 'epoch')} {later.name}: {grown.parameters:,} parameters, "
             f"{grown.macs / 1e6:,.1f} M multiply-adds an image"
         )
-    print(f"{dataset.name}: {len(dataset.train):,} training and {len(dataset.test):,} test images on {device}")
-    print(f"{counted(recipe.epochs, 'epoch')}, {counted(steps, 'step')} of {recipe.batch_size} images")
+    tested = counted(len(dataset.test), "test image")
+    print(f"{dataset.name}: {counted(len(dataset.train), 'training image')} and {tested} on {device}")
+    print(f"{counted(recipe.epochs, 'epoch')}, {counted(steps, 'step')} of {counted(recipe.batch_size, 'image')}")
     plan = plan_memory_of(recipe, recipe.network, dataset.train, device=device, num_processes=team.size)
     print(plan.sentence())
     print("nothing was trained (--dry-run); --json prints every setting")

@@ -10,6 +10,7 @@ from typing import Literal
 
 import torch
 
+from skipline.amount import counted
 from skipline.data.cache_place import PhotoCache
 from skipline.data.dataset import Dataset
 from skipline.data.duplicates import Duplicates
@@ -115,7 +116,7 @@ def same_photo_dataset(
     found = read_pixels(root, (*split.train, *split.val), framing, num_processes=num_processes, show=show, cache=cache)
     if found.lost:
         raise DataError(
-            f"{printable(str(root))}: {len(found.lost):,} of the run's photos are no longer what they were, so it "
+            f"{printable(str(root))}: {counted(len(found.lost), 'photo')} of the run changed or lost, so it "
             f"cannot go on as it began. The first: {found.lost[0][1].why} Put them back, or train again."
         )
     return _dataset(split, class_names, framing, found)
@@ -145,4 +146,4 @@ def _require_enough(split: Split, class_names: tuple[str, ...]) -> None:
             f"class {printable(without[0])} has no photo left to learn from" if without else "none is left to judge by"
         )
         first = f" The first that was left out: {split.left_out[0].why}" if split.left_out else ""
-        raise DataError(f"{printable(split.folder)}: {what}; {len(split.left_out):,} photos were left out.{first}")
+        raise DataError(f"{printable(split.folder)}: {what}; {counted(len(split.left_out), 'photo')} left out.{first}")

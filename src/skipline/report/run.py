@@ -62,7 +62,7 @@ def _facts(folder: RunRecord) -> Iterator[str]:
     yield f"run: {folder.name}"
     yield _STATES[folder.state]
     if folder.evaluations:
-        yield f"{count(folder.evaluations[-1].step)} steps in {duration(folder.evaluations[-1].seconds)}"
+        yield f"{counted(folder.evaluations[-1].step, 'step', 'steps')} in {duration(folder.evaluations[-1].seconds)}"
     finite = [e for e in folder.evaluations if math.isfinite(e.test_error)]
     if finite:
         best = min(finite, key=lambda e: e.test_error)

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+from skipline.amount import counted
 from skipline.command import command
 from skipline.init import InitError, scheme_named
 from skipline.signal import EarlyWarning
@@ -61,7 +62,7 @@ class Diverged(ArithmeticError):
         self.site = site
         kept = f" The last good checkpoint is kept: {checkpoint}." if checkpoint.exists() else ""
         super().__init__(
-            f"the run diverged after {step} steps: the first value that is not finite is at {site}.{kept} "
+            f"the run diverged after {counted(step, 'step')}: the first value that is not finite is at {site}.{kept} "
             f"Train again with {stabler(recipe)}."
         )
 

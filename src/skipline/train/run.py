@@ -129,7 +129,7 @@ def _require_open(folder: RunFolder) -> None:
     if folder.has_failed:
         failure = folder.read("FAILED.json")
         raise RunError(
-            f"{folder.path} diverged after {failure.get('step')} steps at {failure.get('site')}, and from its "
+            f"{folder.path} diverged after step {failure.get('step')} at {failure.get('site')}, and from its "
             "checkpoint it would do so again. Train again with other settings, e.g. a lower learning rate "
             "(skipline train --lr). To see it happen again, remove its FAILED.json first."
         )

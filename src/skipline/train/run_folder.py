@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from skipline.amount import counted
 from skipline.files import (
     PARTIAL_SUFFIX,
     StorageError,
@@ -176,8 +177,8 @@ class RunFolder:
         kept = [line for line in self.read_metrics() if line["step"] <= step]
         if len(kept) != num_epochs:
             raise RunError(
-                f"{self.metrics} holds {len(kept)} evaluations up to step {step}, where {num_epochs} epochs have "
-                "ended: it was changed or removed. Put it back, or train again with `skipline train`."
+                f"{self.metrics} holds {counted(len(kept), 'evaluation')} up to step {step}, and epochs ended by then: "
+                f"{num_epochs}. It was changed or removed. Put it back, or train again with `skipline train`."
             )
         write_whole(self.metrics, "".join(dump_json_line(line) + "\n" for line in kept))
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from skipline.amount import counted
 from skipline.nn import ResidualNet
 
 Gradient = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
@@ -47,7 +48,8 @@ class StepGraph:
         if len(images) not in self._left_out:
             self._left_out.add(len(images))
             self._notes.append(
-                f"batches of {len(images):,} images run without the CUDA graph, which is for {self._num_images:,}."
+                f"batches of {counted(len(images), 'image')} run without the CUDA graph, which is for "
+                f"{self._num_images:,}."
             )
         return False
 

@@ -12,8 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from skipline.amount import counted, size_text
 from skipline.data import Batch, ImageSet
-from skipline.memory import KEEP_ALL, MemoryPlan, Unfit, Workload, parse_size, plan_memory, size_text, smallest_plan
+from skipline.memory import KEEP_ALL, MemoryPlan, Unfit, Workload, parse_size, plan_memory, smallest_plan
 from skipline.spec import Network
 from skipline.train.free_memory import free_memory
 from skipline.train.fusion import plain_parts
@@ -194,12 +195,12 @@ class StepMemory:
         if writes:
             self._task.folder.write(MEMORY, self._document)
         size = -(-num_images // more)
-        seen = f" Batch norm sees {size} images at a time from here on, which is not the same."
+        seen = f" Batch norm sees {counted(size, 'image')} at a time from here on, which is not the same."
         if self._task.recipe.network.norm.kind != "batch":
             seen = ""
         self._notes.append(
-            f"memory ran out in step {step:,}: from it on a batch is computed in {more} parts of {size} images, and "
-            f"the optimiser still sees all {num_images} at once.{seen}"
+            f"memory ran out in step {step:,}: from it on a batch is computed in {counted(more, 'part')} of "
+            f"{counted(size, 'image')}, and the optimiser still sees all {num_images} at once.{seen}"
         )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from skipline.amount import counted
 from skipline.data import (
     WHOLE,
     Batch,
@@ -93,8 +94,10 @@ def make_task(recipe: Recipe, dataset: Dataset, folder: RunFolder, device: torch
     network = recipe.network
     if network.head.num_classes != dataset.num_classes or network.in_channels != dataset.in_channels:
         raise RecipeError(
-            f"{network.name} takes images of {network.in_channels} channel(s) to {network.head.num_classes} classes, "
-            f"but {dataset.name} has {dataset.in_channels} channel(s) and {dataset.num_classes} classes. Describe the "
+            f"{network.name} takes images of {counted(network.in_channels, 'channel')} to "
+            f"{counted(network.head.num_classes, 'class', 'classes')}, but {dataset.name} has "
+            f"{counted(dataset.in_channels, 'channel')} and {counted(dataset.num_classes, 'class', 'classes')}. "
+            "Describe the "
             f"network with in_channels={dataset.in_channels} and num_classes={dataset.num_classes}."
         )
     # The last feature map is then 2×2 or larger, and batch norm can take its mean over a part of one image.
@@ -137,8 +140,10 @@ def _require_work_for_all(recipe: Recipe, num_train: int, team: Team) -> None:
     if part < team.size:
         last = "" if smallest == recipe.batch_size else f" (the last of {num_train:,} training images)"
         raise RecipeError(
-            f"{team.size} processes cannot share a part of {part} image(s): a batch of {smallest}{last} is computed in "
-            f"{recipe.accumulate} part(s). Use at most {part} processes, a --batch-size that leaves no short last "
+            f"{team.size} processes cannot share a part of {counted(part, 'image')}: a batch of {smallest}{last} is "
+            "computed in "
+            f"{counted(recipe.accumulate, 'part')}. Use at most {counted(part, 'process', 'processes')}, a "
+            "--batch-size that leaves no short last "
             "batch, or a smaller --accumulate."
         )
 
