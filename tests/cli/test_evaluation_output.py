@@ -56,3 +56,13 @@ def test_a_temperature_at_the_end_of_what_is_tried_says_so(
     assert "T = 0.05 is the coldest temperature that is tried: " in printed(document, capsys)
     document["tempered"]["temperatures"] = [1.5]
     assert "that is tried" not in printed(document, capsys)
+
+
+def test_few_images_promise_no_low_risk(document: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    """Of eight images four are answered without a mistake: that does not show that one in a hundred would be wrong."""
+    document["risk_coverage"]["coverage_at"] = [{"risk": 0.01, "coverage": 0.5}, {"risk": 0.1, "coverage": 0.5}]
+    document["error"] = 0.5
+    assert "may be wrong" not in printed({**document, "num_images": 8}, capsys)
+    out = printed({**document, "num_images": 100}, capsys)
+    assert "answered, if at most 10 % may be wrong" in out
+    assert "at most 1 % may be wrong" not in out

@@ -13,6 +13,7 @@ from rich.text import Text
 from skipline.amount import UNKNOWN, counted, percent
 from skipline.data.printable import printable
 from skipline.evaluate.chance import LEVEL
+from skipline.evaluate.risk_coverage import can_be_seen
 from skipline.evaluate.temperature import edge_remark
 
 _MOST_CLASSES = 10  # in the table, the worst of them
@@ -73,10 +74,9 @@ def _figures(document: Document) -> Table:
     between = f"{area['low']:.4f} to {area['high']:.4f}" if _is_known(area["low"]) else UNKNOWN
     table.add_row("area under risk-coverage", f"{area['value']:.4f}", between)
     for entry in curve["coverage_at"]:
-        if document["error"] > entry["risk"] and entry["coverage"]:
-            table.add_row(
-                f"answered, if at most {percent(entry['risk'], places=0)} may be wrong", percent(entry["coverage"]), ""
-            )
+        risk, coverage = entry["risk"], entry["coverage"]
+        if document["error"] > risk and can_be_seen(risk, coverage=coverage, num_images=document["num_images"]):
+            table.add_row(f"answered, if at most {percent(risk, places=0)} may be wrong", percent(coverage), "")
     return table
 
 
