@@ -116,7 +116,10 @@ def test_every_exported_name_is_itself_however_the_package_was_imported() -> Non
     everything = (
         "import importlib, pkgutil, skipline\n"
         "for module in pkgutil.walk_packages(skipline.__path__, 'skipline.'):\n"
-        "    if not module.name.endswith('__main__'): importlib.import_module(module.name)\n"
+        "    if module.name.endswith('__main__'): continue\n"
+        "    try: importlib.import_module(module.name)\n"
+        "    except ModuleNotFoundError as error:\n"
+        "        if error.name not in ('fastapi', 'uvicorn', 'websockets'): raise  # an extra's\n"
     )
     assert _run(f"import skipline\n{check}") == ""
     assert _run(everything + check) == ""

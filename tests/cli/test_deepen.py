@@ -66,7 +66,7 @@ def test_a_run_goes_on_deeper(skipline: Command, trained: Path, tmp_path: Path) 
     assert [line["epoch"] for line in lines] == [1, 2, 3]
     assert lines[2]["learning_rate"] == 0.02
     assert (new / "config.toml").read_text().startswith("# skipline deepen runs/last --to 20")
-    assert (new / "report.html").is_file()
+    assert "After step 6 (epoch 2) the net grew from 8 to 20 layers." in (new / "report.html").read_text("utf-8")
 
 
 def test_a_run_folder_alone(skipline: Command, trained: Path, tmp_path: Path) -> None:
@@ -136,6 +136,8 @@ def test_deepening_in_a_recipe_and_then_by_hand(skipline: Command, tmp_path: Pat
     done = skipline(*TRAIN, "--config", "grow.toml")
     assert done.code == 0, done.err
     assert "digits_resnet14 after 1 epoch" in done.err
+    told = "After step 3 (epoch 1) the net grew from 8 to 14 layers."
+    assert told in (newest(tmp_path) / "report.html").read_text("utf-8")
     document = json.loads(skipline("deepen", "runs/last", "--to", "20", "--no-train", "--json").out)
     assert document["source"]["name"] == "digits_resnet14"
 

@@ -41,7 +41,7 @@ def test_a_size_that_was_left_over_is_named(skipline: Command, monkeypatch: pyte
     monkeypatch.setattr(os, "_exit", sys.exit)
     monkeypatch.delenv("RANK", raising=False)
     monkeypatch.setenv("WORLD_SIZE", "2")
-    ended = skipline("train", "digits", "--epochs", "1", "--dry-run")
+    ended = skipline("train", "digits", "--epochs", "1", "--dry-run", "--device", "cpu")
     assert ended.code == 2
     assert "RANK and MASTER_ADDR and MASTER_PORT are missing. Start all of them with torchrun" in ended.err
     assert "unset WORLD_SIZE" in ended.err

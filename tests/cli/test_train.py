@@ -70,14 +70,14 @@ def test_evaluate_agrees_with_the_run(skipline: Command) -> None:
 
 
 def test_dry_run_trains_nothing(skipline: Command, tmp_path: Path) -> None:
-    ended = skipline("train", "digits", "--dry-run")
+    ended = skipline("train", "digits", "--dry-run", "--device", "cpu")
     assert ended.code == 0
     assert "67,906 parameters" in ended.out  # 8/16/32 channels, 1 input channel, counted by hand in tests/test_cost.py
     assert "nothing was trained" in ended.out
     assert re.search(
         r"^memory: about .* MiB at the peak of a step, within .*; all activations are kept\.$", ended.out, re.M
     )
-    within = skipline("train", "digits", "--memory", "4MiB", "--dry-run").out
+    within = skipline("train", "digits", "--memory", "4MiB", "--dry-run", "--device", "cpu", "--precision", "fp32").out
     assert re.search(r"^memory: about 3\.\d\d MiB at the peak of a step, within 4\.00 MiB: blocks 1 to ", within, re.M)
     assert not (tmp_path / "runs").exists()
 

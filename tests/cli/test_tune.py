@@ -12,9 +12,11 @@ import torch
 from typer.testing import CliRunner
 
 from skipline.cli.app import app
-from skipline.train import PRESETS
+from skipline.cli.speed import with_speed
+from skipline.train import PRESETS, step_memory
+from skipline.train.team import ALONE
 from skipline.train.tuned import remember, speed_folder
-from skipline.train.tuning import Timing
+from skipline.train.tuning import Timing, noise
 from skipline.train.ways import Way
 from skipline.zoo import describe
 
@@ -39,8 +41,8 @@ def invoked(*arguments: str, code: int = 0) -> tuple[str, str]:
 
 def planned(*arguments: str) -> tuple[dict[str, object], str]:
     """The recipe that would be trained, and what was said."""
-    given = ("train", "digits", "--model", MODEL, "--batch-size", "32", "--dry-run", "--json", *arguments)
-    stdout, stderr = invoked(*given)
+    given = ("train", "digits", "--model", MODEL, "--batch-size", "32", "--device", "cpu", "--dry-run", "--json")
+    stdout, stderr = invoked(*given, *arguments)
     return json.loads(stdout)["recipe"], stderr
 
 
@@ -63,7 +65,7 @@ def test_tune_times_prints_and_remembers() -> None:
         "tune", MODEL, "--batch-size", "4", "--rounds", "1", "--way", "fp32 channels", "--device", "cpu"
     )
     assert stdout.startswith(f"{MODEL}, batches of 4 images of 8×8 on cpu\nway ")
-    assert "the default, taken" in stdout
+    assert " taken\n" in stdout
     assert "fp32 channels-last: " in stderr
     (path,) = speed_folder().glob("*.json")
     assert str(path) in stdout
@@ -98,3 +100,20 @@ def test_what_is_given_stays_as_it_is() -> None:
 def test_a_wrong_speed_is_refused() -> None:
     result = CliRunner().invoke(app, ["train", "digits", "--speed", "warp", "--dry-run"])
     assert "speed is 'warp'; expected one of auto, measure, default." in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("settings", "memory", "is_graphed"),
+    [({}, 2.0**40, True), ({"step_graph": False}, 2.0**40, False), ({}, 2.0**20, False)],
+    ids=["as it comes", "as was said", "little memory"],
+)
+def test_on_cuda_steps_are_graphs_where_they_fit_twice(
+    settings: dict[str, object], memory: float, is_graphed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(step_memory, "free_memory", lambda _device: memory)
+    data = noise(num_images=8, image_size=8, in_channels=1, num_classes=10)
+    recipe = replace(PRESETS["quick"](describe(MODEL), "digits"), precision="fp32")
+    cuda = torch.device("cuda")
+    found, said = with_speed(recipe, {"speed": "default", **settings}, data, cuda, ALONE)
+    assert found == replace(recipe, step_graph=is_graphed)
+    assert said == ""

@@ -13,7 +13,7 @@ from skipline.check import check_folder
 from skipline.report.photo_check import check_report
 
 from ..check.corpus import write_corpus
-from .test_browser import LAPTOP, LEAST_CONTRAST, LEAST_TEXT, PHONE, TEXTS, contrast, luminance, opened
+from .sight import LAPTOP, LEAST_CONTRAST, LEAST_TEXT, PHONE, TEXTS, contrast, luminance, opened
 
 playwright = pytest.importorskip(
     "playwright.sync_api", reason="playwright is not installed: pip install playwright", exc_type=ImportError

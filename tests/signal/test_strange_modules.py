@@ -121,8 +121,9 @@ def test_dropout_draws_what_the_next_step_would_draw() -> None:
 
 
 def test_data_parallel_is_unwrapped() -> None:
-    inner = nn.Sequential(nn.Linear(6, 3))
-    assert xray(nn.DataParallel(inner), BATCH) == xray(inner, BATCH)
+    device = "cuda" if torch.cuda.is_available() else "cpu"  # it takes the module to a device of its own choice
+    inner, batch = nn.Sequential(nn.Linear(6, 3)).to(device), BATCH.to(device)
+    assert xray(nn.DataParallel(inner), batch) == xray(inner, batch)
 
 
 def test_what_torchscript_compiled_is_refused() -> None:

@@ -187,6 +187,7 @@ def test_a_graph_says_what_runs_without_it(recipe: Recipe, dataset: Dataset, new
     assert learner.take_notes() == ("batches of 12 images run without the CUDA graph, which is for 16.",)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of PyTorch's compiler, as it is loaded
 def test_compiled_blocks_learn_as_eager_ones_do(
     recipe: Recipe, dataset: Dataset, new_run: Callable[[], RunFolder]
 ) -> None:

@@ -14,7 +14,7 @@ from skipline.spec import Head, Network, Stage, Stem
 from skipline.train import Recipe
 from skipline.train.tuned import remember, remembered
 from skipline.train.tuning import Timing, fastest, noise, time_ways
-from skipline.train.ways import WAYS, Way, own_way
+from skipline.train.ways import WAYS, Way, graphed, own_way
 
 CPU = torch.device("cpu")
 PLAIN = Way("fp32", "fp32", "contiguous", "plain")
@@ -80,6 +80,18 @@ def test_what_is_computed_is_a_recipe_with_the_ways_settings(tiny: Recipe) -> No
     assert replace(changed, precision="fp32", memory_layout="channels_last", kernels="plain") == tiny
     assert own_way(tiny, CPU) == CHANNELS_LAST
     assert own_way(replace(tiny, memory_layout="contiguous"), CPU) == PLAIN
+
+
+def test_on_cuda_a_step_is_one_graph_where_every_step_is_the_same(tiny: Recipe) -> None:
+    cuda = torch.device("cuda")
+    assert graphed(tiny, CPU) == tiny
+    assert graphed(tiny, cuda) == replace(tiny, step_graph=True)
+    for different in (
+        replace(tiny, accumulate=2),
+        replace(tiny, first_size=0.5),
+        replace(tiny, network=replace(tiny.network, head=Head(4, dropout=0.2))),
+    ):
+        assert graphed(different, cuda) == different
 
 
 def test_timings_are_remembered_for_the_same_steps_only(tiny: Recipe, tmp_path: Path) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -35,6 +36,7 @@ from skipline.train import Recipe, open_run
 from skipline.train.batch_size import fitting_batch
 from skipline.train.codec import decode_record
 from skipline.train.estimate import estimated_seconds
+from skipline.train.image_side import epoch_side
 from skipline.train.photo_defaults import BATCHES, FINE_TUNING_RATE, LAYER_DECAY, PhotoDefaults, photo_defaults
 from skipline.zoo import check_image_size
 
@@ -72,6 +74,7 @@ def photos_and_recipe(
     if settings.get("start_from"):
         suited["optimiser"] = {"learning_rate": defaults.learning_rate * FINE_TUNING_RATE, "layer_decay": LAYER_DECAY}
         suited["head_epochs"] = 1
+        suited["first_size"] = suited["last_size"] = 1.0  # what begins learnt was learnt at some size: not tried
     rest = {name: value for name, value in settings.items() if name not in OUTSIDE_RECIPE}
     below = suited if preset == PHOTO_PRESET else {}
     recipe = over_preset(preset, network, result.folder.root.name, {**overlaid(below, rest), "source": source})
@@ -84,6 +87,8 @@ def photos_and_recipe(
         optimiser = rest.get("optimiser")
         is_given = isinstance(optimiser, Mapping) and "learning_rate" in optimiser
         recipe = _with_batch(recipe, dataset, device, scales=not is_given)
+    for sentence in _growth(recipe, dataset):
+        print(sentence, file=sys.stderr)
     print(f"it will take {_rough(estimated_seconds(recipe, dataset, device))} on {device}", file=sys.stderr)
     return recipe, dataset
 
@@ -182,6 +187,16 @@ def _origin(recipe: Recipe) -> str:
         "no pretrained weights come with skipline: all is learnt from these photos, which takes more of them and more "
         "epochs, and ends with more errors, than a net that has seen millions. --from FILE begins with such weights"
     )
+
+
+def _growth(recipe: Recipe, dataset: Dataset) -> Iterator[str]:
+    """At which sides images are learnt from, where they are not whole, and how to have them so."""
+    num_epochs = math.ceil(recipe.num_steps(len(dataset.train)) / recipe.steps_per_epoch(len(dataset.train)))
+    whole = dataset.image_size
+    first, last = (epoch_side(recipe, epoch, num_epochs=num_epochs, whole=whole) for epoch in (0, num_epochs - 1))
+    if first < whole:
+        sides = f"{first}×{first}" + (f", at last of {last}×{last}" if last > first else "")
+        yield f"learnt from at {sides}, judged at {whole}×{whole} (--first-size 1: whole throughout, for more time)"
 
 
 def _rough(seconds: float) -> str:

@@ -20,7 +20,7 @@ from skipline.train.step_memory import plan_memory_of
 from skipline.train.team import Team
 from skipline.train.tuned import Measured, remember, remembered, speed_folder
 from skipline.train.tuning import Timing, fastest, noise, time_ways
-from skipline.train.ways import SETTINGS, WAYS, Way, own_way
+from skipline.train.ways import SETTINGS, WAYS, Way, graphed, own_way
 
 BUSY = 1.0  # guessed: before it measures, more than one other program runs or waits to
 ROUNDS = 5  # guessed: medians of so few tell ways apart that differ by more than a few per cent
@@ -32,25 +32,28 @@ def with_speed(
     """`recipe`, computed the fastest way that is remembered for its net and batch, and a sentence that says so.
 
     What `settings` name stays as it is. `speed` among them: "auto" takes what is remembered, "measure" measures where
-    nothing is, "default" takes neither. Nothing remembered, or several processes: the recipe as it is, and "".
+    nothing is, "default" takes neither. Nothing remembered: what the hardware is known for, a CUDA graph where a step
+    fits twice (an epoch's short last batch runs beside it), and "". Several processes: the recipe as it is.
     """
     speed = settings.get("speed", "auto")
     if speed not in SPEEDS:
         raise UsageError(f"speed is {speed!r}; expected one of {', '.join(SPEEDS)}.")
     given = [name for name in SETTINGS if name in settings]
-    if speed == "default" or not team.is_alone or recipe.shard or len(given) == len(SETTINGS):
+    if not team.is_alone or recipe.shard or len(given) == len(SETTINGS):
         return recipe, ""
-    size = dataset.image_size
+    size, own = dataset.image_size, recipe if "step_graph" in given else _graphed(recipe, dataset, device)
+    if speed == "default":
+        return own, ""
     measured = remembered(speed_folder(), recipe, image_size=size, device=device)
     if measured is None and speed == "measure":
         measured = measure(recipe, image_size=size, device=device, rounds=ROUNDS, ways=WAYS)
     if measured is None:
-        return recipe, ""
-    default = own_way(recipe, device)
+        return own, ""
+    default = own_way(own, device)
     fitting = [timing for timing in measured.timings if _fits(timing, recipe, given, default, dataset, device)]
     chosen = fastest(fitting, default=default)
     if chosen is None:
-        return recipe, ""
+        return own, ""
     return chosen.way.applied(recipe), measured_line(measured.timings, chosen, default=default)
 
 
@@ -86,6 +89,17 @@ def _warn_if_busy() -> None:
                 "the fastest now need not be so then.",
                 file=sys.stderr,
             )
+
+
+def _graphed(recipe: Recipe, dataset: Dataset, device: torch.device) -> Recipe:
+    graph = graphed(recipe, device)
+    if not graph.step_graph:
+        return recipe
+    try:
+        plan = plan_memory_of(graph, graph.network, dataset.train, device=device)
+    except RecipeError:  # of a budget that is too small: it is said where the run begins
+        return recipe
+    return graph if plan.keeping.keeps_all and 2 * plan.peak.total <= plan.budget else recipe
 
 
 def _fits(

@@ -45,14 +45,14 @@ def tune(
     from skipline.train import PRESETS
     from skipline.train.allocator import keep_freed_memory
     from skipline.train.tuning import fastest
-    from skipline.train.ways import own_way
+    from skipline.train.ways import graphed, own_way
 
     chosen_device, network = device_of(device), described(model)
     base = PRESETS["quick"](network, "cifar10")  # how its images are augmented
     recipe = replace(base, batch_size=batch_size, accumulate=accumulate)
     size = image_size or _image_size(model, network)
     keep_freed_memory()
-    default = own_way(recipe, chosen_device)
+    default = own_way(graphed(recipe, chosen_device), chosen_device)
     ways = _named(way or [], default)
     measured = measure(recipe, image_size=size, device=chosen_device, rounds=rounds, ways=ways)
     if json_:

@@ -44,8 +44,8 @@ class ProbeObjective:
         real = torch.view_as_real(tensor) if tensor.is_complex() else tensor
         real = real if real.dtype == torch.float64 else real.float()
         shape = (1, *real.shape[1:]) if self.is_shared and real.dim() > 0 else real.shape
-        z = torch.empty(shape, dtype=real.dtype).normal_(generator=generator)
-        return (real * z.to(real.device)).sum()
+        z = torch.empty(shape, dtype=real.dtype, pin_memory=real.is_cuda).normal_(generator=generator)
+        return (real * z.to(real.device, non_blocking=real.is_cuda)).sum()  # pinned, so that nothing waits
 
 
 def named_tensors(outputs: Any, name: str) -> Iterator[tuple[str, Tensor]]:

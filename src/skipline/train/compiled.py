@@ -134,9 +134,10 @@ def _refuse_uncompiled(site: str, error: Exception) -> None:
 
     if not isinstance(error, TorchDynamoException | FailOnRecompileLimitHit):
         return
-    lines = str(error).strip().splitlines() or [type(error).__name__]
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
     is_too_often = isinstance(error, FailOnRecompileLimitHit)
-    reason = "it had to be compiled again too often" if is_too_often else lines[0].rstrip(".")
+    said = " ".join(lines[: 2 if lines[0].endswith(":") else 1])  # "backend='backend' raised:", and then what
+    reason = "it had to be compiled again too often" if is_too_often else said.rstrip(".")
     raise RecipeError(
         f"kernels is 'compiled', and PyTorch does not compile {site}: {reason}. Train with --set kernels=auto."
     ) from error

@@ -68,6 +68,10 @@ class StepGraph:
             parameter.grad = tensor
         return recorded.loss.clone(), recorded.mistakes.clone()
 
+    def forget(self) -> None:
+        """Let go of the graph and its memory; the next whole batch records it anew."""
+        self._recorded = None
+
     def take_notes(self) -> tuple[str, ...]:
         """What a person should know since the last call, in sentences."""
         notes = tuple(self._notes)

@@ -23,7 +23,7 @@ from skipline.data import (
     normaliser,
 )
 from skipline.train.free_memory import free_memory
-from skipline.train.image_side import image_side
+from skipline.train.image_side import epoch_side
 from skipline.train.precision import compute_dtype
 from skipline.train.recipe import Recipe
 from skipline.train.refuse import RecipeError
@@ -64,6 +64,17 @@ class Task:
     def num_epochs(self) -> int:
         """Epochs that the run begins; the last may be cut short."""
         return math.ceil(self.num_steps / self.steps_per_epoch)
+
+    def side(self, epoch: int) -> int:
+        """The side of the images that are learnt from in `epoch`, counted from 0; in pixels."""
+        return epoch_side(self.recipe, epoch, num_epochs=self.num_epochs, whole=self.train.images.shape[2])
+
+    def work(self, step: int) -> float:
+        """The work of the first `step` steps, one of whole images being 1: a smaller image is less by its pixels."""
+        whole = self.train.images.shape[2]
+        epochs = range(-(-step // self.steps_per_epoch))
+        shares = (min(1.0, step / self.steps_per_epoch - epoch) * (self.side(epoch) / whole) ** 2 for epoch in epochs)
+        return self.steps_per_epoch * sum(shares)
 
     def ends_epoch(self, step: int) -> bool:
         """Whether an epoch ends after `step` steps, or the run within one: then the net is evaluated."""
@@ -158,16 +169,6 @@ def batches(task: Task, epoch: int, first_batch: int, *, share: Share = WHOLE) -
     Of each the `share` of one process: the same images, changed alike, whoever computes them.
     """
     recipe = task.recipe
-    whole = task.train.images.shape[2]
-    network = recipe.network
-    side = image_side(
-        epoch,
-        task.num_epochs,
-        whole=whole,
-        first_size=recipe.first_size,
-        least=network.smallest_image,
-        of=network.stride,
-    )
     return epoch_batches(
         task.train,
         first_batch=first_batch,
@@ -180,7 +181,7 @@ def batches(task: Task, epoch: int, first_batch: int, *, share: Share = WHOLE) -
         augment=recipe.augment,
         photo=recipe.photo_augment,
         is_balanced=recipe.balanced,
-        side=side,
+        side=task.side(epoch),
         share=share,
         num_parts=recipe.accumulate,
     )

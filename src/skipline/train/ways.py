@@ -11,6 +11,7 @@ from skipline.train.kernels import choose_kernels
 from skipline.train.layout import MemoryLayout
 from skipline.train.precision import compute_dtype
 from skipline.train.recipe import Recipe
+from skipline.train.refuse import RecipeError
 
 SETTINGS = ("precision", "memory_layout", "kernels", "step_graph")
 """The settings of a recipe that a way decides."""
@@ -67,3 +68,16 @@ def own_way(recipe: Recipe, device: torch.device) -> Way:
     is_bf16 = compute_dtype(recipe.precision, device) == torch.bfloat16
     meant = Way("", "bf16" if is_bf16 else "fp32", recipe.memory_layout, kernels, recipe.step_graph)
     return next((way for way in WAYS if replace(way, name="") == meant), replace(meant, name="as the recipe says"))
+
+
+def graphed(recipe: Recipe, device: torch.device) -> Recipe:
+    """`recipe` with its steps as one CUDA graph each, where `device` has such graphs and every step is the same.
+
+    A graph changes no bit and is made within four steps. Images that grow from epoch to epoch would have it made anew.
+    """
+    if device.type != "cuda" or recipe.shard or recipe.first_size < 1:
+        return recipe
+    try:
+        return replace(recipe, step_graph=True)
+    except RecipeError:
+        return recipe
