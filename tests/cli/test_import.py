@@ -111,7 +111,7 @@ def test_a_description_in_a_file_will_do(skipline: Command, trained: Path, tmp_p
             "--seed 9 draws a new classifier, and none is asked for. Give",
         ),
         (("--model", "digits_resnet8", "--from", "bit"), 3, "has the names of Big Transfer"),
-        (("--model", "digits_resnet8", "--from", "tim"), 3, "no source of weights 'tim'"),
+        (("--model", "digits_resnet8", "--from", "tim"), 2, "no source of weights 'tim'"),
         (("--model", "digits_resnet8", "--preprocess", "x"), 3, "no preprocessing 'x'"),
         (("--model", "digits_resnet9"), 2, "there is no depth 9"),
         (("--model", "digits_resnet8", "--new-head"), 2, "--new-head draws a classifier; say for which --classes"),
@@ -214,9 +214,9 @@ def test_a_model_leaves_under_other_names(skipline: Command, trained: Path) -> N
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (("a.safetensors", "--to", "bit"), 3, "weights with the names of bit are written to a file that ends in .npz"),
+        (("a.safetensors", "--to", "bit"), 2, "weights with the names of bit are written to a file that ends in .npz"),
         (("a.npz", "--to", "bit"), 3, "has no name for stem.conv1.weight of digits_resnet8"),
-        (("a.pth", "--to", "keras"), 3, "no source of weights 'keras'"),
+        (("a.pth", "--to", "keras"), 2, "no source of weights 'keras'"),
         (("resnet8.th", "--to", "timm"), 2, "resnet8.th is there already"),
         (("no/a.pth", "--to", "timm"), 3, "the folder is not there"),
     ],

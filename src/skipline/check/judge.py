@@ -67,7 +67,7 @@ def judge(
 def _of_classes(folder: PhotoFolder, facts: Sequence[Fact]) -> Found:
     if not folder.photos:
         unlabelled = any(remark.kind == "unlabelled" for remark in folder.remarks)
-        yield ("no_class" if unlabelled else "no_image"), Place((str(folder.root),))
+        yield ("no_class" if unlabelled else "no_image"), Place((str(folder.root),), _instead(folder))
         return
     names = folder.classes.names
     if len(names) == 1:
@@ -86,6 +86,16 @@ def _of_classes(folder: PhotoFolder, facts: Sequence[Fact]) -> Found:
         largest, smallest = max(some, key=lambda label: some[label]), min(some, key=lambda label: some[label])
         text = f"{some[largest]:,} of {names[largest]} and {some[smallest]:,} of {names[smallest]}"
         yield "imbalance", Place((names[smallest], names[largest]), text)
+
+
+def _instead(folder: PhotoFolder) -> str:
+    """What there is where no image can be learnt from."""
+    unlabelled = sum(remark.kind == "unlabelled" for remark in folder.remarks)
+    if unlabelled:
+        return f"{counted(unlabelled, 'image')}, and nothing that names a class"
+    if folder.passed:
+        return f"nothing but {counted(len(folder.passed), 'other file')}"
+    return "the folder is empty"
 
 
 def _of_files(folder: PhotoFolder, facts: Sequence[Fact], most_unusable: float) -> Found:

@@ -24,8 +24,12 @@ EXITS: dict[str, int] = {
     "skipline.train.run_folder.RunError": 2,
     "skipline.signal.error.SignalError": 2,
     "skipline.study.error.StudyError": 2,
+    "skipline.weights.error.NoSuchFormError": 2,
     "skipline.cli.exits.UsageError": 2,
     "skipline.cli.exits.GateFailed": 4,
+    "skipline.cli.exits.FileError": 3,
+    "skipline.train.run_folder.RunFileError": 3,
+    "skipline.study.error.StudyFolderError": 3,
     "skipline.data.error.DataError": 3,
     "skipline.files.StorageError": 3,
     "skipline.weights.error.WeightsError": 3,
@@ -39,7 +43,11 @@ EXITS: dict[str, int] = {
     "skipline.train.outcome.Interrupted": 130,
     "skipline.cli.conduct.StudyInterrupted": 130,
 }
-"""By full name, so that looking one up imports nothing: most verbs never load torch."""
+"""By full name, so that looking one up imports nothing: most verbs never load torch.
+
+One rule for all verbs: 2 is what cannot be meant, whatever lies on the disk, and 3 a path that leads to nothing, or to
+something that is broken or of another kind.
+"""
 
 
 _AGREED = (7, 130)
@@ -50,6 +58,10 @@ _HAVE_A_REMEDY = ("skipline.train.outcome.RanOut",)
 
 class UsageError(ValueError):
     """A command that cannot be meant; the message says what to type instead."""
+
+
+class FileError(ValueError):
+    """A file or folder that a command names and that is missing, cannot be read or does not hold what it should."""
 
 
 class GateFailed(Exception):

@@ -112,7 +112,7 @@ def _imported(
 def _class_names(text: str, data: Path | None) -> tuple[str, ...]:
     """The class names that `--classes` means: a number, a text file of names, or a data set's."""
     from skipline.cli.device import default_data_dir
-    from skipline.cli.exits import UsageError
+    from skipline.cli.exits import FileError, UsageError
     from skipline.data import load
     from skipline.weights.class_names import numbered
 
@@ -125,7 +125,7 @@ def _class_names(text: str, data: Path | None) -> tuple[str, ...]:
     try:
         names = tuple(line.strip() for line in Path(text).read_text(encoding="utf-8").splitlines() if line.strip())
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"--classes {text}: the file cannot be read as text: {error}.") from error
+        raise FileError(f"--classes {text}: the file cannot be read as text: {error}.") from error
     if len(set(names)) != len(names) or not names:
         raise UsageError(f"--classes {text}: expected a class's name on each line, each once; there are {len(names)}.")
     return names

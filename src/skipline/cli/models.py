@@ -90,7 +90,7 @@ def _network_document(network: Network, row: Row, size: int) -> dict[str, Any]:
     from skipline.cost import cost
     from skipline.spec import to_json
 
-    counted = cost(network, image_size=size)
+    costs = cost(network, image_size=size)
     return {
         "format": "skipline.model_cost",
         "version": 1,
@@ -99,9 +99,9 @@ def _network_document(network: Network, row: Row, size: int) -> dict[str, Any]:
         "source": row.source,
         "depth": network.depth,
         "image_size": size,
-        "parameters": counted.parameters,
-        "macs": counted.macs,
-        "activation_elements": counted.activation_elements,
+        "parameters": costs.parameters,
+        "macs": costs.macs,
+        "activation_elements": costs.activation_elements,
         "network": to_json(network),
     }
 

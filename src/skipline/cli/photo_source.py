@@ -15,6 +15,7 @@ from rich.console import Console
 
 from skipline.amount import counted, size_text
 from skipline.check import Check, check_folder
+from skipline.cli.exits import UsageError
 from skipline.cli.names import PHOTO_PRESET
 from skipline.cli.network import network_of
 from skipline.cli.photo_progress import PhotoProgress
@@ -24,11 +25,14 @@ from skipline.command import command
 from skipline.cores import available_cores
 from skipline.data import DataError, Dataset
 from skipline.data.cache_place import PhotoCache
+from skipline.data.classes import load_classes
 from skipline.data.framing import Framing
 from skipline.data.photo_data import PhotoSettings, photo_dataset, split_folder
-from skipline.data.photo_split import Split
+from skipline.data.photo_set import is_photo_run
+from skipline.data.photo_split import Split, load_split
 from skipline.data.printable import printable
-from skipline.train import Recipe
+from skipline.data.split_again import split_again
+from skipline.train import Recipe, open_run
 from skipline.train.batch_size import fitting_batch
 from skipline.train.codec import decode_record
 from skipline.train.estimate import estimated_seconds
@@ -57,6 +61,7 @@ def photos_and_recipe(
     """
     source = settings["source"]
     chosen = cast(PhotoSettings, decode_record(PhotoSettings, "photos", settings.get("photos", {})))
+    origin = _origin_of_split(chosen)
     result = _checked(Path(source), patience, cache)
     _refuse_wrong(result, source)
     defaults = _defaults(result, chosen, device)
@@ -73,7 +78,7 @@ def photos_and_recipe(
     rest = {name: value for name, value in settings.items() if name not in OUTSIDE_RECIPE}
     below = suited if preset == PHOTO_PRESET else {}
     recipe = over_preset(preset, network, result.folder.root.name, {**overlaid(below, rest), "source": source})
-    split = split_folder(result.folder, result.facts, result.duplicates, seed=recipe.seed, settings=chosen)
+    split = _split(result, chosen, origin, seed=recipe.seed)
     with PhotoProgress(Console(stderr=True)) as progress:
         dataset = photo_dataset(split, names, framing, num_processes=available_cores(), show=progress.show, cache=cache)
     _tell(result, dataset, source)
@@ -86,6 +91,23 @@ def photos_and_recipe(
         print(sentence, file=sys.stderr)
     print(f"it will take {_rough(estimated_seconds(recipe, dataset, device))} on {device}", file=sys.stderr)
     return recipe, dataset
+
+
+def _origin_of_split(chosen: PhotoSettings) -> Path | None:
+    """The run whose split is to be taken over; None where the folder is split anew. Looked for before any photo."""
+    if not chosen.split_from:
+        return None
+    run = open_run(Path(chosen.split_from)).path
+    if not is_photo_run(run):
+        raise UsageError(f"--split-from {chosen.split_from} is no run on photos, so it has no split of them.")
+    return run
+
+
+def _split(result: Check, chosen: PhotoSettings, origin: Path | None, *, seed: int) -> Split:
+    if origin is None:
+        return split_folder(result.folder, result.facts, result.duplicates, seed=seed, settings=chosen)
+    wanted, names = load_split(origin / "split.json"), load_classes(origin / "classes.json").names
+    return split_again(result.folder, result.facts, wanted, names, origin=str(origin))
 
 
 def _with_batch(recipe: Recipe, dataset: Dataset, device: torch.device, *, scales: bool) -> Recipe:
@@ -113,6 +135,8 @@ def _refuse_wrong(result: Check, source: str) -> None:
     errors = [finding for finding in result.findings if finding.severity == "error"]
     if not errors:
         return
+    if not result.folder.photos:
+        raise DataError(f"{printable(source)}: {errors[0].kind.title} ({errors[0].what}). {errors[0].kind.next}")
     said = [
         f"  {finding.kind.title}: {printable(finding.what)}, e.g. {printable(finding.places[0].files[0])} "
         f"({finding.name}). {finding.kind.next}".rstrip()

@@ -68,7 +68,7 @@ def predict(
                 unreadable += 1
                 print(f"cannot read {_shown(prediction.error)}", file=sys.stderr)
     if num == unreadable:
-        raise DataError("no photo could be read." if num else "the paths name no photo; a folder has none in it.")
+        raise DataError("no photo could be read." if num else f"there is no photo in {', '.join(map(_shown, paths))}.")
     print(f"{counted(num - unreadable, 'photo')} predicted, {unreadable:,} unreadable", file=sys.stderr)
 
 

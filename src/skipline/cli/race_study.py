@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -15,6 +15,7 @@ from skipline.data import Dataset
 from skipline.files import dump_json, write_whole
 from skipline.report import race_report
 from skipline.study import Cell, LeftOut, NetDesign, RaceDesign, StudyFolder, cells_of_race, study_race
+from skipline.study.trainability import LEAST_STEPS
 
 _MARKS = {"trains": ("✓", "green"), "degrades": ("~", "yellow"), "undecided": ("?", "yellow"), "fails": ("✗", "red")}
 
@@ -31,6 +32,8 @@ def run_race(
     console = Console(stderr=True)
     for line in (*_facts(design, cells, dataset, jobs=min(place.share.jobs, len(cells))), *map(_reason, left_out)):
         console.print(line, style="dim", highlight=False, markup=False, soft_wrap=not console.is_terminal)
+    for line in _too_short(cells[0].recipe.num_steps(len(dataset.train))):
+        console.print(line, style="yellow", highlight=False, markup=False, soft_wrap=not console.is_terminal)
     console.print()
     table = race_table(cells, dataset, console=console)
     with stoppable(place, setting, ended=lambda: table.told_ended), table:
@@ -54,6 +57,16 @@ def _facts(design: RaceDesign, cells: Sequence[Cell], dataset: Dataset, *, jobs:
     )
 
 
+def _too_short(num_steps: int) -> Iterator[str]:
+    """Before anything is trained: that the race will hardly be decided."""
+    if num_steps < LEAST_STEPS:
+        yield (
+            f"{counted(num_steps, 'step')} are too few to judge by: who has neither trained nor diverged by then "
+            "will be "
+            f"told as undecided. From {LEAST_STEPS} steps on it is decided: --steps {LEAST_STEPS}"
+        )
+
+
 def _blocks(net: NetDesign) -> str:
     *others, last = net.num_blocks
     if set(others) <= {last}:
@@ -64,7 +77,7 @@ def _blocks(net: NetDesign) -> str:
 
 
 def _reason(left_out: LeftOut) -> str:
-    return f"left out: {left_out.init}. {left_out.reason}"
+    return f"{left_out.init} does not race, as it cannot start this net: {left_out.reason}"
 
 
 def _tell(document: dict[str, Any], folder: StudyFolder) -> None:

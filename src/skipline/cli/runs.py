@@ -80,17 +80,17 @@ def _write_events(folder: Path, chosen: Sequence[RunEntry], out: Path) -> None:
 
 
 def _listed(folder: Path, rebuild: bool, list_runs: Any) -> Listing:
-    from skipline.cli.exits import UsageError
+    from skipline.cli.exits import FileError
 
     try:
         return list_runs(folder, rebuild=rebuild)
     except FileNotFoundError:
-        raise UsageError(
+        raise FileError(
             f"there is no folder {folder}. `skipline train` makes runs in runs/, or give their folder: "
             "skipline runs FOLDER"
         ) from None
     except OSError as error:
-        raise UsageError(f"{folder} cannot be listed: {error.strerror}. Give a folder of runs.") from error
+        raise FileError(f"{folder} cannot be listed: {error.strerror}. Give a folder of runs.") from error
 
 
 def _chosen(listing: Listing, where: list[str], model: str, source: str, state: str) -> list[RunEntry]:

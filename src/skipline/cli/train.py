@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from skipline.amount import counted
 from skipline.cli import options
 from skipline.cli.exits import UsageError
+from skipline.cli.source_place import require_source
 from skipline.command import command
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ def train(
     image_size: options.ImageSize = "",
     val_share: options.ValShare = None,
     test_share: options.TestShare = None,
+    split_from: options.SplitFrom = "",
     cache: options.Cache = "",
     allow: options.Allow = None,
     max_unusable: options.MaxUnusable = 0.1,
@@ -80,6 +82,7 @@ def train(
     Settings are read in layers, each over the one before: preset, --config, SKIPLINE_… in the environment, flags.
     """
     given = dict(locals())
+    require_source(source)
     from skipline.cli.device import be_deterministic, default_data_dir
     from skipline.cli.launch import begun, launched
     from skipline.cli.rate_search import asks_to_find, keep_sweep, without_rate
@@ -124,6 +127,7 @@ _TEXTS = {
     **{name: name for name in ("precision", "memory", "speed", "batch_norm")},
     "from_": "start_from",
     "image_size": "photos.image_size",
+    "split_from": "photos.split_from",
     "policy": "photo_augment.policy",
     "lr": "optimiser.learning_rate",
 }

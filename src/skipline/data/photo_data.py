@@ -32,16 +32,22 @@ class PhotoSettings:
 
     ``image_size``: the side in pixels to which every photo is resized; "auto" follows from the photos. The shares are
     held out of the training images where the folder has no such part of its own. "auto": ``HELD_OUT`` for validation;
-    for the test as much where the folder has no parts at all, else nothing.
+    for the test as much where the folder has no parts at all, else nothing. ``split_from``: a run whose split is taken
+    over instead (`split_again`), which no share goes with.
     """
 
     image_size: int | Literal["auto"] = "auto"
     val_share: float | Literal["auto"] = "auto"
     test_share: float | Literal["auto"] = "auto"
+    split_from: str = ""
 
     def __post_init__(self) -> None:
         if self.image_size != "auto":
             Framing(self.image_size)  # refuses what is no size
+        if self.split_from and (self.val_share, self.test_share) != ("auto", "auto"):
+            raise DataError(
+                f"split_from is {self.split_from!r}, whose split is taken over: leave val_share and test_share out."
+            )
 
     def shares(self, folder: PhotoFolder) -> tuple[float, float]:
         """The shares of ``folder`` for validation and test."""

@@ -32,6 +32,7 @@ from skipline.train.outcome import Interrupted, Outcome, Snapshot
 from skipline.train.patience import is_out_of_patience
 from skipline.train.progress import Progress
 from skipline.train.recipe import Recipe
+from skipline.train.remains import saying_what_is_left
 from skipline.train.run_folder import DEEPENED, RunFolder
 from skipline.train.schedule import UntilError, next_running_error, schedule_factor, warm_up_factor
 from skipline.train.sharding import whole_net
@@ -150,13 +151,14 @@ def _take_up(task: Task) -> tuple[Learner, Progress]:
     folder = task.folder
     if task.team.leads:
         remove_partials(folder.path)
-    learner, progress = make_learner(resumed_recipe(task), task.device), Progress()
-    if folder.checkpoint.exists():
-        progress = restore_checkpoint(folder.checkpoint, learner, task.recipe)
-    elif task.recipe.start_from:
-        begin_as(learner, folder.start)
-    else:
-        look_at_data(learner, task.recipe, lambda: fit_sample(task))
+    with saying_what_is_left(folder):
+        learner, progress = make_learner(resumed_recipe(task), task.device), Progress()
+        if folder.checkpoint.exists():
+            progress = restore_checkpoint(folder.checkpoint, learner, task.recipe)
+        elif task.recipe.start_from:
+            begin_as(learner, folder.start)
+        else:
+            look_at_data(learner, task.recipe, lambda: fit_sample(task))
     task.team.require_same_step(progress.step, str(folder.path))
     if task.team.leads:
         folder.rewind_metrics(progress.step, num_epochs=task.num_evaluations(progress.step))
