@@ -95,7 +95,7 @@ def test_each_distinct_block_is_compiled_once(runs: dict[str, Told]) -> None:
     """Stem and block; a graph that was compiled again would be counted and said, and so would one that fell back."""
     compiled = runs["compiled"]
     assert compiled.num_graphs == 2
-    assert compiled.notes[0].startswith("2 graphs were compiled for 2 blocks, one for each distinct block, in ")
+    assert compiled.notes[0].startswith("2 graphs compiled for 2 blocks, one for each distinct block, in ")
     assert compiled.notes[1:] == ("batches of 12 images run without compiled graphs, which are for 16.",)
     assert runs["eager"].num_graphs == 0
 
