@@ -46,7 +46,7 @@ def predict_signals(network: Network, start: Start, *, image_size: int, inputs: 
         signals = _signals(trace)
         facts = {id(signal): _of_signal(signal, inputs) for signal in signals.values()}  # many sites share theirs
         sites = {name: _site(facts[id(signals[name])], signals[name], back[name], inputs) for name in plan.sites}
-    return Prediction(image_size, inputs, sites)
+    return Prediction(image_size, inputs, sites, plan.outputs)
 
 
 def _signals(trace: Trace) -> dict[str, Signal]:
