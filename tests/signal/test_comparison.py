@@ -26,11 +26,11 @@ FOUND = SiteReading((4, 8), 2.0, 0.0, 2.0, 0.0, 0.0, 0, 0.0, 4.0, 10.0, 0.0, 0)
 
 
 def prediction(**sites: SitePrediction) -> Prediction:
-    return Prediction(image_size=8, inputs=STANDARD_INPUTS, sites=sites)
+    return Prediction(image_size=8, inputs=STANDARD_INPUTS, sites=sites, outputs={})
 
 
 def reading(**sites: SiteReading) -> Xray:
-    return Xray(inputs={}, sites=sites, tensors={}, num_inputs=4, objective=0.0, is_training=True)
+    return Xray(inputs={}, sites=sites, outputs={}, sums=(), tensors={}, num_inputs=4, objective=0.0, is_training=True)
 
 
 def test_medians_of_the_ratios_and_the_shares_within_the_bands() -> None:

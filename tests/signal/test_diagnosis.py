@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from skipline.init import build
+from skipline.init import build, laws_of, scheme_named
 from skipline.signal import SiteReading, TensorReading, Xray, xray
 from skipline.signal.course import Course, course_of
 from skipline.signal.diagnosis import Diagnosis, diagnose
@@ -16,6 +16,7 @@ from skipline.signal.error import SignalError
 from skipline.signal.evidence import LARGEST, evidence_of
 from skipline.signal.traits import FOREIGN, Traits, traits_of
 from skipline.spec import Merge, Norm
+from skipline.theory.predict import predict_signals
 from skipline.zoo import describe
 
 PLAIN = traits_of(describe("cifar_plain56"))
@@ -170,7 +171,53 @@ def test_foreign_sums_make_the_course_where_there_are_three() -> None:
     sums = {f"layer{n}.sum": site for n in range(3)}
     weights = {f"layer{n}.fc.weight": TensorReading((8, 8), 1.0, 1.0, "live") for n in range(3)}
     both = {**sums, **{f"layer{n}.fc": site for n in range(3)}}
-    reading = Xray(inputs={}, sites=both, tensors=weights, num_inputs=4, objective=0.0, is_training=True)
+    reading = Xray(
+        inputs={},
+        sites=both,
+        outputs={},
+        sums=tuple(sums),
+        tensors=weights,
+        num_inputs=4,
+        objective=0.0,
+        is_training=True,
+    )
     assert course_of(reading).places == tuple(sums)
-    alone = replace(reading, sites={name: site for name in both if not name.endswith("sum")})
-    assert course_of(alone).places == ("layer0.fc", "layer1.fc", "layer2.fc")
+    assert course_of(replace(reading, sums=("layer0.sum", "layer1.sum"))).places == (
+        "layer0.fc",
+        "layer1.fc",
+        "layer2.fc",
+    )
+
+
+class Stages(torch.nn.Module):
+    """A plain module whose layers have the names of our sites and of additions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        for name in ("stage1", "stage2"):
+            self.add_module(name, torch.nn.ModuleDict({"out": torch.nn.Linear(6, 6), "summit": torch.nn.Linear(6, 6)}))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for stage in self.children():
+            assert isinstance(stage, torch.nn.ModuleDict)
+            for layer in stage.values():
+                x = layer(x)
+        return x
+
+
+def test_a_foreign_modules_names_make_no_block_and_no_addition() -> None:
+    reading = xray(Stages(), torch.randn(4, 6, generator=torch.Generator().manual_seed(0)))
+    assert (reading.outputs, reading.sums) == ({}, ())
+    course = course_of(reading)
+    assert course.places == ("stage1.out", "stage1.summit", "stage2.out", "stage2.summit")
+    assert set(course.stages) == {"6"}
+
+
+def test_a_net_of_ours_says_which_sites_stand_behind_its_blocks() -> None:
+    network = describe("digits_resnet8", in_channels=1)
+    net = build(network, seed=0)
+    images = torch.randn(4, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    expected = {f"stage{number}.block1.out": f"stage{number}" for number in (1, 2, 3)}
+    assert xray(net, images).outputs == expected
+    assert xray(net, images, sites=["stem", "stage2.block1.out"]).outputs == {"stage2.block1.out": "stage2"}
+    assert predict_signals(network, laws_of(network, scheme_named("dirac")), image_size=8).outputs == expected

@@ -120,6 +120,7 @@ class Named(nn.Module):
 def test_modules_that_add_are_named_once_or_by_their_path() -> None:
     found = xray(Named(), BATCH)
     assert list(found.sites) == ["fc", "sum", "fc@2", "adder.sum", "adder", "fc@3", "sum2", "output"]
+    assert found.sums == ("sum", "adder.sum", "sum2")
 
 
 def test_torchvisions_resnet_has_its_blocks_sums(torchvision: ModuleType) -> None:

@@ -16,7 +16,10 @@ def stages(*moments: tuple[float, ...]) -> Xray:
         for s, stage in enumerate(moments, start=1)
         for b, value in enumerate(stage, start=1)
     }
-    return Xray(inputs={}, sites=sites, tensors={}, num_inputs=4, objective=0.0, is_training=True)
+    outputs = {name: name.partition(".")[0] for name in sites}
+    return Xray(
+        inputs={}, sites=sites, outputs=outputs, sums=(), tensors={}, num_inputs=4, objective=0.0, is_training=True
+    )
 
 
 def found(reading: Xray) -> tuple[Outlier, ...]:

@@ -9,7 +9,19 @@ import pytest
 
 from skipline.spec import Activation
 from skipline.theory.border import border_of
-from skipline.theory.element_law import Gaussian, Points, activated, added, as_points, maximum, moments_of, moved
+from skipline.theory.element_law import (
+    Gaussian,
+    Grid,
+    Law,
+    Points,
+    activated,
+    added,
+    as_points,
+    maximum,
+    moments_of,
+    moved,
+)
+from skipline.theory.signal_state import Given
 
 RELU = Activation("relu")
 
@@ -43,6 +55,47 @@ def test_other_walks_are_as_simulated(activation: Activation, variance: float) -
     mean, second = moments_of(law)
     assert mean == pytest.approx(x.mean(), abs=4 * x.std() / math.sqrt(len(x)) + 1e-3)
     assert second == pytest.approx((x**2).mean(), rel=0.02)  # a grid as coarse as tanh bends: 1.2 %
+
+
+def walked(num_steps: int) -> Grid:
+    """The reflected walk before the activation of its last step."""
+    law: Law = activated(Gaussian(0.0, 1.0), RELU).law
+    for _ in range(num_steps - 2):
+        law = activated(added(law, Gaussian(0.0, 1.0)), RELU).law
+    grid = added(law, Gaussian(0.0, 1.0))
+    assert isinstance(grid, Grid)
+    return grid
+
+
+@pytest.mark.parametrize("variance", [0.8, 1.0, 2.0])
+def test_what_is_added_is_the_sum_over_all_pairs(variance: float) -> None:
+    law = activated(walked(6), RELU).law
+    found = added(law, Gaussian(0.0, variance))
+    assert isinstance(law, Grid)
+    assert isinstance(found, Grid)
+    apart = found.values[:, None] - law.values[None, :]
+    density = np.exp(-(apart**2) / (2 * variance)) / math.sqrt(2 * math.pi * variance) * found.step
+    expected = density @ law.masses
+    assert np.abs(found.masses - expected).max() < 1e-9 * expected.max()
+    assert found.mean == pytest.approx(law.values @ law.masses, rel=1e-9)
+    assert found.variance == pytest.approx((law.values - found.mean) ** 2 @ law.masses + variance, rel=1e-8)
+
+
+@pytest.mark.parametrize("num_steps", [3, 4, 5, 30])
+def test_the_point_at_the_bend_is_half_on_either_side(num_steps: int) -> None:
+    """relu′ is its own square, and what is not at or below the bend is above it, however the point was rounded."""
+    reaction = activated(walked(num_steps), RELU)
+    assert reaction.slope == pytest.approx(1 - reaction.below, abs=1e-12)
+    assert reaction.slope == pytest.approx(reaction.moments.slope_square, abs=1e-12)
+
+
+@pytest.mark.parametrize(("first", "count"), [(-3, 4), (-3, 20), (0, 10), (2, 5), (4, 30), (12, 3), (-9, 4)])
+def test_a_gradient_on_points_of_its_own_is_read_as_between_them(first: int, count: int) -> None:
+    given = Given(-0.75, 0.25, np.arange(10.0) ** 2)
+    start = -0.75 + 0.25 * first
+    assert given.on(start, 0.25, count) == pytest.approx(given.at(start + 0.25 * np.arange(count)))
+    between = given.on(start + 0.1, 0.25, count)
+    assert between == pytest.approx(given.at(start + 0.1 + 0.25 * np.arange(count)))
 
 
 def test_two_functions_of_one_variable_add_up_exactly() -> None:

@@ -43,21 +43,18 @@ def course_of(seen: Prediction | Xray) -> Course:
     residual additions, or where there are fewer than three the outputs of its layers with weights; equal shapes make a
     stage. Raises `SignalError` for a module in which too little was seen.
     """
-    sites: Mapping[str, SitePrediction | SiteReading] = seen.sites
-    ours = [name for name in sites if name.startswith("stage") and name.endswith(".out")]
-    if ours:
-        return _course(sites, ours, [name.split(".", 1)[0] for name in ours])
+    if seen.outputs:
+        return _course(seen.sites, list(seen.outputs), list(seen.outputs.values()))
     if isinstance(seen, Prediction):
         raise SignalError("the prediction has no block; a network has at least one.")
-    sums = [name for name in seen.sites if name.rpartition(".")[2].startswith("sum")]
     weighted = list(dict.fromkeys(tensor.rpartition(".")[0] for tensor in seen.tensors))
-    places = sums if len(sums) >= LEAST_PLACES else [name for name in weighted if name in seen.sites]
+    places = list(seen.sums) if len(seen.sums) >= LEAST_PLACES else [name for name in weighted if name in seen.sites]
     if len(places) < LEAST_PLACES:
         raise SignalError(
             f"the module has {len(places)} places along its depth (residual additions, or layers with weights): too "
             f"few to say how a signal changes from one to the next. Expected at least {LEAST_PLACES}."
         )
-    return _course(sites, places, ["×".join(map(str, seen.sites[name].shape[1:])) for name in places])
+    return _course(seen.sites, places, ["×".join(map(str, seen.sites[name].shape[1:])) for name in places])
 
 
 def _course(sites: Mapping[str, SitePrediction | SiteReading], places: Sequence[str], stages: Sequence[str]) -> Course:

@@ -12,7 +12,7 @@ from skipline.signal.diagnosis import diagnose
 from skipline.signal.evidence import LARGEST, evidence_of
 from skipline.signal.reading import StepReading, TensorChange, TensorReading, TensorState, Xray
 from skipline.signal.traits import traits_of
-from skipline.spec import Network
+from skipline.spec import Network, unfold
 
 _FATAL = tuple(cause for cause in CAUSES if cause.symptom is abnormal.not_finite)
 """What all else follows from: where it is there, nothing else is said."""
@@ -62,6 +62,8 @@ def early_warnings(
     seen = Xray(
         inputs={},
         sites=reading.sites,
+        outputs={name: stage for name, stage in unfold(network).outputs.items() if name in reading.sites},
+        sums=(),
         tensors={
             name: TensorReading(change.shape, change.norm, change.gradient_norm, states[name])
             for name, change in tensors.items()

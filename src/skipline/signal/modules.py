@@ -30,6 +30,7 @@ class _Call:
     number: int  # of this path's calls, from 1
     inputs: frozenset[tuple[int, int]]  # `id` and version of the tensors that went in
     is_sequence_first: bool
+    is_sum: bool = False  # a module that is nothing but a residual addition
     names: Counter[str] = field(default_factory=Counter)  # of the operations named so far
 
 
@@ -59,6 +60,8 @@ class Trace:
         self._is_over = False
         self._is_inside = False
         self._entered = ""
+        self.sums: list[str] = []
+        """The places so far that are residual additions."""
 
     def attach(self) -> None:
         """Put the hooks on."""
@@ -105,6 +108,8 @@ class Trace:
         for place, tensor in tensors:
             if (id(tensor), version_of(tensor)) not in call.inputs or module is self._root:
                 self._tell(name if len(tensors) == 1 else place, tensor, call)
+        if call.is_sum:
+            self.sums.append(name)
         self._stack.pop()
         if not self._stack:
             self._is_over = True
@@ -131,10 +136,14 @@ class Trace:
         is_block = call.module is self._root or any(True for _ in call.module.children())
         if name == "sum":
             if call.path.rpartition(".")[2] == "sum" and not is_block:
+                call.is_sum = True
                 return  # a module that is nothing but this addition, and named so
         elif not is_block and _is_activation(call.module):
             return  # the module's own place tells of it
-        self._tell(self._name(call, name), output, call)
+        place = self._name(call, name)
+        if name == "sum":
+            self.sums.append(place)
+        self._tell(place, output, call)
 
     def _name(self, call: _Call, name: str) -> str:
         while True:

@@ -65,11 +65,15 @@ class Xray:
     """One forward and one backward pass through a module, read.
 
     `sites` are in the order of the forward pass, `tensors` in that of `named_parameters`. `inputs` are what went in, as
-    far as it is floating point: `input`, or `input[1]`, `input[mask]` where there are several.
+    far as it is floating point: `input`, or `input[1]`, `input[mask]` where there are several. `outputs` has those of
+    the sites that stand behind a block of a net of ours, and of each the block's stage; `sums` those that are residual
+    additions of any other module.
     """
 
     inputs: Mapping[str, SiteReading]
     sites: Mapping[str, SiteReading]
+    outputs: Mapping[str, str]
+    sums: tuple[str, ...]
     tensors: Mapping[str, TensorReading]
     num_inputs: int  # N
     objective: float  # its value

@@ -17,9 +17,11 @@ class Record:
     `read` computes the signal's row at once and leaves a hook for the gradient's on the tensor. What passes under
     several names one after another (the last layer of a block, and the block; the gradient of a sum, and of its two
     sides) is computed once. The tensor that passed last is held until `let_go`, so that its memory is not another's.
+    `sums` are the residual additions among what passed, of a module that nobody described.
     """
 
     def __init__(self) -> None:
+        self.sums: tuple[str, ...] = ()
         self._shapes: dict[str, tuple[int, ...]] = {}
         self._signals: dict[str, Tensor] = {}
         self._gradients: dict[str, Tensor] = {}

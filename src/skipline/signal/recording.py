@@ -41,6 +41,7 @@ def recorded(
         yield lambda: trace.path
     finally:
         trace.detach()
+        record.sums = tuple(trace.sums)
 
 
 @contextmanager

@@ -78,6 +78,8 @@ def xray(
     return Xray(
         inputs=incoming.readings(numbers[0]),
         sites=found,
+        outputs=_outputs(target, found),
+        sums=tuple(name for name in record.sums if name in found),
         tensors=tensors,
         num_inputs=data.num_inputs,
         objective=numbers[4][0][0],
@@ -96,6 +98,12 @@ def wanted_sites(module: nn.Module, sites: Iterable[str]) -> Collection[str]:
         return places_of(module, wanted)
     there = {name for name, _ in module.named_modules(remove_duplicate=False)}
     return [name for name in unfold(module.network).sites if name in there]
+
+
+def _outputs(module: nn.Module, found: Mapping[str, object]) -> dict[str, str]:
+    """Those of `found` that stand behind a block of a net of ours, each with its stage."""
+    outputs = unfold(module.network).outputs if isinstance(module, ResidualNet) else {}
+    return {name: stage for name, stage in outputs.items() if name in found}
 
 
 def _check_met(module: nn.Module, sites: Iterable[str], found: Mapping[str, object]) -> None:

@@ -41,6 +41,7 @@ class BlockPlan:
     """
 
     name: str
+    stage: str
     in_channels: int
     out_channels: int
     is_residual: bool
@@ -86,6 +87,11 @@ class BlockPlan:
         return any(step.role == "branch_end" and isinstance(step.layer, Normalise) for step in self.branch)
 
     @property
+    def output(self) -> str:
+        """The site behind all of it."""
+        return f"{self.name}.out"
+
+    @property
     def sites(self) -> tuple[str, ...]:
         """The places where this block's signal is predicted, measured and plotted."""
         inside = ("shortcut", "branch", "sum", "out") if self.is_residual else ("branch", "out")
@@ -111,3 +117,8 @@ class Plan:
     def sites(self) -> tuple[str, ...]:
         """Every site, in the order the signal passes them."""
         return ("stem", *(site for block in self.blocks for site in block.sites), "head")
+
+    @property
+    def outputs(self) -> dict[str, str]:
+        """The site behind each block and the name of the block's stage, in the order the signal passes them."""
+        return {block.output: block.stage for block in self.blocks}

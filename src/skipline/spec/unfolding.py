@@ -53,6 +53,7 @@ class _Place:
 
     network: Network
     stage: Stage
+    stage_name: str
     name: str
     in_channels: int
     number: int
@@ -114,6 +115,7 @@ def _places(network: Network) -> Iterator[_Place]:
             yield _Place(
                 network=network,
                 stage=stage,
+                stage_name=f"stage{stage_number}",
                 name=f"stage{stage_number}.block{block_number}",
                 in_channels=channels,
                 number=number,
@@ -183,6 +185,7 @@ def _block(place: _Place) -> BlockPlan:
     is_coupled, shortcut = place.block.num_halves > 1, _shortcut(place)
     return BlockPlan(
         name=place.name,
+        stage=place.stage_name,
         in_channels=place.in_channels,
         out_channels=place.stage.channels,
         is_residual=place.block.is_residual,

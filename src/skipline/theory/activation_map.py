@@ -8,12 +8,13 @@ from dataclasses import replace
 import numpy as np
 
 from skipline.spec import Activation
-from skipline.theory.activation import Array, is_homogeneous, negative_slope, slopes, values
+from skipline.theory.activation import Array, bend, is_homogeneous, negative_slope, slopes, values
 from skipline.theory.element_law import Gaussian, Grid, Law, Points, Reaction, activated, as_points, maximum
 from skipline.theory.gaussian import Moments, moments, product
 from skipline.theory.signal_state import Flow, Given, Gradient, Kernel, Passed, Population, Signal, mean_of, ratio
 
 _TINY = 1e-12  # of a correlation: rounding
+_AT = 1e-6  # of a grid's step: rounding, and a hair beside a bend
 _STEP = 0.02  # of a variance, in a difference quotient: guessed
 _EVEN = 0.03  # guessed: φ's moments then differ by less than a thousandth
 _HALF_WAY = 0.5  # see `_crossed`
@@ -51,36 +52,30 @@ def passed_activation(signal: Signal, pairs: Correlations, *, largest_of: float)
         zeros = population.zeros if activation.output_shift == activation.input_shift == 0 else 0.0
         if is_homogeneous(activation) and negative_slope(activation) == 0:
             zeros = max(zeros, reaction.below)
-        populations.append(
-            replace(population, mean=reaction.moments.mean, kernel=kernel, zeros=zeros, law=reaction.law)
-        )
+        populations.append(Population(population.channels, reaction.moments.mean, kernel, zeros, reaction.law))
         squares.append(_slope_square(population.law, reaction, activation, largest_of))
     exact = is_homogeneous(activation) and all(isinstance(p.law, Gaussian) for p in signal.populations)
     spread, follows = _spread(signal, activation)
     profile = signal.profile**follows if uneven else signal.profile
-    out = replace(
-        signal,
-        profile=profile / mean_of(profile) if uneven else profile,
-        populations=tuple(populations),
+    out = Signal(
+        signal.side,
+        profile / mean_of(profile) if uneven else profile,
+        tuple(populations),
         spread=spread,
-        fresh=0.0,
         odd=_odd(signal, activation),
         rank=max(signal.rank, 1 if exact else 2),
     )
 
     def pull(gradient: Gradient) -> Gradient:
         flows = zip(gradient.flows, squares, signal.populations, strict=True)
-        back = tuple(_before(flow, square, population, activation) for flow, square, population in flows)
+        back = tuple([_before(flow, square, population, activation) for flow, square, population in flows])
         own, common = _gradient_spread(gradient, signal, activation)
-        gradient = _tilted(gradient, signal, tilts[0])
-        mean = mean_of(gradient.profile)
-        return replace(
-            gradient,
-            profile=gradient.profile / mean,
-            flows=tuple(flow.before(1.0, factor=mean * mean) for flow in back),
-            spread=gradient.spread + own,
-            common=gradient.common + common,
-        )
+        profile = gradient.profile
+        if tilts[0]:
+            profile = _tilted(profile, signal, tilts[0])
+            mean = mean_of(profile)
+            profile, back = profile / mean, tuple([flow.before(1.0, factor=mean * mean) for flow in back])
+        return Gradient(gradient.side, profile, back, gradient.spread + own, gradient.common + common)
 
     return out, pull
 
@@ -99,7 +94,7 @@ def _before(flow: Flow, square: float, population: Population, activation: Activ
     if flow.given is not None:
         return _given(flow, flow.given, square, law, activation)
     if isinstance(law, Grid):
-        same = Given(law.start, law.step, np.full(len(law.masses), flow.square))
+        same = Given(0.0, law.step, np.full(1, flow.square))
         return _given(flow, same, square, law, activation)
     if isinstance(law, Points) or flow.amplitudes is not None:
         points = as_points(law)
@@ -108,14 +103,33 @@ def _before(flow: Flow, square: float, population: Population, activation: Activ
 
 
 def _given(flow: Flow, given: Given, square: float, law: Law, activation: Activation) -> Flow:
-    """E[g² | x] = φ′(x)² E[g² | φ(x)], and its mean."""
+    """E[g² | x] = φ′(x)² E[g² | φ(x)], and its mean; at a point where φ bends φ′² is the mean of both sides."""
+    bends = _bend_of(law, activation) if isinstance(law, Grid) else -1
+    if isinstance(law, Grid) and bends >= 0 and activation.kind == "relu" and not activation.is_transformed:
+        masses = law.masses[bends:]
+        behind = given.on(0.0, law.step, len(masses)).copy()
+        behind[0] *= 0.5
+        steep = np.add.reduce(masses).item() - 0.5 * masses[0].item()
+        mean = masses.dot(behind).item() * ratio(square, steep)
+        squares = np.concatenate(([0.0], behind))
+        known = Given(-law.step, law.step, squares)
+        return Flow(mean, flow.across_pixels * ratio(mean, flow.square), given=known)
     points = as_points(law)
     slope = slopes(activation, points.values) ** 2
+    if bends >= 0:
+        slope[bends] = (slopes(activation, bend(activation) + np.array([-_AT, _AT])) ** 2).mean()
     behind = given.at(values(activation, points.values))
     steep = (points.weights @ slope).item()
     mean = (points.weights @ (slope * behind)).item() * ratio(square, steep)
     known = Given(law.start, law.step, slope * behind) if isinstance(law, Grid) else None
     return Flow(mean, flow.across_pixels * ratio(mean, flow.square), given=known)
+
+
+def _bend_of(law: Grid, activation: Activation) -> int:
+    """The number of the grid's point at which φ bends; −1 where none stands there."""
+    place = (bend(activation) - law.start) / law.step
+    found = round(place)
+    return found if 0 <= found < len(law.masses) and abs(place - found) < _AT else -1
 
 
 def _crossed(flow: Flow, square: float, population: Population) -> Flow:
@@ -164,11 +178,9 @@ def _unevenness(profile: Array) -> float:
     return deviation if deviation > _EVEN else 0.0
 
 
-def _tilted(gradient: Gradient, signal: Signal, tilt: float) -> Gradient:
+def _tilted(profile: Array, signal: Signal, tilt: float) -> Array:
     """The gradient's profile times what φ′² is at each pixel, to first order in how large the signal is there."""
-    if not tilt:
-        return gradient
-    return replace(gradient, profile=gradient.profile * np.maximum(1 + tilt * (signal.profile - 1), 0.0))
+    return profile * np.maximum(1 + tilt * (signal.profile - 1), 0.0)
 
 
 def _reaction(law: Law, activation: Activation, uneven: float) -> tuple[Reaction, float]:

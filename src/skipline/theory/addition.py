@@ -41,7 +41,7 @@ def summed(branch: Signal, shortcut: Signal) -> tuple[Signal, Split]:
         to_branch = gathered(gradient.flows, indices[0], channels, len(f))
         onto = tuple(_without(flow, f[i].law) for flow, i in zip(gradient.flows, indices[0], strict=True))
         to_shortcut = gathered(onto, indices[1], channels, len(s))
-        return replace(gradient, flows=to_branch), replace(gradient, flows=to_shortcut)
+        return _with_flows(gradient, to_branch), _with_flows(gradient, to_shortcut)
 
     return out, split
 
@@ -59,6 +59,12 @@ def joined(one: Gradient, two: Gradient) -> Gradient:
     )
 
 
+def _with_flows(gradient: Gradient, flows: tuple[Flow, ...]) -> Gradient:
+    if flows is gradient.flows:
+        return gradient
+    return Gradient(gradient.side, gradient.profile, flows, gradient.spread, gradient.common)
+
+
 def _without(flow: Flow, other: Law) -> Flow:
     """The flow given x instead of x + y, y a Gaussian that does not depend on x: E[g² | x] is a mean over y."""
     if flow.given is None:
@@ -67,7 +73,8 @@ def _without(flow: Flow, other: Law) -> Flow:
         return replace(flow, given=None)
     given = flow.given
     squares = smoothed(given.squares, other.variance / given.step**2)
-    return replace(flow, given=Given(given.start - other.mean, given.step, squares))
+    known = Given(given.start - other.mean, given.step, squares)
+    return Flow(flow.square, flow.across_pixels, flow.amplitudes, flow.weights, known)
 
 
 def _added(f: Population, s: Population, channels: int) -> Population:

@@ -186,7 +186,7 @@ def taps_of(kernel: int, stride: int, dilation: int, side: int) -> Taps:
 
 def _spread_over(profile: Array, taps: Taps) -> tuple[float, Array]:
     """The mean along a side of the sums over taps, and those sums relative to it."""
-    sums = taps.reads @ profile
+    sums = taps.reads.dot(profile)
     mean = mean_of(sums)
     return mean, sums / mean if mean else np.ones_like(sums)
 
@@ -195,8 +195,8 @@ def _pairs(profile: Array, taps: Taps, same: float) -> float:
     """The factor of products of two pixels, if they fall off towards the border as √profile in each direction does."""
     roots = np.sqrt(profile)
     count, pixels_before = taps.num_outputs, len(profile) ** 2
-    sums = taps.ends @ roots / count
-    every = ((sums @ sums) ** 2).item()  # of all pairs, those of a pixel with itself among them
+    sums = taps.ends.dot(roots)
+    every = (sums.dot(sums).item() / count**2) ** 2  # of all pairs, those of a pixel with itself among them
     before = mean_of(roots) ** 4
     pixels = count * count
     if pixels == 1 or pixels_before == 1:
@@ -209,19 +209,19 @@ def _pulled(gradient: Gradient, signal: Signal, taps: Taps, factor: float) -> Gr
     back = _returned(gradient, signal, taps)
     (flow,) = back.flows
     each = Flow(flow.square * factor, flow.across_pixels * factor)
-    return replace(back, flows=(each,) * len(signal.populations))
+    return Gradient(back.side, back.profile, (each,) * len(signal.populations), back.spread, back.common)
 
 
 def _returned(gradient: Gradient, signal: Signal, taps: Taps) -> Gradient:
     """Each output's gradient handed to the pixels that it has read, with weights of 1."""
     size = signal.side
-    received = gradient.profile @ taps.reads
+    received = gradient.profile.dot(taps.reads)
     mean = mean_of(received)
     profile = received / mean if mean else np.ones(size)
     roots = np.sqrt(gradient.profile)
-    sums = taps.inside @ roots / size
-    typical = mean_of(roots)
-    different = ((sums @ sums) / (typical * typical)).item()
+    sums = taps.inside.dot(roots)
+    typical = mean_of(roots) * size
+    different = sums.dot(sums).item() / (typical * typical)
     flows = tuple(
         Flow(
             flow.square * mean * mean,
@@ -232,7 +232,7 @@ def _returned(gradient: Gradient, signal: Signal, taps: Taps) -> Gradient:
         )
         for flow in gradient.flows
     )
-    return replace(gradient, side=size, profile=profile, flows=flows)
+    return Gradient(size, profile, flows, gradient.spread, gradient.common)
 
 
 def _patterned(x: Kernel, y: Kernel, factor: float, side: int, falls: tuple[float, float]) -> Kernel:

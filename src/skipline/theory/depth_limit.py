@@ -174,7 +174,7 @@ def _collapse_end(counts: Sequence[int], differences: Sequence[float]) -> float:
 
 
 def _body(prediction: Prediction) -> list[str]:
-    return [name for name in prediction.sites if name == "stem" or name.endswith(".out")]
+    return ["stem", *prediction.outputs]
 
 
 def _seconds(prediction: Prediction) -> list[float]:

@@ -66,7 +66,19 @@ class Grid:
     @property
     def values(self) -> Array:
         """The points of the grid."""
-        return self.start + self.step * np.arange(len(self.masses), dtype=np.float64)
+        return self.start + self.step * numbers(len(self.masses))
+
+    @property
+    def mean(self) -> float:
+        """E[x]."""
+        return self.start + self.step * (self.masses @ numbers(len(self.masses))).item()
+
+    @property
+    def variance(self) -> float:
+        """E[x²] − E[x]²."""
+        count = len(self.masses)
+        place = (self.masses @ numbers(count)).item()
+        return self.step**2 * ((self.masses @ _squares(count)).item() - place * place)
 
 
 Law = Gaussian | Activated | Points | Grid
@@ -165,8 +177,15 @@ def smoothed(function: Array, variance: float) -> Array:
     if variance < 1e-6:
         return function
     reach = math.ceil(_REACH * math.sqrt(variance)) + 1
-    padded = np.concatenate([np.full(reach, function[0]), function, np.full(reach, function[-1])])
-    return _filtered(padded, variance, 0.0)[reach : reach + len(function)]
+    count = len(function)
+    padded = np.empty(count + 2 * reach)
+    padded[:reach], padded[reach : reach + count], padded[reach + count :] = function[0], function, function[-1]
+    return _filtered(padded, variance, 0.0)[reach : reach + count]
+
+
+def numbers(count: int) -> Array:
+    """0, 1, 2 … of them, a view of what is kept."""
+    return _counted(1 << (count - 1).bit_length())[0][:count]
 
 
 def moments_of(law: Law) -> tuple[float, float]:
@@ -180,6 +199,17 @@ def moments_of(law: Law) -> tuple[float, float]:
     return (points.weights @ points.values).item(), (points.weights @ points.values**2).item()
 
 
+def _squares(count: int) -> Array:
+    return _counted(1 << (count - 1).bit_length())[1][:count]
+
+
+@cache
+def _counted(size: int) -> tuple[Array, Array]:
+    """0, 1, 2 … and their squares; for a few sizes, all powers of two."""
+    counted = np.arange(size, dtype=np.float64)
+    return counted, counted * counted
+
+
 def _moments(y: Array, slope_squares: Array, weights: Array) -> Moments:
     return Moments((weights @ y).item(), (weights @ (y * y)).item(), (weights @ slope_squares).item())
 
@@ -188,23 +218,20 @@ def _on_grid(law: Grid, activation: Activation) -> Reaction:
     """φ on a grid with a point at the bend, each side summed with Gregory's weights at its end."""
     at = bend(activation)
     law = _with_point_at(law, at)
-    place = round((at - law.start) / law.step)
-    x, count = law.values, len(law.masses)
-    weights = law.masses.copy()
-    for distance, weight in enumerate(_GREGORY):
-        for index in {place - distance, place + distance}:
-            if 0 <= index < count:
-                weights[index] = law.masses[index] * (2 * weight if distance == 0 else weight)
-    weights /= weights.sum()
+    place, count = round((at - law.start) / law.step), len(law.masses)
+    weights = _with_ends(law.masses, place)
+    if activation.kind == "relu" and not activation.is_transformed and 0 <= place < count:
+        return _rectified(weights, place, law.step)
     edge = min(max(place, 0), count)
     half = weights[place].item() / 2 if 0 <= place < count else 0.0
     below = weights[:edge].sum().item() + half
+    x = law.values
     y = values(activation, x)
     steep = slopes(activation, x)
     slope = steep**2
     if half:  # the point at the bend is half on either side
         sides = slopes(activation, np.array([at - law.step * 1e-6, at + law.step * 1e-6]))
-        slope[place] = (sides**2).mean()
+        slope[place], steep[place] = (sides**2).mean(), sides.mean()
     found = _moments(y, slope, weights)
     mean_slope = (weights @ steep).item()
     if activation.kind != "relu" or activation.is_transformed:
@@ -212,6 +239,28 @@ def _on_grid(law: Grid, activation: Activation) -> Reaction:
     kept = weights[edge:].copy() if edge < count else np.zeros(1)
     kept[0] = below + half
     return Reaction(found, Grid(0.0, law.step, kept), below, mean_slope)
+
+
+def _with_ends(masses: Array, place: int) -> Array:
+    """The masses on both sides of the point at `place`, each with the weights of a sum that ends there; adding to 1."""
+    weights = masses.copy()
+    for distance, weight in enumerate(_GREGORY):
+        for index in {place - distance, place + distance}:
+            if 0 <= index < len(masses):
+                weights[index] *= 2 * weight if distance == 0 else weight
+    return np.divide(weights, np.add.reduce(weights), out=weights)
+
+
+def _rectified(weights: Array, place: int, step: float) -> Reaction:
+    """relu on a grid whose point at `place` is 0: what is below goes there."""
+    half = weights[place].item() / 2
+    below = np.add.reduce(weights[:place]).item() + half
+    kept = weights[place:].copy()
+    kept[0] = below + half
+    count = len(kept)
+    mean, second = step * (kept @ numbers(count)).item(), step * step * (kept @ _squares(count)).item()
+    above = 1 - below
+    return Reaction(Moments(mean, second, above), Grid(0.0, step, kept), below, above)
 
 
 def _with_point_at(law: Grid, at: float) -> Grid:
@@ -229,28 +278,41 @@ def _with_gaussian(law: Law, gaussian: Gaussian) -> Law:
     if gaussian.variance == 0:  # as points, which know the variable that they are a function of
         return moved(as_points(law), scale=1.0, shift=gaussian.mean) if isinstance(law, Activated) else law
     deviation = math.sqrt(gaussian.variance)
-    points = as_points(law)
-    mean = (points.weights @ points.values).item()
-    own = (points.weights @ points.values**2).item() - mean * mean
-    rough = min(law.rough, own) if isinstance(law, Grid) else own
+    if isinstance(law, Grid):
+        own, low, high = law.variance, law.start, law.start + law.step * (len(law.masses) - 1)
+        rough = min(law.rough, own)
+    else:
+        points = as_points(law)
+        mean = (points.weights @ points.values).item()
+        rough = own = (points.weights @ points.values**2).item() - mean * mean
+        low, high = points.values.min().item(), points.values.max().item()
     if rough < _SMOOTH * (own + gaussian.variance):
+        mean, _ = moments_of(law)
         return Gaussian(mean + gaussian.mean, own + gaussian.variance)
-    low, high = points.values.min().item(), points.values.max().item()
     step = max(deviation / _STEPS, (high - low) / _MOST_POINTS)
     excess = 0.0
     if isinstance(law, Grid) and 0.6 < law.step / step < 1.3:  # guessed: near enough to leave the points where they are
         step, start, masses = law.step, law.start, law.masses
     else:
-        start, masses, excess = _deposited(points, step, low, high)
+        start, masses, excess = _deposited(as_points(law), step, low, high)
     variance = max(gaussian.variance - excess, 0.0) / step**2
     reach = math.ceil(_REACH * math.sqrt(variance)) + 1
-    around = np.zeros(reach)
-    masses = np.concatenate([around, masses, around])
     if variance > 1:
-        masses = _filtered(masses, variance, 0.0)
+        masses = _spread_out(masses, variance, reach)
     else:  # narrower than the grid: three points of the same variance
+        around = np.zeros(reach)
+        masses = np.concatenate([around, masses, around])
         masses = masses * (1 - variance) + variance / 2 * (np.roll(masses, 1) + np.roll(masses, -1))
     return _trimmed(Grid(start - reach * step + gaussian.mean, step, masses, rough))
+
+
+def _spread_out(masses: Array, variance: float, reach: int) -> Array:
+    """Convolved with a Gaussian of this variance in steps, with `reach` more points at either end."""
+    count = len(masses)
+    size = _fast_length(count + 2 * reach)
+    around = np.fft.irfft(np.fft.rfft(masses, size) * np.exp(variance * _exponents(size)), size)
+    found = np.concatenate((around[size - reach :], around[: count + reach]))  # what lies before 0 is at the end
+    return np.maximum(found, 0.0, out=found)
 
 
 def _deposited(points: Points, step: float, low: float, high: float) -> tuple[float, Array, float]:
@@ -269,16 +331,21 @@ def _deposited(points: Points, step: float, low: float, high: float) -> tuple[fl
 def _filtered(masses: Array, variance: float, shift: float) -> Array:
     """Convolved with a Gaussian of this variance and moved by `shift`, both in steps."""
     size = _fast_length(len(masses))
-    frequency = _frequencies(size)
-    spectrum = np.fft.rfft(masses, size) * np.exp(-0.5 * variance * frequency**2)
+    spectrum = np.fft.rfft(masses, size) * np.exp(variance * _exponents(size))
     if shift:
-        spectrum = spectrum * np.exp(-1j * shift * frequency)
+        spectrum = spectrum * np.exp(-1j * shift * _frequencies(size))
     return np.maximum(np.fft.irfft(spectrum, size)[: len(masses)], 0.0)
 
 
 @cache
 def _frequencies(size: int) -> Array:
     return 2 * math.pi * np.arange(size // 2 + 1) / size
+
+
+@cache
+def _exponents(size: int) -> Array:
+    """ln of what a Gaussian of variance 1 multiplies each frequency by."""
+    return -0.5 * _frequencies(size) ** 2
 
 
 def _fast_length(size: int) -> int:
@@ -288,7 +355,8 @@ def _fast_length(size: int) -> int:
 
 
 def _trimmed(law: Grid) -> Grid:
-    inside = np.flatnonzero(law.masses > _TAIL)
-    first, last = inside[0].item(), inside[-1].item()
-    masses = law.masses[first : last + 1]
-    return Grid(law.start + first * law.step, law.step, masses / masses.sum(), law.rough)
+    """Without the ends that hold next to nothing, its masses adding to 1."""
+    inside = law.masses > _TAIL
+    first, beyond = inside.argmax().item(), len(inside) - inside[::-1].argmax().item()
+    masses = law.masses[first:beyond]
+    return Grid(law.start + first * law.step, law.step, masses / np.add.reduce(masses), law.rough)

@@ -48,14 +48,14 @@ def passed_norm(signal: Signal, layer: Normalise, gamma: WeightLaw, beta: Weight
         merged = (_merged(merged),)
     odd = merged[0].kernel if signal.odd == signal.populations[0].kernel and len(merged) == 1 else None
     profile = _centred_profile(signal, num_images) if norm.kind == "batch" else signal.profile
-    out = replace(signal, profile=profile, populations=merged, spread=0.0, fresh=0.0, odd=odd, rank=max(signal.rank, 1))
+    out = Signal(signal.side, profile, merged, odd=odd, rank=max(signal.rank, 1))
     unequal = _unequal(out) if norm.kind == "batch" else 0.0
 
     def pull(gradient: Gradient) -> Gradient:
         flows = gradient.flows if len(gradient.flows) == len(factors) else gradient.flows * len(factors)
         moves = zip(flows, signal.populations, factors, strict=True)
-        back = (_before(flow, p, factor, 1 + unequal) for flow, p, factor in moves)
-        return replace(gradient, flows=tuple(back))
+        back = tuple([_before(flow, p, factor, 1 + unequal) for flow, p, factor in moves])
+        return Gradient(gradient.side, gradient.profile, back, gradient.spread, gradient.common)
 
     return out, pull
 
@@ -76,8 +76,12 @@ def _centred_profile(signal: Signal, num_images: int) -> Array:
     if not 0 < second - square < math.inf:
         return signal.profile
     root = np.sqrt(signal.profile)
-    root = root / mean_of(root)
-    profile = np.maximum(second * signal.profile - square * (2 * root - 1), 0.0)
+    profile = signal.profile * (second / (second - square))
+    profile += square / (second - square)
+    profile -= root * (2 * square / (second - square) / mean_of(root))
+    if profile[0] > 0 and profile[-1] > 0:  # falling towards the ends; its mean is 1 as it stands
+        return profile
+    profile = np.maximum(profile, 0.0)
     return profile / mean_of(profile)
 
 
@@ -112,9 +116,9 @@ class _Centred:
 
 def _over_batch(population: Population, signal: Signal, num_images: int) -> _Centred:
     square = population.channel_mean_square(signal.num_pixels, num_images)
-    kernel = population.kernel.shifted(-square)
-    less = _of_unequal(kernel, signal.side)
-    kernel = replace(kernel, across_images=kernel.across_images * less, across_both=kernel.across_both * less)
+    k = population.kernel.shifted(-square)
+    less = _of_unequal(k, signal.side)
+    kernel = Kernel(k.second, k.across_pixels, k.across_images * less, k.across_both * less)
     return _Centred(kernel, max(kernel.second, 0.0), 0.0)
 
 
@@ -145,10 +149,12 @@ def _normalised(
         kernel = centred.kernel.times(factor)
     else:
         kernel = Kernel(gamma_square, 0.0, 0.0, 0.0)  # of numbers beyond doubles only this is known
-    kernel = replace(kernel, second=max(kernel.second, 0.0))
+    if kernel.second < 0:
+        kernel = replace(kernel, second=0.0)
     mean = centred.mean * math.sqrt(factor)
-    kernel = kernel.shifted(beta.scale**2 + 2 * mean * shift)
-    mean += shift
+    if beta.scale:
+        kernel = kernel.shifted(beta.scale**2 + 2 * mean * shift)
+        mean += shift
     law = _rescaled(population.law, mean, max(kernel.second - mean * mean, 0.0))
     return Population(population.channels, mean, kernel, float(kernel.second == 0), law)
 
@@ -166,8 +172,10 @@ def _rescaled(law: Law, mean: float, variance: float) -> Law:
 
 def _merged(populations: tuple[Population, ...]) -> Population:
     """Gaussian channels, all of mean β and variance γ², as one population."""
-    channels = sum(p.channels for p in populations)
     first = populations[0]
+    if len(populations) == 1:
+        return first
+    channels = sum(p.channels for p in populations)
     total = Kernel(0.0, 0.0, 0.0, 0.0)
     for p in populations:
         total = total.plus(p.kernel.times(p.channels / channels))

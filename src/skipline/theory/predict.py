@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -43,8 +44,9 @@ def predict_signals(network: Network, start: Start, *, image_size: int, inputs: 
         trace = ForwardFold(network, start, inputs).network(plan, images_of(network, image_size, inputs))
         back = gradients(trace)
         signals = _signals(trace)
-        sites = {name: _site(signals[name], back[name], inputs) for name in plan.sites}
-    return Prediction(image_size, inputs, sites)
+        facts = {id(signal): _of_signal(signal, inputs) for signal in signals.values()}  # many sites share theirs
+        sites = {name: _site(facts[id(signals[name])], signals[name], back[name], inputs) for name in plan.sites}
+    return Prediction(image_size, inputs, sites, plan.outputs)
 
 
 def _signals(trace: Trace) -> dict[str, Signal]:
@@ -55,21 +57,43 @@ def _signals(trace: Trace) -> dict[str, Signal]:
     return found
 
 
-def _site(signal: Signal, gradient: Gradient, inputs: Inputs) -> SitePrediction:
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What a site's signal alone says: the fields of `SitePrediction` by their names, and the factor of any method."""
+
+    second_moment: float
+    channel_mean_square: float
+    zero_fraction: float
+    correlation: float
+    base: float
+    band: float
+
+
+def _of_signal(signal: Signal, inputs: Inputs) -> _Facts:
     kernel = signal.kernel
     typical = math.exp(-signal.spread / 2)  # the median over the mean of a log-normal variable
-    back = gradient.common + _of_batch(gradient.spread, inputs.num_images)
     base = _APPROXIMATE_BAND if METHODS[signal.rank] == "approximate" else _BAND
-    images = max(-1.0, min(1.0, ratio(kernel.across_images, kernel.second)))
-    return SitePrediction(
+    return _Facts(
         second_moment=kernel.second * typical,
         channel_mean_square=signal.channel_mean_square(inputs.num_images) * typical,
         zero_fraction=signal.zeros,
-        correlation=images,
+        correlation=max(-1.0, min(1.0, ratio(kernel.across_images, kernel.second))),
+        base=base,
+        band=base * math.exp(_NINE_IN_TEN * math.sqrt(signal.spread)),
+    )
+
+
+def _site(facts: _Facts, signal: Signal, gradient: Gradient, inputs: Inputs) -> SitePrediction:
+    back = gradient.common + _of_batch(gradient.spread, inputs.num_images)
+    return SitePrediction(
+        second_moment=facts.second_moment,
+        channel_mean_square=facts.channel_mean_square,
+        zero_fraction=facts.zero_fraction,
+        correlation=facts.correlation,
         gradient_norm=math.sqrt(norm_square(gradient, signal)) * math.exp(-back / 4),
         method=METHODS[signal.rank],
-        band=base * math.exp(_NINE_IN_TEN * math.sqrt(signal.spread)),
-        gradient_band=base * math.exp(_NINE_IN_TEN / 2 * math.sqrt(back)),
+        band=facts.band,
+        gradient_band=facts.base * math.exp(_NINE_IN_TEN / 2 * math.sqrt(back)),
         spread=signal.spread,
     )
 

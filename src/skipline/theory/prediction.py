@@ -79,8 +79,12 @@ class SitePrediction:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """The signals of one network at the start: `sites` in the order of its plan, by the names of its plan."""
+    """The signals of one network at the start: `sites` in the order of its plan, by the names of its plan.
+
+    `outputs` has those behind its blocks, and of each the stage that its block stands in.
+    """
 
     image_size: int
     inputs: Inputs
     sites: Mapping[str, SitePrediction]
+    outputs: Mapping[str, str]

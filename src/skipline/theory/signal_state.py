@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 
 from skipline.theory.activation import Array
-from skipline.theory.element_law import Gaussian, Law, as_points, moved
+from skipline.theory.element_law import Gaussian, Law, as_points, moved, numbers
+
+_ALIGNED = 1e-9  # of a step: rounding
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +34,9 @@ class Kernel:
 
     def combined(self, same: float, different: float) -> Kernel:
         """Products of one pixel times `same`, of two pixels times `different`."""
-        return Kernel(
-            _times(self.second, same),
-            _times(self.across_pixels, different),
-            _times(self.across_images, same),
-            _times(self.across_both, different),
-        )
+        one, two = (self.second, self.across_images) if same else (0.0, 0.0)  # 0 also of what is infinite
+        apart, both = (self.across_pixels, self.across_both) if different else (0.0, 0.0)
+        return Kernel(one * same, apart * different, two * same, both * different)
 
     def plus(self, other: Kernel) -> Kernel:
         """Of the sum of two signals that do not depend on each other."""
@@ -49,7 +49,7 @@ class Kernel:
 
     def shifted(self, by: float) -> Kernel:
         """Every product plus `by`."""
-        return self.plus(Kernel(by, by, by, by))
+        return Kernel(self.second + by, self.across_pixels + by, self.across_images + by, self.across_both + by)
 
 
 ZERO = Kernel(0.0, 0.0, 0.0, 0.0)
@@ -95,6 +95,8 @@ class Signal:
     @property
     def channels(self) -> int:
         """C."""
+        if len(self.populations) == 1:
+            return self.populations[0].channels
         return sum(population.channels for population in self.populations)
 
     @property
@@ -115,15 +117,21 @@ class Signal:
     @property
     def mean(self) -> float:
         """The mean over everything."""
+        if len(self.populations) == 1:
+            return self.populations[0].mean
         return sum(p.mean * p.channels for p in self.populations) / self.channels
 
     @property
     def zeros(self) -> float:
         """The share of exact zeros."""
+        if len(self.populations) == 1:
+            return self.populations[0].zeros
         return sum(p.zeros * p.channels for p in self.populations) / self.channels
 
     def channel_mean_square(self, num_images: int) -> float:
         """The mean over all channels, see `Population`."""
+        if len(self.populations) == 1:
+            return self.populations[0].channel_mean_square(self.side * self.side, num_images)
         parts = (p.channel_mean_square(self.num_pixels, num_images) * p.channels for p in self.populations)
         return sum(parts) / self.channels
 
@@ -138,7 +146,22 @@ class Given:
 
     def at(self, x: Array) -> Array:
         """Between the points linearly."""
-        return np.interp(x, self.start + self.step * np.arange(len(self.squares)), self.squares)
+        return np.interp(x, self.start + self.step * numbers(len(self.squares)), self.squares)
+
+    def on(self, start: float, step: float, count: int) -> Array:
+        """`at` of `count` points from `start` on; of points of its own as they stand."""
+        place = (start - self.start) / self.step
+        first = round(place)
+        if abs(step - self.step) > _ALIGNED * step or abs(place - first) > _ALIGNED * max(count, abs(place)):
+            return self.at(start + step * numbers(count))
+        beyond = first + count - len(self.squares)
+        if first >= 0 and beyond <= 0:
+            return self.squares[first : first + count]
+        low, high = max(min(-first, count), 0), max(min(beyond, count), 0)
+        found = np.empty(count)
+        found[:low], found[count - high :] = self.squares[0], self.squares[-1]
+        found[low : count - high] = self.squares[first + low : first + count - high]
+        return found
 
     def before(self, scale: float, shift: float = 0.0) -> Given:
         """By x where this is by `scale · x + shift`, with scale > 0."""
@@ -171,6 +194,8 @@ class Flow:
     def before(self, scale: float, *, shift: float = 0.0, factor: float = 1.0) -> Flow:
         """The gradient by x where this is by `scale · x + shift`, its square times `factor`."""
         square = scale * scale * factor
+        if self.amplitudes is None and self.given is None:
+            return Flow(_times(self.square, square), _times(self.across_pixels, square))
         amplitudes = None if self.amplitudes is None else math.sqrt(factor) * scale * self.amplitudes
         given = self.given.before(scale, shift).times(factor) if self.given is not None and scale > 0 else None
         across = _times(self.across_pixels, square)
@@ -220,10 +245,11 @@ def pinned(signal: Signal) -> Signal:
 
 
 def mean_of(values: Array) -> float:
-    """The mean of a profile; in half the time of `ndarray.mean`, which a short one costs most."""
-    return np.add.reduce(values).item() / len(values)
+    """The mean of a profile; in a third of the time of `ndarray.mean`, which a short one costs most."""
+    return values.dot(flat(len(values))).item() / len(values)
 
 
+@cache
 def flat(side: int) -> Array:
     """The profile of a signal that is the same at each pixel."""
     return np.ones(side)
@@ -248,6 +274,8 @@ def scaled(population: Population, factor: float) -> Population:
 
 def norm_square(gradient: Gradient, signal: Signal) -> float:
     """‖g‖² for one image."""
+    if len(gradient.flows) == 1:
+        return _times(gradient.flows[0].square, signal.channels * signal.num_pixels)
     flows = zip(gradient.flows, signal.populations, strict=True)
     return sum(_times(flow.square, p.channels * signal.num_pixels) for flow, p in flows)
 

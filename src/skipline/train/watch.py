@@ -105,7 +105,7 @@ class StepWatch:
 
 def trunk_sites(network: Network) -> tuple[int, tuple[str, ...]]:
     """n, and the sites along the trunk with the output of every n-th block, so that there are at most `MOST_BLOCKS`."""
-    outs = [f"{block.name}.out" for block in unfold(network).blocks]
+    outs = list(unfold(network).outputs)
     stride = -(-len(outs) // MOST_BLOCKS)
     return stride, ("stem", *outs[::-1][::stride][::-1], "head")
 
