@@ -50,7 +50,7 @@ format: $(DEV)  ## set up, then let ruff lay out the code and mend what it can
 	@$(RUN) -m ruff format .
 
 bench: $(PACKAGE)  ## set up, then the training benchmark
-	@$(RUN) benchmarks/train_throughput.py $(ARGS)
+	@$(RUN) benchmarks/acceleration.py $(ARGS)
 
 setup: $(DEV)  ## set up for development and do nothing else
 

@@ -15,12 +15,12 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
+from machine import seconds_of
 from torch import Tensor
 
 from skipline import build, describe, features
@@ -76,7 +76,7 @@ def measure(net: ResidualNet, case: Case, images: Tensor, *, rounds: int) -> Res
         passes: tuple[Callable[[], object], ...] = (lambda: net(images), lambda: features(net, images, case.places))
         for run in (*passes, *passes):
             run()
-        times = [[_seconds(run, images.device) for run in passes] for _ in range(rounds)]
+        times = [[seconds_of(run, images.device) for run in passes] for _ in range(rounds)]
     plain, taps = zip(*times, strict=True)
     ratios = sorted(b / a for a, b in times)
     low, middle, high = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else ratios * 3
@@ -124,14 +124,6 @@ def main() -> None:
     if arguments.json:
         document = {"machine": machine, "model": arguments.model, "results": [asdict(result) for result in results]}
         arguments.json.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
-
-
-def _seconds(run: Callable[[], object], device: torch.device) -> float:
-    start = time.perf_counter()
-    run()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter() - start
 
 
 if __name__ == "__main__":

@@ -26,9 +26,10 @@ import torch
 from live_bytes import live_bytes
 from torch import Tensor
 
+from skipline.amount import size_text
 from skipline.cost import part_costs
 from skipline.data import Batch
-from skipline.memory import MemoryPlan, Workload, parse_size, plan_memory, size_text
+from skipline.memory import MemoryPlan, Workload, parse_size, plan_memory
 from skipline.train import Recipe
 from skipline.train.kernels import choose_kernels
 from skipline.train.learner import make_learner

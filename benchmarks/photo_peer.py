@@ -2,12 +2,12 @@
 
     python benchmarks/photo_peer.py FOLDER [--model resnet18] [--image-size 64] [--epochs 12] [--allow NAME …]
 
-Ours is the command as it is typed, with its defaults. The peer trains torchvision's model on the training photos of our
-run's split.json as torchvision's references/classification does: random-resized crop and flip from the JPEG file in
-every epoch, two loading processes, SGD with momentum 0.9 and weight decay 1e-4, the learning rate 0.1 for 256 images in
-proportion to its batch of 32, a tenth of it after each third of the epochs, and an evaluation after each. Both are
-processes of their own, one after the other, timed from start to end; then both answer for the test photos, which
-neither has seen. Run it on a quiet machine: it takes as long as both trainings.
+Ours is the command as it is typed, with its defaults and an empty cache. The peer trains torchvision's model on the
+training photos of our run's split.json as torchvision's references/classification does: random-resized crop and flip
+from the JPEG file in every epoch, two loading processes, SGD with momentum 0.9 and weight decay 1e-4, the learning rate
+0.1 for 256 images in proportion to its batch of 32, a tenth of it after each third of the epochs, and an evaluation
+after each. Both are processes of their own, one after the other, timed from start to end; then both answer for the test
+photos, which neither has seen. Run it on a quiet machine: it takes as long as both trainings.
 """
 
 from __future__ import annotations
@@ -107,9 +107,10 @@ def train_peer(split: Split, *, model: str, side: int, epochs: int, seed: int) -
     return {"answers": answers(net, loader(split.test, for_judging, shuffle=False)), "validation_errors": course}
 
 
-def train_own(folder: Path, out: Path, options: argparse.Namespace) -> Path:
-    """Train by the command line; the run's folder."""
+def train_own(folder: Path, out: Path, cache: Path, options: argparse.Namespace) -> Path:
+    """Train by the command line, nothing being kept of the photos before; the run's folder."""
     command = [sys.executable, "-m", "skipline", "train", str(folder), "--out", str(out), "--json"]
+    command += ["--cache", str(cache)]
     command += ["--model", options.model, "--image-size", str(options.image_size), "--epochs", str(options.epochs)]
     command += ["--seed", str(options.seed)]
     for name in options.allow:
@@ -144,13 +145,13 @@ def line(name: str, wrong: int, total: int, seconds: float) -> str:
 def main(options: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as place:
         start = time.perf_counter()
-        run = train_own(options.folder, options.out or Path(place), options)
+        run = train_own(options.folder, options.out or Path(place) / "runs", Path(place) / "cache", options)
         own_seconds = time.perf_counter() - start
         split = load_split(run / "split.json")
         class_names = load_classes(run / "classes.json").names
         labels = np.array([photo.label for photo in split.test])
         own = np.array(own_answers(run, split, class_names)) == labels
-    peer_seconds, peer = seconds_and_peer(run, options)
+        peer_seconds, peer = seconds_and_peer(run, options)
     theirs = np.array(peer["answers"]) == labels
     paired = compare(theirs, own, generator=torch.Generator().manual_seed(0))
     total = len(labels)

@@ -67,6 +67,19 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     sync_folder(path.parent)
 
 
+def make_folder(folder: Path) -> None:
+    """Make ``folder`` and those above it where they are not there; raises `StorageError` where that cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileNotFoundError as error:  # though those above have been made: a system's own folder, such as /proc
+        above = next(each for each in folder.absolute().parents if each.exists())
+        raise StorageError(
+            f"cannot write {folder}: nobody can make a folder in {above}. Choose another folder."
+        ) from error
+    except OSError as error:
+        raise storage_error(folder, error) from error
+
+
 @contextlib.contextmanager
 def storing(path: Path) -> Iterator[None]:
     """What the system says against writing `path` is a `StorageError`."""

@@ -126,7 +126,7 @@ def test_what_is_allowed_is_a_warning(tmp_path: Path) -> None:
 def test_the_share_of_unusable_files_is_the_callers(tmp_path: Path) -> None:
     files_cut_short(tmp_path)
     assert not check(tmp_path, most_unusable=0.2).is_wrong
-    text = "2 of 16 (12.5%; at most 10% are let pass)"
+    text = "2 of 16 (12.5 %; at most 10 % are let pass)"
     assert finding(check(tmp_path), "many_unusable").what == text
 
 

@@ -14,6 +14,7 @@ import torch
 from skipline.cli.exits import EXITS, exit_code, tell
 from skipline.files import StorageError
 from skipline.spec import SpecError
+from skipline.train.outcome import RanOut
 from skipline.zoo import describe
 
 from .conftest import Command
@@ -136,6 +137,15 @@ def test_out_of_memory_says_what_to_do(error: BaseException, said: str, capsys: 
     assert said in err
     assert err.endswith("Use a smaller --batch-size, or more --accumulate.\n")
     assert "fault in skipline" not in err
+
+
+def test_out_of_memory_in_one_of_several_is_told_with_the_next_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert tell(RanOut(step=1200, parts=4, run=Path("runs/a b"), is_saved=True), debug=False) == 6
+    assert capsys.readouterr().err == (
+        "error: there is not enough memory. memory ran out in step 1,200 of one process, while the others waited for "
+        "it in the middle of the step. A checkpoint after step 1,200 is written. Go on with the same launcher and "
+        "`-m skipline resume 'runs/a b'`: from that step on a batch is then computed in 4 parts.\n"
+    )
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a shell's pipe")

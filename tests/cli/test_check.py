@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from ..check.corpus import write_corpus, write_good
 from ..data.pictures import encoded, noise
@@ -164,3 +166,29 @@ def test_it_imports_no_torch(fine: Path) -> None:
     command = [sys.executable, str(fine.parent / "program.py")]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("file", "there"),
+    [
+        ("", "the folder is empty"),
+        ("notes.txt", "nothing but 1 other file"),
+        ("1.png", "1 image, and nothing that names a"),
+    ],
+)
+def test_where_there_is_nothing_to_train_on_it_says_what_there_is(
+    skipline: Command, tmp_path: Path, file: str, there: str
+) -> None:
+    (tmp_path / "photos").mkdir()
+    if file.endswith(".png"):
+        Image.new("RGB", (40, 40), (200, 30, 30)).save(tmp_path / "photos" / file)
+    elif file:
+        (tmp_path / "photos" / file).write_text("no image")
+    ended = skipline("check", "photos")
+    assert ended.code == 3
+    assert there in ended.out
+    assert "There is nothing to train on." in ended.out
+    assert "--html" not in ended.out, "there is nothing to see"
+    trained = skipline("train", "photos", "--device", "cpu")
+    assert trained.code == 3
+    assert re.match(rf"error: photos: no (image|class) \({re.escape(there)}.*\)\. (Give|Make) ", trained.err)

@@ -66,7 +66,7 @@ def test_a_run_goes_on_deeper(skipline: Command, trained: Path, tmp_path: Path) 
     assert [line["epoch"] for line in lines] == [1, 2, 3]
     assert lines[2]["learning_rate"] == 0.02
     assert (new / "config.toml").read_text().startswith("# skipline deepen runs/last --to 20")
-    assert (new / "report.html").is_file()
+    assert "After step 6 (epoch 2) the net grew from 8 to 20 layers." in (new / "report.html").read_text("utf-8")
 
 
 def test_a_run_folder_alone(skipline: Command, trained: Path, tmp_path: Path) -> None:
@@ -96,7 +96,11 @@ def test_json_has_the_outcome_too(skipline: Command, trained: Path) -> None:
         (("--to", "8", "--epochs", "3"), 2, "is 8 layers deep already"),
         (("--to", "resnet18", "--epochs", "3"), 2, "stem.channels[0] is 8 and there 64"),
         (("--to", "digits_resnett20", "--epochs", "3"), 2, "Did you mean digits_resnet20"),
-        (("--to", "20"), 2, "has trained 2 epochs and the new run would end after 2. Say how many there are to be"),
+        (
+            ("--to", "20"),
+            2,
+            "stands at the end of epoch 2, and the new run would end after 2 epochs. Say how many there are",
+        ),
         (("--to", "20", "--epochs", "1"), 2, "the new run would end after 1"),
         (("--to", "20", "--epochs", "3", "--lr", "-1"), 2, "optimiser.learning_rate is -1.0"),
     ],
@@ -132,6 +136,8 @@ def test_deepening_in_a_recipe_and_then_by_hand(skipline: Command, tmp_path: Pat
     done = skipline(*TRAIN, "--config", "grow.toml")
     assert done.code == 0, done.err
     assert "digits_resnet14 after 1 epoch" in done.err
+    told = "After step 3 (epoch 1) the net grew from 8 to 14 layers."
+    assert told in (newest(tmp_path) / "report.html").read_text("utf-8")
     document = json.loads(skipline("deepen", "runs/last", "--to", "20", "--no-train", "--json").out)
     assert document["source"]["name"] == "digits_resnet14"
 

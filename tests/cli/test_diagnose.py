@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from skipline.cli.diagnose import _INIT
 from skipline.cli.diagnosis_output import Output, tell_examinations
 from skipline.cli.exits import GateFailed
 from skipline.data import Preprocess
 from skipline.init import build
+from skipline.spec import Activation, Norm
 from skipline.study.examination import Conditions, examine
-from skipline.study.subject import linear_candidate
+from skipline.study.subject import candidate_of, linear_candidate
 from skipline.weights import TrainedModel
 from skipline.weights.model_file import save_model
 from skipline.zoo import describe
@@ -40,7 +43,7 @@ def test_three_units_side_by_side_with_a_page_and_figures(skipline: Command, tmp
     assert "such nets train up to about" in plain
     assert "1. residual blocks" in plain
     for healthy in (residual, preact):
-        assert "\n✓ will train: " in healthy
+        assert "\n✓ predicted: will train: " in healthy
         assert "no depth is known at which such nets stop training" in healthy
         assert "times the predicted" in healthy
     html = page.read_text(encoding="utf-8")
@@ -73,7 +76,7 @@ def test_the_lectures_numbers_are_printed(skipline: Command) -> None:
     assert " 8.882e-16, and back from there: gradient 8.882e-16\n" in half
     assert "1.5^50 = 6.376e+08; measured" in more
     assert " 6.376e+08, and back from there: gradient 6.376e+08\n" in more
-    assert "✗ will not train: the signal is 0 behind the last block" in nothing
+    assert "✗ predicted: will not train: the signal is 0 behind the last block" in nothing
 
 
 def test_a_fix_is_shown_to_help_or_the_command_fails(skipline: Command) -> None:
@@ -91,7 +94,7 @@ def test_a_trained_file_is_measured_as_it_is(skipline: Command, tmp_path: Path) 
     save_model(path, TrainedModel(net, Preprocess(mean=(0.5,), std=(0.25,)), ("a", "b", "c")))
     done = skipline("diagnose", str(path), "--image-size", "8")
     assert done.code == 0, done.err
-    assert done.out.startswith("digits_resnet20, trained\n✓ will train")
+    assert done.out.startswith("digits_resnet20, trained\n✓ measured: will train")
     refused = skipline("diagnose", str(path), "--fix")
     assert refused.code == 2
     assert "is trained, and is measured as it is: --fix cannot be said of it. Leave it out." in refused.err
@@ -124,7 +127,7 @@ def test_where_nothing_helps_a_fix_fails(capsys: pytest.CaptureFixture[str]) -> 
 def test_numbers_beyond_doubles_are_treated_too(skipline: Command, alpha: str) -> None:
     done = skipline("diagnose", "--depth", "8", "--alpha", alpha, "--fix")
     assert done.code == 0, done.err
-    assert "✗ will not train" in done.out
+    assert "✗ predicted: will not train" in done.out
     assert ": shown to help\n" in done.out
     assert "10.0e" not in done.out
 
@@ -141,7 +144,7 @@ def test_what_cannot_be_written_is_told_before_any_work(skipline: Command) -> No
 def test_a_description_that_is_none_names_its_file(skipline: Command, tmp_path: Path, text: str) -> None:
     (tmp_path / "bad.json").write_text(text, encoding="utf-8")
     done = skipline("diagnose", "bad.json")
-    assert done.code == 2
+    assert done.code == 3
     assert done.err.startswith("error: bad.json: ")
 
 
@@ -177,7 +180,7 @@ def test_a_description_that_is_none_names_its_file(skipline: Command, tmp_path: 
         ),
         (("cifar_resnet20", "--norm", "none"), 2, "cifar_resnet20 has its own depth, unit and parts: --norm cannot be"),
         (("cifar_resnet20", "--data", "x"), 2, "Gaussian pixels where no run is examined: --data cannot be said of it"),
-        (("gone.json",), 2, "gone.json: the file cannot be read: No such file"),
+        (("gone.json",), 3, "gone.json: the file cannot be read: No such file"),
     ],
 )
 def test_what_is_refused(skipline: Command, arguments: tuple[str, ...], code: int, message: str) -> None:
@@ -185,3 +188,33 @@ def test_what_is_refused(skipline: Command, arguments: tuple[str, ...], code: in
     assert done.code == code, done.out + done.err
     assert message in done.err
     assert "Traceback" not in done.err
+
+
+def test_what_a_verdict_rests_on_is_said_in_front_and_nothing_twice(skipline: Command) -> None:
+    """The cause of a net that fails was told in the verdict and again in the next line."""
+    for arguments in (("--depth", "57", "--compare", "plain"), ("--depth", "50", "--alpha", "0.5,1e-200")):
+        out = skipline("diagnose", *arguments, "--no-measure").out
+        for told in out.strip().split("\n\n"):
+            basis, will, rest = told.splitlines()[1].split(": ", 2)
+            assert (basis[2:], will) in (("predicted", "will not train"), ("predicted", "will train badly"))
+            says, cause = rest.rstrip(")").rsplit(" (", 1)
+            assert told.count(says) == 1
+            assert f"\n  cause      {cause}\n" in told, "its name stays, above its law"
+
+
+def test_a_measurement_that_decides_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where the prediction finds nothing and the measurement does."""
+    conditions = Conditions(image_size=8, batch_size=4)
+    candidate = candidate_of(
+        "residual", depth=14, width=4, norm=Norm("batch"), activation=Activation("relu"), init=_INIT
+    )
+    found = examine(candidate, conditions, measure=True)
+    (bad,) = (examine(linear_candidate(8, 1e-200), conditions, measure=False),)
+    assert (found.verdict, bad.verdict) == ("trains", "fails")
+    tell_examinations(
+        [replace(found, measured=bad.diagnosis)], [], Output(as_json=False, report=None, figures=None, png=False)
+    )
+    out = capsys.readouterr().out
+    assert f"✗ measured: {bad.diagnosis.sentence}\n" in out
+    assert f"             predicted: {found.diagnosis.sentence}\n" in out
+    assert out.count(bad.diagnosis.sentence) == out.count(found.diagnosis.sentence) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 from pathlib import Path
 
@@ -89,13 +90,17 @@ def test_a_label_that_the_model_doubts_is_a_finding(
     assert found["severity"] == "warning"
     assert {place["files"][0] for place in found["places"]} <= set(moved.values())
     assert found["places"][0]["what"].startswith("likely dog (")
-    assert f"labels of {len(held_out)} photos were judged by {run}" in ended.err
+    assert f"{len(held_out)} labels judged by {run}" in ended.err
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["evaluate", "RUN", "others"], 3, "has class fish, which the model does not know. Its classes are cat, dog."),
+        (
+            ["evaluate", "RUN", "others"],
+            3,
+            "has class fish, which the model does not know. The model's classes are cat, dog.",
+        ),
         (["evaluate", "RUN", "others", "--part", "val"], 2, "--part chooses a part of the run's own photos"),
         (["evaluate", "RUN", "--part", "all"], 2, "--part has 'all'; expected 'test' or 'val' or 'train'"),
         (["check", "others", "--model", "model.safetensors"], 2, "does not tell which photos it has learnt from"),
@@ -108,3 +113,26 @@ def test_what_does_not_fit_is_said(
     ended = skipline(*(str(run) if argument == "RUN" else argument for argument in arguments))
     assert ended.code == code
     assert message in ended.err
+
+
+def test_runs_that_held_out_other_photos_are_refused_at_once_and_told_how_not_to(
+    skipline: Command, run: Path, trained: Path
+) -> None:
+    """With another seed, then on the first's split with that seed: the command is the one that is told."""
+    photos = str(trained / "photos")
+    flags = (*TRAIN, "--epochs", "1")
+    assert skipline("train", photos, *flags, "--test-share", "0.4", "--seed", "1").code == 0
+    ended = skipline("compare", str(run), "runs/last")
+    assert (ended.code, ended.out) == (2, "")
+    assert "hold out different photos, parted with the seeds 0 and 1" in ended.err
+    assert "evaluating" not in ended.err
+    told = shlex.split(ended.err.rpartition("config.toml: ")[2])
+    assert told == ["skipline", "train", "photos", "--split-from", str(run)]
+    again = skipline("train", photos, *told[3:], *flags, "--seed", "1")
+    assert again.code == 0, again.err
+    compared = skipline("compare", str(run), "runs/last", "--data", photos, "--json")
+    assert compared.code == 0, compared.err
+    assert json.loads(compared.out)["num_images"] == 16
+    refused = skipline("train", photos, *flags, "--split-from", str(run), "--val-share", "0.2")
+    assert (refused.code, "leave val_share and test_share out" in refused.err) == (2, True)
+    assert "is no run folder" in skipline("train", photos, *flags, "--split-from", "runs/none").err

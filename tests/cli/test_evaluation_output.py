@@ -28,3 +28,41 @@ def test_an_interval_that_was_not_computed_is_a_dash(
         print_evaluation(document)
         (line,) = [line for line in capsys.readouterr().out.splitlines() if "area under risk-coverage" in line]
         assert line.split("area under risk-coverage")[1].split() == ["0.2500", "—"]
+
+
+def printed(document: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> str:
+    print_evaluation(document)
+    return capsys.readouterr().out
+
+
+def test_of_a_model_at_chance_no_label_is_doubted(document: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    assert " to look at, the likeliest errors first:" in printed(document, capsys)
+    out = printed({**document, "chance_p_value": 0.31}, capsys)
+    assert (
+        "nothing can be said of the labels: shuffled over the images, the answers are right as often (p = 0.31)" in out
+    )
+    assert "to look at" not in out
+    assert "to look at" in printed({**document, "chance_p_value": 0.049}, capsys)
+
+
+def test_a_temperature_at_the_end_of_what_is_tried_says_so(
+    document: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    document["tempered"]["temperatures"] = [20.0, 1.5]
+    out = printed(document, capsys)
+    assert "T = 20 and 1.5" in out
+    assert "\nT = 20 is the hottest temperature that is tried: its confidence says next to nothing.\n" in out
+    document["tempered"]["temperatures"] = [0.05]
+    assert "T = 0.05 is the coldest temperature that is tried: " in printed(document, capsys)
+    document["tempered"]["temperatures"] = [1.5]
+    assert "that is tried" not in printed(document, capsys)
+
+
+def test_few_images_promise_no_low_risk(document: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    """Of eight images four are answered without a mistake: that does not show that one in a hundred would be wrong."""
+    document["risk_coverage"]["coverage_at"] = [{"risk": 0.01, "coverage": 0.5}, {"risk": 0.1, "coverage": 0.5}]
+    document["error"] = 0.5
+    assert "may be wrong" not in printed({**document, "num_images": 8}, capsys)
+    out = printed({**document, "num_images": 100}, capsys)
+    assert "answered, if at most 10 % may be wrong" in out
+    assert "at most 1 % may be wrong" not in out

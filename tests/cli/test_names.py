@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from skipline.cli import names
 from skipline.data import source_names
 from skipline.train import PRESETS
@@ -28,3 +30,13 @@ def test_help_lists_them(skipline: Command) -> None:
     assert "digits, cifar10, cifar100, mnist, fashion-mnist, or a path." in page
     assert "quick, he2015, lecture or photos. Default: quick, and photos for a folder." in page
     assert "constant, step, cosine or one_cycle." in page
+
+
+def test_help_cuts_nothing_off_and_says_what_is_a_number(skipline: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At 80 columns, which a terminal has; the example of an initialiser ended in dots."""
+    monkeypatch.setenv("COLUMNS", "80")
+    page = skipline("train", "--help").out
+    assert [line for line in page.splitlines() if "…" in line and "SKIPLINE_…" not in line] == []
+    assert "'zero_gamma(orthogonal)';" in page
+    kinds = {words[1]: words[2] for line in page.splitlines() if len(words := line.split()) > 2}
+    assert (kinds["--image-size"], kinds["--lr"]) == ("<pixels>", "<float>")

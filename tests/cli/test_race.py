@@ -13,10 +13,11 @@ import pytest
 from rich.console import Console
 
 from skipline.cli.lists import parts
+from skipline.cli.race_study import _reason, _too_short
 from skipline.cli.race_table import race_table
 from skipline.data import load
 from skipline.spec import Norm
-from skipline.study import Cell, NetDesign, RaceDesign, Result, Running, cells_of_race
+from skipline.study import Cell, NetDesign, RaceDesign, Result, Running, cells_of_race, default_inits, network_of_race
 from skipline.train import PRESETS
 
 from .conftest import Command
@@ -116,6 +117,11 @@ def test_a_race_ends_with_a_sentence_and_a_report(skipline: Command, tmp_path: P
     assert "a residual net of 10 layers without a norm on digits" in sentence
     assert "exactly 10 layers, so its stages are not equal: 2, 1 and 1 blocks" in ended.err
     assert "3 steps of 128, learning rate 0.01 for all; 1 seed" in ended.err
+    too_few = (
+        "3 steps are too few to judge by: who has neither trained nor diverged by then will be told as undecided. "
+    )
+    assert ended.err.index(too_few) < ended.err.index(" 1 of 2 "), "before anything is trained"
+    assert "From 150 steps on it is decided: --steps 150" in ended.err
     assert "diverged in epoch 1" in ended.err
     page = Path(report.split(maxsplit=1)[1])
     assert "torch_default" in page.read_text(encoding="utf-8")
@@ -154,7 +160,7 @@ def test_a_race_ends_with_a_sentence_and_a_report(skipline: Command, tmp_path: P
         (("--preset", "lecture"), 2, "--preset has 'lecture'; expected 'quick' or 'he2015'."),
         (("--unit", "plain", "--inits", "zero_branch(orthogonal)"), 2, "with its branch at zero nothing would pass"),
         (("--source", "digit"), 3, "Did you mean 'digits'?"),
-        (("--resume", "nowhere"), 2, "nowhere is not the folder of a study"),
+        (("--resume", "nowhere"), 3, "nowhere is not the folder of a study"),
     ],
 )
 def test_bad_input_is_refused_in_words_and_leaves_nothing(
@@ -184,3 +190,20 @@ def test_a_calibration_that_cannot_be_leaves_nothing(
     assert (ended.code, ended.out) == (code, "")
     assert message in ended.err
     assert not (tmp_path / "runs").exists()
+
+
+def test_of_enough_steps_no_warning_is_given() -> None:
+    assert list(_too_short(150)) == []
+    assert [line.split(" are too few")[0] for line in _too_short(149)] == ["149 steps"]
+
+
+def test_who_cannot_start_the_net_is_told_with_the_reason() -> None:
+    """It read "left out: looks_linear. …; looks_linear needs a net that can be"."""
+    design = NetDesign(unit="residual", depth=8, width=4, norm=Norm("none"))
+    _, left_out = default_inits(network_of_race(design, DIGITS))
+    told = [_reason(each) for each in left_out if each.init == "looks_linear"]
+    assert len(told) == 1
+    assert told[0].startswith(
+        "looks_linear does not race, as it cannot start this net: residual8-none-relu: stage1.block1"
+    )
+    assert ", so the net cannot be linear, as looks_linear starts it. Use delta_orthogonal" in told[0]

@@ -28,7 +28,8 @@ def last(tmp_path: Path, runs: str) -> Path:
 def test_the_run_is_the_one_that_the_rate_alone_gives(skipline: Command, tmp_path: Path) -> None:
     found = skipline(*QUICK, "--lr", "find", "--batch-size", "64")
     assert found.code == 0, found.err
-    said = re.search(r"The smoothed loss is lowest at .* a third of the first is (\S+)\.\n", found.err)
+    sentence = r"The learning rate to take is (\S+): a third of \S+, at which the smoothed loss is lowest \(.*\)\.\n"
+    said = re.search(sentence, found.err)
     assert said is not None
     run = last(tmp_path, "runs")
     kept = json.loads((run / "learning_rate.json").read_text())

@@ -36,16 +36,17 @@ def snapshot(step: int, *, test_error: float = 0.25, num_epochs: int = 20) -> Sn
         images_per_second=1234.0,
         seconds=61.0,
         seconds_left=185.0,
+        image_side=24,
     )
 
 
-def drawn(snapshots: list[Snapshot], *, is_terminal: bool) -> list[str]:
+def drawn(snapshots: list[Snapshot], *, is_terminal: bool, first_size: float = 1.0) -> list[str]:
     """The head line, and the lines that stay: all that was drawn after the cursor last went up."""
     file = io.StringIO()
     console = Console(
         file=file, width=80, height=24, force_terminal=is_terminal, color_system=None, legacy_windows=False
     )
-    recipe = Recipe(network=NETWORK, source="digits", epochs=20)
+    recipe = Recipe(network=NETWORK, source="digits", epochs=20, first_size=first_size)
     with RunTable(recipe, "digits", Path("runs/a"), device=torch.device("cpu"), console=console) as table:
         for each in snapshots:
             table.show(each)
@@ -59,9 +60,17 @@ def test_a_row_for_each_epoch_and_one_for_now() -> None:
     head, titles, first, now, bar = drawn([snapshot(10), snapshot(14, test_error=math.nan)], is_terminal=True)
     assert head == "digits_resnet20 · 67,906 parameters · digits · 20 epochs"
     assert titles.split() == ["epoch", "loss", "training", "error", "test", "error", "images/s"]
-    assert first.split() == ["1/20", "0.5123", "12.50%", "25.00%", "1,234"]
-    assert now.split() == ["2/20", "0.5123", "12.50%", "—", "1,234"]
+    assert first.split() == ["1/20", "0.5123", "12.50", "%", "25.00", "%", "1,234"]
+    assert now.split() == ["2/20", "0.5123", "12.50", "%", "—", "1,234"]
     assert "step 14 of 200 · 1:01 · 3:05 left" in bar
+
+
+def test_where_images_grow_their_side_is_said() -> None:
+    _, titles, first, _, _ = drawn([snapshot(10), snapshot(14)], is_terminal=True, first_size=0.5)
+    assert titles.split()[:3] == ["epoch", "pixels", "loss"]
+    assert first.split()[:3] == ["1/20", "24", "0.5123"]
+    _, line = drawn([snapshot(10)], is_terminal=False, first_size=0.5)
+    assert line.startswith("epoch 1/20  pixels 24  loss 0.5123  training error 12.50%")
 
 
 def test_a_long_run_fits_a_terminal() -> None:
@@ -98,7 +107,7 @@ def test_elsewhere_a_warning_is_a_line_of_its_own_once() -> None:
 def test_elsewhere_it_is_a_line_for_every_epoch() -> None:
     _, *lines = drawn([snapshot(5), snapshot(10), snapshot(15)], is_terminal=False)
     assert lines == [
-        "epoch 1/20  loss 0.5123  training error 12.50%  test error 25.00%  1,234 images/s  3:05 left",
+        "epoch 1/20  loss 0.5123  training error 12.50 %  test error 25.00 %  1,234 images/s  3:05 left",
     ]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from skipline.cli.exits import UsageError
+from skipline.cli.exits import FileError, UsageError
 from skipline.cli.settings import from_assignments, from_environment, from_toml, nested, overlaid
 
 
@@ -84,7 +84,7 @@ def test_an_assignment_has_a_form(assignment: str) -> None:
 def test_toml_errors_name_the_file_and_the_line(tmp_path: Path) -> None:
     path = tmp_path / "recipe.toml"
     path.write_text("epochs = 3\nseed = = 4\n")
-    with pytest.raises(UsageError, match=r"recipe\.toml is not TOML: .*line 2"):
+    with pytest.raises(FileError, match=r"recipe\.toml is not TOML: .*line 2"):
         from_toml(path)
-    with pytest.raises(UsageError, match=r"none\.toml: the file cannot be read: .*No such file"):
+    with pytest.raises(FileError, match=r"none\.toml: the file cannot be read: .*No such file"):
         from_toml(tmp_path / "none.toml")

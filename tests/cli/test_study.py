@@ -102,7 +102,8 @@ class TestStopping:
         said = study.err.splitlines()[-1]
         folder = Path("runs") / study.folder.name
         assert said == (
-            "stopped; 0 of 4 trainings have ended and are kept. Go on with: skipline study depth --depths 8,14 "
+            "stopped; 0 of 4 trainings ended, and what they gave is kept. Go on with: "
+            "skipline study depth --depths 8,14 "
             f"--seeds 0 --epochs 100000 --jobs 2 --resume {folder}"
         )
         assert "Traceback" not in study.err
@@ -148,7 +149,7 @@ def test_a_study_and_its_second_call(skipline: Command, tmp_path: Path) -> None:
         (("--preset", "slow"), 2, "--preset has 'slow'; expected 'quick' or 'he2015' or 'lecture' or 'photos'."),
         (("--set", "seed=3"), 2, "seed is set to 3, but a study has its own: --seeds. Leave it out."),
         (("--set", "epoch=3"), 2, "Did you mean 'epochs'?"),
-        (("--resume", "nowhere"), 2, "nowhere is not the folder of a study: it has no folder runs/ in it."),
+        (("--resume", "nowhere"), 3, "nowhere is not the folder of a study: it has no folder runs/ in it."),
         (("digit",), 3, "Did you mean 'digits'?"),
         (("cifar10", "--data", "nowhere"), 3, "cifar10 is not in nowhere (there is no such folder)"),
     ],

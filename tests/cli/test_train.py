@@ -163,7 +163,7 @@ def test_a_watched_run_warns_in_words_and_shows_its_layers(skipline: Command, tm
         (["train", "digts"], 3, "Did you mean 'digits'"),
         (["train", "cifar10", "--data", "nowhere"], 3, "nowhere"),
         (["train", "digits", "--model", "cifar_resnet21"], 2, "6n+2; the nearest are 20 and 26"),
-        (["train", "digits", "--model", "net.json"], 2, "net.json: the file cannot be read"),
+        (["train", "digits", "--model", "net.json"], 3, "net.json: the file cannot be read"),
         (["train", "digits", "--epochs", "0"], 2, "epochs is 0; expected a whole number of at least 1"),
         (["train", "digits", "--set", "optimiser.lr=0.1"], 2, "Did you mean 'optimiser.learning_rate'"),
         (["train", "digits", "--lr", "-1"], 2, "optimiser.learning_rate is -1"),
@@ -174,8 +174,8 @@ def test_a_watched_run_warns_in_words_and_shows_its_layers(skipline: Command, tm
         (["train", "digits", "--init", "he_normal"], 2, "he_normal"),
         (["train", "digits", "--device", "gpu"], 2, "expected auto, cpu, cuda or cuda:N"),
         (["train", "digits", "--model", "resnet18"], 2, "needs images of at least 64×64 pixels; these have 8×8"),
-        (["resume", "runs/none"], 2, "is no run folder"),
-        (["evaluate", "runs/none", "digits"], 2, "is no run folder"),
+        (["resume", "runs/none"], 3, "is no run folder"),
+        (["evaluate", "runs/none", "digits"], 3, "is no run folder"),
         (["evaluate", "none.safetensors", "digits", "--best"], 2, "none.safetensors is one model. Leave it out."),
         (["evaluate", "none.safetensors", "digits"], 3, "none.safetensors does not exist"),
     ],
@@ -201,6 +201,30 @@ def test_a_run_folder_that_cannot_be_made(skipline: Command, tmp_path: Path) -> 
     assert ended.code == 3
     assert "error: cannot write" in ended.err
     assert "Choose another folder" in ended.err
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="a system without /proc")
+def test_a_folder_in_which_nobody_can_make_one_is_no_folder_to_make(skipline: Command) -> None:
+    ended = skipline(*QUICK, "--out", "/proc/x")
+    assert ended.code == 3
+    assert ended.err == "error: cannot write /proc/x: nobody can make a folder in /proc. Choose another folder.\n"
+
+
+@pytest.mark.parametrize(
+    "arguments", [("train", "nosuch"), ("race", "--source", "nosuch"), ("evaluate", "a", "nosuch")]
+)
+def test_a_source_that_is_none_is_said_before_anything_is_loaded(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    """It took seconds: torch was imported first."""
+    program = (
+        "import sys\n"
+        f"sys.argv = ['skipline', *{arguments!r}]\n"
+        "from skipline.cli import main\n"
+        "try:\n    main()\n"
+        "except SystemExit as end:\n    print(end.code, {'torch', 'numpy'} & set(sys.modules))\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert ended.stdout == "3 set()\n", ended.stderr
+    assert "there is no source 'nosuch': neither the name of a data set nor a path that exists. Names: " in ended.stderr
 
 
 def test_a_diverged_run_ends_with_7_and_a_name(skipline: Command, tmp_path: Path) -> None:

@@ -101,14 +101,14 @@ def test_training_from_kept_photos_is_training_from_the_photos(skipline: Command
         assert ended.code == 0, ended.err
         models.append((last_run(tmp_path) / "model.safetensors").read_bytes())
     assert models[0] == models[1] == models[2]
-    assert "none had to be decoded: their pixels are kept in kept/my-photos-" in ended.err
+    assert "no photo had to be decoded: all pixels are kept in kept/my-photos-" in ended.err
     run = last_run(tmp_path)
     for name in ("DONE", "model.safetensors", "checkpoints/last/checkpoint.safetensors"):
         (run / name).unlink()
     (run / "metrics.jsonl").write_text("")
     resumed = skipline("resume", str(run), "--cache", "kept")
     assert resumed.code == 0, resumed.err
-    assert "none had to be decoded" in resumed.err
+    assert "no photo had to be decoded" in resumed.err
     assert (run / "model.safetensors").read_bytes() == models[0]
 
 

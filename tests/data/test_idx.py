@@ -38,11 +38,11 @@ def test_labels_have_one_dimension(idx_bytes: Callable[[np.ndarray], bytes]) -> 
         (TWO_IMAGES[:11], "train: expected a header of 16 bytes, found 11 bytes in all."),
         (
             b"\x00\x00\x08\x01" + TWO_IMAGES[4:],
-            "train: expected the magic number 00000803 (idx, unsigned bytes, 3 dimension(s)), found 00000801.",
+            "train: expected the magic number 00000803 (idx, unsigned bytes, 3 dimensions), found 00000801.",
         ),
         (
             b"\x00\x00\x0d\x03" + TWO_IMAGES[4:],
-            "expected the magic number 00000803 (idx, unsigned bytes, 3 dimension(s)), found 00000d03.",
+            "expected the magic number 00000803 (idx, unsigned bytes, 3 dimensions), found 00000d03.",
         ),
         (TWO_IMAGES[:-1], "train: expected 28 bytes for the shape (2, 2, 3) in its header, found 27. The file is cut"),
         (TWO_IMAGES + b"\x00", "train: expected 28 bytes for the shape (2, 2, 3) in its header, found 29."),

@@ -109,7 +109,7 @@ def _break(folder: Path, name: str, content: bytes | None) -> None:
         (
             "t10k-labels-idx1-ubyte",
             np.zeros((5, 2)),
-            "t10k-labels-idx1-ubyte: expected the magic number 00000801 (idx, unsigned bytes, 1 dimension(s)), "
+            "t10k-labels-idx1-ubyte: expected the magic number 00000801 (idx, unsigned bytes, 1 dimension), "
             "found 00000802.",
         ),
     ],

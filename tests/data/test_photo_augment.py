@@ -132,7 +132,8 @@ def test_a_box_of_another_image_is_mixed_in_with_its_share_of_the_target() -> No
 
 def test_colours_stay_within_their_factors() -> None:
     images = torch.full((400, 3, 2, 2), 100, dtype=torch.uint8)
-    found = augmented_raw(images, PhotoAugment(brightness=0.4), uniforms(400, NUM_DRAWS))[:, 0, 0, 0]
+    draws = uniforms(400, NUM_DRAWS)
+    found = augmented_raw(images, PhotoAugment(brightness=0.4), draws, height=8, width=8)[:, 0, 0, 0]
     assert 60 <= int(found.min()) <= 64
     assert 136 <= int(found.max()) <= 140
 

@@ -106,11 +106,11 @@ def test_the_second_time_nothing_is_decoded_and_the_pixels_are_the_same(
     plain = place.read(photos, kept=False)
     assert not place.folder.exists()
     first = place.read(photos)
-    assert "they are kept for the next run" in place.said[0]
+    assert "all photos decoded; the pixels of all are kept for the next run, " in place.said[0]
     names = decoded(monkeypatch)
     second = place.read(photos)
     assert names == []
-    assert place.said == [f"none had to be decoded: their pixels are kept in {place.file} and fit its checksums"]
+    assert place.said == [f"no photo had to be decoded: all pixels are kept in {place.file} and fit its checksums"]
     for found in (first, second):
         assert torch.equal(found.images, plain.images)
         assert found.photos == plain.photos
@@ -138,7 +138,7 @@ def test_a_photo_that_is_another_now_is_decoded_and_the_others_are_not(
     names = decoded(monkeypatch)
     found = place.read(photos)
     assert names == ["2.png"]
-    assert "1 of 6 photos decoded; all are kept" in place.said[0]
+    assert "1 of 6 photos decoded; the pixels of all are kept" in place.said[0]
     assert torch.equal(found.images, place.read(photos, kept=False).images)
 
 
@@ -171,7 +171,7 @@ def test_photos_that_are_gone_or_changed_are_lost_as_without_it(place: Place, ph
 @pytest.mark.parametrize(
     ("offset", "said", "num_decoded"),
     [
-        (4096 + 2 * ROW + 5, "are damaged: 1 of 6 do not fit their checksums", 1),
+        (4096 + 2 * ROW + 5, "are damaged: of 6 photos 1 does not fit its checksum. Read again: what is not whole.", 1),
         (4096 + 6 * ROW + 3, "are damaged: their list does not fit its checksum", 6),
         (2, "are no such file, or a broken one", 6),
     ],

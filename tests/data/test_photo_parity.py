@@ -65,7 +65,8 @@ def test_colours(peer: ModuleType, images: Tensor, ours: Any, theirs: str, value
     assert torch.allclose(ours(images, values), expected, atol=2e-6)
 
 
-def test_a_box_is_enlarged(peer: ModuleType, images: Tensor) -> None:
+@pytest.mark.parametrize("side", [SIDE, 13, 7])
+def test_a_box_is_enlarged_or_made_smaller(peer: ModuleType, images: Tensor, side: int) -> None:
     boxes = Boxes(
         *(
             torch.tensor(v)
@@ -73,12 +74,13 @@ def test_a_box_is_enlarged(peer: ModuleType, images: Tensor) -> None:
         )
     )
     expected = [
-        peer.resized_crop(image, *box, size=[SIDE, SIDE], antialias=True)
+        peer.resized_crop(image, *box, size=[side, side], antialias=True)
         for image, *box in zip(
             images, *(b.tolist() for b in (boxes.top, boxes.left, boxes.height, boxes.width)), strict=True
         )
     ]
-    assert torch.allclose(resized_crop(images, boxes), torch.stack(expected), atol=2e-6)
+    found = resized_crop(images, boxes, height=side, width=side)
+    assert torch.allclose(found, torch.stack(expected), atol=2e-6)
 
 
 def test_a_box_is_erased(peer: ModuleType, images: Tensor) -> None:

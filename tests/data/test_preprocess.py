@@ -67,7 +67,7 @@ def test_a_channel_that_never_changes_is_refused() -> None:
 
 @pytest.mark.parametrize("shape", [(2, 1, 4, 4), (2, 3, 4)])
 def test_images_with_other_channels_are_refused(shape: tuple[int, ...]) -> None:
-    message = f"images of shape {shape} do not fit a preprocess of 3 channel(s): expected (N, 3, H, W)."
+    message = f"images of shape {shape} do not fit a preprocess of 3 channels: expected (N, 3, H, W)."
     with pytest.raises(DataError, match=re.escape(message)):
         normalise(torch.zeros(shape, dtype=torch.uint8), Preprocess((0.0,) * 3, (1.0,) * 3))
 

@@ -30,6 +30,11 @@ def test_a_rank_outside_is_refused() -> None:
         Share(2, 2)
 
 
+def test_a_batch_has_no_more_parts_than_have_an_image_for_all() -> None:
+    found = [Share(0, size).num_parts(num, wanted=4) for size, num in ((1, 9), (1, 3), (2, 9), (2, 7), (3, 7), (3, 2))]
+    assert found == [4, 3, 4, 3, 2, 1]
+
+
 @pytest.mark.parametrize("augment", [Augment(), Augment(pad=2, flip=True, cutout=3), Augment(pad=1, mixup=0.4)])
 def test_shares_together_are_the_batch_to_the_bit(augment: Augment) -> None:
     """With mixup too, whose partners may be another process's images."""
@@ -57,7 +62,8 @@ def test_shares_together_are_the_batch_to_the_bit(augment: Augment) -> None:
     whole, shares = epoch(WHOLE), [epoch(Share(rank, 3)) for rank in range(3)]
     assert [num for _, _, num in whole] == [9, 5]
     for index, (images, targets, num) in enumerate(whole):
-        rows = [[row for part in Share(rank, 3).rows(num, num_parts=2) for row in part] for rank in range(3)]
+        parts = 2 if num == 9 else 1  # of two parts of 5 images one would have none for the third process
+        rows = [[row for part in Share(rank, 3).rows(num, num_parts=parts) for row in part] for rank in range(3)]
         assert sorted(row for own in rows for row in own) == list(range(num))
         for rank in range(3):
             own_images, own_targets, own_num = shares[rank][index]

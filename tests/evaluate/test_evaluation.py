@@ -177,7 +177,7 @@ def test_an_interval_of_nothing_but_mistakes_ends_at_one() -> None:
         (lambda: measure([[0.0, 0.0]], [2], num_classes=2), "the images have label 2, but there are 2 classes (0..1)."),
         (
             lambda: measure([[0.0, 0.0]], [1], num_classes=3),
-            "the net gives outputs of shape (1, 2) for 1 images of 3 classes; expected (1, 3).",
+            "the net gives outputs of shape (1, 2) for 1 image of 3 classes; expected (1, 3).",
         ),
     ],
 )

@@ -7,7 +7,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from skipline.evaluate.risk_coverage import area_under_risk, coverage_at, least_area, selective_risks
+from skipline.evaluate.risk_coverage import area_under_risk, can_be_seen, coverage_at, least_area, selective_risks
 
 
 def test_by_hand() -> None:
@@ -39,3 +39,11 @@ def test_the_least_area_is_that_of_the_best_order() -> None:
 def test_confidence_without_meaning_has_the_area_of_the_error() -> None:
     right = np.random.default_rng(0).random(20_000) < 0.7
     assert area_under_risk(np.full(20_000, 0.5), right) == pytest.approx(1 - right.mean())
+
+
+def test_a_risk_finer_than_one_image_is_not_seen() -> None:
+    """Eight images without a mistake do not show that one in a hundred is wrong; a hundred do."""
+    assert not can_be_seen(0.01, coverage=1.0, num_images=8)
+    assert not can_be_seen(0.1, coverage=0.5, num_images=19)
+    assert can_be_seen(0.1, coverage=0.5, num_images=20)
+    assert can_be_seen(0.01, coverage=1.0, num_images=100)

@@ -10,7 +10,7 @@ import torch
 
 from skipline.evaluate.calibration import image_log_losses
 from skipline.evaluate.scores import answers
-from skipline.evaluate.temperature import COLDEST, HOTTEST, cross_tempered, fit_temperature, tempered
+from skipline.evaluate.temperature import COLDEST, HOTTEST, cross_tempered, edge_remark, fit_temperature, tempered
 
 
 def drawn(num: int, *, factor: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -46,6 +46,9 @@ def test_its_ends() -> None:
     logits = np.array([[2.0, 0.0]] * 4)
     assert fit_temperature(logits, np.zeros(4, dtype=int)) == pytest.approx(COLDEST, rel=1e-6), "all are right"
     assert fit_temperature(logits, np.ones(4, dtype=int)) == pytest.approx(HOTTEST, rel=1e-6), "all are wrong"
+    for label, edge in ((0, "coldest"), (1, "hottest")):
+        assert f"is the {edge} temperature that is tried: " in edge_remark(fit_temperature(logits, np.full(4, label)))
+    assert edge_remark(fit_temperature(logits, np.array([0, 0, 0, 1]))) == ""
 
 
 def test_a_shift_and_logits_that_are_not_finite_change_nothing() -> None:

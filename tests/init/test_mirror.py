@@ -118,9 +118,10 @@ REFUSED: dict[str, tuple[Network, str]] = {
     "a ReLU behind the sum": (network(Block()), "mine: stage1.block1.out.act activates what was activated before"),
     "an activated first identity": (
         replace(network(PRE), first_identity="activated"),
-        "mine: stage1.block2.branch.act1 activates what was activated before and then added to or passed on; "
-        "looks_linear needs a net that can be. Use delta_orthogonal, or pre-activation blocks without norms and with "
-        "first_identity='raw'.",
+        "mine: stage1.block2.branch.act1 activates what was activated before and then added to or passed on, so the "
+        "net "
+        "cannot be linear, as looks_linear starts it. Use delta_orthogonal, or pre-activation blocks without norms and "
+        "with first_identity='raw'.",
     ),
     "odd channels": (network(PLAIN, widths=(15,)), "mine: stem.conv1 goes from 3 to 15 channels, which are not pairs"),
     "odd groups": (

@@ -58,7 +58,7 @@ def test_reversible_blocks_need_no_budget_and_are_told_of() -> None:
     assert plan.peak.activations < 0.25 * plan_memory(NETWORK, LOAD, budget=math.inf).peak.activations
     assert re.fullmatch(
         r"memory: about \d+\.\d MiB at the peak of a step: 51 of 54 blocks are reversible and computed again from what "
-        r"is behind them, about 3\d% more arithmetic; the rest is kept\.",
+        r"is behind them, about 3\d % more arithmetic; the rest is kept\.",
         plan.sentence(),
     )
 

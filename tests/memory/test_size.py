@@ -1,10 +1,10 @@
-"""Amounts of memory, to and from text."""
+"""Amounts of memory from text."""
 
 from __future__ import annotations
 
 import pytest
 
-from skipline.memory import parse_size, size_text
+from skipline.memory import parse_size
 
 
 @pytest.mark.parametrize(
@@ -19,9 +19,3 @@ def test_sizes_are_read(text: str, expected: int) -> None:
 def test_what_is_no_size_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"no amount of memory; expected a number and a unit, e\.g\. '2GiB'"):
         parse_size(text)
-
-
-def test_sizes_are_written() -> None:
-    assert [size_text(number) for number in (512, 3 * 2**20, 1.25 * 2**30, 20 * 2**30)] == [
-        *("0.5 KiB", "3.00 MiB", "1.25 GiB", "20.0 GiB")
-    ]

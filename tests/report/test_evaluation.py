@@ -86,3 +86,45 @@ def test_a_field_that_does_not_fit_is_named(evaluated_run: Callable[[], Path]) -
         (folder / "evaluation.json").write_text(json.dumps(document | changes))
         with pytest.raises(ReportError, match=message):
             run_report(folder)
+
+
+def said_of(folder: Path, read: Callable[[str], Any], section: str, **changes: object) -> str:
+    """What the section says where the evaluation is changed so."""
+    path = folder / "evaluation.json"
+    document = json.loads(path.read_text())
+    path.write_text(json.dumps(document | changes))
+    (part,) = (part for part in read(run_report(folder)).find("section") if part.attributes["id"] == section)
+    path.write_text(json.dumps(document))
+    return " ".join(paragraph.text for paragraph in part.find("p")).replace(SPACE, " ")
+
+
+def test_few_images_show_no_difference_between_confidence_and_accuracy(
+    evaluated_run: Callable[[], Path], read: Callable[[str], Any]
+) -> None:
+    folder = evaluated_run()
+    calibration = json.loads((folder / "evaluation.json").read_text())["calibration"]
+    calibration["bins"] = [{"num_images": 8, "confidence": 0.75, "accuracy": 0.5}]
+    few = {"num_images": 8, "accuracy": {"value": 0.5, "low": 0.215, "high": 0.785}, "calibration": calibration}
+    assert "On average its confidence is 75.0 %, and 50.0 % is right: of 8 images, no difference is shown." in said_of(
+        folder, read, "confidence", **few
+    )
+    many = {**few, "accuracy": {"value": 0.5, "low": 0.48, "high": 0.52}}
+    assert "On average it is too sure of itself by 25.0 %: its confidence is 75.0 %, and 50.0 % is right." in said_of(
+        folder, read, "confidence", **many
+    )
+
+
+def test_what_a_temperature_at_an_end_means_is_said(
+    evaluated_run: Callable[[], Path], read: Callable[[str], Any]
+) -> None:
+    folder = evaluated_run()
+    tempered = json.loads((folder / "evaluation.json").read_text())["tempered"]
+    said = said_of(folder, read, "confidence", tempered={**tempered, "temperatures": [20.0]})
+    assert "T = 20 is the hottest temperature that is tried: its confidence says next to nothing." in said
+    assert "that is tried" not in said_of(folder, read, "confidence", tempered={**tempered, "temperatures": [1.5]})
+
+
+def test_of_a_net_at_chance_no_label_is_shown(evaluated_run: Callable[[], Path], read: Callable[[str], Any]) -> None:
+    said = said_of(evaluated_run(), read, "suspects", chance_p_value=0.4)
+    assert said.startswith("Nothing can be said of the labels: ")
+    assert "(p = 0.40)" in said

@@ -68,7 +68,7 @@ def test_a_curve_ends_where_it_diverged_and_every_panel_has_one_scale(race: dict
     (own,) = (mark for mark in panels[3].chart.marks if isinstance(mark, Line) and mark.look == "stuck")
     (end,) = (mark for mark in panels[3].chart.marks if isinstance(mark, Dots))
     assert own.points == ((0.0, TOP),), "2,000,000 is drawn at the top, and infinity not at all"
-    assert (end.marker, end.names) == ("cross", ("he, seed 0: diverged after 1 steps",))
+    assert (end.marker, end.names) == ("cross", ("he, seed 0: diverged after 1 step",))
     others = [mark for mark in panels[0].chart.marks if isinstance(mark, Line) and mark.look == "faint"]
     assert len(others) == 3
     assert "Losses above 1,000 are drawn at that height." in race_report(race)

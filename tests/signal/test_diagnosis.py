@@ -155,7 +155,7 @@ def test_what_only_a_measurement_shows() -> None:
     with torch.no_grad():
         dying.get_parameter("stage3.block3.branch.norm2.bias").fill_(-50.0)
     dead = _causes(dying, torch.randn(4, 1, 8, 8, generator=torch.Generator().manual_seed(0)))
-    assert dead["dead units"] == "100% of the channels of stage3.block3.out are 0 for every input"
+    assert dead["dead units"] == "100 % of the channels of stage3.block3.out are 0 for every input"
     assert "dead weights" in dead
 
 

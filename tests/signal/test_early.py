@@ -103,7 +103,7 @@ def test_dead_units_are_told_at_the_worst_block() -> None:
     reading = step_of({"stage1.block2.out": site(dead=0.6), "stage1.block5.out": site(dead=0.95)}, step=50)
     (warning,) = early_warnings(reading, RESIDUAL, is_fresh=False)
     assert (warning.cause, warning.site, warning.verdict) == ("dead units", "stage1.block5.out", "fails")
-    assert warning.says == "95% of the channels of stage1.block5.out are 0 for every input"
+    assert warning.says == "95 % of the channels of stage1.block5.out are 0 for every input"
 
 
 def test_tanh_units_that_saturate_are_told() -> None:

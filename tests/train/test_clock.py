@@ -22,7 +22,7 @@ def wait(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
 
 def test_time_goes_on_where_it_stopped(wait: Callable[[float], None]) -> None:
-    clock = Clock(seconds_before=50.0, first_step=10, checkpoint_seconds=60.0)
+    clock = Clock(seconds_before=50.0, first_work=10, checkpoint_seconds=60.0)
     wait(8.0)
     assert clock.seconds() == 58.0
     assert clock.seconds_left(14, 20) == 12.0  # 4 steps in 8 s, 6 to go
@@ -30,7 +30,7 @@ def test_time_goes_on_where_it_stopped(wait: Callable[[float], None]) -> None:
 
 
 def test_speed_is_that_of_the_epoch(wait: Callable[[float], None]) -> None:
-    clock = Clock(seconds_before=0.0, first_step=0, checkpoint_seconds=60.0)
+    clock = Clock(seconds_before=0.0, first_work=0, checkpoint_seconds=60.0)
     clock.trained(100)
     wait(4.0)
     assert clock.images_per_second() == 25.0
@@ -44,17 +44,32 @@ def test_speed_is_that_of_the_epoch(wait: Callable[[float], None]) -> None:
 
 
 def test_checkpoints_and_snapshots_fall_due(wait: Callable[[float], None]) -> None:
-    clock = Clock(seconds_before=0.0, first_step=0, checkpoint_seconds=60.0)
-    assert (clock.due_show(), clock.due_checkpoint()) == (False, False)
+    clock = Clock(seconds_before=0.0, first_work=0, checkpoint_seconds=60.0)
+    assert (clock.due_show(), clock.due_checkpoint(ends_epoch=False)) == (False, False)
     wait(0.25)
-    assert (clock.due_show(), clock.due_checkpoint()) == (True, False)
+    assert (clock.due_show(), clock.due_checkpoint(ends_epoch=False)) == (True, False)
     clock.shown()
     assert not clock.due_show()
     wait(60.0)
-    assert clock.due_checkpoint()
-    clock.saved()
-    assert not clock.due_checkpoint()
+    assert clock.due_checkpoint(ends_epoch=False)
+    with clock.saving():
+        pass
+    assert not clock.due_checkpoint(ends_epoch=False)
+
+
+def test_after_an_epoch_a_checkpoint_is_due_where_it_costs_little(
+    wait: Callable[[float], None],
+) -> None:
+    clock = Clock(seconds_before=0.0, first_work=0, checkpoint_seconds=60.0)
+    wait(0.5)
+    assert clock.due_checkpoint(ends_epoch=True), "what the first takes is not known yet"
+    with clock.saving():
+        wait(1.5)
+    wait(29.5)
+    assert not clock.due_checkpoint(ends_epoch=True)
+    wait(0.5)
+    assert (clock.due_checkpoint(ends_epoch=True), clock.due_checkpoint(ends_epoch=False)) == (True, False)
 
 
 def test_with_no_seconds_a_checkpoint_is_always_due(wait: Callable[[float], None]) -> None:
-    assert Clock(seconds_before=0.0, first_step=0, checkpoint_seconds=0.0).due_checkpoint()
+    assert Clock(seconds_before=0.0, first_work=0, checkpoint_seconds=0.0).due_checkpoint(ends_epoch=False)

@@ -17,10 +17,11 @@ from torch._dynamo.utils import counters
 from skipline.init import build, scheme_named
 from skipline.spec import Head, Network, Stage, Stem
 from skipline.spec.network import StochasticDepth
-from skipline.train import Outcome, Recipe, RecipeError, RunFolder, forward
+from skipline.train import Interrupted, Outcome, Recipe, RecipeError, RunFolder, forward
 from skipline.train.compiled import BlockGraphs, compiled_parts
 from skipline.train.forward import forward_of
 from skipline.train.learner import make_learner
+from skipline.weights import read_tensors
 
 # Of PyTorch's tracer, which looks at the gradient of what a block is given; outside pytest it is not shown.
 pytestmark = pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")
@@ -64,7 +65,7 @@ def test_graphs_do_not_grow_with_the_depth() -> None:
         assert graphs.num_compiled.total() == counters["stats"]["unique_graphs"] == 6
         assert not counters["graph_break"]
         (note,) = graphs.take_notes()
-        assert note.startswith(f"6 graphs were compiled for {STAGES * num_blocks + 1} blocks, one for each distinct ")
+        assert note.startswith(f"6 graphs compiled for {STAGES * num_blocks + 1} blocks, one for each distinct ")
         assert not graphs.take_notes()
         torch.compiler.reset()
 
@@ -155,6 +156,25 @@ def test_a_run_says_what_was_compiled_and_what_ran_without(
     outcome = train_small(
         replace(recipe, kernels="compiled"), new_run(), show=lambda snapshot: notes.extend(snapshot.notes)
     )
-    assert notes[0].startswith("3 graphs were compiled for 3 blocks, one for each distinct block, in ")
+    assert notes[0].startswith("3 graphs compiled for 3 blocks, one for each distinct block, in ")
     assert notes[1:] == ["batches of 12 images run without compiled graphs, which are for 16."]
     assert outcome.train_loss == pytest.approx(plain.train_loss, rel=1e-4)
+
+
+def test_a_compiled_run_that_is_stopped_ends_the_same(
+    recipe: Recipe,
+    new_run: Callable[[], RunFolder],
+    train_small: Callable[..., Outcome],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Within its second epoch; test_inductor.py kills one that was compiled for real."""
+    monkeypatch.setattr(forward, "BlockGraphs", partial(BlockGraphs, backend=as_it_is))
+    recipe = replace(recipe, kernels="compiled")
+    whole, stopped = new_run(), new_run()
+    train_small(recipe, whole)
+    with pytest.raises(Interrupted):
+        train_small(recipe, stopped, stop_after=4)
+    train_small(recipe, stopped)
+    assert stopped.model.read_bytes() == whole.model.read_bytes()
+    found, expected = (read_tensors(run.checkpoint)[1] for run in (stopped, whole))
+    assert [name for name in expected if not torch.equal(found[name], expected[name])] == []

@@ -80,7 +80,8 @@ def test_a_huge_learning_rate_diverges_on_the_digits(new_run: Callable[[], RunFo
     assert 1 <= step <= 3
     assert re.fullmatch(r"(stem|stage[1-3]\.block1\.(branch|out)|head)(\.\w+)*", site)
     assert str(raised.value) == (
-        f"the run diverged after {step} steps: the first value that is not finite is at {site}. {PLAIN_ADVICE}"
+        f"the run diverged after {step} step{'s' * (step != 1)}: the first value that is not finite is at {site}. "
+        f"{PLAIN_ADVICE}"
     )
     expected = {"format": "skipline.failure", "version": 1, "reason": "diverged", "step": step, "site": site}
     assert failure_of(run) == expected
@@ -206,7 +207,7 @@ def test_a_run_that_diverged_is_not_taken_up_again(recipe: Recipe, tmp_path: Pat
     with pytest.raises(Diverged) as first:
         go_on()
     message = (
-        f"{run.path} diverged after {first.value.step} steps at {first.value.site}, and from its checkpoint it would "
+        f"{run.path} diverged after step {first.value.step} at {first.value.site}, and from its checkpoint it would "
         "do so again. Train again with other settings, e.g. a lower learning rate (skipline train --lr). "
         "To see it happen again, remove its FAILED.json first."
     )

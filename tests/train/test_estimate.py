@@ -12,16 +12,40 @@ from skipline.train import Recipe
 from skipline.train import estimate as module
 from skipline.zoo import describe
 
+CPU = torch.device("cpu")
+
+
+def noise(side: int) -> Dataset:
+    """60 images to learn from and 30 to judge by."""
+    shape = (60, 1, side, side)
+    images = torch.randint(0, 256, shape, generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
+    image_set = ImageSet(images, torch.arange(60) % 2)
+    return Dataset("noise", image_set, ImageSet(images[:30], torch.arange(30) % 2), ("a", "b"))
+
+
+def timed_steps(monkeypatch: pytest.MonkeyPatch, ticks: list[float]) -> None:
+    """What the clock says before and after each step."""
+    left = iter(ticks)
+    monkeypatch.setattr("skipline.train.estimate.time.perf_counter", lambda: next(left))
+
 
 def test_it_is_the_fastest_step_times_the_images_that_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    images = torch.randint(0, 256, (60, 1, 8, 8), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
-    image_set = ImageSet(images, torch.arange(60) % 2)
-    dataset = Dataset("noise", image_set, ImageSet(images[:30], torch.arange(30) % 2), ("a", "b"))
+    dataset = noise(8)
     network = describe("digits_resnet8", num_classes=2, in_channels=1)
     recipe = Recipe(network=network, source="noise", epochs=4, batch_size=20, precision="fp32", kernels="plain")
-    ticks = iter([0.0, 9.0, 10.0, 12.0, 20.0, 25.0] * 3)  # steps of 9, 2 and 5 seconds
-    monkeypatch.setattr("skipline.train.estimate.time.perf_counter", lambda: next(ticks))
-    cpu = torch.device("cpu")
+    timed_steps(monkeypatch, [0.0, 9.0, 10.0, 12.0, 20.0, 25.0] * 3)  # steps of 9, 2 and 5 seconds
     seen = 4 * 60 + 4 * 30 / 3  # an image that is only evaluated takes a third
-    assert module.estimated_seconds(recipe, dataset, cpu) == pytest.approx(2.0 / 20 * seen)
-    assert module.estimated_seconds(replace(recipe, most_steps=6), dataset, cpu) == pytest.approx(seen / 2 * 0.1)
+    assert module.estimated_seconds(recipe, dataset, CPU) == pytest.approx(2.0 / 20 * seen)
+    assert module.estimated_seconds(replace(recipe, most_steps=6), dataset, CPU) == pytest.approx(seen / 2 * 0.1)
+
+
+def test_smaller_images_take_less_and_are_judged_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sides of 8, 8 and 12 of 16 pixels; the multiply-adds are as the pixels, and beside them a constant."""
+    network = describe("cifar_resnet8", num_classes=2, in_channels=1)
+    recipe = Recipe(
+        network=network, source="noise", epochs=3, batch_size=20, precision="fp32", first_size=0.5, last_size=0.75
+    )
+    timed_steps(monkeypatch, [0.0, 5.0, 6.0, 7.0, 8.0, 10.0, 20.0, 24.0, 25.0, 28.0, 30.0, 35.0])  # 1 s, then 3 s
+    whole = 3.0 + (3.0 - 1.0) * (16**2 - 12**2) / (12**2 - 8**2)
+    expected = 60 * (1.0 + 1.0 + 3.0) / 20 + 3 * 30 / 3 * whole / 20
+    assert module.estimated_seconds(recipe, noise(16), CPU) == pytest.approx(expected)

@@ -25,6 +25,7 @@ from skipline.train import (
     UntilError,
     train,
 )
+from skipline.train import best as best_model
 from skipline.train import loop as training_loop
 from skipline.train.learner import Learner
 from skipline.train.progress import Progress
@@ -51,10 +52,10 @@ def test_the_metrics_are_a_line_an_epoch(
     outcome = train_small(replace(recipe, schedule=Cosine()), run)
     first, second = run.read_metrics()
     assert list(first) == [
-        *("step", "epoch", "learning_rate", "train_loss", "train_error", "test_loss", "test_error"),
+        *("step", "epoch", "depth", "learning_rate", "train_loss", "train_error", "test_loss", "test_error"),
         *("images_per_second", "seconds"),
     ]
-    assert [(line["step"], line["epoch"]) for line in (first, second)] == [(3, 1), (6, 2)]
+    assert [(line["step"], line["epoch"], line["depth"]) for line in (first, second)] == [(3, 1, 6), (6, 2, 6)]
     # The rate of an epoch's last step: steps 2 and 5 of 6.
     expected = [0.05 * (1 + math.cos(math.pi * step / 6)) / 2 for step in (2, 5)]
     assert [first["learning_rate"], second["learning_rate"]] == pytest.approx(expected)
@@ -107,9 +108,12 @@ def test_the_best_model_is_that_of_the_lowest_test_error(
     monkeypatch.setattr(
         training_loop, "evaluate_together", lambda *a, **b: replace(measure(*a, **b), error=errors.pop(0))
     )
-    run, best = new_run(), {}
-    train_small(replace(recipe, epochs=4), run, show=lambda now: best.update({now.epoch: run.best_model.read_bytes()}))
-    assert best[1] != best[2] == best[3] == best[4]
+    run, second = new_run(), new_run()
+    train_small(replace(recipe, epochs=4, schedule=Constant()), run)
+    assert errors == []
+    monkeypatch.undo()
+    train_small(replace(recipe, epochs=2, schedule=Constant()), second)
+    assert run.best_model.read_bytes() == second.model.read_bytes() != run.model.read_bytes()
 
 
 def test_with_an_average_the_average_is_saved_and_measured(
@@ -199,7 +203,7 @@ def test_checkpoints_are_written_when_they_are_due(
     train_small: Trainer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """After each step, or after each epoch only."""
+    """After each step, or after each epoch only, where that costs little."""
     saved: list[int] = []
     save = training_loop.save_checkpoint
 
@@ -208,8 +212,29 @@ def test_checkpoints_are_written_when_they_are_due(
         save(path, learner, progress, recipe)
 
     monkeypatch.setattr(training_loop, "save_checkpoint", save_checkpoint)
+    monkeypatch.setattr("skipline.train.clock._SAVING_SHARE", 1e9)  # of however short an epoch
     train_small(replace(recipe, checkpoint_seconds=seconds), new_run())
     assert saved == steps
+
+
+def test_where_checkpoints_take_longer_than_epochs_they_and_the_best_model_wait(
+    recipe: Recipe, new_run: Callable[[], RunFolder], train_small: Trainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the first epoch of six and at the end; the best model is that of the lowest error all the same."""
+    saved: list[str] = []
+    real = {"checkpoint": training_loop.save_checkpoint, "best": best_model.save_model}
+    monkeypatch.setattr("skipline.train.clock._SAVING_SHARE", 0.0)
+
+    def noted(kind: str) -> Callable[..., None]:
+        return lambda *arguments: saved.append(kind) or real[kind](*arguments)
+
+    monkeypatch.setattr(training_loop, "save_checkpoint", noted("checkpoint"))
+    monkeypatch.setattr(best_model, "save_model", noted("best"))
+    run, often = new_run(), new_run()
+    train_small(replace(recipe, epochs=6), run)
+    assert saved == ["best", "checkpoint", "best", "checkpoint"]
+    train_small(replace(recipe, epochs=6, checkpoint_seconds=0.0), often)
+    assert run.best_model.read_bytes() == often.best_model.read_bytes() != run.model.read_bytes()
 
 
 def test_equal_recipes_give_equal_bytes_and_other_seeds_others(

@@ -16,11 +16,11 @@ def test_it_says_what_the_model_is_and_how_good(recipe: Recipe) -> None:
     assert card.startswith("# small\n")
     for words in (
         "A convolutional network of 6 weighted layers (2 blocks)",
-        "1 channel(s) into 2 classes: cat, dog.",
+        "1 channel into 2 classes: cat, dog.",
         "| trained on | `quarters`, 9,872 images, 2 epochs, 1,234 steps |",
         "| weights | those of the last step |",
-        "| training error, over the last epoch | 12.50% |",
-        "| test error | 3.75% of 10,000 images |",
+        "| training error, over the last epoch | 12.50 % |",
+        "| test error | 3.75 % of 10,000 images |",
         "| test loss | 0.2500 |",
         "| seed | 0 |",
         "in this run no setting was chosen by it.",
@@ -55,9 +55,7 @@ def test_a_net_that_ended_before_it_was_deepened_is_not_called_deep() -> None:
 def test_the_file_that_it_began_with_is_named(recipe: Recipe) -> None:
     tuned = replace(recipe, start_from="/their machine/weights/resnet.safetensors", head_epochs=1)
     card = model_card(tuned, OUTCOME, ("a", "b"), num_train=9_872, num_test=1)
-    row = (
-        "| begun with | the weights of `weights/resnet.safetensors`, all but the classifier's; in the first 1 epoch(s)"
-    )
+    row = "| begun with | the weights of `weights/resnet.safetensors`, all but the classifier's; in the first 1 epoch"
     assert f"\n{row} it alone learned |\n" in card
     assert "begun with" not in model_card(recipe, OUTCOME, ("a", "b"), num_train=9_872, num_test=1)
 

@@ -12,6 +12,7 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
+from skipline.cli.exits import exit_code
 from skipline.init import build
 from skipline.init.parameterisations import with_skip_init
 from skipline.nn import freeze, seed_dropout
@@ -143,6 +144,7 @@ def test_what_wants_whole_parameters_is_refused(network: Network, settings: dict
 
 RESET = "[../gloo/transport/tcp/pair.cc:537] Read error: Connection reset by peer"
 NCCL_REMOTE = "NCCL error in: NCCLUtils.hpp:268\nncclRemoteError: possibly due to a remote process exiting."
+NCCL_OWN = "NCCL error in: NCCLUtils.hpp:317, unhandled system error\nLast error:\nError: no interface eth7\n"
 NCCL_MEMORY = "NCCL error in: NCCLUtils.hpp:317, unhandled cuda error\nLast error:\nCuda failure 2 'out of memory'\n"
 
 
@@ -156,12 +158,19 @@ def test_a_lost_process_is_told_with_pytorchs_own_words(error: RuntimeError) -> 
 
 
 def test_the_fault_of_this_process_is_not_laid_on_another() -> None:
-    told = str(explained(dist.DistBackendError(NCCL_MEMORY)))
+    told = str(explained(dist.DistBackendError(NCCL_OWN)))
     assert told.startswith("this process cannot exchange numbers with the others, and the fault is on its side")
     assert told.endswith(
-        "PyTorch says: NCCL error in: NCCLUtils.hpp:317, unhandled cuda error Cuda failure 2 'out of memory'"
+        "PyTorch says: NCCL error in: NCCLUtils.hpp:317, unhandled system error Error: no interface eth7"
     )
     assert "another process" not in told
+
+
+def test_nccl_without_memory_is_no_matter_of_the_team() -> None:
+    """It was exit code 1, a fault of this process."""
+    error = dist.DistBackendError(NCCL_MEMORY)
+    assert explained(error) is None
+    assert exit_code(error) == 6
 
 
 def test_a_network_interface_that_is_not_there_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,8 +36,8 @@ def test_the_suggestion_is_a_third_of_the_rate_of_the_lowest_smoothed_loss() -> 
     found = curve(at=80)
     assert found.lowest == 80
     assert found.suggestion == 0.033  # 10^(−5 + 0.05 · 80) = 0.1
-    said = "the smoothed loss is lowest at 0.1, and the sweep went to 0.89; a third of the first is 0.033"
-    assert found.sentence() == said
+    said = "the learning rate to take is 0.033: a third of 0.1, at which the smoothed loss is lowest"
+    assert found.sentence() == f"{said} (the sweep went up to 0.89)"
 
 
 def test_one_lucky_batch_moves_nothing() -> None:
@@ -86,7 +86,7 @@ def test_it_ends_where_the_loss_explodes(recipe: Recipe, dataset: Dataset, monke
     found = sweep_rates(recipe, dataset, CPU, show=nothing)
     assert found.end == "exploded"
     assert len(found.losses) == 56  # of seven batches one of 1 and six of 5: a mean of 4.4, above 4 times 1
-    assert "it was 4 times as large" in found.sentence()
+    assert "the loss was 4 times its lowest" in found.sentence()
 
 
 def test_it_ends_before_a_loss_that_is_not_finite(

@@ -101,6 +101,7 @@ FEATURES |= {
         "ema_decay": 0.7,
     },
     "deepening of a plain net by the images of the next step": {"network": PLAIN, "deepen": TO_10, "ema_decay": 0.7},
+    "images that grow, of 5 pixels in the first epoch and 8 in the second": {"network": PLAIN, "first_size": 0.5},
 }
 
 

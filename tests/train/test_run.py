@@ -121,7 +121,10 @@ def test_a_run_that_is_done_is_not_taken_up(
 ) -> None:
     run = start(short, digits, root=tmp_path, device=CPU, config="", data_dir=Path())
     take_up(run)
-    message = f"{run.path} is done already. Evaluate it with: skipline evaluate {run.path}"
+    message = (
+        f"{run.path} is done already: all its epochs are trained. A new run can begin with its weights: skipline train "
+        f"digits --from {run.path}. Evaluate it with: skipline evaluate {run.path}"
+    )
     with pytest.raises(RunError, match=re.escape(message)):
         take_up(run)
 
@@ -240,7 +243,9 @@ def test_a_run_without_its_checkpoint_has_nothing_to_go_on_from(
     run = start(short, digits, root=tmp_path, device=CPU, config="", data_dir=Path())
     for step in (6, 12):
         run.append_metrics({"step": step})
-    with pytest.raises(RunError, match=r"has no checkpoint .* so there is nothing to go on from\. Train again with"):
+    with pytest.raises(
+        RunError, match=r"has no checkpoint .* so there is nothing to go on from\. Nothing else of the run can"
+    ):
         take_up(run)
 
 

@@ -138,7 +138,7 @@ def test_a_torn_last_line_is_dropped_and_written_over(new_run: Callable[[], RunF
 def test_evaluations_that_are_gone_are_missed(new_run: Callable[[], RunFolder]) -> None:
     run = new_run()
     run.append_metrics({"step": 3})
-    with pytest.raises(RunError, match="holds 1 evaluations up to step 6, where 2 epochs have ended"):
+    with pytest.raises(RunError, match="holds 1 evaluation up to step 6, and epochs ended by then: 2"):
         run.rewind_metrics(6, num_epochs=2)
     assert run.read_metrics() == [{"step": 3}], "nothing is written over"
 

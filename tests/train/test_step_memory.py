@@ -14,8 +14,9 @@ import torch
 from torch import Tensor
 
 from skipline.data import Dataset
-from skipline.spec import Norm
+from skipline.spec import Head, Norm
 from skipline.train import Interrupted, Outcome, Probe, Recipe, RecipeError, RunFolder, Snapshot
+from skipline.train import learner as learner_file
 from skipline.train import step as step_file
 from skipline.train import step_memory as step_memory_file
 from skipline.train.free_memory import free_memory
@@ -126,6 +127,18 @@ def test_where_memory_runs_out_the_batch_is_halved(
     assert halved.read("memory.json")["halvings"] == [{"step": 0, "parts": 2}, {"step": 0, "parts": 4}]
     assert first.startswith("memory ran out in step 0: from it on a batch is computed in 2 parts of 8 images, and the")
     assert second.endswith("Batch norm sees 4 images at a time from here on, which is not the same.")
+
+
+def test_a_step_that_is_one_cuda_graph_is_halved_too(
+    recipe: Recipe, new_run: Callable[[], RunFolder], train_small: Trainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such a step has one part; without a device that has graphs it is made as any other."""
+    monkeypatch.setattr(learner_file, "step_graph_of", lambda *_: None)
+    recipe = replace(recipe, network=replace(recipe.network, head=Head(4)), step_graph=True, epochs=1)
+    fails_above(monkeypatch, 8, CPU_FULL)
+    run = new_run()
+    train_small(recipe, run)
+    assert run.read("memory.json")["halvings"] == [{"step": 0, "parts": 2}]
 
 
 def test_a_batch_without_batch_norm_is_the_same_in_parts(

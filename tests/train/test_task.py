@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from skipline.data import Dataset, ImageSet
-from skipline.spec import Network, SpecError
+from skipline.spec import Head, Network, SpecError, Stage, Stem
 from skipline.train import Recipe, RecipeError, RunFolder
 from skipline.train import task as task_file
 from skipline.train.learner import make_learner
@@ -42,6 +42,15 @@ def test_the_last_batch_of_an_epoch_may_be_short(num_images: int, batch_size: in
     assert sum(sizes) == num_images
 
 
+def test_work_is_steps_by_the_pixels_of_their_images(recipe: Recipe) -> None:
+    """Three steps an epoch: at 5 of 8 pixels, then whole."""
+    network = Network("one", 1, Stem((8,)), (Stage(1, 8, 8),), Head(4))
+    task = task_of(replace(recipe, network=network, epochs=2, batch_size=16, first_size=0.5), grey_images(44))
+    small = (5 / 8) ** 2
+    found = [task.work(step) for step in (0, 1, 3, 4, 6)]
+    assert found == pytest.approx([0, small, 3 * small, 3 * small + 1, 3 * small + 3])
+
+
 def test_batches_are_a_function_of_epoch_and_place(recipe: Recipe, dataset: Dataset) -> None:
     task = task_of(recipe, dataset)
     whole, rest = list(batches(task, 1, 0)), list(batches(task, 1, 2))
@@ -58,9 +67,10 @@ def test_batches_are_a_function_of_epoch_and_place(recipe: Recipe, dataset: Data
     ],
 )
 def test_channels_and_classes_must_be_those_of_the_data(other: Network, recipe: Recipe, dataset: Dataset) -> None:
+    channels = {1: "1 channel", 3: "3 channels"}[other.in_channels]
     message = (
-        f"digits_resnet8 takes images of {other.in_channels} channel(s) to {other.head.num_classes} classes, but "
-        "quarters has 1 channel(s) and 4 classes. Describe the network with in_channels=1 and num_classes=4."
+        f"digits_resnet8 takes images of {channels} to {other.head.num_classes} classes, but "
+        "quarters has 1 channel and 4 classes. Describe the network with in_channels=1 and num_classes=4."
     )
     with pytest.raises(RecipeError, match=re.escape(message)):
         task_of(replace(recipe, network=other), dataset)

@@ -115,7 +115,7 @@ def test_where_one_diverges_all_do_and_one_writes_it_down(report: dict[str, Any]
     first, second = report["diverging"]["ended"]
     assert first == second
     assert first["error"] == "Diverged"
-    assert first["message"].startswith("the run diverged after 1 steps: the first value that is not finite is at stem.")
+    assert first["message"].startswith("the run diverged after 1 step: the first value that is not finite is at stem.")
     assert run_of(report, "diverging").read("FAILED.json")["step"] == 1
 
 
@@ -142,17 +142,14 @@ def test_a_group_outlives_the_block_that_failed_and_the_next_one_meets_anew(repo
 def test_processes_that_see_different_folders_do_not_begin(report: dict[str, Any]) -> None:
     for answer in report["apart"]:
         assert answer["error"] == "TeamError"
-        assert "after 1 steps and process 1 after 0: they do not see the same checkpoint" in answer["message"]
+        assert "after step 1 and process 1 after step 0: they do not see the same checkpoint" in answer["message"]
         assert "Put the run folder where every machine sees it" in answer["message"]
 
 
 def test_a_part_that_is_too_small_for_all_is_refused(report: dict[str, Any]) -> None:
     for answer in report["too many"]:
         assert answer["error"] == "RecipeError"
-        assert (
-            "2 processes cannot share a part of 1 image(s): a batch of 2 is computed in 2 part(s)"
-            in (answer["message"])
-        )
+        assert "2 processes cannot share a part of 1 image: a batch of 2 is computed in 2 parts" in (answer["message"])
 
 
 def test_shared_out_it_is_the_run_of_whole_parameters(report: dict[str, Any]) -> None:
@@ -179,3 +176,47 @@ def test_each_process_holds_its_part(report: dict[str, Any]) -> None:
     for held in ("parameters", "gradients", "momenta"):
         assert first[held] + second[held] == first["all"]
         assert first[held] <= 0.55 * first["all"]
+
+
+def same_bits(report: dict[str, Any], name: str, other: str) -> bool:
+    found, expected = weights_of(report, name), weights_of(report, other)
+    assert found.keys() == expected.keys()
+    return all(torch.equal(found[entry], tensor) for entry, tensor in expected.items())
+
+
+def test_where_one_has_no_memory_all_halve_and_go_on(report: dict[str, Any]) -> None:
+    """As if the recipe had had the parts; the statistics too, which the failed pass had moved in both."""
+    assert run_of(report, "at once").read("memory.json")["halvings"] == [{"step": 0, "parts": 2}]
+    assert run_of(report, "at once").is_done
+    assert same_bits(report, "at once", "asked")
+
+
+def test_a_halved_run_of_two_is_taken_up_with_its_parts(report: dict[str, Any]) -> None:
+    """It failed within the backward pass, and was stopped two steps later."""
+    for name in ("halved", "stopped"):
+        assert run_of(report, name).read("memory.json")["halvings"] == [{"step": 3, "parts": 2}]
+        assert run_of(report, name).is_done
+    assert same_bits(report, "stopped", "halved")
+    assert not same_bits(report, "halved", "asked")
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("out in the middle", "A checkpoint after step 4 is written. Go on with the same launcher and `-m skipline "),
+        ("out in the leader", "A checkpoint after step 4 is written. Go on with the same launcher and `-m skipline "),
+        ("out, shared", "The newest checkpoint is intact. Go on with the same launcher and `-m skipline resume "),
+    ],
+)
+def test_where_the_others_cannot_be_told_the_run_ends_and_goes_on_in_parts(
+    report: dict[str, Any], name: str, kept: str
+) -> None:
+    """With synchronised norms, or parameters shared out, they wait in the middle of the step."""
+    for answer in report[name]["ended"]:
+        assert answer["error"] == "RanOut", answer
+        assert "memory ran out in step 4 of one process, while the others waited for it" in answer["message"]
+        assert kept in answer["message"]
+        assert answer["message"].endswith("from that step on a batch is then computed in 2 parts.")
+    assert report[name]["kept"] == 4
+    assert [answer["step"] for answer in report[name]["later"]] == [9, 9]
+    assert run_of(report, name).read("memory.json")["halvings"] == [{"step": 4, "parts": 2}]

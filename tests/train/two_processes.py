@@ -37,7 +37,9 @@ from skipline.train import (
     read_recipe,
     train,
 )
-from skipline.train.learner import make_learner
+from skipline.train import step as step_file
+from skipline.train.checkpoint import read_progress
+from skipline.train.learner import Learner, make_learner
 from skipline.train.sharding import own_part
 from skipline.train.spread import spread
 from skipline.train.step import training_step
@@ -185,6 +187,37 @@ def run_of(recipe: Recipe, folder: RunFolder, *, stop_after: int = -1, stopper: 
     return job
 
 
+def without_memory(job: Job, *, step: int, rank: int = 1, in_backward: bool = False) -> Job:
+    """`job`, with no memory in process ``rank`` for a step of one part: behind its forward pass, or late in the other.
+
+    The stem's filters are the last to have a gradient: most others are on their way to other processes then, or wait.
+    """
+    real, passes = step_file.part_gradient, 0
+
+    def full(_: object) -> NoReturn:
+        raise RuntimeError("[enforce fail at alloc_cpu.cpp:121] err == 0. DefaultCPUAllocator: can't allocate memory")
+
+    def limited_job(team: Team) -> Any:
+        def limited(learner: Learner, recipe: Recipe, dtype: torch.dtype, share: float, *batch: torch.Tensor) -> Any:
+            nonlocal passes
+            passes += 1
+            if passes == step + 1 and team.rank == rank:
+                if not in_backward:
+                    learner.forward(batch[0])  # batch norms have moved by then
+                    full(learner)
+                handle = next(learner.net.parameters()).register_hook(full)
+                try:
+                    return real(learner, recipe, dtype, share, *batch)
+                finally:
+                    handle.remove()
+            return real(learner, recipe, dtype, share, *batch)
+
+        step_file.part_gradient = limited  # in this process, which was forked for it
+        return job(team)
+
+    return limited_job
+
+
 def fails_alone(recipe: Recipe, folder: RunFolder) -> Job:
     """Process 1 fails after two steps, the other does not know."""
 
@@ -275,6 +308,32 @@ def parts_of_a_net(recipe: Recipe, folder: RunFolder) -> Job:
     return job
 
 
+def memory_runs(new: Callable[[str], RunFolder], data: Dataset) -> dict[str, Any]:
+    """Runs in which a process has no memory for a step: the others are told of it, or wait for it in its middle."""
+    report: dict[str, Any] = {}
+    own = small(batch_norm="per-process", accumulate=1, kernels="plain")
+    asked, at_once, halved, stopped = map(new, ("asked", "halved at once", "halved", "halved, stopped"))
+    together(2, run_of(replace(own, accumulate=2), asked, data=data))
+    together(2, without_memory(run_of(own, at_once, data=data), step=0))
+    for folder, stops in ((halved, -1), (stopped, 5)):
+        job = run_of(own, folder, stop_after=stops, data=data)
+        together(2, without_memory(job, step=3, in_backward=True))
+    together(2, run_of(own, stopped, data=data))
+    for name, folder in (("asked", asked), ("at once", at_once), ("halved", halved), ("stopped", stopped)):
+        report[name] = {"run": str(folder.path)}
+    for name, recipe, rank in (
+        ("out in the middle", small(accumulate=1), 1),
+        ("out in the leader", small(accumulate=1), 0),
+        ("out, shared", replace(sharded(), accumulate=1), 1),
+    ):
+        folder = new(name)
+        job = run_of(recipe, folder, data=data)
+        ended = together(2, without_memory(job, step=4, rank=rank, in_backward=rank == 0))
+        kept = read_progress(folder.checkpoint).step
+        report[name] = {"run": str(folder.path), "ended": ended, "kept": kept, "later": together(2, job)}
+    return report
+
+
 def main(root: Path) -> None:
     torch.set_num_threads(1)
 
@@ -314,6 +373,7 @@ def main(root: Path) -> None:
             ended = together(last, run_of(recipe, folder, data=data))
         report[name] = {"run": str(folder.path), "ended": ended}
     report["parts"] = together(2, parts_of_a_net(sharded(), new("parts")))
+    report |= memory_runs(new, data)
     diverging, failing = new("diverging"), new("failing")
     wild = small(optimiser=Sgd(learning_rate=1e30), kernels="plain")
     report["diverging"] = {"run": str(diverging.path), "ended": together(2, run_of(wild, diverging, data=data))}

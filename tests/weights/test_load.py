@@ -156,7 +156,7 @@ def test_other_floats_are_turned_and_it_is_said(
     net = build(network)
     loaded = load_weights(net, rewrite(turn))
     name = str(dtype).removeprefix("torch.")
-    assert loaded.notes == (f"47 tensors were turned from {name} into float32",)
+    assert loaded.notes == (f"47 tensors turned from {name} into float32",)
     for key, tensor in trained(network).state_dict().items():
         assert torch.equal(net.state_dict()[key], tensor.to(dtype).float()), key
 
@@ -172,7 +172,7 @@ def test_a_net_in_double_keeps_its_dtype_and_the_files_digits(
 
 def test_values_that_are_not_finite_are_said(network: Network, rewrite: Callable[[Change], Path]) -> None:
     loaded = load_weights(build(network), rewrite(put("bn1.bias", torch.full((16,), float("nan")))))
-    assert loaded.warnings == ("1 tensors have values that are not finite: stem.norm1.bias",)
+    assert loaded.warnings == ("1 tensor with values that are not finite: stem.norm1.bias",)
 
 
 # ---- a new head, another number of channels

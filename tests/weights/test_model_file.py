@@ -110,12 +110,12 @@ def test_it_gives_the_same_logits_to_the_bit_and_no_training_mode(model: Trained
         ),
         (
             lambda header, _: header.update(classes=["a", "b"]),
-            "{path}: its network has 2 channel(s) and 3 classes, but it comes with a preprocessing of 2 channel(s) "
+            "{path}: its network has 2 channels and 3 classes, but it comes with a preprocessing of 2 channels "
             "and 2 class names.",
         ),
         (
             lambda header, _: header["preprocess"].update(mean=[1.0], std=[1.0]),
-            "but it comes with a preprocessing of 1 channel(s) and 3 class names.",
+            "but it comes with a preprocessing of 1 channel and 3 class names.",
         ),
         (
             lambda header, _: header.update(network=to_json(describe("cifar_resnet14", num_classes=3, in_channels=2))),

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from skipline.extras import install_command
+
 Severity = Literal["error", "warning", "note"]
 
 
@@ -143,7 +145,7 @@ KINDS: Mapping[str, Kind] = {
     "heic": _warning(
         "HEIC photos without the extra",
         "Reading HEIC takes a library that is not installed; they are left out.",
-        "pip install 'skipline[heic]'",
+        install_command("heic"),
     ),
     "disguised": _warning(
         "content that is not what the name says",

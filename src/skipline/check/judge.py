@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
+from skipline.amount import counted, percent
 from skipline.check.finding import KINDS, Finding, Place
 from skipline.data.duplicates import Duplicates
 from skipline.data.fingerprint import SIDE
@@ -66,7 +67,7 @@ def judge(
 def _of_classes(folder: PhotoFolder, facts: Sequence[Fact]) -> Found:
     if not folder.photos:
         unlabelled = any(remark.kind == "unlabelled" for remark in folder.remarks)
-        yield ("no_class" if unlabelled else "no_image"), Place((str(folder.root),))
+        yield ("no_class" if unlabelled else "no_image"), Place((str(folder.root),), _instead(folder))
         return
     names = folder.classes.names
     if len(names) == 1:
@@ -78,7 +79,7 @@ def _of_classes(folder: PhotoFolder, facts: Sequence[Fact]) -> Found:
     )
     for label, name in enumerate(names):
         if learnt[label] < FEWEST:
-            images = {0: "no usable image", 1: "1 usable image"}.get(learnt[label], f"{learnt[label]} usable images")
+            images = counted(learnt[label], "usable image") if learnt[label] else "no usable image"
             yield "few_images", Place((name,), images)
     some = {label: num for label, num in learnt.items() if num}
     if some and max(some.values()) >= MOST_IMBALANCE * min(some.values()):
@@ -87,10 +88,21 @@ def _of_classes(folder: PhotoFolder, facts: Sequence[Fact]) -> Found:
         yield "imbalance", Place((names[smallest], names[largest]), text)
 
 
+def _instead(folder: PhotoFolder) -> str:
+    """What there is where no image can be learnt from."""
+    unlabelled = sum(remark.kind == "unlabelled" for remark in folder.remarks)
+    if unlabelled:
+        return f"{counted(unlabelled, 'image')}, and nothing that names a class"
+    if folder.passed:
+        return f"nothing but {counted(len(folder.passed), 'other file')}"
+    return "the folder is empty"
+
+
 def _of_files(folder: PhotoFolder, facts: Sequence[Fact], most_unusable: float) -> Found:
     unusable = sum(isinstance(fact, Unusable) for fact in facts)
     if facts and unusable > most_unusable * len(facts):
-        text = f"{unusable:,} of {len(facts):,} ({unusable / len(facts):.1%}; at most {most_unusable:.0%} are let pass)"
+        share, most = percent(unusable / len(facts), places=1), percent(most_unusable, places=0)
+        text = f"{unusable:,} of {len(facts):,} ({share}; at most {most} are let pass)"
         yield "many_unusable", Place((str(folder.root),), text)
     for index, (photo, fact) in enumerate(zip(folder.photos, facts, strict=True)):
         if isinstance(fact, Unusable):
@@ -138,7 +150,7 @@ def _of_duplicates(folder: PhotoFolder, duplicates: Duplicates) -> Found:
 def _of_layout(folder: PhotoFolder) -> Found:
     for remark in folder.remarks:
         if remark.kind == "unknown_class":
-            yield remark.kind, Place((remark.where,), f"{remark.what} image{'' if remark.what == '1' else 's'}")
+            yield remark.kind, Place((remark.where,), counted(int(remark.what), "image"))
         elif remark.kind == "absent_class":
             yield remark.kind, Place((remark.where,), f"no image in {remark.what}")
         elif remark.kind in KINDS:  # the others say how the folder was read, and are no findings
@@ -155,9 +167,8 @@ def _what(name: str, places: Sequence[Place]) -> str:
         return places[0].what or places[0].files[0]
     if any(len(place.files) > 1 for place in places):
         files = sum(len(place.files) for place in places)
-        return f"{num:,} group{'' if num == 1 else 's'}, {files:,} files"
-    noun = _NOUNS.get(name, ("file", "files"))
-    return f"{num:,} {noun[num != 1]}"
+        return f"{counted(num, 'group')}, {counted(files, 'file')}"
+    return counted(num, *_NOUNS.get(name, ("file", "files")))
 
 
 _NOUNS: Mapping[str, tuple[str, str]] = {

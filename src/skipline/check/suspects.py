@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from skipline.amount import counted
 from skipline.check.finding import KINDS, Finding, Place
 from skipline.check.result import Check
 
@@ -17,7 +18,7 @@ def with_suspects(check: Check, suspects: Sequence[tuple[str, str]]) -> Check:
     places = tuple(Place((file,), what, (index_of[file],)) for file, what in suspects if file in index_of)
     if not places:
         return check
-    what = f"{len(places):,} file{'' if len(places) == 1 else 's'}"
+    what = counted(len(places), "file")
     found = Finding(name=NAME, severity=KINDS[NAME].severity, what=what, places=places)
     order = list(KINDS)
     findings = sorted((*check.findings, found), key=lambda finding: order.index(finding.name))

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console
 from rich.text import Text
 
-from skipline.cli.amount import percent
+from skipline.amount import percent
 from skipline.cli.figures import seconds_text
 from skipline.cli.live_study import LiveStudy, States
 from skipline.data import Dataset

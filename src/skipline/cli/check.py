@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from skipline.amount import counted, percent, size_text
 from skipline.cli import options
-from skipline.cli.amount import counted
 from skipline.command import command
 
 if TYPE_CHECKING:
@@ -89,6 +89,7 @@ def _with_doubts(result: Check, place: Path, run: Path) -> Check:
     from skipline.cli.device import device_of
     from skipline.cli.exits import UsageError
     from skipline.cli.model_file import is_model_file, model_file
+    from skipline.evaluate.chance import LEVEL
     from skipline.train import open_run
     from skipline.train.evaluated_run import doubted_labels, exam_in_folder
 
@@ -98,17 +99,20 @@ def _with_doubts(result: Check, place: Path, run: Path) -> Check:
     exam = exam_in_folder(model_file(run, best=False), place, folder=trained)
     found = doubted_labels(trained, exam, device=device_of("auto"))
     learnt = f"; {exam.num_learnt:,} that it has learnt from were not" if exam.num_learnt else ""
-    print(f"labels of {len(exam):,} photos were judged by {run}{learnt}", file=sys.stderr)
+    print(f"{counted(len(exam), 'label')} judged by {run}{learnt}", file=sys.stderr)
+    if found.chance_p_value >= LEVEL:
+        p = f"p = {found.chance_p_value:.2g}"
+        print(f"nothing can be said of them: it answers no better than by chance here ({p})", file=sys.stderr)
     names = exam.class_names
     return with_suspects(
         result,
         [
             (
                 exam.files[doubt.index],
-                f"likely {names[doubt.suggested]} ({doubt.suggested_probability:.0%}), "
-                f"labelled {names[doubt.label]} ({doubt.label_probability:.0%})",
+                f"likely {names[doubt.suggested]} ({percent(doubt.suggested_probability, places=0)}), "
+                f"labelled {names[doubt.label]} ({percent(doubt.label_probability, places=0)})",
             )
-            for doubt in found
+            for doubt in found.suspects
         ],
     )
 
@@ -127,8 +131,8 @@ def _print(result: Check, folder: Path, html: Path | None, console: Console) -> 
     from skipline.data.printable import printable
 
     usable = result.usable
-    size = sum(fact.num_bytes for fact in usable.values()) / 2**20
-    head = f"{printable(str(folder))}: {len(result.facts):,} images, {len(usable):,} usable, {size:,.1f} MiB"
+    size = size_text(sum(fact.num_bytes for fact in usable.values()))
+    head = f"{printable(str(folder))}: {counted(len(result.facts), 'image')}, {len(usable):,} usable, {size}"
     console.print(head, markup=False, soft_wrap=True)
     if result.sizes():
         small, middle, large = (f"{width}×{height}" for width, height in result.sizes())
@@ -161,7 +165,9 @@ def _print_classes(result: Check, console: Console) -> None:
     console.print()
     console.print(table)
     if len(counts) > _MOST_CLASSES:
-        console.print(f"… and {len(counts) - _MOST_CLASSES:,} classes more; --json prints all", style="dim")
+        console.print(
+            f"… and {counted(len(counts) - _MOST_CLASSES, 'class', 'classes')} more; --json prints all", style="dim"
+        )
 
 
 def _print_finding(finding: Finding, console: Console) -> None:
@@ -181,7 +187,11 @@ def _print_finding(finding: Finding, console: Console) -> None:
         return
     head.append(f"  ({finding.name})", style="dim")
     console.print(head, soft_wrap=True)
-    lines = [Text(_said(place, finding)) for place in finding.places[:_MOST_PLACES]]
+    lines = [
+        Text(_said(place, finding))
+        for place in finding.places[:_MOST_PLACES]
+        if place.photos or place.what != finding.what
+    ]
     if len(finding.places) > _MOST_PLACES:
         lines.append(Text(f"… and {len(finding.places) - _MOST_PLACES:,} more", style="dim"))
     for line in lines:
@@ -205,7 +215,9 @@ def _print_end(result: Check, folder: Path, html: Path | None, console: Console)
 
     severities = [finding.severity for finding in result.findings]
     errors, warnings = severities.count("error"), severities.count("warning")
-    if result.is_wrong:
+    if not result.folder.photos:
+        verdict = "There is nothing to train on"
+    elif result.is_wrong:
         verdict = f"Training on it as it is would be wrong: {counted(errors, 'error')}"
     else:
         verdict = "It can be trained on" + (
@@ -214,6 +226,6 @@ def _print_end(result: Check, folder: Path, html: Path | None, console: Console)
     console.print(
         f"\n{verdict}. {counted(len(result.facts), 'image')} in {result.seconds:,.1f} s.", markup=False, soft_wrap=True
     )
-    if html is None and (errors or warnings):
+    if html is None and result.folder.photos and (errors or warnings):
         again = command("check", printable(str(folder)), "--html", "check.html")
         console.print(f"See them: {again}", style="dim", markup=False, soft_wrap=True)

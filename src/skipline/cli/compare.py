@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from skipline.amount import counted, percent
 from skipline.cli import options
+from skipline.command import command
 
 if TYPE_CHECKING:
     from skipline.evaluate.predictions import Predictions
@@ -31,11 +33,15 @@ def compare(
 
     A run that has not been evaluated is evaluated first. Refused where the test images are not the same.
     """
+    from skipline.cli.model_file import model_file
     from skipline.evaluate.comparison import comparison_document
     from skipline.files import dump_json
     from skipline.train import open_run
 
     folders = open_run(first), open_run(second)
+    for folder in folders:
+        model_file(folder.path, best=False)  # or it has not ended
+    _refuse_other_exams(*folders)
     said = tuple(_predictions(folder, data, device) for folder in folders)
     _refuse_other_images(folders, said[0], said[1])
     names = str(folders[0].path), str(folders[1].path)
@@ -49,11 +55,50 @@ def compare(
 def _predictions(folder: RunFolder, data: Path | None, device: str) -> Predictions:
     """What the run said of its test images: as it is written, or found out now."""
     from skipline.cli.device import device_of
-    from skipline.cli.model_file import model_file
     from skipline.train.evaluated_run import predictions_of
 
-    model_file(folder.path, best=False)  # or the run has not ended
     return predictions_of(folder, data=data, device=device_of(device), show=partial(print, file=sys.stderr))
+
+
+def _refuse_other_exams(first: RunFolder, second: RunFolder) -> None:
+    """Refuse runs whose own files say already that they were tested on different images: nothing is evaluated then."""
+    from skipline.data.photo_set import is_photo_run
+    from skipline.train import RunError
+
+    if is_photo_run(first.path) and is_photo_run(second.path):
+        _refuse_other_photos(first, second)
+        return
+    one, other = first.read("split.json"), second.read("split.json")
+    have_parts = "parts" in one, "parts" in other
+    if one.get("sha256") == other.get("sha256") or (
+        one.get("num_test") == other.get("num_test") and one.get("name") == other.get("name") and not any(have_parts)
+    ):
+        return  # of data that differ in what is learnt from, the test images can still be the same
+    raise RunError(
+        f"{first.path} was trained on {one.get('name')} and {second.path} on {other.get('name')}: they were tested on "
+        "different images and cannot be compared. Train both on one set of data."
+    )
+
+
+def _refuse_other_photos(first: RunFolder, second: RunFolder) -> None:
+    from skipline.data.photo_split import load_split
+    from skipline.train import RunError, read_recipe
+    from skipline.train.evaluated_run import own_part
+
+    one, other = (load_split(run.path / "split.json") for run in (first, second))
+    exams = [
+        [(photo.sha256, photo.label) for photo in split.part(own_part(run))]
+        for run, split in ((first, one), (second, other))
+    ]
+    if exams[0] == exams[1]:
+        return
+    seeds = f", parted with the seeds {one.seed} and {other.seed}" if one.seed != other.seed else ""
+    again = command("train", read_recipe(first).source, "--split-from", first.path)
+    raise RunError(
+        f"{first.path} and {second.path} hold out different photos{seeds}: a difference could be that of the photos. "
+        f"Train the second again on the first's split, with its other settings, which are in "
+        f"{second.path / 'config.toml'}: {again}"
+    )
 
 
 def _refuse_other_images(folders: tuple[RunFolder, RunFolder], first: Predictions, second: Predictions) -> None:
@@ -61,7 +106,7 @@ def _refuse_other_images(folders: tuple[RunFolder, RunFolder], first: Prediction
 
     one, other = (folder.path for folder in folders)
     if first.class_names != second.class_names:
-        names = f"{len(first.class_names)} classes ({first.class_names[0]}, …)"
+        names = f"{counted(len(first.class_names), 'class', 'classes')} ({first.class_names[0]}, …)"
         others = f"{len(second.class_names)} ({second.class_names[0]}, …)"
         raise RunError(
             f"{one} tells apart {names} and {other} {others}: they answer different questions and cannot be compared."
@@ -77,7 +122,7 @@ def _print(document: dict[str, Any]) -> None:
     from rich.console import Console
 
     console = Console(highlight=False)
-    print(f"{document['num_images']:,} test images, the same for both")
+    print(f"{counted(document['num_images'], 'test image')}, the same for both")
     console.print(_runs(document))
     print(f"\n{_verdict(document)}")
     counts = (
@@ -105,7 +150,7 @@ def _runs(document: dict[str, Any]) -> Any:
         table.add_column(head, justify="right" if index > 1 else "left", no_wrap=index != 1, overflow="fold")
     for name, row in zip(("first", "second"), document["runs"], strict=True):
         low, high = row["interval_95"]
-        table.add_row(name, Text(printable(row["run"])), f"{row['accuracy']:.2%}", f"{low:.2%} to {high:.2%}")
+        table.add_row(name, Text(printable(row["run"])), percent(row["accuracy"]), f"{percent(low)} to {percent(high)}")
     return table
 
 
@@ -149,5 +194,5 @@ def _changed(document: dict[str, Any]) -> list[str]:
         )
     left = len(document["changed"]) - _MOST_CHANGED
     if left > 0:
-        lines.append(f"… and {left:,} images more; --json lists all")
+        lines.append(f"… and {counted(left, 'image')} more; --json lists all")
     return lines

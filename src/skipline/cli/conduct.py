@@ -54,7 +54,7 @@ def place_for(kind: str, name: str, setting: Setting, *, num_cells: int, image_s
 def stoppable(place: Place, setting: Setting, *, ended: Callable[[], str]) -> Iterator[None]:
     """While a study is made here: Ctrl-C is `StudyInterrupted`, which says what `ended` says is kept.
 
-    `ended` gives for example "2 of 4 trainings have ended".
+    `ended` gives for example "2 of 4 trainings ended".
     """
     try:
         with _terminated_as_interrupted(), _one_thread():
@@ -62,7 +62,7 @@ def stoppable(place: Place, setting: Setting, *, ended: Callable[[], str]) -> It
     except KeyboardInterrupt:
         folder = shlex.quote(str(place.folder.path))
         again = place.command if setting.resume else f"{place.command} --resume {folder}"
-        raise StudyInterrupted(f"stopped; {ended()} and are kept. Go on with: {again}") from None
+        raise StudyInterrupted(f"stopped; {ended()}, and what they gave is kept. Go on with: {again}") from None
 
 
 def filled(text: str, width: int, *, indent: str) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from skipline.amount import counted
 from skipline.cli import options
 from skipline.command import command
 
@@ -102,7 +103,8 @@ def _require_epochs(grown: GrownRun, recipe: Recipe) -> None:
     ended = grown.progress.step / grown.steps_per_epoch
     if recipe.epochs <= ended:
         raise UsageError(
-            f"{grown.origin.path} has trained {ended:g} epochs and the new run would end after {recipe.epochs}. Say "
+            f"{grown.origin.path} stands at the end of epoch {ended:g}, and the new run would end after "
+            f"{counted(recipe.epochs, 'epoch')}. Say "
             f"how many there are to be in all, e.g. --epochs {2 * max(recipe.epochs, round(ended))}, or --no-train. "
             "The schedule then spans all of them."
         )

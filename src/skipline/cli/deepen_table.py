@@ -7,6 +7,7 @@ from itertools import groupby
 from rich.console import Console
 from rich.table import Table
 
+from skipline.amount import counted
 from skipline.cost import cost
 from skipline.grow import DeepeningPlan, Proof
 from skipline.train import GrownRun
@@ -18,7 +19,7 @@ def show_deepening(grown: GrownRun) -> None:
     plan = grown.plan
     old, new = (cost(network, image_size=grown.dataset.image_size) for network in (plan.source, plan.target))
     for line in (
-        f"{plan.source.name} → {plan.target.name}: {len(plan.inserted):,} new blocks",
+        f"{plan.source.name} → {plan.target.name}: {counted(len(plan.inserted), 'new block')}",
         f"parameters {old.parameters:,} → {new.parameters:,}; multiply-adds an image {old.macs / 1e6:,.1f} M → "
         f"{new.macs / 1e6:,.1f} M",
     ):
@@ -60,10 +61,10 @@ def identity_in_words(plan: DeepeningPlan) -> str:
 def proof_in_words(proof: Proof) -> str:
     """How far apart the two nets are."""
     if proof.is_exact:
-        return f"the same function: for {proof.num_images} images every bit of every output, in both modes"
+        return f"the same function: for {counted(proof.num_images, 'image')} every bit of every output, in both modes"
     return (
-        f"the same function: for {proof.num_images} images outputs differ by {proof.eval_difference:.1e} of their size "
-        f"in evaluation and {proof.train_difference:.1e} in training mode (allowed: {proof.tolerance:.0e})"
+        f"the same function: for {counted(proof.num_images, 'image')} outputs differ by {proof.eval_difference:.1e} of "
+        f"their size in evaluation and {proof.train_difference:.1e} in training mode (allowed: {proof.tolerance:.0e})"
     )
 
 

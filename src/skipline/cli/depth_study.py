@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from skipline.cli.amount import counted
+from skipline.amount import counted
 from skipline.cli.conduct import Setting, filled, place_for, stoppable
 from skipline.cli.study_table import depth_table
 from skipline.data import Dataset
@@ -27,7 +27,7 @@ def run_depth_study(design: DepthDesign, dataset: Dataset, *, setting: Setting, 
     place = place_for("depth", dataset.name, setting, num_cells=len(cells), image_size=dataset.image_size)
     console = Console(stderr=True)
     console.print(
-        f"{len(dataset.train):,} images to learn from, {len(dataset.test):,} new ones; "
+        f"{counted(len(dataset.train), 'image')} to learn from, {len(dataset.test):,} new; "
         f"{counted(cells[0].recipe.epochs, 'epoch')}, {counted(len(design.seeds), 'seed')}, "
         f"{min(place.share.jobs, len(cells))} at a time\n",
         style="dim",

@@ -142,7 +142,8 @@ def _is_trained(target: str) -> bool:
     from skipline.cli.model_file import is_model_file
 
     path = Path(target)
-    return bool(target) and (is_model_file(path) or (path.exists() and not target.endswith(".json")))
+    is_place = path.exists() or path.name != target  # a name of the zoo has no slash
+    return bool(target) and (is_model_file(path) or (is_place and not target.endswith(".json")))
 
 
 def _candidate_named(target: str, init: str) -> list[tuple[Candidate, int]]:

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from skipline.amount import counted, percent
 from skipline.cli.diagnosis_phase import phases_of
 from skipline.cli.diagnosis_record import record_of, record_of_inspection
 from skipline.cli.exits import GateFailed, UsageError
 from skipline.command import command
-from skipline.files import dump_json, storage_error, write_whole
+from skipline.files import dump_json, make_folder, write_whole
 from skipline.report.diagnosis import diagnosis_figures, diagnosis_page
 from skipline.report.diagnosis_record import DiagnosisRecord
 from skipline.report.phase import PhaseRecord
@@ -60,10 +61,7 @@ class Output:
         if self.png:
             require_png()
         if self.figures is not None:
-            try:
-                self.figures.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise storage_error(self.figures, error) from error
+            make_folder(self.figures)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,9 +112,9 @@ def tell_inspection(network: Network, inspection: Inspection, seen: Seen, output
         }
         print(dump_json({"format": FORMAT, "version": VERSION, "nets": [found], "treatments": []}), end="")
     else:
-        print(f"{name}, trained\n{_MARKS[diagnosis.verdict]} {diagnosis.sentence}")
+        print(f"{name}, trained\n{_MARKS[diagnosis.verdict]} measured: {diagnosis.sentence}")
         print(f"  measured   its last weights, in training mode, on {seen.about}")
-        print("\n".join([*_details(diagnosis), *_listed(diagnosis.remedies)]))
+        print("\n".join([*_details(diagnosis, said=diagnosis.sentence), *_listed(diagnosis.remedies)]))
     settings = {"images": seen.about, "seed": seen.seed}
     _write([record_of_inspection(network, inspection)], (), output, settings=settings)
 
@@ -124,8 +122,9 @@ def tell_inspection(network: Network, inspection: Inspection, seen: Seen, output
 def _told(examination: Examination) -> str:
     candidate, diagnosis = examination.candidate, examination.diagnosis
     network = candidate.network
-    about = f"{network.name}, {network.depth} layers, {candidate.init}"
-    lines = [about, f"{_MARKS[examination.verdict]} {examination.sentence}", *_details(diagnosis)]
+    about = f"{network.name}, {counted(network.depth, 'layer')}, {candidate.init}"
+    head = f"{_basis(examination)}: {examination.sentence}"
+    lines = [about, f"{_MARKS[examination.verdict]} {head}", *_details(diagnosis, said=examination.sentence)]
     lines += _linear(examination)
     deepest = examination.greatest_depth
     if math.isfinite(deepest):
@@ -154,14 +153,16 @@ def _measured(examination: Examination) -> list[str]:
     if comparison.num_sites == 0:
         return ["  measured   the same: nothing but zeros, or numbers that are not finite"]
     lines = [
-        f"  measured   signal {comparison.signal:.3g} times the predicted ({comparison.signal_within:.0%} of "
-        f"{comparison.num_sites} sites within the band), gradient {comparison.gradient:.3g} times "
-        f"({comparison.gradient_within:.0%})"
+        f"  measured   signal {comparison.signal:.3g} times the predicted "
+        f"({percent(comparison.signal_within, places=0)} "
+        f"of {counted(comparison.num_sites, 'site')} within the band), gradient {comparison.gradient:.3g} times "
+        f"({percent(comparison.gradient_within, places=0)})"
     ]
     if min(comparison.signal_within, comparison.gradient_within) < _MOST_OUTSIDE:
         lines.append("             the prediction is not borne out here: go by what was measured")
     if seen.verdict != examination.diagnosis.verdict:
-        lines.append(f"             measured: {seen.sentence}; predicted: {examination.diagnosis.sentence}")
+        other = examination.diagnosis if examination.decisive is seen else seen
+        lines.append(f"             {'predicted' if other is not seen else 'measured'}: {other.sentence}")
     return lines
 
 
@@ -170,12 +171,20 @@ def _listed(remedies: Sequence[RemedyName]) -> list[str]:
     return [line.replace("           ", "  remedies ", 1) if index == 0 else line for index, line in enumerate(lines)]
 
 
-def _details(diagnosis: Diagnosis) -> list[str]:
+def _basis(examination: Examination) -> str:
+    """What the verdict rests on, in a word."""
+    return "measured" if examination.decisive is examination.measured else "predicted"
+
+
+def _details(diagnosis: Diagnosis, *, said: str) -> list[str]:
+    """The causes and their laws; a cause that is ``said`` above is not said again."""
     lines = []
     for finding in diagnosis.findings:
         if finding.verdict == "trains":
             continue
-        lines.append(f"  cause      {finding.cause.name}: {finding.says}")
+        told = f"{finding.cause.name}: {finding.says}"
+        is_said = finding.says in said and finding.cause.name in said
+        lines.append(f"  cause      {finding.cause.name if is_said else told}")
         lines.append(f"  law        {finding.cause.law} ({finding.cause.source})")
     return lines
 

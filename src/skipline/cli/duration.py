@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from skipline.cli.amount import UNKNOWN
+from skipline.amount import UNKNOWN
 
 
 def duration(seconds: float) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from skipline.cli import options
+from skipline.cli.source_place import require_source
 from skipline.command import command
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def evaluate(
     It computes in the run's own number format, and in fp32 for a model.safetensors, unless --precision says otherwise.
     Of a run's last model on its own test images the result is kept in the run folder, for `report` and `compare`.
     """
+    require_source(source)
     from skipline.cli.device import device_of
     from skipline.cli.evaluation_output import print_evaluation
     from skipline.cli.model_file import is_model_file, model_file

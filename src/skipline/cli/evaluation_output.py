@@ -10,8 +10,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from skipline.cli.amount import UNKNOWN, counted, percent
+from skipline.amount import UNKNOWN, counted, percent
 from skipline.data.printable import printable
+from skipline.evaluate.chance import LEVEL
+from skipline.evaluate.risk_coverage import can_be_seen
+from skipline.evaluate.temperature import edge_remark
 
 _MOST_CLASSES = 10  # in the table, the worst of them
 _MOST_CONFUSIONS = 5
@@ -23,8 +26,8 @@ def print_evaluation(document: Document) -> None:
     """Print the key figures, the worst classes and what they are taken for, and labels to look at."""
     console = Console(highlight=False)
     low, high = document["error_interval_95"]
-    images = f"{document['num_images']:,} {document['part']} images of {printable(document['data'])}"
-    print(f"{printable(document['model'])} on {images}")
+    images = counted(document["num_images"], f"{document['part']} image")
+    print(f"{printable(document['model'])} on {images} of {printable(document['data'])}")
     for num, why in (
         (document["num_learnt"], "left out: the model has learnt from them"),
         (document["num_lost"], "cannot be read, or are no longer what they were"),
@@ -34,11 +37,13 @@ def print_evaluation(document: Document) -> None:
     interval = f"95 % interval {percent(low)} to {percent(high)}"
     print(f"error {percent(document['error'])} ({interval}), loss {document['loss']:.4f}")
     console.print(_figures(document))
+    for remark in filter(None, map(edge_remark, document["tempered"]["temperatures"])):
+        print(remark)
     print()
     console.print(_classes(document))
     left = len(document["classes"]) - _MOST_CLASSES
     if left > 0:
-        print(f"… and {left} classes with higher recall; --json prints all")
+        print(f"… and {counted(left, 'class', 'classes')} with higher recall; --json prints all")
     for line in (*_confusions(document), *_suspects(document)):
         console.print(Text(line), soft_wrap=True)
 
@@ -69,10 +74,9 @@ def _figures(document: Document) -> Table:
     between = f"{area['low']:.4f} to {area['high']:.4f}" if _is_known(area["low"]) else UNKNOWN
     table.add_row("area under risk-coverage", f"{area['value']:.4f}", between)
     for entry in curve["coverage_at"]:
-        if document["error"] > entry["risk"] and entry["coverage"]:
-            table.add_row(
-                f"answered, if at most {percent(entry['risk'], places=0)} may be wrong", percent(entry["coverage"]), ""
-            )
+        risk, coverage = entry["risk"], entry["coverage"]
+        if document["error"] > risk and can_be_seen(risk, coverage=coverage, num_images=document["num_images"]):
+            table.add_row(f"answered, if at most {percent(risk, places=0)} may be wrong", percent(coverage), "")
     return table
 
 
@@ -98,6 +102,11 @@ def _confusions(document: Document) -> Iterator[str]:
 
 
 def _suspects(document: Document) -> Iterator[str]:
+    p_value = document.get("chance_p_value", 0.0)  # files of before have none
+    if p_value >= LEVEL:
+        shuffled = "shuffled over the images, the answers are right as often"
+        yield f"\nnothing can be said of the labels: {shuffled} (p = {p_value:.2g})"
+        return
     if not document["are_labels_judged"]:
         yield "\nlabels are not judged: the model has, or may have, learnt them from these images"
         return

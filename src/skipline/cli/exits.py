@@ -24,8 +24,12 @@ EXITS: dict[str, int] = {
     "skipline.train.run_folder.RunError": 2,
     "skipline.signal.error.SignalError": 2,
     "skipline.study.error.StudyError": 2,
+    "skipline.weights.error.NoSuchFormError": 2,
     "skipline.cli.exits.UsageError": 2,
     "skipline.cli.exits.GateFailed": 4,
+    "skipline.cli.exits.FileError": 3,
+    "skipline.train.run_folder.RunFileError": 3,
+    "skipline.study.error.StudyFolderError": 3,
     "skipline.data.error.DataError": 3,
     "skipline.files.StorageError": 3,
     "skipline.weights.error.WeightsError": 3,
@@ -34,19 +38,30 @@ EXITS: dict[str, int] = {
     "skipline.extras.ExtraMissing": 5,
     "builtins.MemoryError": _OUT_OF_MEMORY,
     "torch.OutOfMemoryError": _OUT_OF_MEMORY,
+    "skipline.train.outcome.RanOut": _OUT_OF_MEMORY,
     "skipline.train.outcome.Diverged": 7,
     "skipline.train.outcome.Interrupted": 130,
     "skipline.cli.conduct.StudyInterrupted": 130,
 }
-"""By full name, so that looking one up imports nothing: most verbs never load torch."""
+"""By full name, so that looking one up imports nothing: most verbs never load torch.
+
+One rule for all verbs: 2 is what cannot be meant, whatever lies on the disk, and 3 a path that leads to nothing, or to
+something that is broken or of another kind.
+"""
 
 
 _AGREED = (7, 130)
 """Ends that all processes of a run come to together."""
+_HAVE_A_REMEDY = ("skipline.train.outcome.RanOut",)
+"""What is said of memory and ends with a remedy of its own."""
 
 
 class UsageError(ValueError):
     """A command that cannot be meant; the message says what to type instead."""
+
+
+class FileError(ValueError):
+    """A file or folder that a command names and that is missing, cannot be read or does not hold what it should."""
 
 
 class GateFailed(Exception):
@@ -56,15 +71,19 @@ class GateFailed(Exception):
 def exit_code(error: BaseException) -> int | None:
     """The exit code of an error that people can do something about, by its class or one it derives from; else None."""
     for kind in type(error).__mro__:
-        code = EXITS.get(f"{kind.__module__}.{kind.__qualname__}")
+        code = EXITS.get(_full_name(kind))
         if code is not None:
             return code
     if isinstance(error, RuntimeError):  # PyTorch's: it is loaded already
-        from skipline.train.outcome import is_out_of_memory
+        from skipline.train.free_memory import is_out_of_memory
 
         if is_out_of_memory(error):
             return _OUT_OF_MEMORY
     return None
+
+
+def _full_name(kind: type) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"
 
 
 def tell(error: BaseException, *, debug: bool) -> int:
@@ -85,7 +104,8 @@ def tell(error: BaseException, *, debug: bool) -> int:
     message = str(error)
     if code == _OUT_OF_MEMORY:
         message = f"there is not enough memory. {message}".strip()
-        message += f"{'' if message.endswith('.') else '.'} Use a smaller --batch-size, or more --accumulate."
+        if _full_name(type(error)) not in _HAVE_A_REMEDY:
+            message += f"{'' if message.endswith('.') else '.'} Use a smaller --batch-size, or more --accumulate."
     who = f"process {own}: " if own > 0 else ""
     print(f"{who}{'' if code == 130 else 'error: '}{message}", file=sys.stderr)
     return code

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from skipline.amount import counted
 from skipline.cli import options
 
 
@@ -39,6 +40,9 @@ def export_weights(
         report = {"format": "skipline.export", "version": 1, **asdict(saved), "path": str(saved.path)}
         print(dump_json(report), end="")
         return
-    print(f"{path} → {saved.path}: {saved.num_tensors:,} tensors of {saved.network} under the names of {saved.names}")
+    print(
+        f"{path} → {saved.path}: {counted(saved.num_tensors, 'tensor')} of {saved.network} "
+        f"under the names of {saved.names}"
+    )
     for warning in saved.warnings:
         print(f"warning: {warning}")

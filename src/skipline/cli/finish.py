@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+from skipline.amount import counted, percent
 from skipline.files import dump_json, write_whole
 from skipline.report import run_report
 from skipline.store import judge_of
@@ -19,11 +20,13 @@ def finish(folder: RunFolder, outcome: Outcome, *, as_json: bool) -> None:
         print(dump_json(outcome_document(folder, outcome)), end="")
         return
     judge = judge_of(folder.path)
-    print(f"{judge} error {outcome.test_error:.2%}, training error {outcome.train_error:.2%} in the last epoch")
+    errors = f"{judge} error {percent(outcome.test_error)}, training error {percent(outcome.train_error)}"
+    print(f"{errors} in the last epoch")
     num_epochs, planned = len(folder.read_metrics()), _planned_epochs(folder)
     if num_epochs < planned:
         print(
-            f"ended after {num_epochs:,} of {planned:,} epochs: {read_recipe(folder).patience:g} without a lower "
+            f"ended after {num_epochs:,} of {counted(planned, 'epoch')}: {read_recipe(folder).patience:g} without a "
+            "lower "
             f"{judge} error; the best is in checkpoints/best (--best)"
         )
     print(f"model   {folder.model}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from skipline.amount import counted
 from skipline.cli import options
 from skipline.spec.check import LARGEST_COUNT
 
@@ -111,7 +112,7 @@ def _imported(
 def _class_names(text: str, data: Path | None) -> tuple[str, ...]:
     """The class names that `--classes` means: a number, a text file of names, or a data set's."""
     from skipline.cli.device import default_data_dir
-    from skipline.cli.exits import UsageError
+    from skipline.cli.exits import FileError, UsageError
     from skipline.data import load
     from skipline.weights.class_names import numbered
 
@@ -124,7 +125,7 @@ def _class_names(text: str, data: Path | None) -> tuple[str, ...]:
     try:
         names = tuple(line.strip() for line in Path(text).read_text(encoding="utf-8").splitlines() if line.strip())
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"--classes {text}: the file cannot be read as text: {error}.") from error
+        raise FileError(f"--classes {text}: the file cannot be read as text: {error}.") from error
     if len(set(names)) != len(names) or not names:
         raise UsageError(f"--classes {text}: expected a class's name on each line, each once; there are {len(names)}.")
     return names
@@ -151,7 +152,7 @@ def _preprocess(
         preprocess = preprocess_of(text)
     if len(preprocess.mean) != network.in_channels:
         raise UsageError(
-            f"the images have {network.in_channels} channel(s), and the preprocessing {text or 'in the file'} "
+            f"the images have {counted(network.in_channels, 'channel')}, and the preprocessing {text or 'in the file'} "
             f"{len(preprocess.mean)}. Give --preprocess with a mean and a deviation for each channel, of pixels in "
             "[0, 1], e.g. 0.5/0.5."
         )
@@ -176,7 +177,7 @@ def _print(loaded: Loaded, trained: TrainedModel, out: Path, *, as_json: bool) -
     for what, names in (("new", loaded.kept), ("adapted", loaded.adapted)):
         if names:
             print(f"{what:<9} {', '.join(names)}")
-    print(f"network   {network.name}, {parameters:,} parameters, {network.in_channels} channel(s)")
+    print(f"network   {network.name}, {parameters:,} parameters, {counted(network.in_channels, 'channel')}")
     print(f"classes   {few(trained.class_names, most=3)}")
     print(f"images    mean {_unit(trained.preprocess.mean)}, deviation {_unit(trained.preprocess.std)} of [0, 1]")
     for note in loaded.notes:

@@ -10,6 +10,7 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from skipline.amount import counted
 from skipline.cli.duration import duration
 from skipline.cli.figures import bar
 from skipline.data import Dataset
@@ -72,8 +73,8 @@ class LiveStudy:
 
     @property
     def told_ended(self) -> str:
-        """`2 of 4 trainings have ended`."""
-        return f"{self.num_ended} of {len(self._states)} trainings have ended"
+        """`2 of 4 trainings ended`."""
+        return f"{self.num_ended} of {counted(len(self._states), 'training')} ended"
 
     def show(self, cell: Cell, state: Running | Result) -> None:
         """Take in what was heard of `cell`."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from skipline.cli.exits import UsageError
-from skipline.command import command
 
 
 def is_model_file(run: Path) -> bool:
@@ -16,9 +15,10 @@ def is_model_file(run: Path) -> bool:
 def model_file(run: Path, *, best: bool) -> Path:
     """The model of a run folder, of its last step or the `best`, or the file that `run` is itself.
 
-    Raises `UsageError` where `best` is asked of a single file, and `RunError` where the run has not ended.
+    Raises `UsageError` where `best` is asked of a single file, and what `run_model` raises of a run.
     """
-    from skipline.train import RunError, open_run
+    from skipline.train import open_run
+    from skipline.train.remains import run_model
 
     if is_model_file(run):
         if best:
@@ -26,10 +26,4 @@ def model_file(run: Path, *, best: bool) -> Path:
                 f"--best chooses between the models of a run folder, and {run} is one model. Leave it out."
             )
         return run
-    folder = open_run(run)
-    path = folder.best_model if best else folder.model
-    if not path.exists():
-        raise RunError(
-            f"{folder.path} has no {path.name} yet: it has not ended. Go on with: {command('resume', folder.path)}"
-        )
-    return path
+    return run_model(open_run(run), best=best)

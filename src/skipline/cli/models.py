@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from skipline.amount import counted, size_text
 from skipline.cli import options
 from skipline.cli.exits import UsageError
 
@@ -89,7 +90,7 @@ def _network_document(network: Network, row: Row, size: int) -> dict[str, Any]:
     from skipline.cost import cost
     from skipline.spec import to_json
 
-    counted = cost(network, image_size=size)
+    costs = cost(network, image_size=size)
     return {
         "format": "skipline.model_cost",
         "version": 1,
@@ -98,9 +99,9 @@ def _network_document(network: Network, row: Row, size: int) -> dict[str, Any]:
         "source": row.source,
         "depth": network.depth,
         "image_size": size,
-        "parameters": counted.parameters,
-        "macs": counted.macs,
-        "activation_elements": counted.activation_elements,
+        "parameters": costs.parameters,
+        "macs": costs.macs,
+        "activation_elements": costs.activation_elements,
         "network": to_json(network),
     }
 
@@ -144,14 +145,14 @@ def _print_network(network: Network, row: Row, size: int) -> None:
     from skipline.report.network_text import network_text
     from skipline.report.outline import outline
 
-    counted = cost(network, image_size=size)
-    kept = counted.activation_elements * 4 / 2**20  # fp32
+    costs = cost(network, image_size=size)
+    kept = size_text(costs.activation_elements * 4)  # fp32
     print(f"{network.name}: {row.summary}")
     print(f"source         {row.source}")
-    print(f"depth          {network.depth} weighted layers in {network.num_blocks} blocks")
-    print(f"parameters     {counted.parameters:,}")
-    print(f"multiply-adds  {counted.macs / 1e6:,.3f} M an image of {size}×{size}")
-    print(f"memory         {kept:,.3g} MiB an image kept for training in fp32\n")
+    print(f"depth          {network.depth} weighted layers in {counted(network.num_blocks, 'block')}")
+    print(f"parameters     {costs.parameters:,}")
+    print(f"multiply-adds  {costs.macs / 1e6:,.3f} M an image of {size}×{size}")
+    print(f"memory         {kept} an image kept for training in fp32\n")
     for line in network_text(outline(network, image_size=size), width=Console().width).splitlines():
         print(line)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from skipline.cli.exits import UsageError
+from skipline.cli.exits import FileError
 from skipline.spec import Network, SpecError, loads
 from skipline.zoo import describe
 
@@ -14,7 +14,7 @@ def network_of(model: str, *, num_classes: int, in_channels: int) -> Network:
     """The network that `model` names, or that the JSON file at the path `model` describes, for these images.
 
     A description's own name stays; its classes and channels are those of the data. Raises `SpecError`, or
-    `UsageError` where the file cannot be read.
+    `FileError` where the file cannot be read.
     """
     if not model.endswith(".json"):
         return describe(model, num_classes=num_classes, in_channels=in_channels)
@@ -30,8 +30,8 @@ def described(model: str) -> Network:
     try:
         text = Path(model).read_bytes()
     except OSError as error:
-        raise UsageError(f"{model}: the file cannot be read: {error.strerror}.") from error
+        raise FileError(f"{model}: the file cannot be read: {error.strerror}.") from error
     try:
         return loads(text)
     except SpecError as error:
-        raise UsageError(f"{model}: {error}") from error
+        raise FileError(f"{model}: {error}") from error

@@ -26,6 +26,11 @@ def _option(text: str, panel: str, *names: str) -> Any:
     return typer.Option(*names, help=text, rich_help_panel=panel, show_default=False)
 
 
+def _number(text: str, panel: str, kind: str, *names: str) -> Any:
+    """A number, or a word in its place: the help page says which, and not that it is read as text."""
+    return typer.Option(*names, help=text, rich_help_panel=panel, show_default=False, metavar=kind)
+
+
 MODEL_HELP = "A name from `skipline models`, or a .json description."
 BATCH_HELP = "Images in a step of the optimiser."
 SOURCE_HELP = f"{', '.join(SOURCES)}, or a path. The digits come with skipline."
@@ -50,8 +55,9 @@ From = Annotated[
 ]
 HeadEpochs = Annotated[int | None, _option("With --from: epochs in which the classifier alone learns.", _RECIPE)]
 FirstSize = Annotated[
-    float | None, _option("Share of their side that images begin with; it grows to 1.", _RECIPE, "--first-size")
+    float | None, _option("Share of their side that images begin with; 1: whole throughout.", _RECIPE, "--first-size")
 ]
+LastSize = Annotated[float | None, _option("Share that it grows to; they are judged whole.", _RECIPE, "--last-size")]
 Cutmix = Annotated[float | None, _option("α of cutmix; 0: none.", _DATA)]
 CropScale = Annotated[
     float | None, _option("Least share of a photo that a random crop shows; 1: no crops.", _PHOTOS, "--crop-scale")
@@ -65,13 +71,17 @@ Patience = Annotated[
     float | None, _option("Stop where the lowest validation or test error is so many epochs old; inf: never.", _RECIPE)
 ]
 ImageSize = Annotated[
-    str, _option("Side in pixels that photos are resized to. Default: by the photos.", _PHOTOS, "--image-size")
+    str,
+    _number("Side that photos are resized to; auto (the default): by the photos.", _PHOTOS, "<pixels>", "--image-size"),
 ]
 ValShare = Annotated[
     float | None, _option("Share of the photos to judge the training by, where there is no val/.", _PHOTOS)
 ]
 TestShare = Annotated[
     float | None, _option("Share of the photos that is held out for a test, where there is no test/.", _PHOTOS)
+]
+SplitFrom = Annotated[
+    str, _option("Hold out the photos that this run held out, to be compared with it.", _PHOTOS, "--split-from")
 ]
 Cache = Annotated[
     str, _option("Folder that keeps photos as they are trained on; off: none. Default: in ~/.cache.", _PHOTOS)
@@ -94,14 +104,16 @@ Epochs = Annotated[int | None, _option("Passes over the training images.", _RECI
 BatchSize = Annotated[int | None, _option(BATCH_HELP, _RECIPE)]
 Accumulate = Annotated[int | None, _option("Parts that a batch is computed in, to save memory.", _RECIPE)]
 Lr = Annotated[float | None, _option("Learning rate at the schedule's top.", _RECIPE)]
-LrOrFind = Annotated[str, _option("Learning rate at the schedule's top; find: by a sweep of 100 steps.", _RECIPE)]
+LrOrFind = Annotated[
+    str, _number("Learning rate at the schedule's top; find: by a sweep of 100 steps.", _RECIPE, "<float>")
+]
 Optimiser = Annotated[str, _option(f"{either(OPTIMISERS)}.", _RECIPE)]
 WeightDecay = Annotated[float | None, _option("λ of the optimiser.", _RECIPE)]
 LayerDecay = Annotated[float | None, _option("Learning rate of a stage over that of the next; 1: equal.", _RECIPE)]
 Schedule = Annotated[str, _option(f"{either(SCHEDULES)}.", _RECIPE)]
 WarmUp = Annotated[str, _option(f"{either(WARM_UPS)}.", _RECIPE)]
 Init = Annotated[
-    str, _option("Initialiser, e.g. orthogonal, 'zero_gamma(he_fan_out_normal)'; a wrong name lists all.", _RECIPE)
+    str, _option("Initialiser, e.g. orthogonal, 'zero_gamma(orthogonal)'; a wrong name lists all.", _RECIPE)
 ]
 LabelSmoothing = Annotated[float | None, _option("ε, from 0 (none) to 1.", _RECIPE)]
 Ema = Annotated[float | None, _option("Decay of the averaged weights; 0: none.", _RECIPE)]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -12,7 +13,9 @@ from typing import Any, cast
 import torch
 from rich.console import Console
 
+from skipline.amount import counted, size_text
 from skipline.check import Check, check_folder
+from skipline.cli.exits import UsageError
 from skipline.cli.names import PHOTO_PRESET
 from skipline.cli.network import network_of
 from skipline.cli.photo_progress import PhotoProgress
@@ -22,14 +25,18 @@ from skipline.command import command
 from skipline.cores import available_cores
 from skipline.data import DataError, Dataset
 from skipline.data.cache_place import PhotoCache
+from skipline.data.classes import load_classes
 from skipline.data.framing import Framing
 from skipline.data.photo_data import PhotoSettings, photo_dataset, split_folder
-from skipline.data.photo_split import Split
+from skipline.data.photo_set import is_photo_run
+from skipline.data.photo_split import Split, load_split
 from skipline.data.printable import printable
-from skipline.train import Recipe
+from skipline.data.split_again import split_again
+from skipline.train import Recipe, open_run
 from skipline.train.batch_size import fitting_batch
 from skipline.train.codec import decode_record
 from skipline.train.estimate import estimated_seconds
+from skipline.train.image_side import epoch_side
 from skipline.train.photo_defaults import BATCHES, FINE_TUNING_RATE, LAYER_DECAY, PhotoDefaults, photo_defaults
 from skipline.zoo import check_image_size
 
@@ -54,6 +61,7 @@ def photos_and_recipe(
     """
     source = settings["source"]
     chosen = cast(PhotoSettings, decode_record(PhotoSettings, "photos", settings.get("photos", {})))
+    origin = _origin_of_split(chosen)
     result = _checked(Path(source), patience, cache)
     _refuse_wrong(result, source)
     defaults = _defaults(result, chosen, device)
@@ -66,10 +74,11 @@ def photos_and_recipe(
     if settings.get("start_from"):
         suited["optimiser"] = {"learning_rate": defaults.learning_rate * FINE_TUNING_RATE, "layer_decay": LAYER_DECAY}
         suited["head_epochs"] = 1
+        suited["first_size"] = suited["last_size"] = 1.0  # what begins learnt was learnt at some size: not tried
     rest = {name: value for name, value in settings.items() if name not in OUTSIDE_RECIPE}
     below = suited if preset == PHOTO_PRESET else {}
     recipe = over_preset(preset, network, result.folder.root.name, {**overlaid(below, rest), "source": source})
-    split = split_folder(result.folder, result.facts, result.duplicates, seed=recipe.seed, settings=chosen)
+    split = _split(result, chosen, origin, seed=recipe.seed)
     with PhotoProgress(Console(stderr=True)) as progress:
         dataset = photo_dataset(split, names, framing, num_processes=available_cores(), show=progress.show, cache=cache)
     _tell(result, dataset, source)
@@ -78,8 +87,27 @@ def photos_and_recipe(
         optimiser = rest.get("optimiser")
         is_given = isinstance(optimiser, Mapping) and "learning_rate" in optimiser
         recipe = _with_batch(recipe, dataset, device, scales=not is_given)
+    for sentence in _growth(recipe, dataset):
+        print(sentence, file=sys.stderr)
     print(f"it will take {_rough(estimated_seconds(recipe, dataset, device))} on {device}", file=sys.stderr)
     return recipe, dataset
+
+
+def _origin_of_split(chosen: PhotoSettings) -> Path | None:
+    """The run whose split is to be taken over; None where the folder is split anew. Looked for before any photo."""
+    if not chosen.split_from:
+        return None
+    run = open_run(Path(chosen.split_from)).path
+    if not is_photo_run(run):
+        raise UsageError(f"--split-from {chosen.split_from} is no run on photos, so it has no split of them.")
+    return run
+
+
+def _split(result: Check, chosen: PhotoSettings, origin: Path | None, *, seed: int) -> Split:
+    if origin is None:
+        return split_folder(result.folder, result.facts, result.duplicates, seed=seed, settings=chosen)
+    wanted, names = load_split(origin / "split.json"), load_classes(origin / "classes.json").names
+    return split_again(result.folder, result.facts, wanted, names, origin=str(origin))
 
 
 def _with_batch(recipe: Recipe, dataset: Dataset, device: torch.device, *, scales: bool) -> Recipe:
@@ -107,6 +135,8 @@ def _refuse_wrong(result: Check, source: str) -> None:
     errors = [finding for finding in result.findings if finding.severity == "error"]
     if not errors:
         return
+    if not result.folder.photos:
+        raise DataError(f"{printable(source)}: {errors[0].kind.title} ({errors[0].what}). {errors[0].kind.next}")
     said = [
         f"  {finding.kind.title}: {printable(finding.what)}, e.g. {printable(finding.places[0].files[0])} "
         f"({finding.name}). {finding.kind.next}".rstrip()
@@ -138,14 +168,14 @@ def _tell(result: Check, dataset: Dataset, source: str) -> None:
     assert split is not None  # photo_dataset gives one
     warnings = sum(finding.severity == "warning" for finding in result.findings)
     lines = [
-        f"{printable(source)}: {len(result.facts):,} images of {dataset.num_classes:,} classes; "
+        f"{printable(source)}: {counted(len(result.facts), 'image')} of "
+        f"{counted(dataset.num_classes, 'class', 'classes')}; "
         f"{len(split.train):,} to learn from, {len(split.val):,} to judge by, {len(split.test):,} held out for a test",
-        f"images of {dataset.image_size}×{dataset.image_size}, {_mebibytes(dataset):,.0f} MiB",
+        f"images of {dataset.image_size}×{dataset.image_size}, {size_text(_num_bytes(dataset))}",
         *_left_out(split),
     ]
     if warnings:
-        plural = "s" if warnings > 1 else ""
-        lines.append(f"{warnings} warning{plural} about the folder; see: {command('check', printable(source))}")
+        lines.append(f"{counted(warnings, 'warning')} about the folder; see: {command('check', printable(source))}")
     print("\n".join(lines), file=sys.stderr)
 
 
@@ -157,6 +187,16 @@ def _origin(recipe: Recipe) -> str:
         "no pretrained weights come with skipline: all is learnt from these photos, which takes more of them and more "
         "epochs, and ends with more errors, than a net that has seen millions. --from FILE begins with such weights"
     )
+
+
+def _growth(recipe: Recipe, dataset: Dataset) -> Iterator[str]:
+    """At which sides images are learnt from, where they are not whole, and how to have them so."""
+    num_epochs = math.ceil(recipe.num_steps(len(dataset.train)) / recipe.steps_per_epoch(len(dataset.train)))
+    whole = dataset.image_size
+    first, last = (epoch_side(recipe, epoch, num_epochs=num_epochs, whole=whole) for epoch in (0, num_epochs - 1))
+    if first < whole:
+        sides = f"{first}×{first}" + (f", at last of {last}×{last}" if last > first else "")
+        yield f"learnt from at {sides}, judged at {whole}×{whole} (--first-size 1: whole throughout, for more time)"
 
 
 def _rough(seconds: float) -> str:
@@ -173,8 +213,8 @@ def _left_out(split: Split) -> Sequence[str]:
     if not num:
         return ()
     first = split.left_out[0].why
-    return (f"left out: {num:,} photo{'s' if num > 1 else ''} (listed in split.json), e.g. {printable(first)}",)
+    return (f"left out: {counted(num, 'photo')} (listed in split.json), e.g. {printable(first)}",)
 
 
-def _mebibytes(dataset: Dataset) -> float:
-    return (len(dataset.train) + len(dataset.test)) * dataset.train.images[0].numel() / 2**20
+def _num_bytes(dataset: Dataset) -> int:
+    return (len(dataset.train) + len(dataset.test)) * dataset.train.images[0].numel()

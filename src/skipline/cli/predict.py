@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from skipline.amount import counted
 from skipline.cli import options
-from skipline.cli.amount import counted
 
 if TYPE_CHECKING:
     from skipline.data.framing import Framing
@@ -53,7 +53,7 @@ def predict(
     path = model_file(run, best=best)
     model = load_model(path)
     if top > len(model.class_names):
-        raise UsageError(f"--top is {top}, and the model knows {len(model.class_names)} classes.")
+        raise UsageError(f"--top is {top}, and the model knows {counted(len(model.class_names), 'class', 'classes')}.")
     framing = _framing(model, path, image_size)
     chosen = device_of(device)
     if isinstance(sys.stdin, io.TextIOWrapper):
@@ -68,7 +68,7 @@ def predict(
                 unreadable += 1
                 print(f"cannot read {_shown(prediction.error)}", file=sys.stderr)
     if num == unreadable:
-        raise DataError("no photo could be read." if num else "the paths name no photo; a folder has none in it.")
+        raise DataError("no photo could be read." if num else f"there is no photo in {', '.join(map(_shown, paths))}.")
     print(f"{counted(num - unreadable, 'photo')} predicted, {unreadable:,} unreadable", file=sys.stderr)
 
 
@@ -78,7 +78,9 @@ def _framing(model: TrainedModel, path: Path, image_size: int | None) -> Framing
 
     if model.net.network.in_channels != 3:
         raise UsageError(
-            f"{path} takes images of {model.net.network.in_channels} channel(s); photos have 3. Train on photos first."
+            f"{path} takes images of {counted(model.net.network.in_channels, 'channel')}; photos have 3. Train on "
+            "photos "
+            "first."
         )
     own = model.preprocess.framing
     if own is None and image_size is None:

@@ -9,6 +9,7 @@ import typer
 
 from skipline.cli import options
 from skipline.cli.exits import UsageError
+from skipline.cli.source_place import require_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -59,6 +60,7 @@ def race(
     Data, seeds, steps and everything else are equal. The default net, residual and without a norm,
     leaves it to the initialiser alone whether a hundred layers train. Ends with the path of a report.
     """
+    require_source(source)
     from skipline.cli.conduct import Setting
     from skipline.cli.device import default_data_dir, device_of
     from skipline.cli.lists import parts, whole_numbers

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
-from skipline.cli.amount import counted
+from skipline.amount import counted
 from skipline.cli.conduct import Setting, filled, place_for, stoppable
 from skipline.cli.race_table import race_table
 from skipline.data import Dataset
 from skipline.files import dump_json, write_whole
 from skipline.report import race_report
 from skipline.study import Cell, LeftOut, NetDesign, RaceDesign, StudyFolder, cells_of_race, study_race
+from skipline.study.trainability import LEAST_STEPS
 
 _MARKS = {"trains": ("✓", "green"), "degrades": ("~", "yellow"), "undecided": ("?", "yellow"), "fails": ("✗", "red")}
 
@@ -31,6 +32,8 @@ def run_race(
     console = Console(stderr=True)
     for line in (*_facts(design, cells, dataset, jobs=min(place.share.jobs, len(cells))), *map(_reason, left_out)):
         console.print(line, style="dim", highlight=False, markup=False, soft_wrap=not console.is_terminal)
+    for line in _too_short(cells[0].recipe.num_steps(len(dataset.train))):
+        console.print(line, style="yellow", highlight=False, markup=False, soft_wrap=not console.is_terminal)
     console.print()
     table = race_table(cells, dataset, console=console)
     with stoppable(place, setting, ended=lambda: table.told_ended), table:
@@ -48,9 +51,20 @@ def _facts(design: RaceDesign, cells: Sequence[Cell], dataset: Dataset, *, jobs:
     told = f"learning rate {rates} for all" if len(design.rates) == 1 else f"each with the best of the rates {rates}"
     return (
         f"{recipe.network.name}: {_blocks(design.net)}",
-        f"{len(dataset.train):,} images to learn from; {counted(recipe.num_steps(len(dataset.train)), 'step')} of "
+        f"{counted(len(dataset.train), 'image')} to learn from; "
+        f"{counted(recipe.num_steps(len(dataset.train)), 'step')} of "
         f"{recipe.batch_size}, {told}; {counted(len(design.seeds), 'seed')}, {jobs} at a time",
     )
+
+
+def _too_short(num_steps: int) -> Iterator[str]:
+    """Before anything is trained: that the race will hardly be decided."""
+    if num_steps < LEAST_STEPS:
+        yield (
+            f"{counted(num_steps, 'step')} are too few to judge by: who has neither trained nor diverged by then "
+            "will be "
+            f"told as undecided. From {LEAST_STEPS} steps on it is decided: --steps {LEAST_STEPS}"
+        )
 
 
 def _blocks(net: NetDesign) -> str:
@@ -63,7 +77,7 @@ def _blocks(net: NetDesign) -> str:
 
 
 def _reason(left_out: LeftOut) -> str:
-    return f"left out: {left_out.init}. {left_out.reason}"
+    return f"{left_out.init} does not race, as it cannot start this net: {left_out.reason}"
 
 
 def _tell(document: dict[str, Any], folder: StudyFolder) -> None:

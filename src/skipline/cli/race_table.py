@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
-from skipline.cli.amount import percent
+from skipline.amount import percent
 from skipline.cli.figures import bar, error_style, mean, seconds_text
 from skipline.cli.live_study import LiveStudy, State, States, fraction_of
 from skipline.data import Dataset

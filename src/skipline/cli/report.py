@@ -33,10 +33,12 @@ def report(
     from skipline.report import run_report
     from skipline.train import RunError, open_run
     from skipline.train.evaluated_run import predictions_of
+    from skipline.train.remains import run_model
 
     folder = open_run(run)
     if not as_it_is and folder.model.is_file():
         try:
+            run_model(folder, best=False)
             predictions_of(folder, data=data, device=device_of(device), show=partial(print, file=sys.stderr))
         except (DataError, RunError) as error:  # its images are gone, or are others
             without = command("report", run, "--as-it-is")

@@ -38,8 +38,10 @@ def resume(
     """
     from skipline.cli.launch import launched
     from skipline.train import open_run, setup_of
+    from skipline.train.run import require_open
 
     folder = open_run(run)
+    require_open(folder)  # before anything is shown
     said_by = "--device" if device else "the run's device"
     with launched(device or setup_of(folder).device, said_by=said_by) as (team, chosen):
         go_on(folder, team=team, device=chosen, data=data, anyway=anyway, cache=cache, as_json=json_)

@@ -14,7 +14,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from skipline.cli.amount import counted
+from skipline.amount import UNKNOWN, counted, percent
 from skipline.cli.duration import duration
 from skipline.cost import cost
 from skipline.signal import EarlyWarning
@@ -47,6 +47,7 @@ class RunTable:
         if kernels.compiled is None and recipe.kernels_to_choose == "auto" and device.type == "cpu":
             self._console.print(f"slower than it could be: {kernels.reason}", style="dim", markup=False, soft_wrap=True)
         self._judge: Judge = judge_of(run)
+        self._has_sides = recipe.first_size < 1
         self._ended: list[Snapshot] = []
         self._warnings: list[EarlyWarning] = []
         self._live = Live(console=self._console, refresh_per_second=8, transient=False)
@@ -76,20 +77,20 @@ class RunTable:
         for warning in snapshot.warnings:
             self._console.print(f"warning: {_told(warning)}", highlight=False, markup=False, soft_wrap=True)
         if snapshot.ends_epoch:
-            self._console.print(_line(snapshot, self._judge), highlight=False, soft_wrap=True)
+            self._console.print(self._line(snapshot), highlight=False, soft_wrap=True)
 
     def _drawing(self, now: Snapshot) -> Group:
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-        for title in ("epoch", "loss", "training error", f"{self._judge} error", "images/s"):
+        for title in self._titles():
             table.add_column(title, justify="right", no_wrap=True)
         hidden = len(self._ended) - MOST_ROWS
         if hidden > 0:
             table.add_row(Text(f"+{hidden}", style="dim"), Text("earlier", style="dim"))
         for ended in self._ended[-MOST_ROWS:]:
-            table.add_row(*_cells(ended))
+            table.add_row(*self._cells(ended))
         is_running = not self._ended or self._ended[-1].step != now.step
         if is_running:
-            table.add_row(*_cells(now), style="dim")
+            table.add_row(*self._cells(now), style="dim")
         bar = Table.grid(padding=(0, 1))
         left = "done" if now.step == now.num_steps else f"{duration(now.seconds_left)} left"
         bar.add_row(
@@ -98,6 +99,29 @@ class RunTable:
             Text(f"{duration(now.seconds)} · {left}", style="dim"),
         )
         return Group(table, bar, *self._warned())
+
+    def _titles(self) -> tuple[str, ...]:
+        sides = ("pixels",) if self._has_sides else ()
+        return ("epoch", *sides, "loss", "training error", f"{self._judge} error", "images/s")
+
+    def _cells(self, snapshot: Snapshot) -> tuple[str, ...]:
+        """Of `_titles`; the pixels are the side of the images that are learnt from, where it changes."""
+        sides = (f"{snapshot.image_side}",) if self._has_sides else ()
+        return (
+            f"{snapshot.epoch}/{snapshot.num_epochs}",
+            *sides,
+            _number(snapshot.train_loss, ".4f"),
+            percent(snapshot.train_error),
+            percent(snapshot.test_error),
+            _number(snapshot.images_per_second, ",.0f"),
+        )
+
+    def _line(self, snapshot: Snapshot) -> str:
+        cells = "  ".join(
+            f"{title} {cell}" if title != "images/s" else f"{cell} {title}"
+            for title, cell in zip(self._titles(), self._cells(snapshot), strict=True)
+        )
+        return f"{cells}  {duration(snapshot.seconds_left)} left"
 
     def _warned(self) -> Iterator[Text]:
         hidden = len(self._warnings) - MOST_WARNINGS
@@ -113,27 +137,9 @@ def _told(warning: EarlyWarning) -> str:
 
 
 def _length(recipe: Recipe) -> str:
-    most = f", at most {recipe.most_steps:,.0f} steps" if math.isfinite(recipe.most_steps) else ""
+    most = f", at most {counted(int(recipe.most_steps), 'step')}" if math.isfinite(recipe.most_steps) else ""
     return f"{counted(recipe.epochs, 'epoch')}{most}"
 
 
-def _cells(snapshot: Snapshot) -> tuple[str, ...]:
-    return (
-        f"{snapshot.epoch}/{snapshot.num_epochs}",
-        _number(snapshot.train_loss, ".4f"),
-        _number(snapshot.train_error, ".2%"),
-        _number(snapshot.test_error, ".2%"),
-        _number(snapshot.images_per_second, ",.0f"),
-    )
-
-
-def _line(snapshot: Snapshot, judge: Judge) -> str:
-    epoch, loss, train_error, test_error, speed = _cells(snapshot)
-    return (
-        f"epoch {epoch}  loss {loss}  training error {train_error}  {judge} error {test_error}  {speed} images/s  "
-        f"{duration(snapshot.seconds_left)} left"
-    )
-
-
 def _number(value: float, form: str) -> str:
-    return "—" if math.isnan(value) else format(value, form)
+    return UNKNOWN if math.isnan(value) else format(value, form)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from skipline.amount import UNKNOWN, counted, percent
 from skipline.cli import options
-from skipline.cli.amount import UNKNOWN, counted, percent
 from skipline.command import command
 
 if TYPE_CHECKING:
@@ -80,17 +80,17 @@ def _write_events(folder: Path, chosen: Sequence[RunEntry], out: Path) -> None:
 
 
 def _listed(folder: Path, rebuild: bool, list_runs: Any) -> Listing:
-    from skipline.cli.exits import UsageError
+    from skipline.cli.exits import FileError
 
     try:
         return list_runs(folder, rebuild=rebuild)
     except FileNotFoundError:
-        raise UsageError(
+        raise FileError(
             f"there is no folder {folder}. `skipline train` makes runs in runs/, or give their folder: "
             "skipline runs FOLDER"
         ) from None
     except OSError as error:
-        raise UsageError(f"{folder} cannot be listed: {error.strerror}. Give a folder of runs.") from error
+        raise FileError(f"{folder} cannot be listed: {error.strerror}. Give a folder of runs.") from error
 
 
 def _chosen(listing: Listing, where: list[str], model: str, source: str, state: str) -> list[RunEntry]:
@@ -166,7 +166,7 @@ def _print(folder: Path, listing: Listing, chosen: Sequence[RunEntry], *, limit:
     if not listing.runs:
         print(f"no runs in {printable(str(folder))}; `skipline train` makes them")
     elif not chosen:
-        print(f"none of the {len(listing.runs):,} runs in {printable(str(folder))} is like that")
+        print(f"none of {counted(len(listing.runs), 'run')} in {printable(str(folder))} is like that")
     elif settings:
         _print_settings(chosen, console)
     else:
@@ -237,4 +237,4 @@ def _print_settings(chosen: Sequence[RunEntry], console: Any) -> None:
     if len(shown) > 1 and not differing:
         print("they differ in no setting")
     if len(chosen) > len(shown):
-        print(f"the first {len(shown)} of {len(chosen):,} runs; choose with --where")
+        print(f"the first {len(shown)} of {counted(len(chosen), 'run')}; choose with --where")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from skipline.cli.exits import UsageError
+from skipline.cli.exits import FileError, UsageError
 from skipline.spec.check import closest
 
 PREFIX = "SKIPLINE_"
@@ -56,15 +56,15 @@ def nested(dotted: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def from_toml(path: Path) -> tuple[str, dict[str, Any]]:
-    """The text of a TOML file and its settings; raises `UsageError` with the line that is wrong."""
+    """The text of a TOML file and its settings; raises `FileError` with the line that is wrong."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"--config {path}: the file cannot be read: {error}.") from error
+        raise FileError(f"--config {path}: the file cannot be read: {error}.") from error
     try:
         return text, tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"--config {path} is not TOML: {error}.") from error
+        raise FileError(f"--config {path} is not TOML: {error}.") from error
 
 
 def from_environment(environment: Mapping[str, str], known: list[str]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from skipline import spec
-from skipline.cli.exits import UsageError
+from skipline.cli.exits import FileError, UsageError
 from skipline.cli.model_file import model_file
 from skipline.cli.settings import overlaid
 from skipline.data import Preprocess
@@ -19,12 +19,15 @@ def with_start(settings: Mapping[str, Any]) -> dict[str, Any]:
     """`settings` with the run or file of their `start_from` as an absolute path, and below them what the file says.
 
     A file of ours names its network, and a model of photos their size. Raises `UsageError` where the network is in
-    neither the file nor `settings`, `RunError` for a run that has not ended, `WeightsError` for a file of no weights.
+    neither the file nor `settings`, `FileError` where there is no such file,
+    `RunError` for a run that has not ended, `WeightsError` for a file of no weights.
     """
     given = settings.get("start_from")
     if not given:
         return dict(settings)
     path = Path(given)
+    if not path.exists() and path.name != "last":
+        raise FileError(f"--from {given}: there is no such file or run. Give a run folder, or a file of weights.")
     if path.is_dir() or path.name == "last":
         path = model_file(path, best=False)
     header = read_foreign(path).header
@@ -33,7 +36,7 @@ def with_start(settings: Mapping[str, Any]) -> dict[str, Any]:
         told["model"] = spec.from_json(header["network"]).name if "network" in header else ""
         framing = Preprocess.from_json(header["preprocess"]).framing if "preprocess" in header else None
     except (SpecError, ValueError) as error:
-        raise UsageError(f"--from {given}: its description cannot be read: {error}") from error
+        raise FileError(f"--from {given}: its description cannot be read: {error}") from error
     if framing is not None:
         told["photos"] = {"image_size": framing.side}
     if not told["model"] and not settings.get("model"):

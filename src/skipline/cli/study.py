@@ -11,6 +11,7 @@ import typer
 from skipline.cli import options
 from skipline.cli.exits import UsageError
 from skipline.cli.lists import one_of, parts, whole_numbers
+from skipline.cli.source_place import require_source
 
 if TYPE_CHECKING:
     from skipline.spec import Network
@@ -53,6 +54,7 @@ def depth(
     does not; and it is the training error, so it is not over-fitting. Without SOURCE
     on the digits. Ends with the path of a report.
     """
+    require_source(source)
     from skipline.cli.conduct import Setting
     from skipline.cli.depth_study import run_depth_study
     from skipline.cli.device import default_data_dir, device_of

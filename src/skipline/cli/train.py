@@ -8,9 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from skipline.amount import counted
 from skipline.cli import options
-from skipline.cli.amount import counted
 from skipline.cli.exits import UsageError
+from skipline.cli.source_place import require_source
 from skipline.command import command
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def train(
     from_: options.From = "",
     head_epochs: options.HeadEpochs = None,
     first_size: options.FirstSize = None,
+    last_size: options.LastSize = None,
     cutmix: options.Cutmix = None,
     crop_scale: options.CropScale = None,
     policy: options.Policy = "",
@@ -65,6 +67,7 @@ def train(
     image_size: options.ImageSize = "",
     val_share: options.ValShare = None,
     test_share: options.TestShare = None,
+    split_from: options.SplitFrom = "",
     cache: options.Cache = "",
     allow: options.Allow = None,
     max_unusable: options.MaxUnusable = 0.1,
@@ -79,6 +82,7 @@ def train(
     Settings are read in layers, each over the one before: preset, --config, SKIPLINE_… in the environment, flags.
     """
     given = dict(locals())
+    require_source(source)
     from skipline.cli.device import be_deterministic, default_data_dir
     from skipline.cli.launch import begun, launched
     from skipline.cli.rate_search import asks_to_find, keep_sweep, without_rate
@@ -123,6 +127,7 @@ _TEXTS = {
     **{name: name for name in ("precision", "memory", "speed", "batch_norm")},
     "from_": "start_from",
     "image_size": "photos.image_size",
+    "split_from": "photos.split_from",
     "policy": "photo_augment.policy",
     "lr": "optimiser.learning_rate",
 }
@@ -135,6 +140,7 @@ _NUMBERS = {
     "shard": "shard",
     "head_epochs": "head_epochs",
     "first_size": "first_size",
+    "last_size": "last_size",
     "weight_decay": "optimiser.weight_decay",
     "layer_decay": "optimiser.layer_decay",
     "ema": "ema_decay",
@@ -273,8 +279,9 @@ def _show_plan(
             f"after {counted(deepening.epoch, 'epoch')} {later.name}: {grown.parameters:,} parameters, "
             f"{grown.macs / 1e6:,.1f} M multiply-adds an image"
         )
-    print(f"{dataset.name}: {len(dataset.train):,} training and {len(dataset.test):,} test images on {device}")
-    print(f"{counted(recipe.epochs, 'epoch')}, {counted(steps, 'step')} of {recipe.batch_size} images")
+    tested = counted(len(dataset.test), "test image")
+    print(f"{dataset.name}: {counted(len(dataset.train), 'training image')} and {tested} on {device}")
+    print(f"{counted(recipe.epochs, 'epoch')}, {counted(steps, 'step')} of {counted(recipe.batch_size, 'image')}")
     plan = plan_memory_of(recipe, recipe.network, dataset.train, device=device, num_processes=team.size)
     print(plan.sentence())
     print("nothing was trained (--dry-run); --json prints every setting")

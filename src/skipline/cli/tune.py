@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from skipline.amount import counted
 from skipline.cli import options
 from skipline.cli.exits import UsageError
 
@@ -70,7 +71,7 @@ def tune(
         }
         print(dump_json(document), end="")
         return
-    print(f"{network.name}, batches of {batch_size:,} images of {size}×{size} on {chosen_device}")
+    print(f"{network.name}, batches of {counted(batch_size, 'image')} of {size}×{size} on {chosen_device}")
     print("\n".join(tuning_table(measured.timings, batch_size=batch_size, default=default)))
     print(f"remembered in {measured.path}: `skipline train` takes it where its settings leave the choice")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -49,19 +49,23 @@ def draw_batch(
     num_parts: int = 1,
     photo: PhotoAugment = AS_THEY_ARE,
     draws: Tensor = _NO_DRAWS,
+    side: int = 0,
 ) -> Batch:
     """The samples ``indices`` (int64 (N,)) of the set: normalised, then padded and cropped, flipped, cut out, mixed.
 
     Of them only the rows of ``share`` in a batch of ``num_parts`` parts: the same bits as those rows of the whole
     batch, and only they (and with mixtures their partners) are read and changed. Where ``photo`` does something, that
     is before all else, erasing before mixing; ``draws`` are then its uniforms, (N, NUM_DRAWS), on the CPU.
+    ``side``: that of the images in the end, 0 for theirs. What random crops show is made so large at once, and all that
+    follows is done with images of that size; without crops they are made so last of all.
 
     ``indices`` are on the set's device. The batch is made on that of ``normaliser``, to which the raw samples are sent
     where the set is elsewhere, being too large for it; the CPU waits for neither. What ``augment`` leaves off
     draws nothing from ``generator``, a CPU one.
     """
     device, home = normaliser.mean.device, image_set.images.device
-    changes = draw_changes(augment, len(indices), image_set.images.shape[2:], generator)
+    height, width = (side, side) if side and photo.crop_scale < 1 else image_set.images.shape[2:]
+    changes = draw_changes(augment, len(indices), (height, width), generator)
     rows = _rows(len(indices), share, num_parts)
 
     def changed(chosen: Tensor) -> tuple[Tensor, Tensor]:
@@ -74,7 +78,7 @@ def draw_batch(
         if not photo.is_on:
             return changes.made(normaliser(images), chosen), targets
         own = draws[chosen]
-        images = changes.made(normaliser(augmented_raw(images, photo, own)), chosen)
+        images = changes.made(normaliser(augmented_raw(images, photo, own, height=height, width=width)), chosen)
         return erased_boxes(images, photo, own), targets
 
     images, targets = changed(rows)
@@ -86,7 +90,7 @@ def draw_batch(
         else:
             others = changed(partners)
         images, targets = changes.mixed_with(images, targets, *others, rows)
-    return Batch(images, targets, len(indices))
+    return Batch(_resized(images, side), targets, len(indices))
 
 
 def _rows(num_images: int, share: Share, num_parts: int) -> Tensor:
@@ -117,8 +121,8 @@ def epoch_batches(
     Batch k is made with the k-th piece of the order and the stream ("augment", epoch, k), so it has the same bits
     whether or not those before it were drawn: a run that stopped after k batches goes on with first_batch = k.
     Of each batch the rows of ``share`` are drawn, of a batch that is computed in ``num_parts`` parts or, where it has
-    fewer images, in as many. The draws of ``photo`` do not even depend on the batches: they are ``image_draws`` of an
-    image's place in the epoch. ``side``: that of the images, made smaller last of all; 0 leaves them as they are.
+    too few images for that, in as many as it can be. The draws of ``photo`` do not even depend on the batches: they are
+    ``image_draws`` of an image's place in the epoch. ``side``: as for ``draw_batch``.
     ``is_balanced``: of every class about as many samples are seen, see ``balanced_order``.
     Raises ValueError for a first_batch that is negative or beyond the epoch's end (its end itself gives no batch).
     """
@@ -135,7 +139,7 @@ def epoch_batches(
         draws = _NO_DRAWS
         if photo.is_on:
             draws = image_draws(place, num_images, num_draws=NUM_DRAWS, seed=seed, epoch=epoch)
-        batch = draw_batch(
+        yield draw_batch(
             image_set,
             batches[index],
             num_classes=num_classes,
@@ -143,12 +147,14 @@ def epoch_batches(
             augment=augment,
             generator=generator,
             share=share,
-            num_parts=min(num_parts, len(batches[index])),
+            num_parts=share.num_parts(len(batches[index]), wanted=num_parts),
             photo=photo,
             draws=draws,
+            side=side,
         )
-        yield batch if side in (0, image_set.images.shape[2]) else replace(batch, images=_resized(batch.images, side))
 
 
 def _resized(images: Tensor, side: int) -> Tensor:
+    if side in (0, images.shape[2]):
+        return images
     return functional.interpolate(images, size=(side, side), mode="bilinear", antialias=True, align_corners=False)

@@ -68,19 +68,17 @@ def crop_boxes(draws: Tensor, height: int, width: int, *, scale: tuple[float, fl
     )
 
 
-def resized_crop(images: Tensor, boxes: Boxes) -> Tensor:
-    """Each image's box, bilinearly enlarged to the size of the whole: float (N, C, H, W) in and out.
+def resized_crop(images: Tensor, boxes: Boxes, *, height: int, width: int) -> Tensor:
+    """Each image's box as an image of ``height`` × ``width``: float (N, C, H, W) -> (N, C, height, width).
 
-    As torchvision's ``resized_crop`` to a size that is not below the box's, where antialiasing changes nothing: weights
-    of pixels beyond the box's edge go to the edge.
+    As torchvision's ``resized_crop``, bilinear and antialiased: a new pixel is a mean of the box's pixels, weighted by
+    a triangle around its place that reaches as far as the next new pixel or the next old one, whichever is farther;
+    what lies beyond the box counts nothing. Both ways as one product of matrices, which is quicker than gathering.
     """
-    height, width = images.shape[2:]
-    low, high, share = (send(each, images.device) for each in _places(boxes.top, boxes.height, height))
-    rows = torch.lerp(_rows(images, low), _rows(images, high), share[:, None, :, None].to(images.dtype))
-    low, high, share = (send(each, images.device) for each in _places(boxes.left, boxes.width, width))
-    flat = rows.transpose(2, 3)
-    out = torch.lerp(_rows(flat, low), _rows(flat, high), share[:, None, :, None].to(images.dtype))
-    return out.transpose(2, 3)
+    rows = _weights(boxes.top, boxes.height, old=images.shape[2], new=height, like=images)
+    columns = _weights(boxes.left, boxes.width, old=images.shape[3], new=width, like=images)
+    narrow = images.flatten(1, 2) @ columns.transpose(1, 2)  # (N, C H, width)
+    return rows[:, None] @ narrow.unflatten(1, images.shape[1:3])
 
 
 def erased(images: Tensor, boxes: Boxes, is_erased: Tensor) -> Tensor:
@@ -119,16 +117,13 @@ def inside_boxes(boxes: Boxes, height: int, width: int) -> Tensor:
     return in_rows[:, :, None] & in_columns[:, None, :]
 
 
-def _places(start: Tensor, length: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Of each of ``size`` new pixels the two old ones that it lies between, and the share of the second: (N, size)."""
-    centres = (torch.arange(size) + 0.5) * (length[:, None].double() / size) - 0.5
-    centres = torch.minimum(centres.clamp(min=0), (length[:, None] - 1).double())
-    low = centres.floor().long()
-    high = torch.minimum(low + 1, length[:, None] - 1)
-    return low + start[:, None], high + start[:, None], (centres - low).float()
-
-
-def _rows(images: Tensor, rows: Tensor) -> Tensor:
-    """The rows ``rows``, int64 (N, H'), of each image."""
-    num, channels, _, width = images.shape
-    return images.gather(2, rows[:, None, :, None].expand(num, channels, rows.shape[1], width))
+def _weights(start: Tensor, length: Tensor, *, old: int, new: int, like: Tensor) -> Tensor:
+    """Of each image the share of each of ``old`` pixels in each of ``new`` ones: (N, new, old), rows that sum to 1."""
+    scale = send(length.double() / new, like.device)[:, None]
+    first, behind = (send(each, like.device)[:, None] for each in (start, start + length))
+    centres = first + (torch.arange(new, device=like.device) + 0.5) * scale - 0.5  # in fp64: places of many pixels
+    places = torch.arange(old, device=like.device)
+    distances = (places.to(like.dtype) - centres[:, :, None].to(like.dtype)).abs_()
+    weights = (1 - distances / scale.clamp(min=1)[:, :, None].to(like.dtype)).clamp_(min=0)
+    weights *= ((places >= first) & (places < behind))[:, None]
+    return weights / weights.sum(dim=2, keepdim=True)

@@ -27,6 +27,7 @@ from skipline.data.error import DataError
 from skipline.data.image_format import FORMATS, ends_early, format_of, kind_of, open_heic
 from skipline.data.pixels import Rgb, Treated, to_rgb
 from skipline.data.printable import printable
+from skipline.extras import install_command
 
 Trait = Literal["animated", "damaged_metadata", "pages", "rotated"] | Treated
 Reason = Literal["cannot_read", "empty", "heic", "not_an_image", "oversized", "truncated", "broken"]
@@ -188,7 +189,7 @@ def _opened(content: bytes, name: str) -> tuple[ImageFile.ImageFile, str]:
         if format_ == "HEIC":
             opener = open_heic()
             if opener is None:
-                raise _error(name, "heic", "HEIC photos need an extra: pip install 'skipline[heic]'")
+                raise _error(name, "heic", f"HEIC photos need an extra: {install_command('heic')}")
             return opener(io.BytesIO(content)), format_
         return Image.open(io.BytesIO(content), formats=[format_]), format_
 

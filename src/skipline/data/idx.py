@@ -11,6 +11,7 @@ import zlib
 
 import numpy as np
 
+from skipline.amount import counted
 from skipline.data.error import DataError
 from skipline.data.file_set import MAX_FILE_BYTES
 
@@ -34,7 +35,8 @@ def parse_idx(content: bytes, origin: str, *, num_dimensions: int) -> np.ndarray
     magic = bytes((0, 0, _UNSIGNED_BYTE, num_dimensions))
     if unpacked[:4] != magic:
         raise DataError(
-            f"{origin}: expected the magic number {magic.hex()} (idx, unsigned bytes, {num_dimensions} dimension(s)), "
+            f"{origin}: expected the magic number {magic.hex()} (idx, unsigned bytes, "
+            f"{counted(num_dimensions, 'dimension')}), "
             f"found {unpacked[:4].hex()}."
         )
     shape = tuple(int(length) for length in np.frombuffer(unpacked, dtype=">u4", offset=4, count=num_dimensions))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from skipline.amount import counted
 from skipline.data.error import DataError
 
 
@@ -33,7 +34,9 @@ class ImageSet:
         if labels.dtype != torch.int64 or labels.ndim != 1:
             raise DataError(f"labels must be int64 of shape (N,); got {_form(labels)}.")
         if len(labels) != len(images):
-            raise DataError(f"{len(images)} images but {len(labels)} labels; each image needs one label.")
+            raise DataError(
+                f"{counted(len(images), 'image')} but {counted(len(labels), 'label')}; each image needs one label."
+            )
         if labels.device != images.device:
             raise DataError(f"images are on {images.device} and labels on {labels.device}; put both on one device.")
         lowest, highest = torch.stack(torch.aminmax(labels)).tolist()  # waits for the device

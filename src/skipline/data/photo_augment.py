@@ -60,16 +60,16 @@ class PhotoAugment:
 AS_THEY_ARE = PhotoAugment()
 
 
-def augmented_raw(images: Tensor, augment: PhotoAugment, draws: Tensor) -> Tensor:
+def augmented_raw(images: Tensor, augment: PhotoAugment, draws: Tensor, *, height: int, width: int) -> Tensor:
     """``images``, uint8 (N, 3, H, W), as ``augment`` makes them from ``draws``, uniforms (N, NUM_DRAWS) on the CPU.
 
-    What comes after normalising is left to ``erased_boxes``. Float images are rounded back to uint8 once.
+    What a random crop shows is made an image of ``height`` × ``width``; without crops the images keep their size. What
+    comes after normalising is left to ``erased_boxes``. Float images are rounded back to uint8 once.
     """
     crops, policy, colours, _, _ = _split(draws)
-    height, width = images.shape[2:]
     if augment.crop_scale < 1:
-        boxes = crop_boxes(crops, height, width, scale=(augment.crop_scale, 1.0))
-        images = resized_crop(images.float(), boxes).round_().to(torch.uint8)
+        boxes = crop_boxes(crops, *images.shape[2:], scale=(augment.crop_scale, 1.0))
+        images = resized_crop(images.float(), boxes, height=height, width=width).round_().to(torch.uint8)
     images = augmented(images, augment.policy, policy)
     changes = (
         (brightness, augment.brightness),

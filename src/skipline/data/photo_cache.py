@@ -23,6 +23,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from skipline.amount import counted
 from skipline.data.cache_place import decoder
 from skipline.data.decode import Limits
 from skipline.data.framing import Framing
@@ -142,7 +143,8 @@ def _kept_in(file: BinaryIO, framing: Framing, limits: Limits, name: str) -> Kep
     pixels = images.numpy().reshape(num, framing.num_bytes)
     whole = [row for row in range(num) if zlib.crc32(pixels[row]) == sums[row]]
     lost = num - len(whole)
-    note = f"{where} are damaged: {lost:,} of {num:,} do not fit their checksums. {again}" if lost else ""
+    fit = "1 does not fit its checksum" if lost == 1 else f"{lost:,} do not fit their checksums"
+    note = f"{where} are damaged: of {counted(num, 'photo')} {fit}. Read again: what is not whole." if lost else ""
     return Kept(images, order, {order[row]: row for row in whole}, not lost, note)
 
 

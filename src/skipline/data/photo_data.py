@@ -10,6 +10,7 @@ from typing import Literal
 
 import torch
 
+from skipline.amount import counted
 from skipline.data.cache_place import PhotoCache
 from skipline.data.dataset import Dataset
 from skipline.data.duplicates import Duplicates
@@ -31,16 +32,22 @@ class PhotoSettings:
 
     ``image_size``: the side in pixels to which every photo is resized; "auto" follows from the photos. The shares are
     held out of the training images where the folder has no such part of its own. "auto": ``HELD_OUT`` for validation;
-    for the test as much where the folder has no parts at all, else nothing.
+    for the test as much where the folder has no parts at all, else nothing. ``split_from``: a run whose split is taken
+    over instead (`split_again`), which no share goes with.
     """
 
     image_size: int | Literal["auto"] = "auto"
     val_share: float | Literal["auto"] = "auto"
     test_share: float | Literal["auto"] = "auto"
+    split_from: str = ""
 
     def __post_init__(self) -> None:
         if self.image_size != "auto":
             Framing(self.image_size)  # refuses what is no size
+        if self.split_from and (self.val_share, self.test_share) != ("auto", "auto"):
+            raise DataError(
+                f"split_from is {self.split_from!r}, whose split is taken over: leave val_share and test_share out."
+            )
 
     def shares(self, folder: PhotoFolder) -> tuple[float, float]:
         """The shares of ``folder`` for validation and test."""
@@ -115,7 +122,7 @@ def same_photo_dataset(
     found = read_pixels(root, (*split.train, *split.val), framing, num_processes=num_processes, show=show, cache=cache)
     if found.lost:
         raise DataError(
-            f"{printable(str(root))}: {len(found.lost):,} of the run's photos are no longer what they were, so it "
+            f"{printable(str(root))}: {counted(len(found.lost), 'photo')} of the run changed or lost, so it "
             f"cannot go on as it began. The first: {found.lost[0][1].why} Put them back, or train again."
         )
     return _dataset(split, class_names, framing, found)
@@ -145,4 +152,4 @@ def _require_enough(split: Split, class_names: tuple[str, ...]) -> None:
             f"class {printable(without[0])} has no photo left to learn from" if without else "none is left to judge by"
         )
         first = f" The first that was left out: {split.left_out[0].why}" if split.left_out else ""
-        raise DataError(f"{printable(split.folder)}: {what}; {len(split.left_out):,} photos were left out.{first}")
+        raise DataError(f"{printable(split.folder)}: {what}; {counted(len(split.left_out), 'photo')} left out.{first}")

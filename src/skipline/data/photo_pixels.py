@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from skipline.amount import counted, size_text
 from skipline.data.cache_place import PhotoCache
 from skipline.data.decode import LOCAL, Limits
 from skipline.data.error import DataError
@@ -135,7 +136,9 @@ def _through(cache: PhotoCache, reading: _Reading) -> PhotoPixels:
     if kept.is_whole and kept.order == wanted:
         lost = reading.read(known, _refuse)
         if not lost:
-            cache.tell(f"none had to be decoded: their pixels are kept in {printable(str(path))} and fit its checksums")
+            cache.tell(
+                f"no photo had to be decoded: all pixels are kept in {printable(str(path))} and fit its checksums"
+            )
             return reading.result(kept.images, lost)
         images = _written(path, reading, kept, lost)
     else:
@@ -146,10 +149,10 @@ def _through(cache: PhotoCache, reading: _Reading) -> PhotoPixels:
                 if wanted[index] in kept.rows:
                     writer.put(index, _row(kept, wanted[index]))
             images = writer.finish(rest, [wanted[index] for index in rest])
-    size = images.numel() / 2**20
-    num = sum(photo in known for photo in wanted)
-    decoded = f"{len(wanted) - num:,} of {len(wanted):,} photos decoded; all are" if num else "they are"
-    cache.tell(f"{decoded} kept for the next run, {size:,.0f} MiB in {printable(str(path))}; --cache off keeps none")
+    num = sum(photo not in known for photo in wanted)
+    decoded = f"{num:,} of {counted(len(wanted), 'photo')} decoded" if num < len(wanted) else "all photos decoded"
+    kept_as = f"{size_text(images.numel())} in {printable(str(path))}"
+    cache.tell(f"{decoded}; the pixels of all are kept for the next run, {kept_as} (--cache off keeps none)")
     return reading.result(images, lost)
 
 
@@ -188,7 +191,8 @@ def _require_room(num_photos: int, framing: Framing) -> None:
     if wanted > MOST_MEMORY * free:
         side = max(1, math.isqrt(int(MOST_MEMORY * free / num_photos / 3)))
         raise DataError(
-            f"{num_photos:,} photos of {framing.side}×{framing.side} pixels take {wanted / 2**30:,.1f} GiB, and "
-            f"{free / 2**30:,.1f} GiB of memory are free. Let them lie on a disk (--cache DIR), or take a "
+            f"{counted(num_photos, 'photo')} of {framing.side}×{framing.side} pixels would fill {size_text(wanted)}, "
+            "and "
+            f"{size_text(free)} of memory are free. Let them lie on a disk (--cache DIR), or take a "
             f"smaller size: --image-size {side} or less."
         )

@@ -70,7 +70,7 @@ def load_photo_dataset(
     found = read_pixels(place, photos, preprocess.framing, num_processes=num_processes, show=show)
     if not found.photos:
         raise DataError(
-            f"none of the {len(photos):,} photos of the {part} part can be read in {printable(str(place))}; the first: "
+            f"no photo of the {part} part can be read in {printable(str(place))}; the first of {len(photos):,}: "
             f"{found.lost[0][1].why} If they have moved, say where they are now: --data PATH"
         )
     labels = torch.tensor([photo.label for photo in found.photos], dtype=torch.int64)

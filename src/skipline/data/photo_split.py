@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from skipline.amount import counted
 from skipline.data.duplicates import Duplicates
 from skipline.data.error import DataError
 from skipline.data.photo_fact import PhotoFact
@@ -153,9 +154,9 @@ def _refuse_small(folder: PhotoFolder, learnt: Iterable[int]) -> None:
     counts = Counter(folder.photos[index].label for index in learnt)
     for label, name in enumerate(folder.classes.names):
         if counts[label] < FEWEST:
-            images = "1 image" if counts[label] == 1 else f"{counts[label]} images"
             raise DataError(
-                f"{printable(str(folder.root))}: class {printable(name)} has {images}; {FEWEST} are needed for a "
+                f"{printable(str(folder.root))}: class {printable(name)} has {counted(counts[label], 'image')}; "
+                f"{FEWEST} are needed for a "
                 "split. Add images, or give a validation part of your own, a folder val/ beside train/."
             )
 

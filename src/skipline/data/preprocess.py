@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from skipline.amount import counted
 from skipline.data.error import DataError
 from skipline.data.framing import Framing
 from skipline.data.image_set import ImageSet
@@ -101,7 +102,7 @@ class Normaliser:
         num_channels = self.mean.shape[1]
         if images.ndim != 4 or images.shape[1] != num_channels:
             raise DataError(
-                f"images of shape {tuple(images.shape)} do not fit a preprocess of {num_channels} channel(s): "
+                f"images of shape {tuple(images.shape)} do not fit a preprocess of {counted(num_channels, 'channel')}: "
                 f"expected (N, {num_channels}, H, W)."
             )
         return (images - self.mean).div_(self.std)

@@ -20,6 +20,10 @@ class Share:
         if not 0 <= self.rank < self.size:
             raise ValueError(f"rank must be 0..size - 1; got rank {self.rank} of size {self.size}.")
 
+    def num_parts(self, num_images: int, *, wanted: int) -> int:
+        """In how many parts a batch can be computed: as wanted, or as many as have an image for every process."""
+        return max(1, min(wanted, num_images // self.size))
+
     def rows(self, num_images: int, *, num_parts: int) -> tuple[range, ...]:
         """This share's rows of a batch of ``num_images`` that is computed in ``num_parts`` parts: one range a part.
 

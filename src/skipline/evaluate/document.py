@@ -57,6 +57,7 @@ def evaluation_document(assessment: Assessment, *, model: str) -> dict[str, Any]
         "confusion": [list(entry) for entry in entries(measures.matrix)],
         "slices": [{"name": name, "parts": [asdict(part) for part in parts]} for name, parts in measures.slices],
         "worst_errors": _worst_errors(assessment),
+        "chance_p_value": measures.chance_p_value,
         "are_labels_judged": measures.are_labels_judged,
         "num_suspects": len(measures.suspects),
         "suspects": [

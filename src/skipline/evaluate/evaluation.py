@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from skipline.amount import counted
 from skipline.data import DataError, ImageSet, Normaliser, Preprocess, normaliser
 from skipline.evaluate.interval import wilson
 
@@ -92,8 +93,8 @@ def _count(net: nn.Module, images: ImageSet, to_input: Normaliser, num_classes: 
         logits = net(to_input(images.images[start : start + batch_size])).float()
         if logits.shape != (len(labels), num_classes):
             raise DataError(
-                f"the net gives outputs of shape {tuple(logits.shape)} for {len(labels)} images of {num_classes} "
-                f"classes; expected {(len(labels), num_classes)}."
+                f"the net gives outputs of shape {tuple(logits.shape)} for {counted(len(labels), 'image')} of "
+                f"{counted(num_classes, 'class', 'classes')}; expected {(len(labels), num_classes)}."
             )
         is_finite = logits.isfinite().all(dim=1)
         best = logits.topk(min(5, num_classes), dim=1).indices

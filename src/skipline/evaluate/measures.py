@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from skipline.evaluate.accuracy import balanced_accuracy, right
+from skipline.evaluate.accuracy import right
 from skipline.evaluate.calibration import (
     Bin,
     equal_mass_bins,
@@ -16,11 +16,12 @@ from skipline.evaluate.calibration import (
     image_briers,
     image_log_losses,
 )
+from skipline.evaluate.chance import LEVEL, chance_p_value
 from skipline.evaluate.confusion import ClassMeasures, class_measures, confusion_matrix
-from skipline.evaluate.interval import Measured, bootstrap, share
+from skipline.evaluate.interval import Measured, bootstrap, mean_share, share
 from skipline.evaluate.label_errors import Suspect, suspects
 from skipline.evaluate.risk_coverage import area_under_risk, least_area, selective_risks
-from skipline.evaluate.scores import Bools, Floats, Ints, check_scores, confidences, probabilities, ranks
+from skipline.evaluate.scores import Bools, Floats, Ints, answers, check_scores, confidences, probabilities, ranks
 from skipline.evaluate.slices import Slice, slices
 from skipline.evaluate.temperature import Tempered
 from skipline.seeds import split_seed
@@ -44,8 +45,8 @@ class Measures:
     """What one net did in one exam; ``risks`` is `selective_risks`, ``matrix`` `confusion_matrix`.
 
     ``tempered`` is the calibration at ``temperatures``, which were fitted on other images than each is used for,
-    ``fitted_on``. ``are_labels_judged``: the net has not learnt from the images, so that ``suspects`` mean something;
-    there are none otherwise.
+    ``fitted_on``. ``are_labels_judged``: the net has not learnt from the images, and its answers are right more often
+    than by chance (``chance_p_value`` is below `LEVEL`), so that ``suspects`` mean something; there are none otherwise.
     """
 
     num_images: int
@@ -64,6 +65,7 @@ class Measures:
     area: Measured
     least_area: float
     slices: tuple[tuple[str, tuple[Slice, ...]], ...]
+    chance_p_value: float
     are_labels_judged: bool
     suspects: tuple[Suspect, ...]
 
@@ -80,8 +82,8 @@ def measure(
     """Measure (N, K) logits against (N,) labels.
 
     ``tempered`` are the same logits scaled; ``values`` are what the images are sliced by, with a name each;
-    ``is_held_out`` says that the net did not learn from these images. Intervals are Wilson's for shares and bootstraps
-    with streams of ``seed`` for the rest.
+    ``is_held_out`` says that the net did not learn from these images. Intervals are score intervals of shares and
+    of their mean, and bootstraps for the rest, with streams of ``seed``.
     """
     check_scores(logits, labels)
     num_classes, n = logits.shape[1], len(labels)
@@ -90,10 +92,12 @@ def measure(
     matrix = confusion_matrix(logits, labels)
     num_right = int(is_right.sum())
     risks = selective_risks(confidence, is_right)
+    p_value = chance_p_value(answers(logits), labels, generator=_generator(seed, "shuffles"))
+    is_judged = is_held_out and p_value < LEVEL
     return Measures(
         num_images=n,
         accuracy=share(num_right, n),
-        balanced=_balanced(is_right, labels, num_classes, seed),
+        balanced=_balanced(is_right, labels, num_classes),
         top_k=tuple((k, share(int((rank < k).sum()), n)) for k in _TOP_K if k < num_classes),
         log_loss=_mean(image_log_losses(logits, labels), "log loss", seed),
         brier=_mean(image_briers(logits, labels), "brier", seed),
@@ -107,8 +111,9 @@ def measure(
         area=_area(confidence, is_right, seed),
         least_area=least_area(n - num_right, n),
         slices=tuple((name, found) for name, each in values if (found := slices(each, is_right))),
-        are_labels_judged=is_held_out,
-        suspects=suspects(probabilities(logits), labels) if is_held_out else (),
+        chance_p_value=p_value,
+        are_labels_judged=is_judged,
+        suspects=suspects(probabilities(logits), labels) if is_judged else (),
     )
 
 
@@ -132,12 +137,9 @@ def _mean(values: Floats, name: str, seed: int) -> Measured:
     return Measured(float(values.mean()), low, high)
 
 
-def _balanced(is_right: Bools, labels: Ints, num_classes: int, seed: int) -> Measured:
-    def statistic(drawn: Ints) -> float:
-        return balanced_accuracy(is_right[drawn], labels[drawn], num_classes=num_classes)
-
-    low, high = bootstrap(statistic, len(labels), generator=_generator(seed, "balanced accuracy"))
-    return Measured(statistic(np.arange(len(labels))), low, high)
+def _balanced(is_right: Bools, labels: Ints, num_classes: int) -> Measured:
+    images = np.bincount(labels, minlength=num_classes)
+    return mean_share(np.bincount(labels[is_right], minlength=num_classes), images)
 
 
 def _area(confidence: Floats, is_right: Bools, seed: int) -> Measured:

@@ -56,9 +56,11 @@ def exam_of_folder(
     folder = open_photos(place)
     unknown = [name for name in folder.classes.names if name not in class_names]
     if unknown or not folder.photos:
-        what = f"class {printable(unknown[0])}, which the model does not know" if unknown else "no photo with a class"
-        known = ", ".join(map(printable, class_names[:5]))
-        raise DataError(f"{printable(str(place))} has {what}. Its classes are {known}{', …' * (len(class_names) > 5)}.")
+        what = (
+            f"class {printable(unknown[0])}, which the model does not know" if unknown else "no photo in a class folder"
+        )
+        known = ", ".join(map(printable, class_names[:5])) + ", …" * (len(class_names) > 5)
+        raise DataError(f"{printable(str(place))} has {what}. The model's classes are {known}.")
     numbers = {name: label for label, name in enumerate(class_names)}
     labels, files, hashes, pixels, num_lost, num_learnt = [], [], [], [], 0, 0
     paths = (str(folder.root / photo.name) for photo in folder.photos)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from skipline.amount import counted
 from skipline.command import command
 from skipline.data import DataError, Preprocess, normaliser
 from skipline.evaluate.evaluation import evaluation_mode
@@ -66,8 +67,8 @@ def predict(
             found = net(to_input(images)).float()
             if found.shape != (len(indices), num_classes):
                 raise DataError(
-                    f"the net gives outputs of shape {tuple(found.shape)} for {len(indices)} images of {num_classes} "
-                    f"classes; expected {(len(indices), num_classes)}."
+                    f"the net gives outputs of shape {tuple(found.shape)} for {counted(len(indices), 'image')} of "
+                    f"{counted(num_classes, 'class', 'classes')}; expected {(len(indices), num_classes)}."
                 )
             logits[start : indices.stop] = found.cpu().numpy()
             brightness[start : indices.stop] = images.double().mean(dim=(1, 2, 3)).cpu().numpy()

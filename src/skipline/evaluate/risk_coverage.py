@@ -39,3 +39,8 @@ def coverage_at(risks: Floats, *, most: float) -> float:
     """The largest coverage at which the risk is at most ``most``; 0 where there is none."""
     there = np.flatnonzero(risks <= most)
     return float((there[-1] + 1) / len(risks)) if len(there) else 0.0
+
+
+def can_be_seen(risk: float, *, coverage: float, num_images: int) -> bool:
+    """Whether so many images show a risk so low: where one mistake among those answered would exceed it, none do."""
+    return coverage * num_images * risk >= 1

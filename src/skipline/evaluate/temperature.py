@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,6 +44,15 @@ def fit_temperature(logits: Floats, labels: Ints) -> float:
             break
         beta = next_beta
     return float(1 / beta)
+
+
+def edge_remark(temperature: float) -> str:
+    """What it means that ``temperature`` is an end of those that are tried, where the least loss may lie beyond it."""
+    if math.isclose(temperature, HOTTEST, rel_tol=1e-6):
+        return f"T = {HOTTEST:g} is the hottest temperature that is tried: its confidence says next to nothing."
+    if math.isclose(temperature, COLDEST, rel_tol=1e-6):
+        return f"T = {COLDEST:g} is the coldest temperature that is tried: all that it was fitted on was right."
+    return ""
 
 
 def tempered(logits: Floats, held_out: tuple[Floats, Ints], *, called: str) -> Tempered:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from skipline.amount import counted
 from skipline.grow.error import GrowError
 from skipline.grow.identity import Identity, identity_of
 from skipline.grow.relatives import require_deepening
@@ -67,7 +68,8 @@ def plan_deepening(source: Network, target: Network) -> DeepeningPlan:
         together = new.block.num_halves
         if num_new % together:
             raise GrowError(
-                f"{source.name}: stage{number} would get {num_new} blocks of coupled halves, and only two together are "
+                f"{source.name}: stage{number} would get {counted(num_new, 'block')} of coupled halves, and only two "
+                "together are "
                 f"the identity: each swaps the halves. Insert an even number, e.g. {num_new + 1}."
             )
         for i in range(1, old.num_blocks + 1):

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
+from skipline.amount import counted
 from skipline.grow.error import GrowError
 from skipline.spec import Network
 from skipline.spec.check import shown
@@ -32,7 +33,7 @@ def _obstacles(source: Network, target: Network) -> Iterator[str]:
     counts = [(old.num_blocks, new.num_blocks) for old, new in zip(source.stages, target.stages, strict=False)]
     for number, (old, new) in enumerate(counts, start=1):
         if new < old:
-            yield f"stage{number} has {old} blocks and there {new}"
+            yield f"stage{number} has {counted(old, 'block')} and there {new}"
     if source.num_blocks == target.num_blocks:
         yield "it has no more blocks"
 

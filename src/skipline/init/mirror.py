@@ -184,7 +184,8 @@ class _Fold:
         return "mirrored"
 
     def refusal(self, step: Step, what: str) -> InitError:
-        return InitError(f"{self.network.name}: {step.name} {what}; looks_linear needs a net that can be. {_REMEDY}")
+        follows = "so the net cannot be linear, as looks_linear starts it"
+        return InitError(f"{self.network.name}: {step.name} {what}, {follows}. {_REMEDY}")
 
 
 def _odd_slope(network: Network) -> float:

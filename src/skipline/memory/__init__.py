@@ -5,7 +5,7 @@ from __future__ import annotations
 from skipline.memory.keeping import KEEP_ALL, Keep, Keeping, Segment
 from skipline.memory.peak import Peak, peak_of
 from skipline.memory.plan import MemoryPlan, Unfit, plan_memory, smallest_plan
-from skipline.memory.size import parse_size, size_text
+from skipline.memory.size import parse_size
 from skipline.memory.workload import Workload
 
 __all__ = [
@@ -20,6 +20,5 @@ __all__ = [
     "parse_size",
     "peak_of",
     "plan_memory",
-    "size_text",
     "smallest_plan",
 ]

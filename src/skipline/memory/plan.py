@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from skipline.amount import counted, percent, size_text
 from skipline.cost import PartCost, part_costs
 from skipline.memory.keeping import KEEP_ALL, Keeping, recomputed_first
 from skipline.memory.peak import Peak, peak_of
-from skipline.memory.size import size_text
 from skipline.memory.workload import Workload
 from skipline.spec import Network
 
@@ -44,12 +44,14 @@ class MemoryPlan:
         peak = f"about {size_text(self.peak.total)} at the peak of a step{within}"
         if self.keeping.keeps_all and self.num_reversible:
             return (
-                f"memory: {peak}: {self.num_reversible:,} of {self.num_parts - 2:,} blocks are reversible and computed "
-                f"again from what is behind them, about {self.extra:.0%} more arithmetic; the rest is kept."
+                f"memory: {peak}: {self.num_reversible:,} of {counted(self.num_parts - 2, 'block')} are reversible "
+                "and computed "
+                f"again from what is behind them, about {percent(self.extra, places=0)} more arithmetic; the rest is "
+                "kept."
             )
         if self.keeping.keeps_all:
             return f"memory: {peak}; all activations are kept."
-        return f"memory: {peak}: {self._again()} About {self.extra:.0%} more arithmetic, the same bits."
+        return f"memory: {peak}: {self._again()} About {percent(self.extra, places=0)} more arithmetic, the same bits."
 
     def _again(self) -> str:
         said: list[str] = []
@@ -148,7 +150,7 @@ def _refusal(network: Network, parts: Sequence[PartCost], load: Workload, budget
     while low < high:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if fits(middle) else (low, middle - 1)
-    images = f"batches of {load.batch_size}" + (f" in {load.num_parts} parts" if load.num_parts > 1 else "")
+    images = f"batches of {load.batch_size}" + (f" in {counted(load.num_parts, 'part')}" if load.num_parts > 1 else "")
     needs = f"{network.name} in {images} needs at least {size_text(least)}, and the memory is {size_text(budget)}."
     if not low:
         return f"{needs} Not even one image at a time fits: give it more memory, or take a smaller network."

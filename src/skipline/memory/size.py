@@ -19,12 +19,3 @@ def parse_size(text: str) -> int:
     if found is None or found[2].lower() not in _BY_LETTERS or float(found[1]) == 0:
         raise ValueError(f"{text!r} is no amount of memory; expected a number and a unit, e.g. '2GiB' or '800MiB'.")
     return round(float(found[1]) * _BY_LETTERS[found[2].lower()])
-
-
-def size_text(num_bytes: float) -> str:
-    """`num_bytes` in the unit that leaves at least one digit before the point: `2.00 GiB`, `13.4 MiB`."""
-    for unit in ("GiB", "MiB"):
-        amount = num_bytes / _UNITS[unit]
-        if amount >= 1:
-            return f"{amount:,.2f} {unit}" if amount < 10 else f"{amount:,.1f} {unit}"
-    return f"{num_bytes / 1024:,.1f} KiB"

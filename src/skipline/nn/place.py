@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from skipline.amount import counted
 from skipline.nn.net import ResidualNet
 from skipline.spec.check import did_you_mean
 
@@ -37,7 +38,8 @@ def _place(net: ResidualNet, site: str | int, blocks: Sequence[str]) -> str:
             return blocks[site]
         nearest = len(blocks) - 1 if site > 0 else -len(blocks)
         raise ValueError(
-            f"block {site} does not exist: {net.network.name} has {len(blocks)} blocks, 0 to {len(blocks) - 1} or "
+            f"block {site} does not exist: {net.network.name} has {counted(len(blocks), 'block')}, 0 to "
+            f"{len(blocks) - 1} or "
             f"{-len(blocks)} to -1. The nearest is {nearest}."
         )
     try:

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from skipline.data.printable import printable
+from skipline.evaluate.chance import LEVEL
 from skipline.evaluate.pictures import MOST_SUSPECTS, Pictures, load_pictures
+from skipline.evaluate.temperature import edge_remark
 from skipline.report.error import ReportError
 from skipline.report.evaluation_charts import KEYS, evaluation_panels
 from skipline.report.evaluation_record import ErrorRecord, EvaluationFile, SuspectRecord, read_evaluation
@@ -77,15 +79,11 @@ def _classes(found: EvaluationFile) -> Iterator[str]:
 
 
 def _confidence(found: EvaluationFile) -> str:
-    gap = _mean_gap(found)
-    manner = "too sure of itself" if gap > 0 else "not sure enough of itself"
-    said = [
-        f"On average it is {manner} by {percent(abs(gap), places=1)}: its confidence is "
-        f"{percent(found.accuracy.value + gap, places=1)}, and {percent(found.accuracy.value, places=1)} is right."
-    ]
+    said = [_gap(found)]
     temperatures = found.tempered.temperatures
     if temperatures:
         numbers = " and ".join(number(t) for t in temperatures)
+        said += filter(None, map(edge_remark, temperatures))
         said.append(
             f"Dividing its logits by the temperature {numbers}, fitted on {found.tempered.fitted_on}, brings the "
             f"calibration error from {percent(found.calibration.ece_equal_mass)} to "
@@ -100,6 +98,18 @@ def _confidence(found: EvaluationFile) -> str:
     )
     drawn = figure(evaluation_panels(found), name="confidence-figure", label="Confidence.", caption=caption, keys=KEYS)
     return section("Whether it knows when it is right", paragraph(" ".join(said)), drawn, name="confidence")
+
+
+def _gap(found: EvaluationFile) -> str:
+    """How sure it is against how often it is right, and whether so many images can tell the two apart."""
+    gap, right = _mean_gap(found), found.accuracy
+    confidence = right.value + gap
+    told = f"its confidence is {percent(confidence, places=1)}, and {percent(right.value, places=1)} is right"
+    if right.low <= confidence <= right.high:
+        images = counted(found.num_images, "image", "images")
+        return f"On average {told}: of {images}, no difference is shown."
+    manner = "too sure of itself" if gap > 0 else "not sure enough of itself"
+    return f"On average it is {manner} by {percent(abs(gap), places=1)}: {told}."
 
 
 def _mean_gap(found: EvaluationFile) -> float:
@@ -132,6 +142,13 @@ def _errors(found: EvaluationFile, pictures: Pictures) -> Iterator[str]:
 
 
 def _suspects(found: EvaluationFile, pictures: Pictures) -> Iterator[str]:
+    if found.chance_p_value >= LEVEL:
+        text = (
+            "Nothing can be said of the labels: the net's answers, shuffled over the images, are right as often "
+            f"(p = {number(found.chance_p_value, digits=2)}), so that what it doubts means nothing."
+        )
+        yield section("Labels to look at", paragraph(text), name="suspects")
+        return
     if not found.are_labels_judged:
         return
     if not found.suspects:

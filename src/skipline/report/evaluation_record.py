@@ -122,7 +122,7 @@ class EvaluationFile(Record):
     """``evaluation.json``; ``confusion`` has (label, answer, images), the answer −1 where there was none.
 
     ``num_lost`` images should have been asked and cannot be read, ``num_learnt`` were left out because the model has
-    learnt from them.
+    learnt from them. ``chance_p_value`` is that of `evaluate.chance`, 0 in files that have none.
     """
 
     data: StrictStr
@@ -142,6 +142,7 @@ class EvaluationFile(Record):
     confusion: tuple[tuple[Count, Annotated[StrictInt, Field(ge=-1)], Count], ...]
     slices: tuple[SlicesRecord, ...]
     worst_errors: tuple[ErrorRecord, ...]
+    chance_p_value: Real = 0.0
     are_labels_judged: StrictBool
     num_suspects: Count
     suspects: tuple[SuspectRecord, ...]

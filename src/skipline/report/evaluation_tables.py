@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from skipline.evaluate.risk_coverage import can_be_seen
 from skipline.report.cells import level_look
 from skipline.report.chart import NUM_LEVELS
 from skipline.report.evaluation_record import EvaluationFile, MeasuredRecord, SliceRecord
@@ -118,7 +119,8 @@ def coverage_sentences(found: EvaluationFile) -> Iterator[str]:
     """What share of the images could be answered with few errors, for the error levels that are above reach."""
     error = 1 - found.accuracy.value
     for point in found.risk_coverage.coverage_at:
-        if point.risk < error and point.coverage >= _LEAST_COVERAGE:
+        is_seen = can_be_seen(point.risk, coverage=point.coverage, num_images=found.num_images)
+        if point.risk < error and point.coverage >= _LEAST_COVERAGE and is_seen:
             yield f"{percent(point.coverage, places=0)} with at most {percent(point.risk, places=0)} wrong"
 
 

@@ -10,7 +10,7 @@ from statistics import median
 from skipline.report.axis import Axis, Kind, linear_axis
 from skipline.report.cells import level_look
 from skipline.report.chart import LOST, NO_LEVEL, NUM_LEVELS, Cells, Chart
-from skipline.report.number import MISSING, count, number, percent, power_of_ten
+from skipline.report.number import MISSING, count, counted, number, percent, power_of_ten
 from skipline.report.page import Key, Panel
 from skipline.report.table import Table, thinned
 
@@ -179,7 +179,8 @@ def _description(field: Field, *, title: str) -> str:
     lost = len(values) - len(finite)
     span = f"from {_say(min(finite), field.kind)} to {_say(max(finite), field.kind)}" if finite else "no finite value"
     return (
-        f"{title} of {count(len(field.names))} layers at {count(len(field.steps))} steps, {field.steps[0]} to "
+        f"{title} of {count(len(field.names))} layers at {counted(len(field.steps), 'step', 'steps')}, "
+        f"{field.steps[0]} to "
         f"{field.steps[-1]}: {span}; {count(lost)} values are not finite."
     )
 

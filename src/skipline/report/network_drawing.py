@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from skipline.report.number import count
+from skipline.report.number import count, counted
 from skipline.report.outline import Outline, Row, Words, count_text, shape_text
 from skipline.report.page import stylesheet
 from skipline.report.text import escape
@@ -137,7 +137,7 @@ def _stage(pen: _Pen, stage: str, rows: Sequence[Row]) -> None:
     pen.parts.insert(at, f'<rect class="band" y="{start + 10:g}" width="{width}" height="{height}"/>')
     pen.line(_GAP)
     if len(rows) > 1:
-        totals = (f"{count(num_blocks)} blocks", "", *map(count_text, _sums(rows)))
+        totals = (counted(num_blocks, "block", "blocks"), "", *map(count_text, _sums(rows)))
         for column, total in enumerate(totals):
             pen.parts.append(_text(pen.layout.figures + column * _COLUMN, start + 30, total, look="muted"))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from skipline.amount import size_text
 from skipline.check import Check, Finding, Place
 from skipline.data.photo_fact import PhotoFact
 from skipline.data.printable import printable
@@ -52,7 +53,7 @@ def _facts(check: Check) -> Iterator[str]:
     usable = check.usable
     yield f"{counted(len(check.facts), 'image', 'images')}, {count(len(usable))} usable"
     yield counted(len(check.folder.classes.names), "class", "classes")
-    yield f"{sum(fact.num_bytes for fact in usable.values()) / 2**20:,.1f} MiB"
+    yield size_text(sum(fact.num_bytes for fact in usable.values()))
     if check.sizes():
         small, middle, large = (f"{width}×{height}" for width, height in check.sizes())
         yield f"sizes {small} to {large}, middle {middle}"

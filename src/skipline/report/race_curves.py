@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from skipline.report.axis import Axis, linear_axis, log_axis
 from skipline.report.chart import Chart, Dots, Line, Mark, Point, Rule
-from skipline.report.number import count, number, percent
+from skipline.report.number import count, counted, number, percent
 from skipline.report.page import Panel
 from skipline.report.race_record import EntrantRecord, Race, StandingRecord
 from skipline.report.table import Table, thinned
@@ -79,9 +79,13 @@ def _marks(standing: StandingRecord, entrant: EntrantRecord, curve: tuple[Point,
         return
     yield Line(points=curve, look=look)
     has_diverged = entrant.status == "diverged"
-    end = f"diverged after {count(entrant.num_steps)} steps" if has_diverged else f"loss {number(entrant.train_loss)}"
+    end = f"diverged after {_steps(entrant)}" if has_diverged else f"loss {number(entrant.train_loss)}"
     name = f"{standing.init}, seed {entrant.seed}: {end}"
     yield Dots(points=curve[-1:], names=(name,), look=look, marker="cross" if has_diverged else "circle")
+
+
+def _steps(entrant: EntrantRecord) -> str:
+    return counted(entrant.num_steps, "step", "steps")
 
 
 def _sentence(standing: StandingRecord) -> str:
@@ -89,7 +93,7 @@ def _sentence(standing: StandingRecord) -> str:
     for entrant in standing.entrants:
         start = f"seed {entrant.seed} starts at a loss of {number(entrant.start_loss)}"
         if entrant.status == "diverged":
-            said.append(f"{start} and diverges after {count(entrant.num_steps)} steps")
+            said.append(f"{start} and diverges after {_steps(entrant)}")
         else:
             said.append(f"{start} and ends at {number(entrant.train_loss)}, wrong on {percent(entrant.train_error)}")
     return f"{standing.init} {standing.trainability}: {'; '.join(said)}."

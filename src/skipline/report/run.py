@@ -12,7 +12,7 @@ from skipline.report.layers import layers_section
 from skipline.report.number import count, counted, duration, percent
 from skipline.report.page import Key, document, figure, header, paragraph, section
 from skipline.report.rate_sweep import rate_section
-from skipline.report.run_charts import num_not_finite, run_panels
+from skipline.report.run_charts import growth_sentence, num_not_finite, run_panels
 from skipline.report.run_record import EvaluationRecord, FailureRecord, RunRecord, read_run
 from skipline.report.settings import is_plain, network_name, settings_table
 from skipline.report.table import Table, write_table
@@ -62,7 +62,7 @@ def _facts(folder: RunRecord) -> Iterator[str]:
     yield f"run: {folder.name}"
     yield _STATES[folder.state]
     if folder.evaluations:
-        yield f"{count(folder.evaluations[-1].step)} steps in {duration(folder.evaluations[-1].seconds)}"
+        yield f"{counted(folder.evaluations[-1].step, 'step', 'steps')} in {duration(folder.evaluations[-1].seconds)}"
     finite = [e for e in folder.evaluations if math.isfinite(e.test_error)]
     if finite:
         best = min(finite, key=lambda e: e.test_error)
@@ -102,6 +102,7 @@ def _course(folder: RunRecord) -> Iterator[str]:
     if lost:
         num = counted(lost, "evaluation", "evaluations")
         notes.append(f"In {num} a loss or an error was not a finite number; the lines have a gap there.")
+    notes += [growth_sentence(growth, folder.evaluations) for growth in folder.growths]
     if not folder.evaluations:
         notes.insert(0, "The run has written no evaluation.")
         yield section("How it went", *map(paragraph, notes), name="course")
@@ -115,9 +116,10 @@ def _course(folder: RunRecord) -> Iterator[str]:
         f"{folder.judge} error and loss after it, on images that the network never learns from. The error is the share "
         "of images that it gets wrong."
     )
-    drawn = figure(
-        run_panels(folder.evaluations, folder.judge), name="course-figure", label="The run.", caption=caption, keys=keys
-    )
+    if folder.growths:
+        caption += " At an upright line the net became deeper, from so many layers to so many."
+    panels = run_panels(folder.evaluations, folder.judge, folder.growths)
+    drawn = figure(panels, name="course-figure", label="The run.", caption=caption, keys=keys)
     yield section("How it went", *map(paragraph, notes), drawn, name="course")
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 
 from skipline.report.axis import Axis, linear_axis, log_axis
-from skipline.report.chart import Chart, Dots, Line, Mark, Stroke
+from skipline.report.chart import Chart, Dots, Line, Mark, Post, Stroke
+from skipline.report.growth import Growth
 from skipline.report.number import count, number, percent
 from skipline.report.page import Panel
 from skipline.report.run_record import EvaluationRecord
-from skipline.report.table import Table, thinned
+from skipline.report.table import Rows, Table, thinned
 from skipline.store import Judge
 
 # A page of numbers; more rows say nothing that the chart does not, and metrics.jsonl has them all.
@@ -60,13 +63,17 @@ _RATE = Series(name="", of=lambda e: e.learning_rate, say=lambda e: number(e.lea
 _SPEED = Series(name="", of=lambda e: e.images_per_second, say=lambda e: number(e.images_per_second), look="neutral")
 
 
-def run_panels(evaluations: Sequence[EvaluationRecord], judge: Judge) -> tuple[Panel, ...]:
-    """Four panels over the same epochs: error, loss (training and `judge`), learning rate and images per second."""
+def run_panels(evaluations: Sequence[EvaluationRecord], judge: Judge, growths: Sequence[Growth]) -> tuple[Panel, ...]:
+    """Four panels over the same epochs: error, loss (training and `judge`), learning rate and images per second.
+
+    Each of ``growths`` is an upright line in the charts, and the name of the rows behind it in their tables.
+    """
+    panel = partial(_panel, evaluations, growths)
     return (
-        _panel(evaluations, _errors(judge), title="Error", axis="error (%)"),
-        _panel(evaluations, _losses(judge), title="Loss", axis="mean loss of an image (nats)"),
-        _panel(evaluations, (_RATE,), title="Learning rate", axis="learning rate"),
-        _panel(evaluations, (_SPEED,), title="Speed", axis="images per second"),
+        panel(_errors(judge), title="Error", axis="error (%)"),
+        panel(_losses(judge), title="Loss", axis="mean loss of an image (nats)"),
+        panel((_RATE,), title="Learning rate", axis="learning rate"),
+        panel((_SPEED,), title="Speed", axis="images per second"),
     )
 
 
@@ -76,10 +83,27 @@ def num_not_finite(evaluations: Sequence[EvaluationRecord]) -> int:
     return sum(not all(map(math.isfinite, four)) for four in values)
 
 
+def growth_sentence(growth: Growth, evaluations: Sequence[EvaluationRecord]) -> str:
+    """When the net grew, and from what to what."""
+    epochs = f" (epoch {_epoch(growth, evaluations):.3g})" if evaluations else ""
+    depths = f"from {count(growth.before)} to {count(growth.after)} layers"
+    return f"After step {count(growth.step)}{epochs} the net grew {depths}."
+
+
+def _epoch(growth: Growth, evaluations: Sequence[EvaluationRecord]) -> float:
+    """In epochs, whole ones and a part; the first evaluation is that of a whole epoch where another follows it."""
+    return growth.step * evaluations[0].epoch / evaluations[0].step
+
+
 def _places(evaluations: Sequence[EvaluationRecord]) -> tuple[str, tuple[int, ...]]:
     """Where each evaluation stands: by epoch, or by step where an epoch has several."""
     epochs = tuple(e.epoch for e in evaluations)
     return ("epoch", epochs) if len(set(epochs)) == len(epochs) else ("step", tuple(e.step for e in evaluations))
+
+
+def _posts(evaluations: Sequence[EvaluationRecord], growths: Sequence[Growth]) -> tuple[Post, ...]:
+    by_epoch = _places(evaluations)[0] == "epoch"
+    return tuple(Post(x=_epoch(g, evaluations) if by_epoch else g.step, label=g.label) for g in growths)
 
 
 def _value_axis(values: Sequence[float], *, title: str) -> Axis:
@@ -89,22 +113,34 @@ def _value_axis(values: Sequence[float], *, title: str) -> Axis:
     return linear_axis(finite, title=title)
 
 
-def _panel(evaluations: Sequence[EvaluationRecord], all_series: Sequence[Series], *, title: str, axis: str) -> Panel:
+def _panel(
+    evaluations: Sequence[EvaluationRecord],
+    growths: Sequence[Growth],
+    all_series: Sequence[Series],
+    *,
+    title: str,
+    axis: str,
+) -> Panel:
     unit, places = _places(evaluations)
-    marks: list[Mark] = []
+    posts = _posts(evaluations, growths)
+    marks: list[Mark] = [*posts]
     for series in all_series:
         points = tuple((place, series.of(e)) for place, e in zip(places, evaluations, strict=True))
         marks.append(Line(points=points, look=series.look, stroke=series.stroke, label=series.name))
         said = f"{unit} {count(places[-1])}: {series.name} {title.lower()} {series.say(evaluations[-1])}"
         marks.append(Dots(points=points[-1:], names=(" ".join(said.split()),), look=series.look))
+    described = (
+        *(_sentence(evaluations, series, title=title, unit=unit) for series in all_series),
+        *(growth_sentence(growth, evaluations) for growth in growths),
+    )
     chart = Chart(
         title=title,
-        description=" ".join(_sentence(evaluations, series, title=title, unit=unit) for series in all_series),
-        x=linear_axis(places, title=unit, whole=True, round_ends=False),
+        description=" ".join(described),
+        x=linear_axis((*places, *(post.x for post in posts)), title=unit, whole=True, round_ends=False),
         y=_value_axis([series.of(e) for series in all_series for e in evaluations], title=axis),
         marks=tuple(marks),
     )
-    return Panel(chart=chart, data=_table(evaluations, all_series, title=title))
+    return Panel(chart=chart, data=_table(evaluations, growths, all_series, title=title))
 
 
 def _sentence(evaluations: Sequence[EvaluationRecord], series: Series, *, title: str, unit: str) -> str:
@@ -116,8 +152,22 @@ def _sentence(evaluations: Sequence[EvaluationRecord], series: Series, *, title:
     )
 
 
-def _table(evaluations: Sequence[EvaluationRecord], all_series: Sequence[Series], *, title: str) -> Table:
+def _table(
+    evaluations: Sequence[EvaluationRecord], growths: Sequence[Growth], all_series: Sequence[Series], *, title: str
+) -> Table:
+    """The rows of the chart; behind each growth they stand under the depths before and after."""
     unit, places = _places(evaluations)
-    rows = ((count(place), *(s.say(e) for s in all_series)) for place, e in zip(places, evaluations, strict=True))
+    rows = thinned(
+        (
+            (e.step, (count(place), *(s.say(e) for s in all_series)))
+            for place, e in zip(places, evaluations, strict=True)
+        ),
+        most=MOST_ROWS,
+    )
+    groups: list[tuple[str, Rows]] = []
+    bounds = (-1, *(growth.step for growth in growths), math.inf)
+    names = (f"{count(growths[0].before)} layers" if growths else "", *(f"{growth.label} layers" for growth in growths))
+    for name, (after, until) in zip(names, pairwise(bounds), strict=True):
+        groups.append((name, tuple(row for step, row in rows if after < step <= until)))
     heads = (s.name or title.lower() for s in all_series)
-    return Table(caption=f"{title} by {unit}", head=(unit, *heads), groups=(("", thinned(rows, most=MOST_ROWS)),))
+    return Table(caption=f"{title} by {unit}", head=(unit, *heads), groups=tuple(groups))

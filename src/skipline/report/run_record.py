@@ -12,6 +12,7 @@ from pydantic import Field, StrictInt, StrictStr
 
 from skipline.files import whole_lines
 from skipline.report.error import ReportError
+from skipline.report.growth import Growth, read_growths
 from skipline.report.record import Real, Record, check_format, parse, parse_object, read_object
 from skipline.store import Judge, judge_of
 
@@ -27,7 +28,10 @@ State = Literal["done", "failed", "open"]
 
 
 class EvaluationRecord(Record):
-    """One line of ``metrics.jsonl``; errors are fractions, ``seconds`` counts from the start of the run."""
+    """One line of ``metrics.jsonl``; errors are fractions, ``seconds`` counts from the start of the run.
+
+    ``depth``: of the net that was evaluated, in layers; earlier runs did not write it.
+    """
 
     step: Annotated[StrictInt, Field(ge=0)]
     epoch: Annotated[StrictInt, Field(ge=0)]
@@ -38,6 +42,7 @@ class EvaluationRecord(Record):
     test_error: Real
     images_per_second: Real
     seconds: Real
+    depth: Annotated[StrictInt, Field(ge=1)] | None = None
 
 
 class FailureRecord(Record):
@@ -55,6 +60,7 @@ class RunRecord:
     ``judge``: which images ``test_error`` and ``test_loss`` are of. ``state`` is ``open`` where the run has neither
     ended nor failed: it is going on, or was killed. ``failures`` holds what ``FAILED.json`` says of a run that failed,
     and nothing of another. ``cut_short`` tells that the last line of ``metrics.jsonl`` was not whole and was left out.
+    ``growths``: where the net became deeper.
     """
 
     name: str
@@ -65,6 +71,7 @@ class RunRecord:
     cut_short: bool
     state: State
     failures: tuple[FailureRecord, ...]
+    growths: tuple[Growth, ...]
 
 
 def read_run(path: Path) -> RunRecord:
@@ -89,6 +96,7 @@ def read_run(path: Path) -> RunRecord:
         cut_short=cut_short,
         state=state,
         failures=(parse(FailureRecord, _read(failure), where=str(failure)),) if state == "failed" else (),
+        growths=read_growths(path, [(e.step, e.depth) for e in evaluations if e.depth is not None]),
     )
 
 

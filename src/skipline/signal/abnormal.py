@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from skipline.amount import counted, percent
 from skipline.signal.evidence import Evidence
 from skipline.signal.outlier import Outlier, outlying_steps, outlying_weights
 from skipline.signal.reading import Xray
@@ -35,7 +36,7 @@ def dead_units(evidence: Evidence) -> Symptom | None:
         return None
     worst = max(evidence.course.places, key=lambda place: reading.sites[place].dead_fraction)
     share = reading.sites[worst].dead_fraction
-    says = f"{share:.0%} of the channels of {worst} are 0 for every input"
+    says = f"{percent(share, places=0)} of the channels of {worst} are 0 for every input"
     return Symptom(share, says, worst) if share > 0 else None
 
 
@@ -58,7 +59,7 @@ def dead_weights(evidence: Evidence) -> Symptom | None:
     if not dead:
         return None
     share = len(dead) / len(reading.tensors)
-    says = f"{len(dead)} of {len(reading.tensors)} tensors have no gradient, {dead[0]} first"
+    says = f"no gradient in {len(dead):,} of {counted(len(reading.tensors), 'tensor')}, {dead[0]} first"
     return Symptom(share, says, dead[0])
 
 

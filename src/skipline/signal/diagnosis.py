@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from skipline.amount import counted
 from skipline.signal.causes import CAUSES, VERDICTS, Cause, RemedyName, Verdict
 from skipline.signal.evidence import Evidence
 
@@ -81,6 +82,6 @@ def _healthy(evidence: Evidence) -> str:
     if backward.kind == "polynomial":
         return (
             f"will train: the gradient changes by a factor of {math.exp(abs(backward.total)):.3g} over "
-            f"{evidence.course.num_blocks} blocks, as a power of the depth"
+            f"{counted(evidence.course.num_blocks, 'block')}, as a power of the depth"
         )
-    return f"will train: over {evidence.course.num_blocks} blocks nothing grows or shrinks beyond its limit"
+    return f"will train: over {counted(evidence.course.num_blocks, 'block')} nothing grows or shrinks beyond its limit"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from skipline.amount import percent
 from skipline.signal.evidence import Evidence
 
 
@@ -137,7 +138,9 @@ def _empty(evidence: Evidence) -> Symptom | None:
     zeros = evidence.course.zero_fractions[-1]
     if not 0 < zeros < 1:
         return None
-    return Symptom(1 / (1 - zeros), f"{zeros:.0%} of the units behind the last block are 0", _last(evidence))
+    return Symptom(
+        1 / (1 - zeros), f"{percent(zeros, places=0)} of the units behind the last block are 0", _last(evidence)
+    )
 
 
 def range_of_numbers(evidence: Evidence) -> Symptom | None:

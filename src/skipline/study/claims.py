@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from skipline.amount import counted, percent
 from skipline.study.family import UNITS, Unit
 from skipline.study.result import Result
 
@@ -181,11 +182,11 @@ def training_error(plain: Sequence[Group], residual: Sequence[Group], *, guessin
         return Claim(name, "does not hold", f"Over-fitting has a part in it: {changes}.")
     rivals = [group for group in residual if group.depth == deepest.depth and group.train_errors]
     errors = (
-        f"with {deepest.depth} layers, plain networks are wrong on {_percent(deepest.train_error)} of the images they "
-        f"learn from and {_percent(deepest.test_error)} of new ones"
+        f"with {deepest.depth} layers, plain networks are wrong on {percent(deepest.train_error)} of the images they "
+        f"learn from and {percent(deepest.test_error)} of new ones"
     )
     for group in rivals:
-        errors += f", residual ones on {_percent(group.train_error)} and {_percent(group.test_error)}"
+        errors += f", residual ones on {percent(group.train_error)} and {percent(group.test_error)}"
     if all(_is_beyond_seeds(deepest.train_error - group.train_error, group, deepest) for group in (best, *rivals)):
         return Claim(name, "holds", f"It is not over-fitting: {errors}.")
     return Claim(name, "undecided", f"It may be over-fitting or not, or it is the seeds: {errors}.")
@@ -202,7 +203,7 @@ def summary(results: Sequence[Result], claims: Sequence[Claim]) -> str:
         return "Too few trainings came to an end to compare depths."
     depths = {(first.depth, last.depth) for first, last in ends.values()}
     numbers = "the training error went " + ", ".join(
-        f"from {_percent(first.train_error)} to {_percent(last.train_error)} in {unit} networks"
+        f"from {percent(first.train_error)} to {percent(last.train_error)} in {unit} networks"
         + ("" if len(depths) == 1 else f" ({first.depth} to {last.depth} layers)")
         for unit, (first, last) in ends.items()
     )
@@ -228,8 +229,8 @@ def _best(groups: Sequence[Group]) -> Group | None:
 
 
 def _at(group: Group) -> str:
-    lost = f" ({group.num_diverged} of {group.num_seeds} seeds diverged)" if group.num_diverged else ""
-    return f"{_percent(group.train_error)} at {group.depth} layers{lost}"
+    lost = f" ({group.num_diverged} of {counted(group.num_seeds, 'seed')} diverged)" if group.num_diverged else ""
+    return f"{percent(group.train_error)} at {group.depth} layers{lost}"
 
 
 def _seeds(one: Group, other: Group) -> str:
@@ -247,13 +248,9 @@ def _diverged(groups: Sequence[Group]) -> str:
 
 def _nothing_learnt(group: Group) -> str:
     return (
-        f"even the network of {group.depth} layers is wrong on {_percent(group.train_error)} of its training images; "
+        f"even the network of {group.depth} layers is wrong on {percent(group.train_error)} of its training images; "
         "train longer (--epochs)."
     )
-
-
-def _percent(fraction: float) -> str:
-    return f"{100 * fraction:.2f} %"
 
 
 def _points(fraction: float, *, sign: Literal["-", "+"] = "-") -> str:

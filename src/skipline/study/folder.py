@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from skipline.files import storage_error
+from skipline.files import make_folder
 from skipline.study.cell import Cell
-from skipline.study.error import StudyError
+from skipline.study.error import StudyError, StudyFolderError
 from skipline.study.result import FORMAT, VERSION, Result, result_from_json
-from skipline.train import RunError, RunFolder, read_recipe
+from skipline.train import RunFileError, RunFolder, read_recipe
 
 RESULT = "cell.json"
 
@@ -70,18 +70,15 @@ def create_study(root: Path, kind: str, name: str) -> StudyFolder:
     moment = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
     safe = "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in name)[:60]
     folder = StudyFolder(root / f"{moment}-{kind}-{safe}-{secrets.token_hex(2)}")
-    try:
-        folder.runs.mkdir(parents=True)
-    except OSError as error:
-        raise storage_error(folder.path, error) from error
+    make_folder(folder.runs)
     return folder
 
 
 def open_study(path: Path) -> StudyFolder:
-    """The study at `path`; raises `StudyError` where there is none."""
+    """The study at `path`; raises `StudyFolderError` where there is none."""
     folder = StudyFolder(path)
     if not folder.runs.is_dir():
-        raise StudyError(f"{path} is not the folder of a study: it has no folder runs/ in it.")
+        raise StudyFolderError(f"{path} is not the folder of a study: it has no folder runs/ in it.")
     return folder
 
 
@@ -96,19 +93,19 @@ def write_result(run: RunFolder, result: Result) -> None:
 
 
 def read_result(run: RunFolder) -> Result | None:
-    """What the cell in `run` gave; None where it has not ended yet. Raises `RunError` where the file is broken."""
+    """What the cell in `run` gave; None where it has not ended yet. Raises `RunFileError` where the file is broken."""
     if not (run.path / RESULT).exists():
         return None
     entry = run.read(RESULT)
     found = (entry.get("format"), entry.get("version"))
     if found != (FORMAT, VERSION):
-        raise RunError(
+        raise RunFileError(
             f"{run.path / RESULT} is {found[0]!r} version {found[1]!r}; expected {FORMAT!r} version {VERSION}. "
             "Delete the file to have it written again."
         )
     try:
         return result_from_json(entry)
     except (KeyError, TypeError, ValueError) as error:
-        raise RunError(
+        raise RunFileError(
             f"{run.path / RESULT} is broken ({type(error).__name__}: {error}). Delete it to have it written again."
         ) from error

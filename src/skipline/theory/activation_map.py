@@ -219,16 +219,18 @@ def _spread(signal: Signal, activation: Activation) -> tuple[float, float]:
 def _gradient_spread(gradient: Gradient, signal: Signal, activation: Activation) -> tuple[float, float]:
     """What one layer adds to the variance of ln ‖g‖²: for images one by one, and for all of them together.
 
-    5/n for relu, 2/n of it by the weights behind, less what pixels average out. Images that are alike have the same φ′
-    and so a gradient through the same matrix.
+    (1 + κ)(1 + 2) − 1 over n: κ = E[φ′⁴]/E[φ′²]² − 1, 1 for relu, and a Gaussian gradient by the weights behind. Pixels
+    average it out as far as they differ: of two pixels whose gradients have correlation a, and whose inputs ρ, it is
+    (1 + κ 2/π arcsin ρ)(1 + 2a²) − 1. Images that are alike have the same φ′ and so a gradient through the same matrix.
     """
     if not isinstance(signal.populations[0].law, Gaussian):
         return 0.0, 0.0  # behind a sum: elements that come by the shortcut are not mixed anew
     a = negative_slope(activation) if is_homogeneous(activation) else 1.0  # guessed: smooth φ as linear
-    kurtosis = 6 * (1 + a**4) / (1 + a * a) ** 2 - 1
-    alike = max(ratio(flow.across_pixels, flow.square) for flow in gradient.flows)
-    pixels = 1 / signal.num_pixels
-    whole = kurtosis / signal.channels * (pixels + (1 - pixels) * min(1.0, max(0.0, alike)) ** 2)
-    kernel = signal.kernel
+    kappa = ((1 - a * a) / (1 + a * a)) ** 2
+    alike = min(1.0, max(0.0, max(ratio(flow.across_pixels, flow.square) for flow in gradient.flows)))
+    kernel, pixels = signal.kernel, 1 / signal.num_pixels
+    same_side = 2 / math.pi * math.asin(min(1.0, max(0.0, ratio(kernel.across_pixels, kernel.second))))
+    of_pixels = (1 + kappa * same_side) * (1 + 2 * alike**2) - 1
+    whole = (pixels * (3 * (1 + kappa) - 1) + (1 - pixels) * of_pixels) / signal.channels
     shared = min(1.0, max(0.0, ratio(kernel.across_images, kernel.second))) ** 2
     return whole * (1 - shared), whole * shared

@@ -115,7 +115,8 @@ def _known_by_value(gradient: Gradient, signal: Signal) -> Gradient:
 def _joined(one: Flow, two: Flow) -> Flow:
     if one.square == 0 or two.square == 0:
         return two if one.square == 0 else one
-    if one.amplitudes is not None and two.amplitudes is not None and one.weights is not None:
+    if one.amplitudes is not None and two.amplitudes is not None and one.weights is two.weights:
+        assert one.weights is not None
         like = Flow(one.square + two.square, one.across_pixels + two.across_pixels)
         return flow_of(one.amplitudes + two.amplitudes, one.weights, like=like)
     return Flow(one.square + two.square, one.across_pixels + two.across_pixels, given=_both_given(one, two))

@@ -9,6 +9,7 @@ import numpy as np
 
 from skipline.spec.layers import Conv, Linear
 from skipline.theory.activation import Array
+from skipline.theory.addition import mixed
 from skipline.theory.border import border_of
 from skipline.theory.signal_state import (
     NO_FLOW,
@@ -19,6 +20,7 @@ from skipline.theory.signal_state import (
     Passed,
     Population,
     Signal,
+    flat,
     gaussian_population,
     mean_of,
     ratio,
@@ -98,6 +100,12 @@ def convolved(signal: Signal, conv: Conv, weights: Weights, *, bias: WeightLaw, 
     Exact in the mean over weights for a second moment that is a product of two profiles; products of two pixels are
     taken to fall off towards the border as the square root of the second moment does. `bordered` says that what images
     share at a pixel comes from the border, and not from images that are alike.
+
+    b is one number a channel, for all images and pixels: it adds its square to every product (σ_b² of equation 3 of
+    arXiv 1611.01232), it is as large at the border as elsewhere, and it does not shrink where the signal does. Of the
+    logarithm's spread over draws the weights' share is left, own² of it; (Wx + b)² adds
+    `(r c² own² + 4 c own (1 − own) + 2 (1 − own)²) / n` for images of correlation c, r the weights' `randomness`,
+    biases being taken for Gaussian (of uniform ones the last number is 0.8).
     """
     kernel = 1 if weights.centred else conv.kernel
     taps = taps_of(kernel, conv.stride, conv.dilation if kernel > 1 else 1, signal.side)
@@ -119,14 +127,16 @@ def convolved(signal: Signal, conv: Conv, weights: Weights, *, bias: WeightLaw, 
         level = (count * mean) ** 2 * weights.offset**2
         y = y.plus(x.shifted(-mean * mean).times(count * weights.offset**2)).shifted(level)
         mean_out = count * mean * weights.offset
+    weighed = y.second
     y, mean_out = _biased(y, mean_out, bias)
-    alike = max(0.0, min(1.0, ratio(x.across_images, x.second)))
-    fresh = weights.randomness / conv.out_channels * alike**2
+    own = weighed / y.second if y.second > weighed else 1.0
+    alike = max(0.0, min(1.0, ratio(x.across_images, x.second))) * own
+    fresh = (weights.randomness * alike**2 + 4 * alike * (1 - own) + 2 * (1 - own) ** 2) / conv.out_channels
     out = Signal(
         taps.num_outputs,
-        profile,
+        mixed(profile, flat(taps.num_outputs), (weighed, y.second - weighed)) if own < 1 else profile,
         (gaussian_population(conv.out_channels, mean_out, y),),
-        spread=signal.spread + fresh,
+        spread=signal.spread * own * own + fresh,
         fresh=fresh,
         odd=y if weights.makes_pairs else None,
         rank=max(signal.rank, 1),

@@ -117,7 +117,8 @@ class ForwardFold:
     def __init__(self, network: Network, start: Start, inputs: Inputs) -> None:
         self.start = start
         self.num_images = inputs.num_images
-        self.bordered = inputs.correlation == 0
+        # what a batch's mean leaves of what its images share is the border's pattern; elsewhere it is the signal itself
+        self.bordered = inputs.correlation == 0 and network.norm.kind == "batch"
         self.pairs = Correlations(network.activation)
         self.relu_pairs = Correlations(Activation("relu"))  # squeeze-and-excitation has its own
 

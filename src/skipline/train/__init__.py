@@ -12,7 +12,7 @@ from skipline.train.probe import Probe
 from skipline.train.recipe import Recipe
 from skipline.train.refuse import RecipeError
 from skipline.train.run import read_recipe, resume, start
-from skipline.train.run_folder import RunError, RunFolder, create_run, open_run
+from skipline.train.run_folder import RunError, RunFileError, RunFolder, create_run, open_run
 from skipline.train.schedule import Constant, Cosine, LinearWarmUp, NoWarmUp, OneCycle, Step, UntilError
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "Recipe",
     "RecipeError",
     "RunError",
+    "RunFileError",
     "RunFolder",
     "Setup",
     "Sgd",

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from skipline.amount import counted, size_text
 from skipline.data import Dataset
-from skipline.memory import MemoryPlan, size_text
+from skipline.memory import MemoryPlan
 from skipline.train.recipe import Recipe
 from skipline.train.refuse import RecipeError
 from skipline.train.step import StepOutOfMemory, training_step
@@ -27,7 +28,9 @@ class FittingBatch:
 
     def sentence(self) -> str:
         """What was chosen and why, in plain words."""
-        chosen = f"batches of {self.size} images: about {size_text(self.plan.peak.total)} at the peak of a step"
+        chosen = (
+            f"batches of {counted(self.size, 'image')}: about {size_text(self.plan.peak.total)} at the peak of a step"
+        )
         within = f", of {size_text(self.plan.budget)} that may be used" if math.isfinite(self.plan.budget) else ""
         return chosen + within + (f"; {self.wanted} would take more" if self.size < self.wanted else "")
 

@@ -14,7 +14,7 @@ from skipline.train.learner import Learner
 from skipline.train.optimiser import expected_tensors, optimiser_tensors, restore_optimiser
 from skipline.train.progress import Progress, progress_from_json
 from skipline.train.recipe import Recipe
-from skipline.train.run_folder import RunError
+from skipline.train.run_folder import RunFileError
 from skipline.train.sharding import whole
 from skipline.weights import WeightsError, misfits, read_header, read_versioned, write_tensors
 
@@ -22,6 +22,10 @@ Read = TypeVar("Read")
 
 FORMAT = "skipline.checkpoint"
 VERSION = 1
+
+
+class CheckpointError(RunFileError):
+    """A checkpoint that cannot be used; the message names it and says why, and `remains` what can be used instead."""
 
 
 def save_checkpoint(path: Path, learner: Learner, progress: Progress, recipe: Recipe) -> None:
@@ -42,34 +46,31 @@ def save_checkpoint(path: Path, learner: Learner, progress: Progress, recipe: Re
 
 
 def read_progress(path: Path) -> Progress:
-    """How far the run had come whose checkpoint is in `path`; raises `RunError` where it cannot be read."""
+    """How far the run had come whose checkpoint is in `path`; raises `CheckpointError` where it cannot be read."""
     return _progress_in(_read(path, read_header), path)
 
 
 def read_kernels(path: Path) -> KernelChoice:
-    """Which kernels computed what is in `path`; raises `RunError` where it cannot be read."""
+    """Which kernels computed what is in `path`; raises `CheckpointError` where it cannot be read."""
     return _recipe_in(_read(path, read_header), path).kernels
 
 
 def restore_checkpoint(path: Path, learner: Learner, recipe: Recipe) -> Progress:
     """Bring `learner` to the state in `path` and return how far it had come.
 
-    Raises `RunError` where the file cannot be read, is of another recipe than `recipe`, or a tensor of the net, the
-    average or the optimiser is missing, unknown or of another shape or dtype; `learner` is then unchanged.
+    Raises `CheckpointError` where the file cannot be read, is of another recipe than `recipe`, or a tensor of the net,
+    the average or the optimiser is missing, unknown or of another shape or dtype; `learner` is then unchanged.
     """
     header, tensors = _read(path, read_versioned)
     progress = _progress_in(header, path)
     if _recipe_in(header, path) != recipe:
-        raise RunError(
-            f"{path} is of another recipe than the one to go on with. Was resolved.json changed? "
-            "Train again with `skipline train`."
-        )
+        raise CheckpointError(f"{path} is of another recipe than the one to go on with. Was resolved.json changed?")
     expected = _net_tensors(learner)
     if progress.step > 0:  # before its first step an optimiser has no state
         expected |= _of_optimiser(expected_tensors(learner.net, recipe.optimiser))
     wrong = misfits(tensors, expected)
     if wrong:
-        raise RunError(f"{path} does not fit its recipe: {wrong}. Train again with `skipline train`.")
+        raise CheckpointError(f"{path} does not fit its recipe: {wrong}.")
     learner.net.load_state_dict(_within(tensors, "net/"))
     if learner.average is not None:
         learner.average.net.load_state_dict(_within(tensors, "average/"))
@@ -82,23 +83,23 @@ def restore_checkpoint(path: Path, learner: Learner, recipe: Recipe) -> Progress
 def _read(path: Path, read: Callable[..., Read]) -> Read:
     """What `read_versioned` or `read_header` reads of the checkpoint in `path`."""
     try:
-        return read(path, kind=FORMAT, version=VERSION, remedy="Train again with `skipline train`.")
+        return read(path, kind=FORMAT, version=VERSION, remedy="")
     except WeightsError as error:
-        raise RunError(f"the checkpoint cannot be read: {error}") from error
+        raise CheckpointError(f"the checkpoint cannot be read: {error}") from error
 
 
 def _progress_in(header: Mapping[str, Any], path: Path) -> Progress:
     try:
         return progress_from_json(header["progress"])
     except (KeyError, TypeError, ValueError) as error:
-        raise RunError(f"{path} cannot be read: {error} Train again with `skipline train`.") from error
+        raise CheckpointError(f"{path} cannot be read: {str(error).rstrip('.')}.") from error
 
 
 def _recipe_in(header: Mapping[str, Any], path: Path) -> Recipe:
     try:
         return recipe_from_json(header["recipe"])
     except (KeyError, TypeError, ValueError) as error:
-        raise RunError(f"{path} cannot be read: {error} Train again with `skipline train`.") from error
+        raise CheckpointError(f"{path} cannot be read: {str(error).rstrip('.')}.") from error
 
 
 def _net_tensors(learner: Learner) -> dict[str, Tensor]:

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from skipline.amount import counted
 from skipline.nn import ResidualNet
 from skipline.train.fusion import Part, Signal, plain_parts
 from skipline.train.refuse import RecipeError
@@ -78,18 +79,20 @@ class BlockGraphs:
         for size in [size for size, was_told in self._other_sizes.items() if not was_told]:
             self._other_sizes[size] = True
             sizes = " or ".join(f"{each:,}" for each in sorted(self.sizes))
-            notes.append(f"batches of {size:,} images run without compiled graphs, which are for {sizes}.")
+            notes.append(f"batches of {counted(size, 'image')} run without compiled graphs, which are for {sizes}.")
         return tuple(notes)
 
     def _compiled(self, num: int, wanted: int) -> str:
         if num <= wanted:
             return (
-                f"{num - self._num_told} graphs were compiled for {self._num_blocks:,} blocks, one for each distinct "
+                f"{counted(num - self._num_told, 'graph')} compiled for {counted(self._num_blocks, 'block')}, one "
+                "for each distinct "
                 f"block, in {self._seconds:.1f} s."
             )
         again = ", ".join(f"{name} {count}" for name, count in self.num_compiled.items() if count > len(self.sizes))
         return (
-            f"blocks were compiled again: {num} graphs where {wanted} were expected ({again}), in {self._seconds:.1f} "
+            f"blocks were compiled again: {counted(num, 'graph')} where {wanted} were expected ({again}), in "
+            f"{self._seconds:.1f} "
             "s. If that goes on, train with --set kernels=auto."
         )
 

@@ -16,7 +16,7 @@ import torch
 from skipline.train.kernels import choose_kernels
 from skipline.train.precision import Precision, compute_dtype, has_bf16
 from skipline.train.recipe import Recipe
-from skipline.train.run_folder import RunError, RunFolder
+from skipline.train.run_folder import RunFileError, RunFolder
 
 _DECISIVE = ("skipline", "torch", "device", "dtype", "kernels", "deterministic", "processes")
 """What decides the bits of a run beside its recipe and data, by its name in `environment.json`."""
@@ -37,7 +37,7 @@ class Setup:
 
 
 def setup_of(folder: RunFolder) -> Setup:
-    """How the run in `folder` was set up when it was begun; raises `RunError` where that is not recorded."""
+    """How the run in `folder` was set up when it was begun; raises `RunFileError` where that is not recorded."""
     recorded = folder.read("environment.json")
     match recorded:
         case {
@@ -49,7 +49,7 @@ def setup_of(folder: RunFolder) -> Setup:
         }:
             precision: Precision = "fp32" if dtype == "float32" else "bf16"
             return Setup(device.partition(" ")[0], threads, is_deterministic, precision, Path(data))
-    raise RunError(
+    raise RunFileError(
         f"{folder.path / 'environment.json'} has no device, threads, deterministic, dtype and data of the right kind: "
         "an older skipline wrote it, or it was changed. Train again with `skipline train`."
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -13,15 +14,17 @@ from skipline.data import DataError, Dataset
 from skipline.data.photo_set import is_photo_run, load_photo_dataset
 from skipline.data.photo_split import load_split
 from skipline.data.sighting import Part
-from skipline.evaluate.assess import Assessment, assess
+from skipline.evaluate.assess import SEED, Assessment, assess
+from skipline.evaluate.chance import LEVEL, chance_p_value
 from skipline.evaluate.document import evaluation_document
 from skipline.evaluate.exam import Exam, exam_of
 from skipline.evaluate.label_errors import Suspect, suspects
 from skipline.evaluate.photo_exam import exam_of_folder, exam_of_photos
 from skipline.evaluate.pictures import load_pictures, save_pictures
 from skipline.evaluate.predictions import Predictions, load_predictions, predict, save_predictions
-from skipline.evaluate.scores import probabilities
+from skipline.evaluate.scores import answers, probabilities
 from skipline.files import dump_json, write_whole
+from skipline.seeds import split_seed
 from skipline.train.environment import setup_of
 from skipline.train.precision import Precision, autocast, compute_dtype
 from skipline.train.run import load_again, read_recipe
@@ -106,7 +109,15 @@ def assess_model(
     )
 
 
-def doubted_labels(folder: RunFolder, exam: Exam, *, device: torch.device) -> tuple[Suspect, ...]:
+@dataclass(frozen=True, slots=True)
+class Doubts:
+    """The labels that a model doubts; none where its answers are no better than chance, by `chance_p_value`."""
+
+    suspects: tuple[Suspect, ...]
+    chance_p_value: float
+
+
+def doubted_labels(folder: RunFolder, exam: Exam, *, device: torch.device) -> Doubts:
     """The labels of ``exam``, photos that the run in ``folder`` has not learnt from, that its model doubts."""
     model = load_model(folder.model)
     said = predict(
@@ -118,7 +129,10 @@ def doubted_labels(folder: RunFolder, exam: Exam, *, device: torch.device) -> tu
         batch_size=BATCH_SIZE,
         autocast=autocast(device, compute_dtype(setup_of(folder).precision, device)),
     )
-    return suspects(probabilities(said.logits), said.labels)
+    generator = torch.Generator().manual_seed(split_seed(SEED, "shuffles"))
+    p_value = chance_p_value(answers(said.logits), said.labels, generator=generator)
+    found = suspects(probabilities(said.logits), said.labels) if p_value < LEVEL else ()
+    return Doubts(found, p_value)
 
 
 def evaluate_run(folder: RunFolder, *, data: Path | None, device: torch.device) -> Assessment:

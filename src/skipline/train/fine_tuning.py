@@ -9,7 +9,7 @@ import torch
 from skipline.init import build
 from skipline.train.learner import Learner, scheme_of
 from skipline.train.recipe import Recipe
-from skipline.train.run_folder import RunError
+from skipline.train.run_folder import RunFileError
 from skipline.weights import Loaded, WeightsError, load_weights, misfits, read_tensors, write_tensors
 
 FORMAT = "skipline.start"
@@ -30,15 +30,15 @@ def write_start(path: Path, recipe: Recipe) -> Loaded:
 def begin_as(learner: Learner, path: Path) -> None:
     """Give the net of `learner`, its average and its kept start the weights in `path`, which `write_start` wrote.
 
-    Raises `RunError` where the file is not there, or of another net.
+    Raises `RunFileError` where the file is not there, or of another net.
     """
     try:
         _, tensors = read_tensors(path)
     except WeightsError as error:
-        raise RunError(f"{error} The run began with these weights: train again with `skipline train`.") from error
+        raise RunFileError(f"{error} The run began with these weights: train again with `skipline train`.") from error
     wrong = misfits(tensors, learner.net.state_dict())
     if wrong:
-        raise RunError(f"{path} does not fit the run's network: {wrong}. Train again with `skipline train`.")
+        raise RunFileError(f"{path} does not fit the run's network: {wrong}. Train again with `skipline train`.")
     learner.net.load_state_dict(tensors)
     with torch.no_grad():
         for name, copy in learner.start.items():

@@ -22,6 +22,7 @@ from skipline.train.kernels import choose_kernels
 from skipline.train.learner import Learner, make_learner
 from skipline.train.progress import Progress
 from skipline.train.recipe import Recipe
+from skipline.train.remains import saying_what_is_left
 from skipline.train.run import classes_document, load_again, read_recipe, split_document
 from skipline.train.run_folder import DEEPENED, RunError, RunFolder, create_run
 from skipline.train.task import make_task
@@ -82,9 +83,10 @@ def grow_run(folder: RunFolder, to: int | Network, *, data: Path, device: torch.
         raise RunError(f"{folder.path} has no checkpoint yet, so there is nothing to deepen. Train it first.")
     dataset = load_again(folder, recipe, data)
     task = make_task(recipe, dataset, folder, device)
-    learner = make_learner(resumed_recipe(task), device)
-    computed = replace(recipe, kernels=read_kernels(folder.checkpoint))  # the kernels may be others here
-    progress = restore_checkpoint(folder.checkpoint, learner, computed)
+    with saying_what_is_left(folder):
+        learner = make_learner(resumed_recipe(task), device)
+        computed = replace(recipe, kernels=read_kernels(folder.checkpoint))  # the kernels may be others here
+        progress = restore_checkpoint(folder.checkpoint, learner, computed)
     source = learner.net.network
     target = deeper(source, to) if isinstance(to, int) else to
     plan = plan_deepening(source, target)

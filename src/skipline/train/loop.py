@@ -15,6 +15,7 @@ from skipline.data import Dataset
 from skipline.files import StorageError, read_number, remove_partials
 from skipline.nn import ResidualNet
 from skipline.store import judge_of
+from skipline.train.best import BestModel, trained_model
 from skipline.train.checkpoint import restore_checkpoint, save_checkpoint
 from skipline.train.clock import Clock
 from skipline.train.divergence import check_loss, check_nets
@@ -31,16 +32,17 @@ from skipline.train.outcome import Interrupted, Outcome, Snapshot
 from skipline.train.patience import is_out_of_patience
 from skipline.train.progress import Progress
 from skipline.train.recipe import Recipe
+from skipline.train.remains import saying_what_is_left
 from skipline.train.run_folder import DEEPENED, RunFolder
 from skipline.train.schedule import UntilError, next_running_error, schedule_factor, warm_up_factor
 from skipline.train.sharding import whole_net
 from skipline.train.spread import spread
 from skipline.train.step_memory import StepMemory
 from skipline.train.tally import Tally
-from skipline.train.task import Task, batches, fit_sample, make_task
+from skipline.train.task import Task, fit_sample, make_task
 from skipline.train.team import ALONE, Team
 from skipline.train.watch import StepWatch
-from skipline.weights import TrainedModel, save_model
+from skipline.weights import save_model
 
 CHECK_STEPS = 50  # on a device with a queue of its own, how often the loss is read; guessed. On the CPU each step
 
@@ -79,16 +81,15 @@ def _train(task: Task, show: Callable[[Snapshot], None], should_stop: Callable[[
     recipe, folder = task.recipe, task.folder
     learner, progress = _take_up(task)
     watch, memory = StepWatch(task), StepMemory(task)
-    first_step = progress.step
-    tally = Tally(progress, task.device)
-    clock = Clock(seconds_before=progress.seconds, first_step=first_step, checkpoint_seconds=recipe.checkpoint_seconds)
-    with LossLog(folder, every=recipe.loss_every if task.team.leads else math.inf) as losses:
+    tally, first_step, clock = Tally(progress, task.device), progress.step, _clock(task, progress)
+    losses, best = LossLog(folder, every=recipe.loss_every if task.team.leads else math.inf), BestModel(task)
+    with losses, best, memory.rescuing(lambda: _save(task, learner, progress, tally, clock, losses, best)):
         while progress.step < task.num_steps and not _is_out_of_patience(task):
             epoch, first_batch = divmod(progress.step, task.steps_per_epoch)
             learner = memory.planned(learner_in(task, learner, epoch), step=progress.step)
             if memory.has_notes:
                 show(_snapshot(task, progress, tally, clock, learning_rate(task, progress), watch, memory))
-            for batch in batches(task, epoch, first_batch, share=task.team.share):
+            for batch in memory.batches(epoch, first_batch):
                 rate = learning_rate(task, progress)
                 set_learning_rate(learner.optimiser, rate, is_for_head_only=epoch < recipe.head_epochs)
                 with watch.reading(learner, progress.step) as read:
@@ -99,14 +100,15 @@ def _train(task: Task, show: Callable[[Snapshot], None], should_stop: Callable[[
                 progress.step += 1
                 _watch_error(task, progress, mistakes, batch.num_images)
                 ends_epoch = task.ends_epoch(progress.step)
-                stops, is_due = task.team.any(should_stop(), clock.due_checkpoint())
-                saves = ends_epoch or stops or is_due
+                stops, is_due = task.team.any(should_stop(), clock.due_checkpoint(ends_epoch=ends_epoch))
+                saves = stops or is_due or progress.step == task.num_steps
                 has_news = watch.has_news or memory.has_notes
                 if has_news and not ends_epoch:  # before a loss that is not finite ends it all
                     show(_snapshot(task, progress, tally, clock, rate, watch, memory))
-                _check(task, learner, progress, first_step=first_step, saves=saves)
+                _check(task, learner, progress, first_step=first_step, saves=saves or ends_epoch)
                 if ends_epoch:
-                    _end_epoch(task, learner, progress, tally, clock, rate)
+                    _end_epoch(task, learner, progress, tally, clock, rate, best)
+                    saves = saves or _is_out_of_patience(task)
                 if ends_epoch or clock.due_show():
                     show(_snapshot(task, progress, tally, clock, rate, watch, memory))
                     clock.shown()
@@ -114,13 +116,20 @@ def _train(task: Task, show: Callable[[Snapshot], None], should_stop: Callable[[
                     tally.clear()
                     clock.start_epoch()
                 if saves:
-                    losses.write()
-                    _save(task, learner, progress, tally, clock)
+                    _save(task, learner, progress, tally, clock, losses, best)
                 if stops and progress.step < task.num_steps:
                     raise Interrupted(step=progress.step, run=folder.path)
                 if progress.step == task.num_steps:
                     break
     return _finish(task, learner, progress)
+
+
+def _clock(task: Task, progress: Progress) -> Clock:
+    return Clock(
+        seconds_before=progress.seconds,
+        first_work=task.work(progress.step),
+        checkpoint_seconds=task.recipe.checkpoint_seconds,
+    )
 
 
 def _check(task: Task, learner: Learner, progress: Progress, *, first_step: int, saves: bool) -> None:
@@ -142,13 +151,14 @@ def _take_up(task: Task) -> tuple[Learner, Progress]:
     folder = task.folder
     if task.team.leads:
         remove_partials(folder.path)
-    learner, progress = make_learner(resumed_recipe(task), task.device), Progress()
-    if folder.checkpoint.exists():
-        progress = restore_checkpoint(folder.checkpoint, learner, task.recipe)
-    elif task.recipe.start_from:
-        begin_as(learner, folder.start)
-    else:
-        look_at_data(learner, task.recipe, lambda: fit_sample(task))
+    with saying_what_is_left(folder):
+        learner, progress = make_learner(resumed_recipe(task), task.device), Progress()
+        if folder.checkpoint.exists():
+            progress = restore_checkpoint(folder.checkpoint, learner, task.recipe)
+        elif task.recipe.start_from:
+            begin_as(learner, folder.start)
+        else:
+            look_at_data(learner, task.recipe, lambda: fit_sample(task))
     task.team.require_same_step(progress.step, str(folder.path))
     if task.team.leads:
         folder.rewind_metrics(progress.step, num_epochs=task.num_evaluations(progress.step))
@@ -172,7 +182,9 @@ def _watch_error(task: Task, progress: Progress, mistakes: Tensor, num_images: i
     progress.is_released = progress.running_error < task.recipe.warm_up.error
 
 
-def _end_epoch(task: Task, learner: Learner, progress: Progress, tally: Tally, clock: Clock, rate: float) -> None:
+def _end_epoch(
+    task: Task, learner: Learner, progress: Progress, tally: Tally, clock: Clock, rate: float, best: BestModel
+) -> None:
     clock.end_epoch()
     net = whole_net(learner.engine, learner.result)
     tested = evaluate_together(task, net)
@@ -186,6 +198,7 @@ def _end_epoch(task: Task, learner: Learner, progress: Progress, tally: Tally, c
         {
             "step": progress.step,
             "epoch": math.ceil(progress.step / task.steps_per_epoch),
+            "depth": net.network.depth,
             "learning_rate": rate,
             "train_loss": train_loss,
             "train_error": train_error,
@@ -196,18 +209,18 @@ def _end_epoch(task: Task, learner: Learner, progress: Progress, tally: Tally, c
         }
     )
     if is_best:
-        save_model(task.folder.best_model, _trained(task, net))
+        best.keep(net)
 
 
-def _save(task: Task, learner: Learner, progress: Progress, tally: Tally, clock: Clock) -> None:
-    tally.write_into(progress)
-    progress.seconds = clock.seconds()
-    save_checkpoint(task.folder.checkpoint, learner, progress, task.recipe)
-    clock.saved()
-
-
-def _trained(task: Task, net: ResidualNet) -> TrainedModel:
-    return TrainedModel(net, task.preprocess, task.class_names)
+def _save(
+    task: Task, learner: Learner, progress: Progress, tally: Tally, clock: Clock, losses: LossLog, best: BestModel
+) -> None:
+    with clock.saving():
+        losses.write()
+        best.write()
+        tally.write_into(progress)
+        progress.seconds = clock.seconds()
+        save_checkpoint(task.folder.checkpoint, learner, progress, task.recipe)
 
 
 def _snapshot(
@@ -226,7 +239,8 @@ def _snapshot(
         test_error=progress.test_error,
         images_per_second=clock.images_per_second(),
         seconds=clock.seconds(),
-        seconds_left=clock.seconds_left(progress.step, task.num_steps),
+        seconds_left=clock.seconds_left(task.work(progress.step), task.work(task.num_steps)),
+        image_side=task.side(max(0, progress.step - 1) // task.steps_per_epoch),
         warnings=watch.take_news(),
         notes=memory.take_notes(),
     )
@@ -249,7 +263,7 @@ def _finish(task: Task, learner: Learner, progress: Progress) -> Outcome:
 
 
 def _write_result(task: Task, net: ResidualNet, outcome: Outcome) -> None:
-    save_model(task.folder.model, _trained(task, net))
+    save_model(task.folder.model, trained_model(task, net))
     card = model_card(
         task.recipe,
         outcome,

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from skipline.amount import counted, percent
 from skipline.store import Judge
 from skipline.train.deepening import network_in
 from skipline.train.outcome import Outcome
@@ -33,22 +34,24 @@ def model_card(
     grown = tuple(entry for entry in recipe.deepen if entry.epoch < epochs)
     network = network_in(recipe.network, grown, recipe.epochs)
     begun = f", begun as {recipe.network.name}" if grown else ""
-    growth = "".join(f"; {entry.depth} layers deep after {entry.epoch} epochs" for entry in grown)
-    spent = f"{recipe.epochs}" if epochs >= recipe.epochs else f"{_rounded_down(epochs)} of {recipe.epochs}"
+    growth = "".join(f"; {entry.depth} layers deep after {counted(entry.epoch, 'epoch')}" for entry in grown)
+    planned = counted(recipe.epochs, "epoch")
+    gone = planned if epochs >= recipe.epochs else f"{_rounded_down(epochs)} of {planned}"
+    spent = f"{counted(num_train, 'image')}, {gone}, {counted(outcome.step, 'step')}"
     names = ", ".join(" ".join(name.split()) for name in class_names[:_MOST_NAMES])
     more = f" and {len(class_names) - _MOST_NAMES} more" if len(class_names) > _MOST_NAMES else ""
     weights = "an average over the last steps' weights" if recipe.ema_decay > 0 else "those of the last step"
     return f"""# {network.name}
 
-A convolutional network of {network.depth} weighted layers ({network.num_blocks} blocks) that sorts images of
-{network.in_channels} channel(s) into {len(class_names)} classes: {names}{more}.
+A convolutional network of {network.depth} weighted layers ({counted(network.num_blocks, "block")}) that sorts images of
+{counted(network.in_channels, "channel")} into {counted(len(class_names), "class", "classes")}: {names}{more}.
 
 | | |
 | --- | --- |
-| trained on | `{recipe.source}`, {num_train:,} images, {spent} epochs, {outcome.step:,} steps{begun}{growth} |
+| trained on | `{recipe.source}`, {spent}{begun}{growth} |
 | weights | {weights} |{_start(recipe)}
-| training error, over the last epoch | {outcome.train_error:.2%} |
-| {judge} error | {outcome.test_error:.2%} of {num_test:,} images |
+| training error, over the last epoch | {percent(outcome.train_error)} |
+| {judge} error | {percent(outcome.test_error)} of {counted(num_test, "image")} |
 | {judge} loss | {outcome.test_loss:.4f} |
 | seed | {recipe.seed} |
 
@@ -71,7 +74,7 @@ def _start(recipe: Recipe) -> str:
         return ""
     path = Path(recipe.start_from)
     name = " ".join(f"{path.parent.name}/{path.name}".split())
-    alone = f"; in the first {recipe.head_epochs} epoch(s) it alone learned" if recipe.head_epochs else ""
+    alone = f"; in the first {counted(recipe.head_epochs, 'epoch')} it alone learned" if recipe.head_epochs else ""
     return f"\n| begun with | the weights of `{name}`, all but the classifier's{alone} |"
 
 
@@ -79,7 +82,8 @@ def _chosen(recipe: Recipe) -> str:
     if math.isinf(recipe.patience):
         return "in this run no setting was chosen by it"
     return (
-        f"the run was to end once the lowest was {int(recipe.patience)} epoch(s) old,\nso that the number of epochs "
+        f"the run was to end once the lowest was {counted(int(recipe.patience), 'epoch')} old,\nso that the number "
+        "of epochs "
         "was chosen by it and it may flatter"
     )
 

@@ -6,8 +6,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
+from skipline.amount import counted
 from skipline.command import command
 from skipline.init import InitError, scheme_named
 from skipline.signal import EarlyWarning
@@ -23,6 +22,7 @@ class Snapshot:
 
     `ends_epoch`: an epoch has just ended, and `test_error` is the net's as it is now. `warnings` are those since the
     last snapshot, where the run is watched; `notes` are what else a person should know since then, in sentences.
+    `image_side`: of the images that are learnt from, in pixels.
     """
 
     step: int
@@ -37,6 +37,7 @@ class Snapshot:
     images_per_second: float
     seconds: float
     seconds_left: float
+    image_side: int
     warnings: tuple[EarlyWarning, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -61,7 +62,7 @@ class Diverged(ArithmeticError):
         self.site = site
         kept = f" The last good checkpoint is kept: {checkpoint}." if checkpoint.exists() else ""
         super().__init__(
-            f"the run diverged after {step} steps: the first value that is not finite is at {site}.{kept} "
+            f"the run diverged after {counted(step, 'step')}: the first value that is not finite is at {site}.{kept} "
             f"Train again with {stabler(recipe)}."
         )
 
@@ -72,6 +73,23 @@ class Interrupted(Exception):
     def __init__(self, *, step: int, run: Path) -> None:
         self.step = step
         super().__init__(f"stopped after step {step}; a checkpoint is written. Go on with: {command('resume', run)}")
+
+
+class RanOut(MemoryError):
+    """In one of several processes there was no memory for step number `step`, in whose middle the others waited.
+
+    From that step on the run has more parts, `parts` a batch, once it is taken up.
+    """
+
+    def __init__(self, *, step: int, parts: int, run: Path, is_saved: bool) -> None:
+        self.step = step
+        self.parts = parts
+        kept = f"A checkpoint after step {step:,} is written." if is_saved else "The newest checkpoint is intact."
+        super().__init__(
+            f"memory ran out in step {step:,} of one process, while the others waited for it in the middle of the "
+            f"step. {kept} Go on with the same launcher and `-m {command('resume', run)}`: from that step on a batch "
+            f"is then computed in {parts} parts."
+        )
 
 
 def stabler(recipe: Recipe) -> str:
@@ -93,13 +111,3 @@ def _can_start(scheme: str, recipe: Recipe) -> bool:
     except InitError:
         return False
     return True
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether `error` says that no memory was left, on any device.
-
-    PyTorch's allocator on the CPU has no exception of its own: it raises a RuntimeError that names it.
-    """
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
-        isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
-    )

@@ -76,15 +76,15 @@ class RateSweep:
         if not self.rates:
             return "the loss is not finite before any rate was tried"
         ends = {
-            "swept": f"the sweep went to {self.rates[-1]:.2g}",
-            "exploded": f"at {self.rates[-1]:.2g} it was {_EXPLODED:g} times as large",
-            "not finite": f"beyond {self.rates[-1]:.2g} it was no longer finite",
+            "swept": f"the sweep went up to {self.rates[-1]:.2g}",
+            "exploded": f"at {self.rates[-1]:.2g} the loss was {_EXPLODED:g} times its lowest",
+            "not finite": f"beyond {self.rates[-1]:.2g} the loss was no longer finite",
         }
         if not self.has_fallen:
             return f"at no rate did the loss clearly fall below that of the first steps; {ends[self.end]}"
         return (
-            f"the smoothed loss is lowest at {self.rates[self.lowest]:.2g}, and {ends[self.end]}; "
-            f"a third of the first is {self.suggestion:g}"
+            f"the learning rate to take is {self.suggestion:g}: a third of {self.rates[self.lowest]:.2g}, at which the "
+            f"smoothed loss is lowest ({ends[self.end]})"
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from skipline.data.photo_set import is_photo_run, read_preprocess
 from skipline.data.photo_split import load_split
 from skipline.init import InitError
 from skipline.spec import SpecError
+from skipline.train.checkpoint import read_progress
 from skipline.train.codec import recipe_from_json, recipe_to_json
 from skipline.train.environment import differences, run_environment
 from skipline.train.fine_tuning import write_start
@@ -28,7 +29,8 @@ from skipline.train.loop import train
 from skipline.train.outcome import Outcome, Snapshot
 from skipline.train.recipe import Recipe
 from skipline.train.refuse import RecipeError
-from skipline.train.run_folder import RunError, RunFolder, create_run
+from skipline.train.remains import has_model, left_of, saying_what_is_left
+from skipline.train.run_folder import RunError, RunFileError, RunFolder, create_run
 from skipline.train.team import ALONE, Team
 
 
@@ -90,7 +92,7 @@ def resume(
     the run is done or has diverged, its data are no longer the same or, without `anyway`, its surroundings; `DataError`
     where the data cannot be read, and what `train` raises.
     """
-    _require_open(folder)
+    require_open(folder)
     recipe = read_recipe(folder)
     recorded = folder.read("environment.json")
     if recorded.get("kernels") == "plain" and recipe.kernels == "auto":
@@ -113,33 +115,45 @@ def resume(
 
 
 def read_recipe(folder: RunFolder) -> Recipe:
-    """The recipe of the run in `folder`; raises `RunError` that names its file where that is no longer a recipe."""
+    """The recipe of the run in `folder`; raises `RunFileError` that names its file where that is no longer a recipe."""
     try:
         return recipe_from_json(folder.read("resolved.json"))
     except (RecipeError, SpecError, InitError) as error:
-        raise RunError(
+        raise RunFileError(
             f"{folder.path / 'resolved.json'} is no recipe any more: {error} Put it back as it was, or train again "
             "with `skipline train`."
         ) from error
 
 
-def _require_open(folder: RunFolder) -> None:
-    if folder.is_done:
-        raise RunError(f"{folder.path} is done already. Evaluate it with: {command('evaluate', folder.path)}")
+def require_open(folder: RunFolder) -> None:
+    """Refuse a run with which nobody can go on: it is done, has diverged, or has lost its checkpoint.
+
+    One that has ended and lost its model is open: its checkpoint leads to it again.
+    """
+    if folder.is_done and has_model(folder):
+        again = command("train", read_recipe(folder).source, "--from", folder.path)
+        raise RunError(
+            f"{folder.path} is done already: all its epochs are trained. A new run can begin with its weights: "
+            f"{again}. "
+            f"Evaluate it with: {command('evaluate', folder.path)}"
+        )
     if folder.has_failed:
         failure = folder.read("FAILED.json")
         raise RunError(
-            f"{folder.path} diverged after {failure.get('step')} steps at {failure.get('site')}, and from its "
+            f"{folder.path} diverged after step {failure.get('step')} at {failure.get('site')}, and from its "
             "checkpoint it would do so again. Train again with other settings, e.g. a lower learning rate "
             "(skipline train --lr). To see it happen again, remove its FAILED.json first."
         )
     # One evaluation is there before the first checkpoint; a run killed between the two begins again.
     is_begun = len(folder.read_metrics()) > 1 or folder.is_grown  # grown from another: never anew
     if is_begun and not folder.checkpoint.exists():
-        raise RunError(
+        raise RunFileError(
             f"{folder.path} has no checkpoint ({folder.checkpoint} is not there), so there is nothing to go on from. "
-            f"Train again with `skipline train`; what is left of it is in {folder.path / 'checkpoints'}."
+            f"{left_of(folder, folder.checkpoint)}"
         )
+    if folder.checkpoint.exists():
+        with saying_what_is_left(folder):
+            read_progress(folder.checkpoint)
 
 
 def load_again(folder: RunFolder, recipe: Recipe, data: Path, *, cache: PhotoCache | None = None) -> Dataset:
@@ -151,14 +165,14 @@ def load_again(folder: RunFolder, recipe: Recipe, data: Path, *, cache: PhotoCac
         raise DataError(f"{error} If they have moved, say where they are now: --data PATH") from error
     expected, found = folder.read("split.json"), split_document(dataset)
     if expected != found:
-        raise RunError(
+        raise RunFileError(
             f"{folder.path} was trained on other data: its fingerprint is {str(expected.get('sha256'))[:12]}, that of "
             f"{source} is now {str(found['sha256'])[:12]}. Pass --data with the place that holds them, or train again."
         )
     written = {"classes.json": classes_document(dataset), "preprocess.json": dataset.preprocess().to_json()}
     for name, document in written.items():
         if folder.read(name) != document:
-            raise RunError(
+            raise RunFileError(
                 f"{folder.path / name} is not what the run's data give. It was changed, or written by another "
                 "skipline: put it back, or train again with `skipline train`."
             )

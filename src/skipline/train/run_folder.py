@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from skipline.amount import counted
 from skipline.files import (
     PARTIAL_SUFFIX,
     StorageError,
     append_line,
     dump_json,
     dump_json_line,
+    make_folder,
     storage_error,
     sync_folder,
     whole_lines,
@@ -31,6 +33,10 @@ _LONGEST_NAME = 60  # letters of a run's name, guessed: with time and number it 
 
 class RunError(ValueError):
     """A run folder that cannot be used; the message names it, what is wrong and the next command."""
+
+
+class RunFileError(RunError):
+    """A run folder, or a file of one, that is missing, damaged or not what it was: no matter of what was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,18 +128,18 @@ class RunFolder:
         write_whole(self.path / name, document if isinstance(document, str) else dump_json(document))
 
     def read(self, name: str) -> dict[str, Any]:
-        """The JSON object in the file `name`; raises `RunError` where it is missing or broken."""
+        """The JSON object in the file `name`; raises `RunFileError` where it is missing or broken."""
         path = self.path / name
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            raise RunError(
+            raise RunFileError(
                 f"{self.path} is no whole run: it has no {name}. Train again with `skipline train`."
             ) from None
         except (OSError, ValueError) as error:
-            raise RunError(f"{path} cannot be read: {error}.") from error
+            raise RunFileError(f"{path} cannot be read: {error}.") from error
         if not isinstance(document, dict):
-            raise RunError(f"{path} holds {type(document).__name__}; expected a JSON object.")
+            raise RunFileError(f"{path} holds {type(document).__name__}; expected a JSON object.")
         return document
 
     def append_metrics(self, line: Mapping[str, Any]) -> None:
@@ -141,7 +147,8 @@ class RunFolder:
         append_line(self.metrics, dump_json_line(line))
 
     def read_metrics(self) -> list[dict[str, Any]]:
-        """The evaluations so far; a torn last line, left by a crash, is not one. Raises `RunError` for other faults."""
+        """The evaluations so far; a torn last line, left by a crash, is not one. Raises
+        `RunFileError` for other faults."""
         return _read_lines(self.metrics, "evaluation")
 
     def append_losses(self, lines: Sequence[Mapping[str, Any]]) -> None:
@@ -171,13 +178,13 @@ class RunFolder:
     def rewind_metrics(self, step: int, *, num_epochs: int) -> None:
         """Drop the evaluations after `step`: a resumed run makes them again.
 
-        Raises `RunError` unless one is left for each of the `num_epochs` epochs that end by then.
+        Raises `RunFileError` unless one is left for each of the `num_epochs` epochs that end by then.
         """
         kept = [line for line in self.read_metrics() if line["step"] <= step]
         if len(kept) != num_epochs:
-            raise RunError(
-                f"{self.metrics} holds {len(kept)} evaluations up to step {step}, where {num_epochs} epochs have "
-                "ended: it was changed or removed. Put it back, or train again with `skipline train`."
+            raise RunFileError(
+                f"{self.metrics} holds {counted(len(kept), 'evaluation')} up to step {step}, and epochs ended by then: "
+                f"{num_epochs}. It was changed or removed. Put it back, or train again with `skipline train`."
             )
         write_whole(self.metrics, "".join(dump_json_line(line) + "\n" for line in kept))
 
@@ -203,7 +210,7 @@ def create_run(
     final = root / f"{moment}-{safe}-{secrets.token_hex(2)}"
     partial = root / f".{final.name}{PARTIAL_SUFFIX}"
     try:
-        root.mkdir(parents=True, exist_ok=True)
+        make_folder(root)
         partial.mkdir()
         try:
             (partial / "checkpoints" / "last").mkdir(parents=True)
@@ -227,19 +234,19 @@ def create_run(
 def open_run(path: Path) -> RunFolder:
     """The run at `path`: a run folder, or `runs/last`, the file that names the newest one.
 
-    Raises `RunError` that says what is there instead.
+    Raises `RunFileError` that says what is there instead.
     """
     if path.name == LAST and path.is_file():
         path = path.parent / _read_last(path)
     if not path.is_dir():
-        raise RunError(f"{path} is no run folder: there is no such folder.{_runs_beside(path)}")
+        raise RunFileError(f"{path} is no run folder: there is no such folder.{_runs_beside(path)}")
     if (path / "runs").is_dir() and not (path / "resolved.json").is_file():
-        raise RunError(
+        raise RunFileError(
             f"{path} is a study, not a run. Go on with it by the command that began it and --resume {path}; its runs "
             f"are in {path / 'runs'}."
         )
     if not (path / "resolved.json").is_file():
-        raise RunError(f"{path} is no run folder: it has no resolved.json.{_runs_beside(path / 'resolved.json')}")
+        raise RunFileError(f"{path} is no run folder: it has no resolved.json.{_runs_beside(path / 'resolved.json')}")
     return RunFolder(path)
 
 
@@ -257,7 +264,7 @@ def _line(text: str, place: str, noun: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         line = None
     if not isinstance(line, dict) or not isinstance(line.get("step"), int):
-        raise RunError(
+        raise RunFileError(
             f"{place} is no {noun}: {text[:60]!r}. Put the line back as it was, or train again with `skipline train`."
         )
     return line
@@ -266,7 +273,7 @@ def _line(text: str, place: str, noun: str) -> dict[str, Any]:
 def _read_last(path: Path) -> str:
     named = path.read_text(encoding="utf-8", errors="replace").strip()
     if named in ("", ".", "..") or Path(named).name != named:
-        raise RunError(f"{path} holds {named[:60]!r}; expected the name of a run folder beside it.")
+        raise RunFileError(f"{path} holds {named[:60]!r}; expected the name of a run folder beside it.")
     return named
 
 

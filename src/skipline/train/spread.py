@@ -27,7 +27,7 @@ def spread(learner: Learner, recipe: Recipe, team: Team) -> Learner:
         )
     if recipe.shard:
         return sharded(learner, recipe, team)
-    engine = engine_of(learner.net, team, batch_norm=recipe.batch_norm, num_parts=recipe.accumulate)
+    engine = engine_of(learner.net, team, batch_norm=recipe.batch_norm)
     engaged = replace(learner, engine=engine)
     parts, _ = step_parts(engaged.in_step, recipe, learner.halted.device)
     return replace(engaged, forward=engine.passed(forward_of(engaged.in_step, parts)), parts=parts)

@@ -14,9 +14,9 @@ from skipline.data import WHOLE, Batch, Share
 from skipline.data.share import parts_of
 from skipline.nn import ResidualNet, fill_missing_gradients, seed_dropout
 from skipline.seeds import split_seed
+from skipline.train.free_memory import is_out_of_memory
 from skipline.train.layout import memory_format
 from skipline.train.learner import Learner
-from skipline.train.outcome import is_out_of_memory
 from skipline.train.precision import autocast
 from skipline.train.recipe import Recipe
 
@@ -59,12 +59,13 @@ def training_step(
     The gradient is that of the mean over the batch, whatever the parts (but batch norm sees a part at a time). From
     the first loss on that is not finite, weights and optimiser stay as they were before it: `learner.halted` is then 1.
     Both results are scalars that stay on the device, and nothing here waits for it. Raises `StepOutOfMemory` where the
-    memory does not last for the gradient; weights and optimiser are then as before.
+    memory does not last for the gradient; weights and optimiser are then as before. Where `engine.is_apart` every
+    process raises it where one does; otherwise the others wait for that one without end.
     """
     net, optimiser, engine = learner.net, learner.optimiser, learner.engine
     optimiser.zero_grad(set_to_none=True)
-    losses, mistakes = [], []
-    num_parts = min(recipe.accumulate, batch.num_images)
+    losses, mistakes, ran_out = [], [], ""
+    num_parts = engine.team.share.num_parts(batch.num_images, wanted=recipe.accumulate)
     try:
         for images, targets in batch_parts(net, batch, recipe, step=step, share=engine.team.share):
             with engine.held(is_last=len(losses) == num_parts - 1):
@@ -76,9 +77,12 @@ def training_step(
             losses.append(loss)
             mistakes.append(wrong)
     except (MemoryError, RuntimeError) as error:
-        if is_out_of_memory(error):
-            raise StepOutOfMemory(str(error)) from error
-        raise
+        if not is_out_of_memory(error):
+            raise
+        ran_out = str(error) or type(error).__name__
+    if any(engine.team.any(bool(ran_out))) if engine.is_apart else ran_out:
+        raise StepOutOfMemory(ran_out or "another process has run out of it.")
+    engine.send()
     if net.network.stochastic_depth.rate > 0:
         fill_missing_gradients(net)
     engine.share_statistics()
@@ -101,7 +105,7 @@ def batch_parts(
 
     Each part is as `net` is to see it in step number `step`: its dropout layers have their seeds for it.
     """
-    num_parts = min(recipe.accumulate, batch.num_images)  # an epoch's last batch may be short
+    num_parts = share.num_parts(batch.num_images, wanted=recipe.accumulate)  # an epoch's last batch may be short
     parts, shares = parts_of(batch.num_images, num_parts), share.rows(batch.num_images, num_parts=num_parts)
     images = batch.images.split([len(rows) for rows in shares])
     targets = batch.targets.split([len(rows) for rows in shares])

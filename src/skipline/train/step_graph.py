@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from skipline.amount import counted
 from skipline.nn import ResidualNet
 
 Gradient = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
@@ -47,7 +48,8 @@ class StepGraph:
         if len(images) not in self._left_out:
             self._left_out.add(len(images))
             self._notes.append(
-                f"batches of {len(images):,} images run without the CUDA graph, which is for {self._num_images:,}."
+                f"batches of {counted(len(images), 'image')} run without the CUDA graph, which is for "
+                f"{self._num_images:,}."
             )
         return False
 
@@ -65,6 +67,10 @@ class StepGraph:
         for parameter, tensor in recorded.gradients:
             parameter.grad = tensor
         return recorded.loss.clone(), recorded.mistakes.clone()
+
+    def forget(self) -> None:
+        """Let go of the graph and its memory; the next whole batch records it anew."""
+        self._recorded = None
 
     def take_notes(self) -> tuple[str, ...]:
         """What a person should know since the last call, in sentences."""

@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from skipline.amount import counted, size_text
 from skipline.data import Batch, ImageSet
-from skipline.memory import KEEP_ALL, MemoryPlan, Unfit, Workload, parse_size, plan_memory, size_text, smallest_plan
+from skipline.memory import KEEP_ALL, MemoryPlan, Unfit, Workload, parse_size, plan_memory, smallest_plan
 from skipline.spec import Network
 from skipline.train.free_memory import free_memory
 from skipline.train.fusion import plain_parts
 from skipline.train.learner import Learner
 from skipline.train.optimiser import Sgd
+from skipline.train.outcome import RanOut
 from skipline.train.precision import compute_dtype
 from skipline.train.recipe import Recipe
 from skipline.train.recompute import forward_through
 from skipline.train.refuse import RecipeError
 from skipline.train.step import StepOutOfMemory, training_step
-from skipline.train.task import Task
+from skipline.train.task import Task, batches
+from skipline.train.team import is_lost
 
 MEMORY = "memory.json"
+_TRIAL_STEPS = 2  # derived: the first has no momentum yet to leave room for, the second has; later ones are alike
 _USABLE = 0.8  # of free memory: a prediction holds within 15 %, and what libraries take for themselves is not in it
 
 
@@ -42,6 +48,8 @@ class StepMemory:
         self._document: dict[str, Any] = {"format": "skipline.memory", "version": 1, "plan": {}, "halvings": []}
         if (task.folder.path / MEMORY).exists():
             self._document = task.folder.read(MEMORY)
+        self._has_ended = False
+        self._tried: Counter[tuple[int, int]] = Counter()  # steps made, by parts and side of the images
 
     def planned(self, learner: Learner, *, step: int) -> Learner:
         """`learner`, keeping what fits the recipe's memory from `step` on; the same one while its net is the same.
@@ -52,7 +60,8 @@ class StepMemory:
         if network == self._planned_for or task.recipe.memory == "all" or task.recipe.shard:
             return learner
         self._planned_for = network
-        recipe = replace(task.recipe, accumulate=self._parts_at(step))
+        self._tried.clear()
+        recipe = self._recipe(self._parts_at(step))
         own = plan_memory_of(recipe, network, task.train, device=task.device, num_processes=task.team.size)
         plan = task.team.from_leader(own)
         if plan.keeping.keeps_all and task.recipe.memory == "auto":
@@ -68,31 +77,80 @@ class StepMemory:
             task.folder.write(MEMORY, self._document)
         return replace(learner, keeping=plan.keeping, forward=_forward(learner, plan))
 
+    def batches(self, epoch: int, first_batch: int) -> Iterator[Batch]:
+        """This process's share of the batches of `epoch` from there on, which depends on the parts of each."""
+        task, index = self._task, first_batch
+        while index < task.steps_per_epoch:
+            parts = self._parts_at(epoch * task.steps_per_epoch + index)
+            for batch in self._drawn(epoch, index, parts):
+                yield batch
+                index += 1
+                if self._parts_at(epoch * task.steps_per_epoch + index) != parts:
+                    break
+
     def step(self, learner: Learner, batch: Batch, *, step: int) -> tuple[Tensor, Tensor]:
         """`training_step`, in more parts where memory runs out: the optimiser sees the whole batch once, as before.
 
-        Raises what `training_step` raises; `StepOutOfMemory` where a part is one image already, and where several
-        processes train: the others wait in the middle of the same step, and cannot be told.
+        All processes of a team do so where one of them runs out, if they can be told of it (`Engine.is_apart`): always
+        on a CPU with norms of their own, on CUDA in the first steps of a size. Raises what `training_step` raises, and
+        `StepOutOfMemory` where a part is one image for each already, or where the others cannot be told; for that see
+        `rescuing`.
         """
+        team, most = self._task.team, max(1, batch.num_images // self._task.team.size)
         while True:
             statistics = list(learner.net.buffers())
             before = [buffer.clone() for buffer in statistics]
-            parts = self._parts_at(step)
-            recipe = replace(self._task.recipe, accumulate=parts)
+            parts = min(self._parts_at(step), most)
+            self._choose_when_to_send(learner, parts, batch.images.shape[2])
             try:
-                result = training_step(learner, batch, recipe, step=step, dtype=self._task.dtype)
+                result = training_step(learner, batch, self._recipe(parts), step=step, dtype=self._task.dtype)
                 self._notes += learner.take_notes()
                 return result
-            except StepOutOfMemory:
-                if parts >= batch.num_images or not self._task.team.is_alone:
-                    raise
+            except StepOutOfMemory as error:
+                ran_out = str(error)
+            except RuntimeError:
+                if not team.is_alone and self._task.device.type == "cpu":
+                    _put_back(statistics, before)  # to be saved, if the others ran out of memory
+                raise
             # Here the failed step's tensors are gone: the exception that held them is.
             learner.optimiser.zero_grad(set_to_none=True)
-            for buffer, old in zip(statistics, before, strict=True):
-                buffer.copy_(old)
-            if self._task.device.type == "cuda":
+            _put_back(statistics, before)
+            if parts >= most:
+                raise StepOutOfMemory(ran_out)
+            is_told = team.is_alone or learner.engine.is_apart
+            if learner.step_graph is not None:
+                learner.step_graph.forget()
+            if is_told and self._task.device.type == "cuda":
                 torch.cuda.empty_cache()
-            self._halve(step, parts, batch.num_images)
+            self._halve(step, min(2 * parts, most), batch.num_images, writes=team.leads or not is_told)
+            if not is_told:
+                self._has_ended = True
+                raise StepOutOfMemory(ran_out)
+            if learner.engine.gradient_sum is not None:
+                learner.engine.gradient_sum.renew()
+                batch = next(self._drawn(*divmod(step, self._task.steps_per_epoch), self._parts_at(step)))
+
+    @contextmanager
+    def rescuing(self, save: Callable[[], None]) -> Iterator[None]:
+        """Within, a run of several processes that ends for want of memory ends with what it takes to go on.
+
+        Where the others could not be told, the process that ran out has written from which step on there are more
+        parts, and ends; they lose it in the middle of the step, and find that written. `save` is called by the leader
+        while it holds what there was before the step. Raises `RanOut` in every process.
+        """
+        task = self._task
+        try:
+            yield
+        except (StepOutOfMemory, RuntimeError) as error:
+            if not self._has_ended and not (isinstance(error, RuntimeError) and self._another_has_ended(error)):
+                raise
+            # Elsewhere it would wait for a device that waits for the others, or needs them to put the net together.
+            is_saved = task.device.type == "cpu" and not task.recipe.shard
+            if is_saved and task.team.leads:
+                save()
+            halving = self._document["halvings"][-1]
+            ended = RanOut(step=halving["step"], parts=halving["parts"], run=task.folder.path, is_saved=is_saved)
+            raise ended from error
 
     @property
     def has_notes(self) -> bool:
@@ -109,18 +167,47 @@ class StepMemory:
         halved = [entry["parts"] for entry in self._document["halvings"] if entry["step"] <= step]
         return max([self._task.recipe.accumulate, *halved])
 
-    def _halve(self, step: int, parts: int, num_images: int) -> None:
-        more = min(2 * parts, num_images)
+    def _recipe(self, parts: int) -> Recipe:
+        """The run's recipe in so many parts; without the graph of a whole batch, which parts do not have."""
+        recipe = self._task.recipe
+        return recipe if parts == recipe.accumulate else replace(recipe, accumulate=parts, step_graph=False)
+
+    def _drawn(self, epoch: int, first_batch: int, parts: int) -> Iterator[Batch]:
+        task = replace(self._task, recipe=self._recipe(parts))
+        return batches(task, epoch, first_batch, share=task.team.share)
+
+    def _choose_when_to_send(self, learner: Learner, parts: int, side: int) -> None:
+        """On CUDA gradients are sent late in a net's first steps of a size: there memory runs out, if it does."""
+        if learner.engine.gradient_sum is not None and self._task.device.type == "cuda":
+            learner.engine.gradient_sum.be_late(self._tried[parts, side] < _TRIAL_STEPS)
+            self._tried[parts, side] += 1
+
+    def _another_has_ended(self, error: RuntimeError) -> bool:
+        """Whether `error` is that another process is gone, and it was for want of memory."""
+        if self._task.team.is_alone or not is_lost(error) or not (self._task.folder.path / MEMORY).exists():
+            return False
+        document = self._task.folder.read(MEMORY)
+        known, self._document = self._document, document
+        return len(document["halvings"]) > len(known["halvings"])
+
+    def _halve(self, step: int, more: int, num_images: int, *, writes: bool) -> None:
         self._document["halvings"].append({"step": step, "parts": more})
-        self._task.folder.write(MEMORY, self._document)
+        if writes:
+            self._task.folder.write(MEMORY, self._document)
         size = -(-num_images // more)
-        seen = f" Batch norm sees {size} images at a time from here on, which is not the same."
+        seen = f" Batch norm sees {counted(size, 'image')} at a time from here on, which is not the same."
         if self._task.recipe.network.norm.kind != "batch":
             seen = ""
         self._notes.append(
-            f"memory ran out in step {step:,}: from it on a batch is computed in {more} parts of {size} images, and "
-            f"the optimiser still sees all {num_images} at once.{seen}"
+            f"memory ran out in step {step:,}: from it on a batch is computed in {counted(more, 'part')} of "
+            f"{counted(size, 'image')}, and the optimiser still sees all {num_images} at once.{seen}"
         )
+
+
+def _put_back(buffers: Sequence[Tensor], before: Sequence[Tensor]) -> None:
+    with torch.no_grad():
+        for buffer, old in zip(buffers, before, strict=True):
+            buffer.copy_(old)
 
 
 def plan_memory_of(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from skipline.amount import counted
 from skipline.data import (
     WHOLE,
     Batch,
@@ -22,7 +23,7 @@ from skipline.data import (
     normaliser,
 )
 from skipline.train.free_memory import free_memory
-from skipline.train.image_side import image_side
+from skipline.train.image_side import epoch_side
 from skipline.train.precision import compute_dtype
 from skipline.train.recipe import Recipe
 from skipline.train.refuse import RecipeError
@@ -64,6 +65,17 @@ class Task:
         """Epochs that the run begins; the last may be cut short."""
         return math.ceil(self.num_steps / self.steps_per_epoch)
 
+    def side(self, epoch: int) -> int:
+        """The side of the images that are learnt from in `epoch`, counted from 0; in pixels."""
+        return epoch_side(self.recipe, epoch, num_epochs=self.num_epochs, whole=self.train.images.shape[2])
+
+    def work(self, step: int) -> float:
+        """The work of the first `step` steps, one of whole images being 1: a smaller image is less by its pixels."""
+        whole = self.train.images.shape[2]
+        epochs = range(-(-step // self.steps_per_epoch))
+        shares = (min(1.0, step / self.steps_per_epoch - epoch) * (self.side(epoch) / whole) ** 2 for epoch in epochs)
+        return self.steps_per_epoch * sum(shares)
+
     def ends_epoch(self, step: int) -> bool:
         """Whether an epoch ends after `step` steps, or the run within one: then the net is evaluated."""
         return step % self.steps_per_epoch == 0 or step == self.num_steps
@@ -82,8 +94,10 @@ def make_task(recipe: Recipe, dataset: Dataset, folder: RunFolder, device: torch
     network = recipe.network
     if network.head.num_classes != dataset.num_classes or network.in_channels != dataset.in_channels:
         raise RecipeError(
-            f"{network.name} takes images of {network.in_channels} channel(s) to {network.head.num_classes} classes, "
-            f"but {dataset.name} has {dataset.in_channels} channel(s) and {dataset.num_classes} classes. Describe the "
+            f"{network.name} takes images of {counted(network.in_channels, 'channel')} to "
+            f"{counted(network.head.num_classes, 'class', 'classes')}, but {dataset.name} has "
+            f"{counted(dataset.in_channels, 'channel')} and {counted(dataset.num_classes, 'class', 'classes')}. "
+            "Describe the "
             f"network with in_channels={dataset.in_channels} and num_classes={dataset.num_classes}."
         )
     # The last feature map is then 2×2 or larger, and batch norm can take its mean over a part of one image.
@@ -126,8 +140,10 @@ def _require_work_for_all(recipe: Recipe, num_train: int, team: Team) -> None:
     if part < team.size:
         last = "" if smallest == recipe.batch_size else f" (the last of {num_train:,} training images)"
         raise RecipeError(
-            f"{team.size} processes cannot share a part of {part} image(s): a batch of {smallest}{last} is computed in "
-            f"{recipe.accumulate} part(s). Use at most {part} processes, a --batch-size that leaves no short last "
+            f"{team.size} processes cannot share a part of {counted(part, 'image')}: a batch of {smallest}{last} is "
+            "computed in "
+            f"{counted(recipe.accumulate, 'part')}. Use at most {counted(part, 'process', 'processes')}, a "
+            "--batch-size that leaves no short last "
             "batch, or a smaller --accumulate."
         )
 
@@ -153,16 +169,6 @@ def batches(task: Task, epoch: int, first_batch: int, *, share: Share = WHOLE) -
     Of each the `share` of one process: the same images, changed alike, whoever computes them.
     """
     recipe = task.recipe
-    whole = task.train.images.shape[2]
-    network = recipe.network
-    side = image_side(
-        epoch,
-        task.num_epochs,
-        whole=whole,
-        first_size=recipe.first_size,
-        least=network.smallest_image,
-        of=network.stride,
-    )
     return epoch_batches(
         task.train,
         first_batch=first_batch,
@@ -175,7 +181,7 @@ def batches(task: Task, epoch: int, first_batch: int, *, share: Share = WHOLE) -
         augment=recipe.augment,
         photo=recipe.photo_augment,
         is_balanced=recipe.balanced,
-        side=side,
+        side=task.side(epoch),
         share=share,
         num_parts=recipe.accumulate,
     )

@@ -16,6 +16,7 @@ from torch.distributed.rendezvous import rendezvous
 
 from skipline.data import Share
 from skipline.launcher import is_launched, require_told
+from skipline.train.free_memory import is_out_of_memory
 
 Said = TypeVar("Said")
 
@@ -92,7 +93,8 @@ class Team:
         other = next((rank for rank, found in enumerate(steps) if found != steps[0]), 0)
         if other:
             raise TeamError(
-                f"process 0 has taken up {place} after {steps[0]} steps and process {other} after {steps[other]}: they "
+                f"process 0 has taken up {place} after step {steps[0]} and process {other} after step "
+                f"{steps[other]}: they "
                 "do not see the same checkpoint. Put the run folder where every machine sees it, under the same path."
             )
 
@@ -148,10 +150,12 @@ def explained(error: RuntimeError) -> TeamError | None:
     """What an error of PyTorch's means for the run, in words that end with PyTorch's own; None where it is no such.
 
     That another process is gone is told from a fault of this one, such as a network interface that is not there: of
-    that nobody else would speak.
+    that nobody else would speak. A lack of memory is neither, though NCCL may be who says it.
     """
+    if is_out_of_memory(error):
+        return None
     said = f"PyTorch says: {_short(error)}"
-    if _is_lost(error):
+    if is_lost(error):
         return TeamError(
             "another process of this run has ended or cannot be reached, and without it the step cannot be made. What "
             "it said itself, above or in its own log, is the cause. The newest checkpoint is intact: go on from it "
@@ -160,13 +164,13 @@ def explained(error: RuntimeError) -> TeamError | None:
     if isinstance(error, dist.DistError) or "gloo" in str(error):
         return TeamError(
             "this process cannot exchange numbers with the others, and the fault is on its side: its network interface "
-            "(GLOO_SOCKET_IFNAME and NCCL_SOCKET_IFNAME choose one), its address (MASTER_ADDR, MASTER_PORT) or the "
-            f"memory of its device. NCCL_DEBUG=INFO tells more. {said}"
+            "(GLOO_SOCKET_IFNAME and NCCL_SOCKET_IFNAME choose one) or its address (MASTER_ADDR, MASTER_PORT). "
+            f"NCCL_DEBUG=INFO tells more. {said}"
         )
     return None
 
 
-def _is_lost(error: RuntimeError) -> bool:
+def is_lost(error: RuntimeError) -> bool:
     """Whether `error` is what PyTorch raises where another process of the group is gone or too late."""
     return isinstance(error, dist.DistNetworkError) or any(word in str(error) for word in _LOST)
 

@@ -40,7 +40,14 @@ def trial(recipe: Recipe, dataset: Dataset, device: torch.device) -> Iterator[Tr
     """
     kernels = choose_kernels(recipe.kernels_to_choose, device, recipe.memory_layout)
     copy = replace(
-        recipe, kernels=kernels.name, head_epochs=0, first_size=1.0, deepen=(), shard=False, step_graph=False
+        recipe,
+        kernels=kernels.name,
+        head_epochs=0,
+        first_size=1.0,
+        last_size=1.0,
+        deepen=(),
+        shard=False,
+        step_graph=False,
     )
     with tempfile.TemporaryDirectory(prefix="skipline-") as place:
         task = make_task(copy, dataset, RunFolder(Path(place)), device)

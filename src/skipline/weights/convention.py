@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from skipline.amount import counted
 from skipline.spec import Activation, ConvWeights, Network, NoShortcut, PadShortcut, ProjectionShortcut
 from skipline.weights.habits import Trait, unusual_strides
 from skipline.weights.source import Source
@@ -175,7 +176,7 @@ _ROWS: Mapping[Trait, _Row] = {
     "merge": _Row(
         "the scales where branch and shortcut meet", _merges, lambda scales: f"{scales[0]:g} and {scales[1]:g}", _never
     ),
-    "norm": _Row("the norms", _norms, lambda norm: f"{norm[0]} with {norm[1]} group(s)", _never),
+    "norm": _Row("the norms", _norms, lambda norm: f"{norm[0]} with {counted(norm[1], 'group')}", _never),
     "epsilon": _Row("ε of the norms", _epsilon, lambda epsilon: f"{epsilon:g}", _never),
     "conv_weights": _Row(
         "the convolutions' weights", lambda network: iter((network.conv_weights,)), _weights_in_words, _never

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from skipline import spec
+from skipline.amount import counted
 from skipline.nn import ResidualNet, assemble
 from skipline.nn.input import adapted_filters
 from skipline.spec import Network, SpecError
@@ -242,7 +243,9 @@ def _notes(found: ForeignFile, values: Mapping[str, Tensor], own: Mapping[str, T
     changed = Counter(
         (_dtype(tensor), _dtype(own[name])) for name, tensor in values.items() if tensor.dtype != own[name].dtype
     )
-    notes += [f"{count} tensors were turned from {theirs} into {ours}" for (theirs, ours), count in changed.items()]
+    notes += [
+        f"{counted(count, 'tensor')} turned from {theirs} into {ours}" for (theirs, ours), count in changed.items()
+    ]
     return notes
 
 
@@ -261,7 +264,7 @@ def _other_description(found: ForeignFile, network: Network) -> list[str]:
 
 def _broken(values: Mapping[str, Tensor]) -> list[str]:
     broken = [name for name, tensor in values.items() if not bool(tensor.isfinite().all())]
-    return [f"{len(broken)} tensors have values that are not finite: {few(broken)}"] if broken else []
+    return [f"{counted(len(broken), 'tensor')} with values that are not finite: {few(broken)}"] if broken else []
 
 
 def _dtype(tensor: Tensor) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from skipline import spec
+from skipline.amount import counted
 from skipline.data import Preprocess
 from skipline.nn import ResidualNet, assemble
 from skipline.weights.error import WeightsError
@@ -56,8 +57,9 @@ def load_model(path: Path) -> TrainedModel:
         raise WeightsError(f"{path}: its description cannot be read: {error}") from error
     if (network.head.num_classes, network.in_channels) != (len(class_names), len(preprocess.mean)):
         raise WeightsError(
-            f"{path}: its network has {network.in_channels} channel(s) and {network.head.num_classes} classes, but it "
-            f"comes with a preprocessing of {len(preprocess.mean)} channel(s) and {len(class_names)} class names."
+            f"{path}: its network has {counted(network.in_channels, 'channel')} and "
+            f"{counted(network.head.num_classes, 'class', 'classes')}, but it comes with a preprocessing of "
+            f"{counted(len(preprocess.mean), 'channel')} and {counted(len(class_names), 'class name')}."
         )
     # On "meta" nothing is allocated: a description must not ask for more memory than the file's own tensors do.
     wrong = misfits(tensors, assemble(network, device="meta").state_dict())

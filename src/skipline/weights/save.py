@@ -16,7 +16,7 @@ from torch import Tensor
 from skipline.files import write_whole
 from skipline.nn import ResidualNet
 from skipline.weights.convention import disagreements, has_halves_of_its_own
-from skipline.weights.error import WeightsError
+from skipline.weights.error import NoSuchFormError, WeightsError
 from skipline.weights.foreign_file import PICKLED
 from skipline.weights.source import Source, UnnameableError, entries
 from skipline.weights.sources import SOURCES, source_of
@@ -88,7 +88,7 @@ def _can_name(source: Source, net: ResidualNet, own: Mapping[str, Tensor]) -> bo
 
 def _check_suffix(path: Path, source: Source) -> None:
     if path.suffix.lower() not in source.suffixes:
-        raise WeightsError(
+        raise NoSuchFormError(
             f"{path} ends in {path.suffix!r}; weights with the names of {source.name} are written to a file that ends "
             f"in {', '.join(source.suffixes)}."
         )

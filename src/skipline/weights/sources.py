@@ -5,7 +5,7 @@ from __future__ import annotations
 from skipline.spec import Network, ProjectionShortcut
 from skipline.spec.check import did_you_mean, shown
 from skipline.weights import habits
-from skipline.weights.error import WeightsError
+from skipline.weights.error import NoSuchFormError
 from skipline.weights.source import Layout, Names, Source
 
 
@@ -306,9 +306,11 @@ def source_names() -> tuple[str, ...]:
 
 
 def source_of(name: str) -> Source:
-    """The source called `name`; raises `WeightsError` naming the closest one."""
+    """The source called `name`; raises `NoSuchFormError` naming the closest one."""
     for source in SOURCES:
         if source.name == name:
             return source
     hint = did_you_mean(name, source_names())
-    raise WeightsError(f"there is no source of weights {shown(name)}; it is one of {', '.join(source_names())}.{hint}")
+    raise NoSuchFormError(
+        f"there is no source of weights {shown(name)}; it is one of {', '.join(source_names())}.{hint}"
+    )

@@ -97,7 +97,7 @@ def _remedied(remedy: str) -> Iterator[None]:
     try:
         yield
     except WeightsError as error:
-        raise WeightsError(f"{error} {remedy}") from error
+        raise WeightsError(f"{error} {remedy}".rstrip()) from error
 
 
 def misfits(tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str:

@@ -1,10 +1,11 @@
-"""Amounts as the terminal shows them; by itself, so that a list of runs loads no torch."""
+"""Amounts as people read them: shares, counts, sizes; by itself, so that a list of runs loads no torch."""
 
 from __future__ import annotations
 
 import math
 
 UNKNOWN = "—"
+_UNITS = (("GiB", 2**30), ("MiB", 2**20))
 
 
 def percent(fraction: float | str, *, places: int = 2, unknown: str = UNKNOWN) -> str:
@@ -17,3 +18,12 @@ def percent(fraction: float | str, *, places: int = 2, unknown: str = UNKNOWN) -
 def counted(num: int, one: str, many: str = "") -> str:
     """`1 seed`, `3 seeds`, `1,437 images`; `many` where an s is not enough."""
     return f"{num:,} {one if num == 1 else many or f'{one}s'}"
+
+
+def size_text(num_bytes: float) -> str:
+    """`num_bytes` in the unit that leaves at least one digit before the point: `2.00 GiB`, `13.4 MiB`."""
+    for unit, size in _UNITS:
+        amount = num_bytes / size
+        if amount >= 1:
+            return f"{amount:,.2f} {unit}" if amount < 10 else f"{amount:,.1f} {unit}"
+    return f"{num_bytes / 1024:,.1f} KiB"

@@ -1,0 +1,136 @@
+"""A run one of whose files is damaged: which file, what is wrong, and a next command that works with what is left."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+
+from skipline.cli import main
+from skipline.train import RunFolder
+
+from .conftest import Command, Ended
+
+QUICK = ("train", "digits", "--model", "digits_resnet8", "--precision", "fp32", "--device", "cpu", "--epochs", "1")
+NEXT = "skipline "
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one run in runs/."""
+    folder = tmp_path_factory.mktemp("trained")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr("sys.argv", ["skipline", *QUICK])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code == 0
+    return folder
+
+
+@pytest.fixture
+def run(trained: Path, tmp_path: Path) -> RunFolder:
+    """The run, in tmp_path/runs."""
+    shutil.copytree(trained / "runs", tmp_path / "runs")
+    return RunFolder(Path("runs") / (tmp_path / "runs" / "last").read_text().strip())
+
+
+def cut(path: Path) -> None:
+    """Leave the first half of a file: what a full disk or a copy that broke off leaves."""
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+
+
+def unfinished(run: RunFolder) -> None:
+    """As a run is that was killed in an epoch."""
+    (run.path / "DONE").unlink()
+    run.model.unlink()
+
+
+def typed(skipline: Command, said: str, *more: str) -> Ended:
+    """What a message told to type, typed."""
+    return skipline(*shlex.split(said)[1:], *more)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("resume",),
+        ("evaluate",),
+        ("predict", "a.png"),
+        ("export", "a.pth", "--to", "timm"),
+        ("deepen", "--to", "14"),
+        ("diagnose",),
+        ("compare", "runs/last"),
+    ],
+)
+def test_without_its_checkpoint_a_run_has_its_best_weights(
+    skipline: Command, run: RunFolder, arguments: tuple[str, ...]
+) -> None:
+    unfinished(run)
+    cut(run.checkpoint)
+    ended = skipline(arguments[0], "runs/last", *arguments[1:])
+    assert (ended.code, ended.out) == (3, "")
+    assert ended.err.startswith(f"error: the checkpoint cannot be read: {run.checkpoint} (")
+    assert " bytes) is not a whole safetensors file: " in ended.err
+    assert f" Its best model so far is whole: skipline evaluate {run.path} --best, or, as a new run: " in ended.err
+    assert ended.err.endswith(f"skipline train digits --from {run.best_model}\n")
+
+
+def test_what_it_says_to_type_works(skipline: Command, run: RunFolder) -> None:
+    unfinished(run)
+    cut(run.checkpoint)
+    said = skipline("resume", "runs/last").err
+    best, new = said.split(" is whole: ")[1].strip().split(", or, as a new run: ")
+    assert typed(skipline, best, "--json").code == 0
+    begun = typed(skipline, new, "--dry-run")
+    assert begun.code == 0, begun.err
+
+
+@pytest.mark.parametrize("verb", ["evaluate", "predict", "report"])
+def test_a_model_that_is_damaged_is_made_again_from_the_checkpoint(
+    skipline: Command, run: RunFolder, verb: str
+) -> None:
+    whole = run.model.read_bytes()
+    cut(run.model)
+    ended = skipline(verb, "runs/last", *(["a.png"] if verb == "predict" else []))
+    assert ended.code == 3
+    assert f"{run.model} ({len(whole) // 2} bytes) is not a whole safetensors file" in ended.err
+    again = f"skipline resume {run.path}"
+    assert f"Its newest checkpoint is whole, and leads to the rest: {again}" in ended.err
+    if verb == "report":
+        assert ended.err.endswith("Or write the page without them: skipline report runs/last --as-it-is\n")
+        assert skipline("report", "runs/last", "--as-it-is").code == 0
+        return
+    assert typed(skipline, again).code == 0
+    assert run.model.read_bytes() == whole
+
+
+def test_a_best_model_that_is_damaged_leaves_the_last(skipline: Command, run: RunFolder) -> None:
+    cut(run.best_model)
+    ended = skipline("evaluate", "runs/last", "--best")
+    assert ended.code == 3
+    assert ended.err.endswith(f"The run's last model is whole: skipline evaluate {run.path}\n")
+
+
+def test_where_nothing_is_left_it_says_so(skipline: Command, run: RunFolder) -> None:
+    for path in (run.model, run.best_model, run.checkpoint):
+        cut(path)
+    for arguments in (("evaluate",), ("resume",)):
+        ended = skipline(*arguments, "runs/last")
+        assert ended.code == 3
+        assert ended.err.endswith("Nothing else of the run can be used: train again with `skipline train`.\n")
+
+
+def test_a_finished_run_says_at_once_what_comes_next(skipline: Command, run: RunFolder) -> None:
+    """Before anything is shown of it: it looked as if the run went on."""
+    ended = skipline("resume", "runs/last")
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err == (
+        f"error: {run.path} is done already: all its epochs are trained. A new run can begin with its weights: "
+        f"skipline train digits --from {run.path}. Evaluate it with: skipline evaluate {run.path}\n"
+    )
+    new = ended.err.split("weights: ")[1].split(". Evaluate")[0]
+    assert typed(skipline, new, "--dry-run").code == 0
