@@ -74,8 +74,8 @@ def _quality(found: Mapping[str, Any], runs: Sequence[RunRecord]) -> str:
     low, high = (_points(end) for end in found["difference_interval_95"])
     said = (
         f"The second's accuracy minus the first's is {_points(found['difference'])}, with a 95 % interval from {low} "
-        f"to {high} (bootstrap of the pairs). McNemar's exact test: p = {found['p_value']:.2g}, the probability of counts "
-        "at least so unequal if the runs are equally good."
+        f"to {high} (bootstrap of the pairs). McNemar's exact test: p = {found['p_value']:.2g}, the probability of "
+        "counts at least so unequal if the runs are equally good."
     )
     each = (
         (
