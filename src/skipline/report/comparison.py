@@ -187,7 +187,7 @@ def _item(entry: Mapping[str, Any], pictures: Pictures | None) -> str:
 def _making(runs: Sequence[RunRecord]) -> str:
     recipes = differing_table([run.resolved for run in runs], heads=NAMES, caption="Settings in which they differ")
     places = differing_table([run.environment for run in runs], heads=NAMES, caption="Environments")
-    parts = [write_table(table, look="settings-table") for table in (recipes, places) if table.groups[0][1]]
+    parts = [write_table(table, look="results") for table in (recipes, places) if table.groups[0][1]]
     if not parts:
         parts = [paragraph("By their files they were made alike.")]
     return section("How they were made differently", *parts, name="making")
