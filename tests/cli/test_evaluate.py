@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -141,6 +142,29 @@ def test_compare_two_runs(skipline: Command, runs: tuple[Path, Path]) -> None:
     text = skipline("compare", str(runs[0]), str(runs[1])).out
     assert "360 test images, the same for both" in text
     assert "McNemar's exact test: p = " in text
+
+
+def test_two_runs_are_compared_on_a_page(skipline: Command, runs: tuple[Path, Path]) -> None:
+    ended = skipline("compare", str(runs[0]), str(runs[1]), "--report", "page.html", "--json")
+    assert ended.code == 0, ended.err
+    assert "page: page.html" in ended.err
+    document = json.loads(ended.out)
+    page = Path("page.html").read_text(encoding="utf-8")
+    for words in ("Whether one is better", "How they went", "What only the second has right", "made differently"):
+        assert words in page
+    kinds = [sum(entry["is_gained"] is gained for entry in document["changed"]) for gained in (True, False)]
+    assert page.count('<img src="data:image/jpeg;base64,') == sum(min(12, num) for num in kinds)
+    assert not re.search(r'(src|href)="(?!data:|#)', page), "it loads nothing"
+    for run in runs:
+        assert run.name in page
+    for c in document["classes"]:
+        assert c["second_right"] - c["first_right"] == c["gained"] - c["lost"]
+
+
+def test_a_page_of_a_comparison_is_asked_for_rightly(skipline: Command, runs: tuple[Path, Path]) -> None:
+    ended = skipline("compare", str(runs[0]), str(runs[1]), "--report", "page.txt")
+    assert ended.code == 2
+    assert "--report page.txt must end in .html and lie in a folder that is there" in ended.err
 
 
 def test_a_run_is_no_better_than_itself(skipline: Command, runs: tuple[Path, Path]) -> None:

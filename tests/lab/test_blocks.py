@@ -60,6 +60,19 @@ def test_the_network_of_a_depth() -> None:
     assert sum(row["parameters"] for row in network["rows"]) == network["parameters"]
 
 
+def test_the_code_costs_what_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    asked = {"branch": "bottleneck", "in": 256, "out": 512, "stride": 2, "shortcut": "d", "stride_at": "middle"}
+    block, network = blocks({"block": asked, "setup": {"depth": 20, "width": 4, "shortcut": "b"}})
+    found: dict[str, Any] = {}
+    exec(network["code"], found)
+    capsys.readouterr()
+    layers = [layer for part in ("entry", "branch", "shortcut", "out") for layer in block[part]]
+    assert sorted((step.parameters, step.macs) for step in found["block_cost"] if step.name != "stage2.block1.sum") == (
+        sorted((layer["parameters"], layer["macs"]) for layer in layers)
+    )
+    assert (found["network_cost"].parameters, found["network_cost"].macs) == (network["parameters"], network["macs"])
+
+
 @pytest.mark.parametrize(
     ("request_", "words"),
     [

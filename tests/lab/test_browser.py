@@ -160,7 +160,7 @@ def test_the_page_says_when_the_server_is_gone_and_goes_on(browser: Any) -> None
 
 def test_figures_numbers_and_code_can_be_saved(visit: Visit, tmp_path: Path) -> None:
     page = visit.at("depth=8&width=2")
-    for name, beginning in (("SVG", "<svg"), ("CSV", '"block (0: the stem'), ("PNG", "\x89PNG")):
+    for name, beginning in (("SVG", "<svg"), ("CSV", '"block (0: stem'), ("PNG", "\x89PNG")):
         with page.expect_download() as waiting:
             page.locator("#forward").get_by_role("button", name=name).click()
         waiting.value.save_as(tmp_path / name)

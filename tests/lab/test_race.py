@@ -27,7 +27,7 @@ def test_the_same_net_twice_runs_alike() -> None:
     frames = raced({"a": setup, "b": setup, "data": "moons"}, steps=2)
     assert [frame["step"] for frame in frames] == [0, 1, 2]
     assert all(frame["nets"][0] == frame["nets"][1] for frame in frames[1:])
-    last = frames[1]["nets"][0]  # of a step that is read
+    last = frames[1]["nets"][0]  # of the first step, which is read
     assert len(last["layers"]) == len(last["gradient"]) == len(last["update"])
     assert 0 <= last["test_error"] <= 1
     assert len(last["boundary"]["share"]) == last["boundary"]["side"] ** 2
@@ -40,10 +40,49 @@ def test_a_race_can_be_run_again() -> None:
     assert once[-1]["nets"][0]["loss"] != once[-1]["nets"][1]["loss"]
 
 
+def test_the_first_and_every_tenth_step_are_read() -> None:
+    setup = {"depth": 8, "width": 2}
+    frames = raced({"a": setup, "b": setup, "data": "moons"}, steps=11)
+    read = [frame["step"] for frame in frames if "gradient" in frame["nets"][0]]
+    assert read == [1, 10]
+    assert [frame["step"] for frame in frames if "train_error" in frame["nets"][0]] == [0, 1, 10]
+
+
+def test_training_error_is_of_all_points_as_a_net_in_use_answers() -> None:
+    setup = {"depth": 8, "width": 2}
+    desk = Desk()
+    list(desk.answer({"kind": "race", "a": setup, "b": setup, "data": "circles"}, between=lambda: None))
+    frames = list(desk.answer({"kind": "advance", "steps": 1}, between=lambda: None))
+    racer = desk._race.racers[0]  # pyright: ignore[reportPrivateUsage, reportOptionalMemberAccess]
+    net = racer.learner.net.eval()
+    with torch.no_grad():
+        wrong = net(racer.course.images).argmax(dim=1) != racer.course.labels
+    assert frames[-1]["nets"][0]["train_error"] == wrong.sum().item() / 256
+
+
+def test_the_code_runs_the_race_that_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    a, b = {"depth": 8, "width": 2, "gate": "shortcut"}, {"unit": "plain", "depth": 8, "width": 2, "fixes": ["leaky"]}
+    frames = raced({"a": a, "b": b, "data": "moons"}, steps=3)
+    code = frames[0]["code"]
+    assert "STEPS = 0\n" in code
+    found: dict[str, Any] = {}
+    exec(code.replace("STEPS = 0", "STEPS = 3"), found)
+    capsys.readouterr()
+    assert found["losses"] == [[net["loss"] for net in frame["nets"]] for frame in frames[1:]]
+
+
+@pytest.mark.slow
+def test_a_thousand_layers_race_too() -> None:
+    a, b = {"unit": "preact", "depth": 1000, "width": 2}, {"unit": "plain", "depth": 8, "width": 2}
+    *_, last = raced({"a": a, "b": b, "data": "circles", "batch": 8}, steps=1)
+    assert last["step"] == 1
+    assert [len(net["layers"]) for net in last["nets"]] == [1000, 8]
+
+
 @pytest.mark.slow
 def test_residual_beats_plain_at_100_layers() -> None:
     a, b = {"unit": "residual", "depth": 100}, {"unit": "plain", "depth": 100}
-    frames = raced({"a": a, "b": b, "data": "circles"}, steps=20)
+    frames = raced({"a": a, "b": b, "data": "circles"}, steps=30)
     residual, plain = (net["train_error"] for net in frames[-1]["nets"])
     assert residual < 0.3
     assert plain > 0.4

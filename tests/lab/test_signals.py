@@ -171,6 +171,31 @@ def test_what_passes_is_shown_before_all_has_passed(monkeypatch: pytest.MonkeyPa
         assert passing[-1][quantity][1:-1] == pytest.approx(last[quantity][1:-1], rel=1e-5)
 
 
+def test_a_lecture_s_power_is_measured_over_all_layers() -> None:
+    power = parts({"unit": "linear", "depth": 20, "alpha": 1.5})["measured"]["alpha_power"]
+    assert power["depth"] == 20
+    assert [power["law"], power["forward"], power["back"]] == pytest.approx([1.5**20] * 3, rel=1e-5)
+    assert "alpha_power" not in parts({"unit": "plain", "depth": 8, "width": 2})["measured"]
+
+
+@pytest.mark.slow
+def test_what_lesson_5_says_of_initialisers() -> None:
+    plain = {"unit": "plain", "norm": "none", "init": "glorot_normal", "depth": 50}
+
+    def left(setup: dict[str, Any]) -> float:
+        sizes = parts(setup)["measured"]["sites"]["second_moment"]
+        return sizes[-2] / sizes[1]
+
+    assert left({**plain, "fixes": ["he"]}) / left(plain) == pytest.approx(1e14, rel=1)
+    assert parts({**plain, "init": "looks_linear"})["measured"]["verdict"] == "trains"
+
+
+def test_a_dropout_on_the_skip_is_measured() -> None:
+    found = parts({"depth": 8, "width": 2, "skip_dropout": 0.5})
+    assert found["measured"]["verdict"]
+    assert "says" not in found["jacobian"]
+
+
 def test_the_lecture_s_number() -> None:
     found = parts({"unit": "linear", "depth": 50, "alpha": 0.5})
     sizes = found["predicted"]["sites"]["second_moment"]

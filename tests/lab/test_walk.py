@@ -19,8 +19,8 @@ QUICK = (2, 3, 4, 6, 9)  # the lessons that are walked on a phone too; the other
 SEEN = {
     0: ("#loss", "A"),
     1: ("#error", "A, training"),
-    2: ("#verdict", "Will not train"),
-    3: ("#backward", "multiplied by 2.83e8"),  # 1.5^48: from behind the last block to behind the stem
+    2: ("#alpha-power", "0.550 = 8.882e−16"),  # 50 is raised
+    3: ("#backward", "multiplied by 1.26e8 (measured: 1.26e8)"),  # 1.5^46: from the last block's end to the first's
     4: ("#verdict", "vanishes"),
     5: ("#verdict", "Will not train"),
     6: ("#largest", "1"),

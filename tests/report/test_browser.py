@@ -149,3 +149,29 @@ def test_names_from_outside_do_not_run(browser: Any, path: Path) -> None:
     assert page.locator("img:not([src^='data:image/jpeg;base64,'])").count() == 0
     assert seen == []
     page.close()
+
+
+@pytest.mark.slow
+def test_names_in_tables_are_whole_on_a_phone_and_groups_of_rows_have_no_frame(
+    browser: Any, evaluated_run: Callable[[], Path], tmp_path: Path
+) -> None:
+    page_file = tmp_path / "page.html"
+    page_file.write_text(run_report(evaluated_run()), encoding="utf-8")
+    page = browser.new_page(viewport={"width": 390, "height": 844})
+    page.goto(page_file.as_uri())
+    broken = page.evaluate(
+        """() => [...document.querySelectorAll('.results tbody th[scope=row]')].filter(cell => {
+             const text = cell.firstChild, range = document.createRange();
+             return [...text.data.matchAll(/[\\w-]+/g)].some(word => {
+               range.setStart(text, word.index); range.setEnd(text, word.index + word[0].replace(/-.*/, '').length);
+               return range.getClientRects().length > 1;
+             });
+           }).map(cell => cell.textContent)"""
+    )
+    assert broken == []
+    frames = page.evaluate(
+        "[...document.querySelectorAll('tr.group')].map(row => getComputedStyle(row).borderTopLeftRadius)"
+    )
+    assert frames
+    assert set(frames) == {"0px"}
+    page.close()

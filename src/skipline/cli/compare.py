@@ -14,6 +14,7 @@ from skipline.cli import options
 from skipline.command import command
 
 if TYPE_CHECKING:
+    from skipline.evaluate.pictures import Pictures
     from skipline.evaluate.predictions import Predictions
     from skipline.train import RunFolder
 
@@ -25,6 +26,9 @@ _ALPHA = 0.05  # the usual level; a convention
 def compare(
     first: Annotated[Path, typer.Argument(help="A run folder, or runs/last.", show_default=False)],
     second: Annotated[Path, typer.Argument(help="Another one on the same data.", show_default=False)],
+    report: Annotated[
+        Path | None, typer.Option(help="Write a page of it, a file .html that loads nothing.", show_default=False)
+    ] = None,
     data: options.MovedData = None,
     device: options.Device = "auto",
     json_: options.Json = False,
@@ -38,6 +42,7 @@ def compare(
     from skipline.files import dump_json
     from skipline.train import open_run
 
+    _check_page(report)
     folders = open_run(first), open_run(second)
     for folder in folders:
         model_file(folder.path, best=False)  # or it has not ended
@@ -46,10 +51,48 @@ def compare(
     _refuse_other_images(folders, said[0], said[1])
     names = str(folders[0].path), str(folders[1].path)
     document = comparison_document(names, said[0], said[1])
+    if report is not None:
+        _write_page(report, document, folders, data)
     if json_:
         print(dump_json(document), end="")
     else:
         _print(document)
+
+
+def _check_page(report: Path | None) -> None:
+    """See to it, before any work, that the page can be written."""
+    from skipline.cli.exits import UsageError
+
+    if report is not None and (report.suffix != ".html" or not report.absolute().parent.is_dir()):
+        raise UsageError(f"--report {report} must end in .html and lie in a folder that is there. Name another file.")
+
+
+def _write_page(
+    report: Path, document: dict[str, Any], folders: tuple[RunFolder, RunFolder], data: Path | None
+) -> None:
+    from skipline.files import write_whole
+    from skipline.report import comparison_report
+
+    pictures = _pictures(document, folders[0], data)
+    write_whole(report, comparison_report(document, (folders[0].path, folders[1].path), pictures))
+    print(f"page: {report}", file=sys.stderr)
+
+
+def _pictures(document: dict[str, Any], folder: RunFolder, data: Path | None) -> Pictures | None:
+    """The images that the page shows; None where there are none, or they are gone."""
+    from skipline.data import DataError
+    from skipline.evaluate.pictures import images_alone
+    from skipline.report.comparison import shown_indices
+    from skipline.train import RunError
+    from skipline.train.evaluated_run import exam_of_run, own_part
+
+    indices = shown_indices(document)
+    if not indices:
+        return None
+    try:
+        return images_alone(exam_of_run(folder, own_part(folder), data=data), indices)
+    except (DataError, RunError):
+        return None
 
 
 def _predictions(folder: RunFolder, data: Path | None, device: str) -> Predictions:

@@ -22,10 +22,10 @@ from skipline.report.picture import require_png, write_picture
 from skipline.signal.causes import RemedyName, Verdict
 from skipline.signal.diagnosis import Diagnosis
 from skipline.spec import Network
+from skipline.study.alpha_power import alpha_power
 from skipline.study.examination import Conditions, Examination, Treatment
 from skipline.study.examination_document import document_of, judged, sites_of
 from skipline.study.remedies import REMEDIES
-from skipline.theory import linear
 
 if TYPE_CHECKING:
     from skipline.study.inspection import Inspection
@@ -137,17 +137,12 @@ def _told(examination: Examination) -> str:
 
 def _linear(examination: Examination) -> list[str]:
     """The lecture's numbers, from the images to the logits and back, where the net is a linear one."""
-    network, init, reading = examination.candidate.network, examination.candidate.init, examination.reading
-    if not (network.name.startswith("linear") and init.startswith("scaled_identity(")) or reading is None:
-        return []  # a remedy has made another network of it
-    alpha = float(init.removeprefix("scaled_identity(").removesuffix(")"))
-    first, last = reading.inputs["input"], reading.sites["head"]
-    forward = math.sqrt(last.second_moment / first.second_moment)
-    back = (first.gradient_norm or 0.0) / (last.gradient_norm or math.nan)
-    law = linear.signal(alpha, network.depth)
+    found = None if examination.reading is None else alpha_power(examination.candidate, examination.reading)
+    if found is None:
+        return []
     return [
-        f"  α^l        {alpha:g}^{network.depth} = {law:.3e}; measured from the images to the logits: signal",
-        f"             {forward:.3e}, and back from there: gradient {back:.3e}",
+        f"  α^l        {found.alpha:g}^{found.depth} = {found.law:.3e}; measured from the images to the logits: signal",
+        f"             {found.forward:.3e}, and back from there: gradient {found.back:.3e}",
     ]
 
 

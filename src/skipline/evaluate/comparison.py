@@ -49,7 +49,8 @@ def _classes(predictions: Predictions, was: Bools, now: Bools) -> list[dict[str,
     for label, name in enumerate(predictions.class_names):
         there = predictions.labels == label
         gained, lost = int((~was & now & there).sum()), int((was & ~now & there).sum())
-        rows.append({"name": name, "images": int(there.sum()), "gained": gained, "lost": lost})
+        right = {"first_right": int((was & there).sum()), "second_right": int((now & there).sum())}
+        rows.append({"name": name, "images": int(there.sum()), "gained": gained, "lost": lost, **right})
     return rows
 
 

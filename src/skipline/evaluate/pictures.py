@@ -89,6 +89,13 @@ def take_pictures(
     )
 
 
+def images_alone(exam: Exam, indices: list[int]) -> Pictures:
+    """The images at ``indices``, at least one, without maps: nothing is known of what spoke for an answer."""
+    none = torch.zeros(len(indices), 1, 1)
+    images = exam.read(indices).cpu()
+    return Pictures(indices=torch.tensor(indices), images=images, white=exam.white, for_answer=none, for_label=none)
+
+
 def _scaled(maps: Tensor) -> Tensor:
     largest = maps.amax(dim=(1, 2), keepdim=True)
     return torch.where(largest > 0, maps / largest.clamp_min(torch.finfo(maps.dtype).tiny), 0.0).nan_to_num()

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from skipline.cost import StepCost, cost
+from skipline.lab.code import code_of_blocks
 from skipline.lab.error import LabError
 from skipline.lab.setup import setup_of
 from skipline.report.outline import layer_text, outline
@@ -36,7 +37,9 @@ _STANDARD: Mapping[str, Any] = {
 
 def blocks(request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """The block that is asked for, then the network."""
-    yield {"part": "block", **_block(_checked(request.get("block", {})))}
+    asked = _checked(request.get("block", {}))
+    network = _network(asked)
+    yield {"part": "block", **_block(network, asked)}
     setup = setup_of(request.get("setup", {}))
     drawn = outline(setup.candidate.network, image_size=setup.conditions.image_size)
     yield {
@@ -46,6 +49,7 @@ def blocks(request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         "parameters": drawn.parameters,
         "macs": drawn.macs,
         "rows": [asdict(row) for row in drawn.rows],
+        "code": code_of_blocks(network, setup, side=asked["side"]),
     }
 
 
@@ -67,8 +71,8 @@ def _checked(given: Any) -> dict[str, Any]:
     return found
 
 
-def _block(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The second stage's block of a network with one block before it, so that it is a block like any other."""
+def _network(given: Mapping[str, Any]) -> Network:
+    """A network whose second stage is the block, with one before it, so that it is a block like any other."""
     is_basic = given["branch"] == "basic"
     narrow = {key: given[key] if is_basic else max(1, given[key] // 4) for key in ("in", "out")}
     branch = Branch(given["branch"], stride_at=given["stride_at"])
@@ -77,7 +81,10 @@ def _block(given: Mapping[str, Any]) -> dict[str, Any]:
     block = Block(branch, shortcut, order=given["order"])
     before = Stage(1, given["in"], narrow["in"], block=block)
     stage = Stage(1, given["out"], narrow["out"], stride=given["stride"], block=block)
-    network = Network("block", given["in"], Stem((given["in"],)), (before, stage), Head(10))
+    return Network("block", given["in"], Stem((given["in"],)), (before, stage), Head(10))
+
+
+def _block(network: Network, given: Mapping[str, Any]) -> dict[str, Any]:
     plan = unfold(network).blocks[1]
     costs = {step.name: step for step in cost(network, image_size=given["side"]).steps}
     return {

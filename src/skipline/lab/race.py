@@ -14,6 +14,7 @@ from torch.nn import functional
 from skipline.cost import totals
 from skipline.data import Batch, fit_preprocess, normaliser
 from skipline.data.digits import load_digits
+from skipline.lab.code import code_of_race
 from skipline.lab.error import LabError
 from skipline.lab.fitted import check_depth
 from skipline.lab.setup import MOST_WEIGHTS, Setup, setup_of
@@ -32,7 +33,7 @@ from skipline.train.step import training_step
 
 DATA = ("digits", *TOYS)
 MOST_STEPS = 5000
-READ_EVERY = 10  # steps: a reading costs about as much as a step
+READ_EVERY = 10  # steps, and the first: a reading costs about as much as a step
 _GRID = 24  # points a side of the decision boundary
 _SPAN = 1.25  # the boundary is drawn from −1.25 to 1.25
 _MOST_RATE = 10.0
@@ -116,30 +117,31 @@ class Racer:
         self._watch = Watch(self.learner.net, every=READ_EVERY, sites=sites, batch_axis=0)
         self.reading: StepReading | None = None
         self.loss = math.nan
-        self.train_error = math.nan
 
     def step(self, step: int) -> None:
         """Take step number `step`, from 0."""
         batch = self.course.batch(step, self.recipe.batch_size, self.recipe.seed)
-        self._watch.before_step(step)
-        loss, mistakes = training_step(self.learner, batch, self.recipe, step=step, dtype=torch.float32)
+        self._watch.before_step(step and step + 1)  # it reads multiples: the first step and every tenth
+        loss, _ = training_step(self.learner, batch, self.recipe, step=step, dtype=torch.float32)
         self.reading = self._watch.after_step() or self.reading
-        self.loss, wrong = loss.item(), mistakes.item()  # on the CPU nothing waits
-        error = wrong / len(batch.images)
-        self.train_error = error if math.isnan(self.train_error) else 0.9 * self.train_error + 0.1 * error
+        self.loss = loss.item()  # on the CPU nothing waits
 
     def frame(self, *, is_read: bool) -> dict[str, Any]:
         """What the page shows of it; what takes a pass through the net only if `is_read`."""
-        found: dict[str, Any] = {"loss": self.loss, "train_error": self.train_error}
+        found: dict[str, Any] = {"loss": self.loss}
         if is_read:
-            found |= {"name": self.recipe.network.name, "test_error": self._test_error(), **self._layers()}
-            if self.course.points is not None:
+            course = self.course
+            found |= {"name": self.recipe.network.name, **self._layers()}
+            found["train_error"] = self._error(course.images, course.labels)
+            found["test_error"] = self._error(course.test_images, course.test_labels)
+            if course.points is not None:
                 found["boundary"] = self._boundary()
         return found
 
-    def _test_error(self) -> float:
-        logits = predicted(self.learner.net, self.course.test_images)
-        return (logits.argmax(dim=1) != self.course.test_labels).double().mean().item()
+    def _error(self, images: Tensor, labels: Tensor) -> float:
+        """The share that is wrong, as a net in use answers: what training shows and the test are counted alike."""
+        logits = predicted(self.learner.net, images)
+        return (logits.argmax(dim=1) != labels).double().mean().item()
 
     def _layers(self) -> dict[str, Any]:
         """Of each weight tensor the gradient and the update, of each block's end the units that are silent."""
@@ -175,9 +177,10 @@ def _mean(values: list[float]) -> float:
 class Race:
     """Two racers at the same step."""
 
-    def __init__(self, course: Course, racers: tuple[Racer, Racer]) -> None:
+    def __init__(self, course: Course, racers: tuple[Racer, Racer], *, code: str) -> None:
         self.course = course
         self.racers = racers
+        self.code = code
         self.step = 0
 
     def advance(self, steps: int, *, between: Callable[[], None]) -> Iterator[dict[str, Any]]:
@@ -186,15 +189,20 @@ class Race:
             if self.step >= MOST_STEPS:
                 raise LabError(f"a race in the lab has {MOST_STEPS} steps; use skipline train for longer ones.")
             between()
-            is_read = self.step % READ_EVERY == 0
             for racer in self.racers:
                 racer.step(self.step)
             self.step += 1
-            yield self.frame(is_read=is_read)
+            yield self.frame(is_read=self.step == 1 or self.step % READ_EVERY == 0)
 
     def frame(self, *, is_read: bool) -> dict[str, Any]:
         """Both as they are."""
-        found = {"part": "race", "step": self.step, "nets": [racer.frame(is_read=is_read) for racer in self.racers]}
+        found: dict[str, Any] = {
+            "part": "race",
+            "step": self.step,
+            "nets": [racer.frame(is_read=is_read) for racer in self.racers],
+        }
+        if self.step == 0:
+            found["code"] = self.code
         if self.step == 0 and self.course.points is not None:
             points = [[round(x, 3), round(y, 3)] for x, y in self.course.points.tolist()]
             found |= {"points": points, "labels": self.course.labels.tolist()}
@@ -222,4 +230,5 @@ def race_of(request: Mapping[str, Any], *, between: Callable[[], None]) -> Race:
     one, other = (
         Racer(setup, course, rate=float(rate), batch_size=batch_size, seed=seed, between=between) for setup in setups
     )
-    return Race(course, (one, other))
+    code = code_of_race(*setups, data=name, rate=float(rate), batch_size=batch_size)
+    return Race(course, (one, other), code=code)

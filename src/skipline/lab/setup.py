@@ -11,7 +11,8 @@ from skipline.lab.error import LabError
 from skipline.lab.fitted import fit_of
 from skipline.signal.causes import RemedyName
 from skipline.signal.evidence import LARGEST
-from skipline.spec import Activation, Network, Norm
+from skipline.spec import Activation, Merge, Network, Norm
+from skipline.spec.block import GATES, Gate, Order
 from skipline.spec.check import did_you_mean
 from skipline.spec.layers import ACTIVATION_KINDS, NORM_KINDS, ActivationKind, NormKind
 from skipline.study.examination import Conditions, remedied
@@ -19,13 +20,14 @@ from skipline.study.family import Unit
 from skipline.study.net_design import LEAST_DEPTH
 from skipline.study.remedies import REMEDIES, Candidate
 from skipline.study.subject import IMAGE_SIZE, LINEAR_IMAGE_SIZE, candidate_of, linear_candidate
-from skipline.zoo.families import shortcut_of
+from skipline.zoo.families import Option, shortcut_of
 
-LabUnit = Literal["plain", "residual", "preact", "linear"]
-ShortcutOption = Literal["a", "b", "c", "d"]
+LabUnit = Literal["plain", "residual", "norm_after_add", "act_before_add", "act_only_pre", "preact", "linear"]
 Site = Literal["out", "sum", "branch", "shortcut"]
 LAB_UNITS: tuple[LabUnit, ...] = get_args(LabUnit)
-SHORTCUT_OPTIONS: tuple[ShortcutOption, ...] = get_args(ShortcutOption)
+SHORTCUT_OPTIONS: tuple[Option, ...] = get_args(Option)
+_ORDERS: tuple[Order, ...] = ("norm_after_add", "act_before_add", "act_only_pre")
+"""Units that are residual but for the order of their layers (arXiv 1603.05027, figure 4)."""
 SITES: tuple[Site, ...] = get_args(Site)
 
 # What a request can ask for at most, guessed so that no single one keeps two cores busy for more than some seconds.
@@ -44,6 +46,7 @@ class Setup:
     """One network at its start. `alpha` is that of a linear net and says nothing of the others.
 
     `depth` is the number of layers that is asked for, `taken` that of the network: no unit has fewer than 4.
+    `scale` multiplies every branch, `skip_scale` every shortcut; `skip_dropout` and `gate` are those of `Merge`.
     `fixes` are remedies applied in their order, `lesions` blocks that are left out of what is measured, `site` the
     place of each block that is plotted.
     """
@@ -57,8 +60,11 @@ class Setup:
     groups: int = 4
     act: ActivationKind = "relu"
     slope: float = 0.2
-    shortcut: ShortcutOption = "a"
+    shortcut: Option = "a"
     scale: float = 1.0
+    skip_scale: float = 1.0
+    skip_dropout: float = 0.0
+    gate: Gate = "none"
     dtype: str = "float32"
     batch: int = 16
     seed: int = 0
@@ -100,8 +106,28 @@ class Setup:
         """Its activation."""
         return Activation(self.act, slope=self.slope) if self.act == "leaky_relu" else Activation(self.act)
 
+    @property
+    def base(self) -> Unit:
+        """The unit of the network that this one is a variant of."""
+        return "residual" if self.unit in _ORDERS else cast(Unit, self.unit)
+
+    @property
+    def merge(self) -> Merge:
+        """How branch and shortcut meet."""
+        return Merge(
+            branch_scale=self.scale,
+            shortcut_scale=self.skip_scale,
+            shortcut_dropout=self.skip_dropout,
+            gate=self.gate,
+        )
+
+    @property
+    def is_standard(self) -> bool:
+        """Whether the blocks are those of `base` as they stand in the table of models."""
+        return self.unit not in _ORDERS and self.shortcut == "a" and self.merge == Merge()
+
     def _thin(self) -> Candidate:
-        unit = cast(Unit, self.unit)
+        unit = self.base
         found = candidate_of(
             unit,
             depth=self.taken,
@@ -110,18 +136,20 @@ class Setup:
             activation=self.activation,
             init=self.init,
         )
-        if unit == "plain":
+        if unit == "plain" or self.is_standard:
             return found
-        return Candidate(_with_shortcuts(found.network, self, unit), found.init)
+        return Candidate(_with_blocks(found.network, self), found.init)
 
 
-def _with_shortcuts(network: Network, setup: Setup, unit: Unit) -> Network:
-    shortcut = shortcut_of(unit, setup.shortcut)
+def _with_blocks(network: Network, setup: Setup) -> Network:
     stages = []
     for stage in network.stages:
-        merge = replace(stage.block.merge, branch_scale=setup.scale)
-        stages.append(replace(stage, block=replace(stage.block, shortcut=shortcut, merge=merge)))
-    return replace(network, stages=tuple(stages))
+        order = cast(Order, setup.unit) if setup.unit in _ORDERS else stage.block.order
+        shortcut = shortcut_of(setup.base, setup.shortcut)
+        block = replace(stage.block, shortcut=shortcut, merge=setup.merge, order=order)
+        stages.append(replace(stage, block=block))
+    name = network.name.replace(setup.base, setup.unit, 1)
+    return replace(network, name=name, stages=tuple(stages))
 
 
 # ---- from what a page sends
@@ -205,6 +233,9 @@ _READERS: Mapping[str, Reader] = {
     "slope": _real(0, 1),
     "shortcut": _one_of(SHORTCUT_OPTIONS),
     "scale": _real(-10, 10),
+    "skip_scale": _real(-10, 10),
+    "skip_dropout": _real(0, 0.9),
+    "gate": _one_of(GATES),
     "dtype": _one_of(tuple(LARGEST)),
     "batch": _whole(2, MOST_BATCH),
     "seed": _whole(0, MOST_SEED),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
@@ -17,11 +17,13 @@ from skipline.lab.kept import Kept
 from skipline.lab.measuring import Measuring
 from skipline.lab.pacer import Pacer
 from skipline.lab.setup import MOST_WEIGHTS, Setup
+from skipline.nn import seed_dropout
 from skipline.report.contour import contour
 from skipline.signal import jacobian_ends
 from skipline.signal.lesion import lesioned
 from skipline.signal.reading import SiteReading, Xray
 from skipline.spec import Activation, BlockPlan, unfold
+from skipline.study.alpha_power import alpha_power
 from skipline.study.examination import Examination, examining
 from skipline.study.examination_document import judged
 from skipline.study.measurement import images_of, read
@@ -88,7 +90,9 @@ def _examined(setup: Setup, is_measured: bool, kept: Kept, pacer: Pacer, seen: M
             stage = "measured" if is_measured else "depth"
         elif stage == "measured":
             assert found.reading is not None
-            yield {"part": "measured", "sites": _sites(found.reading.sites, seen.names), **_verdict(found)}
+            power = alpha_power(setup.candidate, found.reading)
+            more = {} if power is None else {"alpha_power": asdict(power)}
+            yield {"part": "measured", "sites": _sites(found.reading.sites, seen.names), **_verdict(found), **more}
             stage = "depth"
         else:
             yield {"part": "depth", "greatest_depth": found.greatest_depth}
@@ -150,6 +154,7 @@ def _drawn(setup: Setup, prediction: Prediction, names: Sequence[str]) -> Frame:
         "init": candidate.init,
         "depth": network.depth,
         "asked": setup.depth,
+        "applied": [REMEDIES[name].says for name in setup.fixes],
         "num_blocks": network.num_blocks,
         "is_residual": all(stage.block.is_residual for stage in network.stages),
         "names": list(names),
@@ -164,7 +169,7 @@ def _verdict(examination: Examination) -> Frame:
     return {
         "verdict": examination.verdict,
         "sentence": examination.sentence,
-        "diagnosis": judged(examination.diagnosis),
+        "diagnosis": judged(examination.decisive),
         "remedies": [
             {"name": name, "says": REMEDIES[name].says, "effect": REMEDIES[name].effect}
             for name in examination.remedies
@@ -274,6 +279,7 @@ def _jacobian(setup: Setup, pacer: Pacer) -> Iterator[Frame]:
 def _ends(setup: Setup, between: Between) -> Frame:
     candidate = setup.candidate
     net = build(candidate.network, seed=setup.seed, scheme=scheme_named(candidate.init)).train()
+    seed_dropout(net, setup.seed)
     if setup.lesions:
         net = lesioned(net, drop=setup.lesions)
     ends = jacobian_ends(

@@ -8,6 +8,7 @@ from skipline.lazy import lazily
 
 if TYPE_CHECKING:
     from skipline.report.calibration import calibration_markdown, calibration_report
+    from skipline.report.comparison import comparison_report
     from skipline.report.depth import depth_report
     from skipline.report.diagnosis import diagnosis_figures, diagnosis_page
     from skipline.report.error import ReportError
@@ -19,6 +20,7 @@ __all__ = [
     "ReportError",
     "calibration_markdown",
     "calibration_report",
+    "comparison_report",
     "depth_report",
     "diagnosis_figures",
     "diagnosis_page",
@@ -31,6 +33,7 @@ __getattr__, __dir__ = lazily(
     "skipline.report",
     {
         "skipline.report.calibration": "calibration_markdown calibration_report",
+        "skipline.report.comparison": "comparison_report",
         "skipline.report.depth": "depth_report",
         "skipline.report.diagnosis": "diagnosis_figures diagnosis_page",
         "skipline.report.error": "ReportError",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from skipline.report.table import Table
@@ -18,6 +18,15 @@ def settings_table(values: Mapping[str, Any], *, caption: str) -> Table:
     return Table(
         caption=caption, head=("name", "value"), groups=(("", tuple(_flat(values, prefix=""))),), figures=False
     )
+
+
+def differing_table(each: Sequence[Mapping[str, Any]], *, heads: tuple[str, ...], caption: str) -> Table:
+    """A table of the names whose values are not the same in all of ``each``, one column for each."""
+    found = [dict(_flat(values, prefix="")) for values in each]
+    names = dict.fromkeys(name for values in found for name in values)
+    rows = ((name, *(values.get(name, "none") for values in found)) for name in names)
+    different = tuple(row for row in rows if len(set(row[1:])) > 1)
+    return Table(caption=caption, head=("name", *heads), groups=(("", different),), figures=False)
 
 
 def network_name(recipe: Mapping[str, Any]) -> str:

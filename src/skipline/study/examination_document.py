@@ -28,6 +28,7 @@ def judged(diagnosis: Diagnosis) -> dict[str, Any]:
                 "amount": finding.amount,
                 "degrades_from": finding.cause.limit.degrades,
                 "fails_from": finding.cause.limit.fails,
+                "trains_up_to": finding.cause.limit.says,
             }
             for finding in diagnosis.findings
             if finding.verdict != "trains"

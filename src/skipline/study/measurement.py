@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from skipline.init import start, start_named
-from skipline.nn import ResidualNet, assemble
+from skipline.nn import ResidualNet, assemble, seed_dropout
 from skipline.seeds import split_seed
 from skipline.signal import Xray, xray
 from skipline.signal.lesion import lesioned
@@ -50,6 +50,7 @@ def started(candidate: Candidate, conditions: Conditions, *, between: Callable[[
     start(net, start_named(candidate.init), images=images, targets=targets, seed=conditions.seed)
     for hook in hooks:
         hook.remove()
+    seed_dropout(net, split_seed(conditions.seed, "examination", "dropout"))
     between()
     return net
 

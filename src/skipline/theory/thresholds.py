@@ -3,7 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Literal
+
+Scale = Literal["factor", "overlap", "spread", "empty", "range", "share", "moment"]
+"""What an amount is: see `Thresholds`."""
+
+_SAID: Mapping[Scale, Callable[[float], str]] = {
+    "factor": lambda amount: f"a factor of {math.exp(amount):.3g}",
+    "overlap": lambda amount: f"an overlap of {1 - 1 / amount:.3g}",
+    "spread": lambda amount: f"±{math.sqrt(amount):.1f}",
+    "empty": lambda amount: f"{1 - 1 / amount:.0%} of the units",
+    "range": lambda amount: f"{amount:.0%} of the range",
+    "share": lambda amount: f"{amount:.0%}",
+    "moment": lambda amount: f"a second moment of {amount:.3g}",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,10 +27,16 @@ class Limit:
 
     degrades: float
     fails: float
+    scale: Scale = "factor"
 
     def __post_init__(self) -> None:
         if not 0 < self.degrades <= self.fails:
             raise ValueError(f"Limit({self.degrades}, {self.fails}): expected 0 < degrades <= fails.")
+
+    @property
+    def says(self) -> str:
+        """The most that trains as well as a shallower network, in words."""
+        return _SAID[self.scale](self.degrades)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +75,13 @@ THRESHOLDS = Thresholds(
     gradient_vanishing=Limit(math.log(11), math.log(55)),
     gradient=Limit(math.log(30), math.log(2e4)),
     shortcut=Limit(math.log(2e2), math.log(1e6)),
-    collapse=Limit(30.0, 40.0),
-    lottery=Limit(2.6, 8.0),
-    empty=Limit(20.0, 400.0),
-    empty_plain=Limit(20.0, 40.0),
-    range=Limit(0.9, 1.0),
-    share=Limit(0.5, 0.9),
-    saturation=Limit(0.8, 0.95),
+    collapse=Limit(30.0, 40.0, "overlap"),
+    lottery=Limit(2.6, 8.0, "spread"),
+    empty=Limit(20.0, 400.0, "empty"),
+    empty_plain=Limit(20.0, 40.0, "empty"),
+    range=Limit(0.9, 1.0, "range"),
+    share=Limit(0.5, 0.9, "share"),
+    saturation=Limit(0.8, 0.95, "moment"),
     outlier=Limit(math.log(2), math.log(1e3)),
 )
 """At the start. Measured: 308 nets of 8 to 100 layers trained for 150 steps on the digits (docs/results.md), which say
@@ -74,6 +95,6 @@ TRAINED_THRESHOLDS = replace(
     exploding=Limit(math.log(1e2), math.log(1e4)),
     gradient_vanishing=Limit(math.log(1e3), math.log(1e5)),
     gradient=Limit(math.log(2e2), math.log(1e6)),
-    collapse=Limit(100.0, 1000.0),
+    collapse=Limit(100.0, 1000.0, "overlap"),
 )
 """While it trains and after: wider, for layers that have learnt differ in size where nothing is wrong. Guessed."""

@@ -2,8 +2,9 @@
 import { h, fill, byId, count } from "./dom.js";
 import { BLOCK, get, set, blockNow, setupNow } from "./state.js";
 import { ask } from "./link.js";
-import { choice, depthControl } from "./controls.js";
-import { saveSvg, savePng, download, csvOf } from "./export.js";
+import { choice, ratioControl } from "./controls.js";
+import { exportTools } from "./export.js";
+import { sizeIn, whenResized } from "./chart.js";
 
 const DRAWINGS = {
   "standard residual block": {},
@@ -19,7 +20,8 @@ const DRAWINGS = {
 const BOX = { width: 150, height: 30, gap: 22 };
 
 let stage = null;
-
+let shownBlock = null; // the frames that are drawn
+let shownNetwork = null;
 
 export function buildBlocks(main) {
   stage = {
@@ -28,6 +30,8 @@ export function buildBlocks(main) {
     about: h("p", { class: "about-layer", id: "about-layer", "aria-live": "polite" }, "Point at a layer, tap it, or go to it with the Tab key."),
     network: h("figure", { class: "chart wide", id: "network" }),
   };
+  whenResized(stage.network, () => shownNetwork && showNetwork(shownNetwork));
+  whenResized(stage.block, () => shownBlock && showBlock(shownBlock));
   const drawings = h("div", { class: "presets", role: "group", "aria-label": "Drawings" });
   for (const [name, changes] of Object.entries(DRAWINGS)) {
     const whole = { ...BLOCK, ...changes };
@@ -53,9 +57,11 @@ function showBlockControls() {
   const block = blockNow();
   const put = (key) => (value) => set({ ["block." + key]: value });
   const row = (label, control) => h("label", { class: "field" }, h("span", {}, label), control);
+  const title = (text) => h("h3", {}, text);
   const channels = (key) => row(key === "in" ? "Channels in" : "Channels out", choice("block." + key, Object.fromEntries([16, 32, 64, 128, 256, 512, 1024].map((each) => [each, each])), block[key], (value) => set({ ["block." + key]: Number(value) })));
   fill(
     stage.controls,
+    title("The block"),
     row("Branch", choice("block.branch", { basic: "3×3, 3×3", bottleneck: "1×1, 3×3, 1×1" }, block.branch, (value) => set({ "block.branch": value, "block.stride_at": "first" }))),
     row("Order", choice("block.order", { post: "original", pre: "pre-activation" }, block.order, put("order"))),
     row("Shortcut", choice("block.shortcut", { none: "none: plain", a: "A: zeros", b: "B: 1×1 at changes", c: "C: 1×1 always", d: "D: average, 1×1" }, block.shortcut, put("shortcut"))),
@@ -64,8 +70,9 @@ function showBlockControls() {
     row("Stride", choice("block.stride", { 1: "1: same size", 2: "2: half the size" }, block.stride, (value) => set({ "block.stride": Number(value) }))),
     block.branch === "bottleneck" ? row("Stride at", choice("block.stride_at", { first: "the first 1×1 (v1)", middle: "the 3×3 (v1.5)" }, block.stride_at, put("stride_at"))) : null,
     row("Image", choice("block.side", { 8: "8×8", 14: "14×14", 28: "28×28", 32: "32×32", 56: "56×56" }, block.side, (value) => set({ "block.side": Number(value) }))),
-    row("Depth of the network", depthControl("depth", get("depth"), 1, 1000)),
-    row("Width of the network", choice("width", Object.fromEntries([4, 8, 16, 32, 64].map((each) => [each, each])), get("width"), (value) => set({ width: Number(value) }))),
+    title("The network"),
+    row("Depth", ratioControl("depth", get("depth"), 1, 1000)),
+    row("Width", ratioControl("width", get("width"), 1, 64, "channels")),
   );
   if (held && byId(held)) byId(held).focus();
 }
@@ -79,9 +86,10 @@ function saidOf(layer) {
 }
 
 function showBlock(frame) {
-
-  const middle = 130;
-  const aside = 350;
+  shownBlock = frame;
+  const width = Math.max(330, sizeIn(stage.block, 460).width); // two boxes side by side
+  const middle = Math.min(130, width * 0.28);
+  const aside = width - 80;
   const svgParts = [];
   let y = 26;
   const tensor = (x, at, text) => svgParts.push(h("text", { class: "tensor", x: x + 8, y: at + 4 }, text));
@@ -127,14 +135,13 @@ function showBlock(frame) {
   y += 26;
   svgParts.push(h("text", { class: "tensor strong", x: middle, y: y + 14, "text-anchor": "middle" }, `y  ${shape(frame.out_shape)}`));
   const equation = get("block.order") === "pre" ? "y = x + f(x)" : frame.is_residual ? "y = relu(x + f(x))" : "y = relu(f(x))";
-  const svg = h("svg", { viewBox: `0 0 460 ${y + 24}`, role: "group", "aria-label": `A block: ${equation}` }, svgParts);
+  const svg = h("svg", { viewBox: `0 0 ${width} ${y + 24}`, role: "group", "aria-label": `A block: ${equation}` }, svgParts);
   const layers = [...frame.entry, ...frame.branch, ...frame.shortcut, ...frame.out];
   const rows = [["layer", "what", "shape", "weights", "multiply-adds"], ...layers.map((each) => [each.name, each.text, shape(each.shape), each.parameters, each.macs])];
   const total = (key) => layers.reduce((sum, each) => sum + each[key], 0);
-  const rect = svg;
   fill(
     stage.block,
-    h("figcaption", {}, h("h3", {}, equation), h("span", { class: "exports" }, h("button", { class: "small", onclick: () => saveSvg("block", rect), "aria-label": "Save the block as SVG" }, "SVG"), h("button", { class: "small", onclick: () => savePng("block", rect), "aria-label": "Save the block as PNG" }, "PNG"), h("button", { class: "small", onclick: () => download("block.csv", csvOf(rows), "text/csv"), "aria-label": "Save the block's layers as CSV" }, "CSV"))),
+    h("figcaption", {}, h("h3", {}, equation), exportTools("block", () => ({ figure: stage.block, table: () => rows }))),
     stage.about,
     h("div", { class: "drawing block-drawing" }, svg),
     h("p", { class: "said" }, `${total("parameters").toLocaleString("en")} weights, ${count(total("macs"))} multiply-adds an image.`),
@@ -149,32 +156,64 @@ function layerTable(rows) {
 }
 
 function showNetwork(frame) {
+  shownNetwork = frame;
   const rows = frame.rows;
-  const most = Math.max(...rows.map((row) => row.num_blocks || 1));
-  const wides = rows.map((row) => 46 + (150 * Math.log(1 + (row.num_blocks || 1))) / Math.log(1 + most));
-  const across = wides.reduce((sum, each) => sum + each + 8, 0);
-  const sides = rows.map((row) => (row.shape.length === 3 ? row.shape[1] : 1));
-  const tallest = Math.max(...sides);
-  let x = 4;
-  const svg = h("svg", { viewBox: `0 0 ${Math.max(across, 300)} 190`, role: "group", "aria-label": `${frame.name}: ${frame.depth} layers` });
-  rows.forEach((row, index) => {
-    const tall = 26 + 90 * Math.sqrt(sides[index] / tallest);
-    const words = row.layers.map((each) => each.text).join(", ");
-    const about = `${row.stage} ${row.kind === "stem" || row.kind === "head" ? "" : row.name}: ${row.num_blocks > 1 ? `${row.num_blocks} blocks of ` : ""}${words}. Gives ${shape(row.shape)}; ${row.parameters.toLocaleString("en")} weights, ${count(row.macs)} multiply-adds an image.`;
-    svg.append(
-      h("g", { class: `layer heavy ${row.kind}`, tabindex: 0, role: "img", "aria-label": about }, h("title", {}, about), h("rect", { x, y: 130 - tall, width: wides[index], height: tall, rx: 4 }), h("text", { x: x + wides[index] / 2, y: 124, "text-anchor": "middle" }, row.num_blocks ? `×${row.num_blocks}` : row.kind)),
-      h("text", { class: "tensor", x: x + wides[index] / 2, y: 146, "text-anchor": "middle" }, shape(row.shape)),
-      h("text", { class: "tensor", x: x + wides[index] / 2, y: 162, "text-anchor": "middle" }, count(row.parameters)),
-    );
-    x += wides[index] + 8;
+  const { width } = sizeIn(stage.network, Infinity);
+  const lines = inLines(rows, width);
+  let top = 0;
+  const boxes = lines.flatMap((line) => {
+    const tallest = Math.max(...line.map((each) => each.tall));
+    const made = line.map((each) => networkBox(each.row, { ...each, bottom: top + tallest + 2 }));
+    top += tallest + 62;
+    return made;
   });
+  const svg = h("svg", { viewBox: `0 0 ${width} ${top}`, role: "group", "aria-label": `${frame.name}: ${frame.depth} layers` }, boxes);
   const body = [["stage", "blocks", "layers of one", "shape", "weights", "multiply-adds"], ...rows.map((row) => [`${row.stage} ${row.name === row.stage ? "" : row.name}`, row.num_blocks, row.layers.map((each) => each.text).join(", "), shape(row.shape), row.parameters, row.macs])];
   fill(
     stage.network,
-    h("figcaption", {}, h("h3", {}, `${frame.name}: ${frame.depth} layers, ${count(frame.parameters)} weights, ${count(frame.macs)} multiply-adds an image`)),
-    h("div", { class: "drawing network-drawing", tabindex: 0, role: "region", "aria-label": "The network" }, svg),
-    h("p", { class: "said" }, "Equal blocks stand in one box; under it the shape that it gives and its weights."),
+    h("figcaption", {}, h("h3", {}, `${frame.name}: ${frame.depth} layers, ${count(frame.parameters)} weights, ${count(frame.macs)} multiply-adds an image`), exportTools("network", () => ({ figure: stage.network, table: () => body }))),
+    h("div", { class: "drawing" }, svg),
+    h("p", { class: "said" }, "Equal blocks stand in one box, with their number; under it the shape that they give, their weights and their multiply-adds."),
     h("details", { class: "numbers" }, h("summary", {}, "Numbers", h("span", { class: "unseen" }, ": the network")), layerTable(body)),
   );
 }
 
+/** Where the boxes of a network stand: in a new line where there is no room, wider for more blocks, taller for larger images. */
+function inLines(rows, width) {
+  const most = Math.log(1 + Math.max(...rows.map((row) => row.num_blocks || 1)));
+  const sides = rows.map((row) => (row.shape.length === 3 ? row.shape[1] : 1));
+  const spare = (width - 8 - rows.length * 66) / Math.max(1, rows.filter((row) => row.num_blocks > 1).length);
+  const spread = Math.max(20, Math.min(130, spare));
+  const lines = [[]];
+  let x = 4;
+  rows.forEach((row, index) => {
+    const wide = 58 + (row.num_blocks > 1 ? (spread * Math.log(1 + row.num_blocks)) / most : 0);
+    if (x > 4 && x + wide > width) {
+      lines.push([]);
+      x = 4;
+    }
+    lines[lines.length - 1].push({ row, x, wide, tall: 26 + (width < 500 ? 50 : 90) * Math.sqrt(sides[index] / Math.max(...sides)) });
+    x += wide + 8;
+  });
+  return lines;
+}
+
+function networkBox(row, { x, bottom, wide, tall }) {
+  const words = row.layers.map((each) => each.text).join(", ");
+  const about = `${row.stage} ${row.kind === "stem" || row.kind === "head" ? "" : row.name}: ${row.num_blocks > 1 ? `${row.num_blocks} blocks of ` : ""}${words}. Gives ${shape(row.shape)}; ${row.parameters.toLocaleString("en")} weights, ${count(row.macs)} multiply-adds an image.`;
+  const show = () => { stage.about.textContent = about; };
+  const under = (text, y) => h("text", { class: "tensor", x: x + wide / 2, y: bottom + y, "text-anchor": "middle" }, text);
+  return h(
+    "g",
+    {},
+    h("g", { class: `layer heavy ${row.kind}`, tabindex: 0, role: "img", "aria-label": about, onfocus: show, onmouseenter: show }, h("title", {}, about), h("rect", { x, y: bottom - tall, width: wide, height: tall, rx: 4 }), h("text", { x: x + wide / 2, y: bottom - 6, "text-anchor": "middle" }, row.num_blocks ? `×${row.num_blocks}` : row.kind)),
+    under(shape(row.shape), 14),
+    under(count(row.parameters), 28),
+    under(count(row.macs), 42),
+  );
+}
+
+/** The program that computes what is on the screen. */
+export function codeOfBlocks() {
+  return shownNetwork ? shownNetwork.code : "";
+}

@@ -1,8 +1,9 @@
 // Charts as SVG, each with its numbers in a table: lines, dots and bands over places along a net or steps of a race.
 import { h, fill, shown } from "./dom.js";
 
-const WIDTH = 560;
-const HEIGHT = 270;
+const NARROWEST = 250;
+const WIDEST = 560;
+const FONT = 15; // pixels of the page's usual font, for which figures are drawn
 const LEFT = 58;
 const RIGHT = 12;
 const TOP = 26;
@@ -23,8 +24,7 @@ export function chartFigure({ id, title, xTitle, yTitle, tools }) {
   const self = { figure, data: null };
   self.update = (data) => {
     self.data = data;
-    const svg = drawn(data, { title, xTitle, yTitle });
-    fill(drawing, svg);
+    fill(drawing, drawn(data, { title, xTitle, yTitle, ...sizeIn(drawing) }));
     fill(key, data.series.filter((each) => each.form !== "band").map((each) => keyEntry(each)));
     said.textContent = data.says || "";
     said.hidden = !data.says;
@@ -33,7 +33,25 @@ export function chartFigure({ id, title, xTitle, yTitle, tools }) {
     table.ontoggle = () => table.open && body();
   };
   self.table = () => rowsOf(self.data, xTitle);
+  whenResized(drawing, () => self.data && self.update(self.data));
   return self;
+}
+
+/** How large a figure in `place` is drawn: in pixels of the usual font, so that its text is as large as the page's. */
+export function sizeIn(place, widest = WIDEST) {
+  const font = parseFloat(getComputedStyle(document.documentElement).fontSize) / FONT;
+  const width = Math.round(Math.max(NARROWEST, Math.min(widest, (place.clientWidth || WIDEST) / font)));
+  return { width, height: Math.round(150 + 0.2 * width) };
+}
+
+/** Calls `draw` whenever `place` has become wider or narrower. */
+export function whenResized(place, draw) {
+  let width = 0;
+  new ResizeObserver(() => {
+    const now = sizeIn(place, Infinity).width;
+    if (width && now !== width) draw();
+    width = now;
+  }).observe(place);
 }
 
 function keyEntry({ name, look, form }) {
@@ -89,13 +107,13 @@ function ticksOf(low, high, most) {
   return found;
 }
 
-/** Where values lie on the paper. */
-export function scales(data) {
+/** Where values lie on paper of this size. */
+export function scales(data, { width, height }) {
   const [low, high] = extent(data);
   const first = data.xs.length ? data.xs[0] : 0;
   const last = data.xs.length > 1 ? data.xs[data.xs.length - 1] : first + 1;
-  const x = (value) => LEFT + ((WIDTH - LEFT - RIGHT) * (value - first)) / (last - first);
-  const place = (value) => HEIGHT - BOTTOM - ((HEIGHT - TOP - BOTTOM) * (value - low)) / (high - low);
+  const x = (value) => LEFT + ((width - LEFT - RIGHT) * (value - first)) / (last - first);
+  const place = (value) => height - BOTTOM - ((height - TOP - BOTTOM) * (value - low)) / (high - low);
   const y = (value) => {
     if (Number.isNaN(value)) return NaN;
     const wanted = data.isLog ? (value > 0 ? Math.log10(value) : -Infinity) : value;
@@ -118,20 +136,19 @@ function path(xs, ys) {
   return text;
 }
 
-function drawn(data, { title, xTitle, yTitle }) {
-  const { x, y, place, low, high, first, last } = scales(data);
-  const svg = h("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": `${title}. ${data.says || ""} The numbers stand in the table below.` });
-  for (const tick of ticksOf(low, high, 5)) {
-    if (data.isLog && !Number.isInteger(tick)) continue;
-    svg.append(h("path", { class: "grid", d: `M${LEFT} ${place(tick)}H${WIDTH - RIGHT}` }), label(LEFT - 6, place(tick) + 4, data.isLog ? power(tick) : shown(tick), "end"));
+function drawn(data, { title, xTitle, yTitle, width, height }) {
+  const { x, y, place, low, high, first, last } = scales(data, { width, height });
+  const svg = h("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `${title}. ${data.says || ""} The numbers stand in the table below.` });
+  for (const [at, text] of data.isLog ? powersOf(low, high) : ticksOf(low, high, 5).map((tick) => [tick, shown(tick)])) {
+    svg.append(h("path", { class: "grid", d: `M${LEFT} ${place(at)}H${width - RIGHT}` }), label(LEFT - 6, place(at) + 4, text, "end"));
   }
-  for (const tick of ticksOf(first, last, 6)) {
+  for (const tick of ticksOf(first, last, width < 360 ? 4 : 6)) {
     if (!Number.isInteger(tick)) continue; // places and steps are counted
-    svg.append(label(x(tick), HEIGHT - BOTTOM + 16, shown(tick), "middle"));
+    svg.append(label(x(tick), height - BOTTOM + 16, shown(tick), "middle"));
   }
   svg.append(
-    h("path", { class: "base", d: `M${LEFT} ${HEIGHT - BOTTOM}H${WIDTH - RIGHT}` }),
-    h("text", { class: "axis", x: (LEFT + WIDTH - RIGHT) / 2, y: HEIGHT - 6, "text-anchor": "middle" }, xTitle),
+    h("path", { class: "base", d: `M${LEFT} ${height - BOTTOM}H${width - RIGHT}` }),
+    h("text", { class: "axis", x: (LEFT + width - RIGHT) / 2, y: height - 6, "text-anchor": "middle" }, xTitle),
     h("text", { class: "axis", x: 4, y: 12 }, yTitle),
   );
   const across = data.xs.map(x);
@@ -165,6 +182,17 @@ function mark(series, across, y) {
 
 function label(x, y, text, anchor) {
   return h("text", { class: "tick", x, y, "text-anchor": anchor }, text);
+}
+
+/** Where an axis of powers has ticks, and what they say: powers of ten, and where there is room for one only, 2 and 5. */
+function powersOf(low, high) {
+  const whole = ticksOf(low, high, 5).filter(Number.isInteger);
+  if (whole.length > 1) return whole.map((tick) => [tick, power(tick)]);
+  const between = [];
+  for (let exponent = Math.floor(low); exponent <= high; exponent += 1) {
+    for (const each of [1, 2, 5]) between.push([exponent + Math.log10(each), shown(each * 10 ** exponent)]);
+  }
+  return between.filter(([at]) => at >= low && at <= high);
 }
 
 function power(exponent) {

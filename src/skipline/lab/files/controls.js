@@ -2,7 +2,15 @@
 import { h } from "./dom.js";
 import { set } from "./state.js";
 
-export const UNITS = { plain: "plain", residual: "residual", preact: "pre-activation", linear: "linear, W = αI" };
+export const UNITS = {
+  plain: "plain",
+  residual: "residual",
+  preact: "pre-activation",
+  "other orders": { norm_after_add: "residual, norm behind the sum", act_before_add: "residual, ReLU before the sum", act_only_pre: "residual, ReLU alone comes first" },
+  linear: "linear, W = αI",
+};
+const SHORTCUTS = { a: "A: zeros", a_end: "A: zeros at the end", a_average: "A: average, zeros", b: "B: 1×1 at changes", c: "C: 1×1 always", d: "D: average, 1×1" };
+const GATES = { none: "none", shortcut: "on the skip alone", exclusive: "on both: g and 1 − g" };
 export const SCHEMES = [
   "he_fan_out_normal", "he_fan_in_normal", "he_fan_in_uniform", "he_fan_out_uniform", "glorot_normal", "glorot_uniform",
   "lecun_normal", "lecun_uniform", "torch_default", "orthogonal", "delta_orthogonal", "dirac", "looks_linear",
@@ -41,15 +49,17 @@ export function choice(key, names, value, onPick) {
   return made;
 }
 
+const NAMES = { layers: "Depth", channels: "Width" };
+
 /** A slider whose steps are equal ratios, and a box with the number itself. */
-export function depthControl(key, value, low, high) {
+export function ratioControl(key, value, low, high, what = "layers") {
   const toSlider = (depth) => Math.round((1000 * Math.log(depth / low)) / Math.log(high / low));
   const toDepth = (place) => Math.round(low * (high / low) ** (place / 1000));
   const number = h("input", { type: "number", id: `control-${key}`, min: low, max: high, value });
-  const slider = h("input", { type: "range", min: 0, max: 1000, value: toSlider(value), "aria-label": "Depth, by equal ratios", "aria-valuetext": `${value} layers` });
+  const slider = h("input", { type: "range", min: 0, max: 1000, value: toSlider(value), "aria-label": `${NAMES[what]}, by equal ratios`, "aria-valuetext": `${value} ${what}` });
   slider.addEventListener("input", () => {
     number.value = toDepth(Number(slider.value));
-    slider.setAttribute("aria-valuetext", `${number.value} layers`);
+    slider.setAttribute("aria-valuetext", `${number.value} ${what}`);
     set({ [key]: Number(number.value) }, { isPassing: true });
   });
   slider.addEventListener("change", () => set({ [key]: Number(number.value) }));
@@ -93,6 +103,26 @@ function initControls(prefix, setup) {
   ];
 }
 
+/** The lecture's switch: the same net with a path around each block, and without. */
+function skipSwitch(prefix, setup) {
+  const isOn = setup.unit !== "plain";
+  const button = h("button", { type: "button", role: "switch", id: `control-${prefix}skip`, class: "switch", "aria-checked": String(isOn), onclick: () => set({ [`${prefix}unit`]: isOn ? "plain" : "residual" }) }, isOn ? "on" : "off");
+  return field("Skip", button);
+}
+
+/** What may stand on every shortcut: nothing, if a net is to be deep (arXiv 1603.05027). */
+function onSkip(prefix, setup, box, put) {
+  const isUsed = setup.skip_scale !== 1 || setup.skip_dropout !== 0 || setup.gate !== "none";
+  return h(
+    "details",
+    { class: "more", open: isUsed },
+    h("summary", {}, "Something on the skip"),
+    field("Skip scale", box("skip_scale", -10, 10, 0.05)),
+    field("Skip dropout", box("skip_dropout", 0, 0.9, 0.1)),
+    field("Gate", choice(`${prefix}gate`, GATES, setup.gate, put("gate"))),
+  );
+}
+
 /** The controls of one network. */
 export function netControls(prefix, setup, { isShort }) {
   const put = (key) => (value) => set({ [prefix + key]: value });
@@ -101,7 +131,8 @@ export function netControls(prefix, setup, { isShort }) {
   const box = (key, low, high, step) => numberBox(prefix + key, setup[key], { low, high, step });
   const made = [
     field("Unit", choice(`${prefix}unit`, units, setup.unit, put("unit"))),
-    field("Depth", depthControl(`${prefix}depth`, setup.depth, 1, 1000), "weighted layers"),
+    isLinear ? null : skipSwitch(prefix, setup),
+    field("Depth", ratioControl(`${prefix}depth`, setup.depth, 1, 1000), "weighted layers"),
   ];
   if (isLinear) return [...made, field("α", box("alpha", -10, 10, 0.1), "every W is α times the identity"), field("Seed", box("seed", 0, 2 ** 31 - 1, 1))];
   made.push(
@@ -113,8 +144,9 @@ export function netControls(prefix, setup, { isShort }) {
   if (setup.act === "leaky_relu") made.push(field("Slope", box("slope", 0, 1, 0.05)));
   if (setup.unit !== "plain") {
     made.push(
-      field("Shortcut", choice(`${prefix}shortcut`, { a: "A: zeros", b: "B: 1×1 at changes", c: "C: 1×1 always", d: "D: average, 1×1" }, setup.shortcut, put("shortcut"))),
+      field("Shortcut", choice(`${prefix}shortcut`, SHORTCUTS, setup.shortcut, put("shortcut"))),
       field("Branch scale", box("scale", -10, 10, 0.05)),
+      onSkip(prefix, setup, box, put),
     );
   }
   made.push(field("Width", box("width", 1, 64, 1), "channels of the first stage"));

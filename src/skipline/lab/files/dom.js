@@ -48,8 +48,13 @@ export function shown(value) {
   if (Number.isNaN(value)) return "–";
   if (!Number.isFinite(value)) return value > 0 ? "∞" : "−∞";
   const size = Math.abs(value);
-  if (value !== 0 && (size >= 1e5 || size < 1e-3)) return value.toExponential(2).replace("e+", "e").replace("-", "−");
+  if (value !== 0 && (size >= 1e5 || size < 1e-3)) return value.toExponential(2).replace("e+", "e").replaceAll("-", "−");
   return String(Number(value.toPrecision(3))).replace("-", "−");
+}
+
+/** A number to the four digits that the lecture gives: 8.882e−16. */
+export function digits(value) {
+  return Number.isFinite(value) && value !== 0 ? value.toExponential(3).replace("e+", "e").replaceAll("-", "−") : shown(value);
 }
 
 export function count(value) {

@@ -60,7 +60,7 @@ export function csvOf(rows) {
 
 /** The three buttons of a figure. */
 export function exportTools(name, figureOf) {
-  const svg = () => figureOf().figure.querySelector("svg[role=img]");
+  const svg = () => figureOf().figure.querySelector(".drawing svg");
   return h(
     "span",
     { class: "exports" },

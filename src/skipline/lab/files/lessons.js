@@ -1,6 +1,6 @@
 // Lessons: the lecture's claims in order, each predicted first and then run. A lesson is data: see docs/lab.md.
 import { h, fill, byId, announce } from "./dom.js";
-import { get, set, fromHash } from "./state.js";
+import { cleared, get, set, fromHash } from "./state.js";
 import { raceTo } from "./race.js";
 
 const MOST_BYTES = 200000;
@@ -42,7 +42,9 @@ export function buildLessons(main) {
   const trouble = h("p", { class: "trouble", role: "alert" });
   file.addEventListener("change", async () => {
     try {
-      course = lessonsOf(await file.files[0].text());
+      const text = await file.files[0].text();
+      file.value = ""; // so that the same file, mended, can be opened again
+      course = lessonsOf(text);
       guesses = [];
       buildLessons(main);
       announce(`${course.lessons.length} lessons were opened.`);
@@ -57,6 +59,8 @@ export function buildLessons(main) {
 function openLesson(number) {
   guesses[number] = undefined;
   set({ lesson: number });
+  scrollTo(0, 0); // the lesson stands above the page
+  byId("lesson-title").focus({ preventScroll: true });
 }
 
 /** The bar above the page, while a lesson is open. */
@@ -73,7 +77,7 @@ export function showLesson() {
   const verdict = isRun ? (guess.index === lesson.answer ? "As you said. " : `Not so: “${lesson.options[lesson.answer]}”. `) : "";
   fill(
     bar,
-    h("div", { class: "lesson-head" }, h("h2", {}, `${number} of ${course.lessons.length}: ${lesson.title}`), h("button", { class: "small", onclick: () => set({ lesson: 0 }) }, "Close the lesson")),
+    h("div", { class: "lesson-head" }, h("h2", { id: "lesson-title", tabindex: -1 }, `${number} of ${course.lessons.length}: ${lesson.title}`), h("button", { class: "small", onclick: () => set({ lesson: 0 }), "aria-label": "Close the lesson" }, "Close")),
     h("p", { class: "claim" }, lesson.claim),
     h("fieldset", { class: "options" }, h("legend", {}, lesson.question), options),
     h(
@@ -93,11 +97,4 @@ function runLesson(number) {
   set({ ...cleared(), ...fromHash(lesson.run), lesson: number, big: get("big"), theme: get("theme") });
   showLesson();
   if (lesson.steps) raceTo(lesson.steps);
-}
-
-/** Everything as it is at first, so that a lesson shows the same whatever was looked at before. */
-function cleared() {
-  const keys = ["unit", "depth", "width", "init", "alpha", "norm", "groups", "act", "slope", "shortcut", "scale", "dtype", "batch", "seed", "site", "fixes", "lesions"];
-  const standard = fromHash("");
-  return Object.fromEntries([...keys, ...keys.map((key) => "b." + key), "data", "rate", "speed"].map((key) => [key, standard[key]]));
 }

@@ -2,17 +2,17 @@
 import { h, fill, byId, announce } from "./dom.js";
 import { get, set, go, follow, onState, hashNow } from "./state.js";
 import { connect, isReplay, isRecording, startRecording, stopRecording, heldRecording, noteState, play } from "./link.js";
-import { buildSignals, updateSignals, saveCode } from "./signals.js";
-import { buildRace, updateRace, pause } from "./race.js";
-import { buildBlocks, updateBlocks } from "./blocks.js";
+import { buildSignals, updateSignals, codeOfSignals } from "./signals.js";
+import { buildRace, updateRace, codeOfRace, pause } from "./race.js";
+import { buildBlocks, updateBlocks, codeOfBlocks } from "./blocks.js";
 import { buildLessons, loadLessons, showLesson } from "./lessons.js";
 import { download } from "./export.js";
 
 const TABS = {
-  signals: { name: "Signals", build: buildSignals, update: updateSignals },
-  race: { name: "Race", build: buildRace, update: updateRace },
-  blocks: { name: "Blocks", build: buildBlocks, update: updateBlocks },
-  lessons: { name: "Lessons", build: buildLessons, update: () => {} },
+  signals: { name: "Signals", build: buildSignals, update: updateSignals, code: codeOfSignals },
+  race: { name: "Race", build: buildRace, update: updateRace, code: codeOfRace },
+  blocks: { name: "Blocks", build: buildBlocks, update: updateBlocks, code: codeOfBlocks },
+  lessons: { name: "Lessons", build: buildLessons, update: () => {}, code: () => "" },
 };
 const PLACE = "<!-- recording -->";
 
@@ -71,14 +71,26 @@ function showTools() {
   const themes = { auto: "light", light: "dark", dark: "auto" };
   fill(
     tools,
-    tool("reset", "Reset", () => go(`#tab=${get("tab")}`)),
+    tool("reset", "Reset", reset),
     tool("share", "Copy link", share),
     tool("code", "Python", saveCode),
     isReplay() ? null : tool("record", isRecording() ? "Stop and save" : "Record", record, isRecording()),
     tool("big", "Big font", () => set({ big: Number(get("big")) === 1 ? 0 : 1 }), Number(get("big")) === 1),
-    tool("theme", { auto: "Light or dark: as the system", light: "Light", dark: "Dark" }[get("theme")] || "Light or dark", () => set({ theme: themes[get("theme")] || "auto" })),
+    tool("theme", `Theme: ${{ auto: "system", light: "light", dark: "dark" }[get("theme")] || "system"}`, () => set({ theme: themes[get("theme")] || "auto" })),
   );
   if (held && byId(held)) byId(held).focus();
+}
+
+/** Everything as at first, but for the tab and how it looks. */
+function reset() {
+  const kept = ["tab", "big", "theme"].map((key) => `${key}=${get(key)}`);
+  go(`#${kept.join("&")}`);
+}
+
+function saveCode() {
+  const code = TABS[built].code();
+  if (code) download("skipline_lab.py", code, "text/x-python");
+  else announce("There is no program yet: it comes with the figures of Signals, Race and Blocks.");
 }
 
 async function share() {

@@ -1,9 +1,9 @@
 // The Race tab: two nets on the same data, from the same seed.
 import { h, fill, byId, announce, num, nums, shown } from "./dom.js";
-import { get, set, setupNow, secondSetup } from "./state.js";
+import { get, set, cleared, fromHash, setupNow, secondSetup } from "./state.js";
 import { ask, isReplay } from "./link.js";
 import { chartFigure } from "./chart.js";
-import { exportTools } from "./export.js";
+import { download, exportTools } from "./export.js";
 import { choice, netControls } from "./controls.js";
 
 const SPEEDS = { slow: "1 step a second", medium: "5 steps a second", fast: "as fast as it goes" };
@@ -17,6 +17,13 @@ let raced = "";
 let until = Infinity; // the step at which it stops by itself
 let playsTo = 0; // how far it runs by itself as soon as it has started
 
+const RACES = {
+  "56 layers against 8, plain": "unit=plain&depth=56&b.unit=plain&b.depth=8&data=circles",
+  "100 layers, with skips and without": "unit=residual&depth=100&b.unit=plain&b.depth=100&data=circles",
+  "batch norm against none": "unit=residual&depth=50&b.unit=residual&b.depth=50&b.norm=none&data=spirals",
+  "1000 layers, pre-activation": "unit=preact&depth=1000&b.unit=plain&b.depth=1000&data=circles",
+};
+
 export function buildRace(main) {
   const chart = (id, title, xTitle, yTitle) => chartFigure({ id, title, xTitle, yTitle, tools: exportTools(id, () => scene[id]) });
   scene = {
@@ -24,6 +31,7 @@ export function buildRace(main) {
     b: h("fieldset", { class: "controls racer-b" }),
     shared: h("div", { class: "shared" }),
     boards: h("div", { class: "boards" }),
+    presets: h("div", { class: "presets", role: "group", "aria-label": "Presets" }, Object.entries(RACES).map(([name, hash]) => h("button", { onclick: () => set({ ...cleared(), ...fromHash(hash) }) }, name))),
     loss: chart("loss", "Training loss", "step", "cross-entropy"),
     error: chart("error", "Training and test error", "step", "share wrong"),
     gradient: chart("gradient", "Gradient of each weight tensor", "tensor", "‖∂/∂W‖"),
@@ -31,27 +39,34 @@ export function buildRace(main) {
   };
   fill(
     main,
-    h("div", { class: "bench" }, h("aside", {}, h("form", { onsubmit: (event) => event.preventDefault(), "aria-label": "The race" }, scene.shared, scene.a, scene.b)), h("div", { class: "views" }, scene.boards, h("div", { class: "panels" }, scene.loss.figure, scene.error.figure, scene.gradient.figure, scene.update.figure))),
+    h("div", { class: "bench" }, h("aside", {}, scene.presets, h("form", { onsubmit: (event) => event.preventDefault(), "aria-label": "The race" }, scene.shared, scene.a, scene.b)), h("div", { class: "views" }, scene.boards, h("div", { class: "panels" }, scene.loss.figure, scene.error.figure, scene.gradient.figure, scene.update.figure))),
   );
   raced = "";
   updateRace();
 }
 
+/** A net as it can race: with all of its blocks, and not the linear one, which learns nothing. */
+function racing(setup) {
+  return { ...setup, unit: setup.unit === "linear" ? "plain" : setup.unit, lesions: [] };
+}
+
 function raceNow() {
-  const plain = (setup) => ({ ...setup, fixes: setup.fixes, lesions: [] });
-  return { a: plain(setupNow()), b: plain(secondSetup()), data: get("data"), rate: get("rate"), batch: 64 };
+  return { a: racing(setupNow()), b: racing(secondSetup()), data: get("data"), rate: get("rate"), batch: 64 };
 }
 
 export function updateRace() {
   const now = JSON.stringify(raceNow());
   if (!scene.a.contains(document.activeElement) || document.activeElement.type !== "range") {
     const held = document.activeElement && document.activeElement.id;
-    fill(scene.a, h("legend", {}, "Net A"), netControls("", setupNow(), { isShort: true }));
-    fill(scene.b, h("legend", {}, "Net B"), netControls("b.", secondSetup(), { isShort: true }));
+    fill(scene.a, h("legend", {}, "Net A"), netControls("", racing(setupNow()), { isShort: true }));
+    fill(scene.b, h("legend", {}, "Net B"), netControls("b.", racing(secondSetup()), { isShort: true }));
     showShared();
     if (held && byId(held)) byId(held).focus();
   }
-  if (now !== raced) restart();
+  if (now === raced) return;
+  const goesOn = isPlaying ? until : 0; // what plays goes on with the nets as they now are
+  restart();
+  playsTo = goesOn;
 }
 
 function showShared() {
@@ -66,14 +81,23 @@ function showShared() {
   );
 }
 
+function emptyTrack() {
+  return { code: "", steps: [], loss: [[], []], read: [], train: [[], []], test: [[], []], nets: [{}, {}], points: [], labels: [] };
+}
+
 function restart() {
   pause();
   playsTo = 0;
   const request = raceNow();
   raced = JSON.stringify(request);
-  track = { steps: [], loss: [[], []], train: [[], []], test: [[], []], nets: [{}, {}], points: [], labels: [] };
+  track = emptyTrack();
   delete document.body.dataset.settled;
   ask({ kind: "race", ...request }, receiveRace);
+}
+
+/** The program that runs this race as far as it has come. */
+export function codeOfRace() {
+  return track ? track.code.replace("STEPS = 0", `STEPS = ${track.steps.length}`) : "";
 }
 
 export function pause() {
@@ -122,17 +146,18 @@ function receiveRace(frame) {
     if (isPlaying) setTimeout(() => isPlaying && advance(), PAUSES[get("speed")] || 0);
     return;
   }
-  if (frame.step === 0) track = { steps: [], loss: [[], []], train: [[], []], test: [[], []], nets: [{}, {}], points: frame.points || [], labels: frame.labels || [] };
+  const isFull = frame.nets.some((net) => "name" in net);
+  if (frame.step === 0) track = { ...emptyTrack(), code: frame.code || "", points: frame.points || [], labels: frame.labels || [] };
   else track.steps.push(frame.step);
+  if (isFull) track.read.push(frame.step);
   frame.nets.forEach((net, index) => {
-    if (frame.step > 0) {
-      track.loss[index].push(num(net.loss));
+    if (frame.step > 0) track.loss[index].push(num(net.loss));
+    if (isFull) {
       track.train[index].push(num(net.train_error));
-      track.test[index].push("test_error" in net ? num(net.test_error) : NaN);
+      track.test[index].push(num(net.test_error));
     }
     track.nets[index] = { ...track.nets[index], ...net };
   });
-  const isFull = frame.nets.some((net) => "name" in net);
   showBoards(frame.step, isFull);
   showRaceCharts(isFull);
 }
@@ -141,23 +166,24 @@ function showRaceCharts(isFull) {
   const xs = track.steps;
   const looks = ["look-a", "look-b"];
   const names = ["A", "B"];
-  scene.loss.update({ series: looks.map((look, index) => ({ form: "line", look, name: names[index], ys: track.loss[index] })), xs, isLog: false, least: 0 });
+  scene.loss.update({ series: looks.map((look, index) => ({ form: "line", look, name: names[index], ys: track.loss[index] })), xs, isLog: true });
+  if (!isFull) return;
   scene.error.update({
     series: looks.flatMap((look, index) => [
-      { form: "line", look, name: `${names[index]}, training (running mean)`, ys: track.train[index] },
+      { form: "line", look, name: `${names[index]}, training`, ys: track.train[index] },
       { form: "dots", look, name: `${names[index]}, test`, ys: track.test[index] },
     ]),
-    xs,
+    xs: track.read,
     isLog: false,
     least: 0,
+    says: "Of all training points and of as many others, answered alike. Read every tenth step.",
   });
-  if (!isFull) return;
   const layers = track.nets.map((net) => net.layers || []);
   const longest = layers[0].length >= layers[1].length ? 0 : 1;
   const places = layers[longest].map((_, index) => index + 1);
   const both = (quantity) => looks.map((look, index) => ({ form: "line", look, name: names[index], ys: places.map((_, place) => num((track.nets[index][quantity] || [])[place])) }));
   scene.gradient.update({ series: both("gradient"), xs: places, names: layers[longest], isLog: true });
-  scene.update.update({ series: both("update"), xs: places, names: layers[longest], isLog: true, says: "About 1e-3 is healthy: a rule of thumb." });
+  scene.update.update({ series: both("update"), xs: places, names: layers[longest], isLog: true, says: "About 0.001 is healthy: a rule of thumb." });
 }
 
 function showBoards(step, isFull) {
@@ -170,7 +196,7 @@ function showBoards(step, isFull) {
       ["silent channels", percent(num(net.dead))],
     ];
     const list = h("dl", {}, facts.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, String(value)))));
-    return h("section", { class: `board board-${"ab"[index]}`, "aria-label": `Net ${"AB"[index]}` }, h("h3", {}, `${"AB"[index]}: ${net.name || "…"}`), h("div", { class: "board-body" }, net.boundary ? h("canvas", { width: 240, height: 240, role: "img", "aria-label": `What net ${"AB"[index]} says of each place: ${percent(num(net.test_error))} of the test points are wrong.` }) : null, list));
+    return h("section", { class: `board board-${"ab"[index]}`, "aria-label": `Net ${"AB"[index]}` }, h("h3", {}, `${"AB"[index]}: ${net.name || "…"}`), h("div", { class: "board-body" }, net.boundary ? h("div", { class: "field-of-points" }, h("canvas", { width: 240, height: 240, role: "img", "aria-label": `What net ${"AB"[index]} says of each place: ${percent(num(net.test_error))} of the test points are wrong.` }), h("button", { class: "small", onclick: () => saveBoard(index), "aria-label": `Save what net ${"AB"[index]} says of each place as PNG` }, "PNG")) : null, list));
   });
   if (isFull || !scene.boards.querySelector("canvas")) {
     fill(scene.boards, boards);
@@ -178,6 +204,10 @@ function showBoards(step, isFull) {
   } else {
     boards.forEach((board, index) => scene.boards.children[index].querySelector("dl").replaceWith(board.querySelector("dl")));
   }
+}
+
+function saveBoard(index) {
+  scene.boards.querySelectorAll("canvas")[index].toBlob((blob) => download(`boundary-${"ab"[index]}.png`, blob, "image/png"));
 }
 
 function percent(share) {

@@ -1,10 +1,10 @@
 // The Signals tab: what depth does to a signal and its gradient before anything is trained.
-import { h, fill, byId, announce, num, nums, shown, isStill } from "./dom.js";
-import { SETUP, get, set, setupNow } from "./state.js";
+import { h, fill, byId, announce, digits, num, nums, shown, isStill } from "./dom.js";
+import { cleared, fromHash, get, set, setupNow } from "./state.js";
 import { netControls } from "./controls.js";
 import { ask } from "./link.js";
-import { chartFigure, scales } from "./chart.js";
-import { exportTools, download } from "./export.js";
+import { chartFigure, scales, sizeIn, whenResized } from "./chart.js";
+import { exportTools, download, csvOf } from "./export.js";
 
 const VERDICTS = { trains: ["✓", "Will train"], degrades: ["!", "Will train badly"], fails: ["✗", "Will not train"], unknown: ["…", "Not known before it is measured"] };
 const PULSE_SECONDS = 2.4;
@@ -26,7 +26,7 @@ let view = null;
 
 export function buildSignals(main) {
   const chart = (id, title, yTitle) => {
-    const made = chartFigure({ id, title, xTitle: "block (0: the stem, the last: the head)", yTitle, tools: exportTools(id, () => view[id]) });
+    const made = chartFigure({ id, title, xTitle: "block (0: stem, last: head)", yTitle, tools: exportTools(id, () => view[id]) });
     return made;
   };
   view = {
@@ -40,25 +40,18 @@ export function buildSignals(main) {
     phase: phaseFigure(),
     jacobian: h("figure", { id: "jacobian", class: "chart" }),
   };
+  view.panels = h("div", { class: "panels" }, view.forward.figure, view.backward.figure, view.fan.figure, view.jacobian, view.phase.figure);
+  whenResized(view.strip, () => parts.predicted && showStrip());
   const presets = h("div", { class: "presets", role: "group", "aria-label": "Presets" });
   for (const [name, hash] of Object.entries(PRESETS)) {
-    presets.append(h("button", { onclick: () => applyPreset(hash) }, name));
+    presets.append(h("button", { onclick: () => set({ ...cleared(), ...fromHash(hash) }) }, name));
   }
   fill(
     main,
-    h("div", { class: "bench" }, h("aside", {}, presets, view.controls), h("div", { class: "views" }, view.verdict, view.working, view.strip, h("div", { class: "panels" }, view.forward.figure, view.backward.figure, view.fan.figure, view.jacobian, view.phase.figure))),
+    h("div", { class: "bench" }, h("aside", {}, presets, view.controls), h("div", { class: "views" }, view.verdict, view.working, view.strip, view.panels)),
   );
   showControls();
   request();
-}
-
-function applyPreset(hash) {
-  const wanted = Object.fromEntries(new URLSearchParams(hash));
-  const standard = Object.fromEntries(Object.keys(SETUP).map((key) => [key, undefined]));
-  for (const key of Object.keys(standard)) {
-    standard[key] = key in wanted ? (typeof SETUP[key] === "number" ? Number(wanted[key]) : wanted[key]) : SETUP[key];
-  }
-  set(standard);
 }
 
 let asked = "";
@@ -87,6 +80,7 @@ function request() {
 
 function receive(frame) {
   if (frame.part === "predicted") parts = {};
+  view.strip.hidden = view.panels.hidden = !("predicted" in parts || frame.part === "predicted");
   if (frame.part === "done") {
     view.controls.removeAttribute("aria-busy");
     view.working.textContent = "";
@@ -109,6 +103,9 @@ function receive(frame) {
 }
 
 function showError(says) {
+  parts = {};
+  view.strip.hidden = view.panels.hidden = true; // they are of another network
+  view.working.textContent = "";
   view.controls.removeAttribute("aria-busy");
   document.body.dataset.settled = asked;
   view.verdict.className = "verdict unknown";
@@ -130,11 +127,25 @@ function showVerdict() {
     h("p", { class: "about" }, `${predicted.network}, ${predicted.depth} layers, ${predicted.init}`, measured ? "" : note ? `; ${note.says}` : "; being measured …"),
     predicted.asked === predicted.depth ? null : h("p", {}, `${predicted.asked === 1 ? "1 layer was" : `${predicted.asked} layers were`} asked for, ${predicted.depth} were taken: a stem, a block of two layers and a classifier are the least.`),
     h("p", { class: "sentence" }, h("b", {}, h("span", { "aria-hidden": "true" }, mark + " "), word), found.sentence.replace(/^will( not)? train( badly)?/, "")),
-    worst ? h("p", { class: "law" }, h("b", {}, "Law: "), `${worst.law} (${worst.source}); here ${shown(num(worst.amount))}, and ${shown(num(worst.degrades_from))} is the most that trains.`) : null,
+    worst ? h("p", { class: "law" }, h("b", {}, "Law: "), raised(worst.law), ` (${worst.source}). Up to ${worst.trains_up_to} such nets train.`) : null,
+    showAlphaPower(measured),
     Number.isNaN(deepest) ? null : h("p", {}, Number.isFinite(deepest) ? `Such nets train up to about ${deepest.toLocaleString("en")} layers.` : "No depth is known at which such nets stop training."),
     found.remedies.length ? h("div", { class: "remedies" }, h("b", {}, "What helps:"), found.remedies.map((each) => h("button", { onclick: () => set({ fixes: [...get("fixes"), each.name] }), title: each.effect }, each.says))) : null,
-    fixes.length ? h("div", { class: "remedies" }, h("b", {}, "Applied:"), fixes.map((each, index) => h("button", { class: "chip", onclick: () => set({ fixes: fixes.filter((_, other) => other !== index) }), "aria-label": `Take back ${each}` }, `${each} ✕`))) : null,
+    fixes.length ? h("div", { class: "remedies" }, h("b", {}, "Applied:"), predicted.applied.map((says, index) => h("button", { class: "chip", onclick: () => set({ fixes: fixes.filter((_, other) => other !== index) }), "aria-label": `Take back: ${says}` }, `${says} ✕`))) : null,
   );
+}
+
+/** What stands behind ^ in a law, raised: χ^L, χ₁^(L/2). */
+function raised(law) {
+  return law.split(/\^(\([^)]*\)|\w+)/).map((text, index) => (index % 2 ? h("sup", {}, text.replace(/^\(|\)$/g, "")) : text));
+}
+
+/** The lecture's own number, of a linear net: from the images to the logits, and back. */
+function showAlphaPower(measured) {
+  const found = measured && measured.alpha_power;
+  if (!found) return null;
+  const { alpha, depth } = found;
+  return h("p", { id: "alpha-power" }, h("b", {}, "α", h("sup", {}, "l"), ": "), `${alpha}`, h("sup", {}, depth), ` = ${digits(num(found.law))}. Measured from the images to the logits: ${digits(num(found.forward))} of the signal; and back: ${digits(num(found.back))} of the gradient.`);
 }
 
 function showCharts() {
@@ -151,17 +162,18 @@ function showCharts() {
     ];
     if (measured) series.push({ form: "dots", look: "look-measured", name: "measured", ys: nums(measured.sites[quantity]) });
     if (lesioned) series.push({ form: "crosses", look: "look-lesion", name: "measured, blocks left out", ys: nums(lesioned.sites[quantity]) });
-    chart.update({ series, xs, names, isLog: true, says: summary(ys, isGradient) });
+    chart.update({ series, xs, names, isLog: true, says: summary(ys, measured && nums(measured.sites[quantity]), isGradient) });
   };
   draw(view.forward, "second_moment", "band", false);
   draw(view.backward, "gradient_norm", "gradient_band", true);
 }
 
-function summary(ys, isGradient) {
-  const first = ys[isGradient ? ys.length - 2 : 0];
-  const last = ys[isGradient ? 0 : ys.length - 2];
-  const what = isGradient ? "From the last block back to the stem the gradient's norm" : "From the stem to the last block E[x²]";
-  return `${what} is multiplied by ${shown(last / first)}.`;
+/** By how much a quantity changes between the same two places as in the verdict. */
+function summary(predicted, measured, isGradient) {
+  const change = (ys) => (isGradient ? ys[1] / ys[ys.length - 2] : ys[ys.length - 2] / ys[1]);
+  const what = isGradient ? "From the last block back to the first the gradient's norm" : "From the first block to the last E[x²]";
+  const found = measured ? change(measured) : NaN;
+  return `${what} is multiplied by ${shown(change(predicted))}${Number.isNaN(found) ? "" : ` (measured: ${shown(found)})`}.`;
 }
 
 function showFan() {
@@ -173,7 +185,9 @@ function showFan() {
 
 function showJacobian() {
   const { predicted, jacobian } = parts;
-  const title = h("figcaption", {}, h("h3", {}, "Jacobian: how a small change arrives"));
+  const rows = [["largest singular value", "smallest singular value"], jacobian ? [num(jacobian.largest), num(jacobian.smallest)] : []];
+  const save = h("button", { class: "small", onclick: () => download("jacobian.csv", csvOf(rows), "text/csv"), "aria-label": "Save the singular values as CSV" }, "CSV");
+  const title = h("figcaption", {}, h("h3", {}, "Jacobian: how a small change arrives"), jacobian && !jacobian.says ? h("span", { class: "exports" }, save) : null);
   if (!jacobian || jacobian.says) {
     const why = jacobian ? jacobian.says : predicted.depth > 200 ? "Computed up to 200 layers." : "…";
     fill(view.jacobian, title, h("p", { class: "said" }, why));
@@ -185,7 +199,7 @@ function showJacobian() {
     view.jacobian,
     title,
     h("table", { class: "pairs" }, h("tbody", {}, h("tr", {}, h("th", { scope: "row" }, "largest singular value"), h("td", { id: "largest" }, shown(largest))), h("tr", {}, h("th", { scope: "row" }, "smallest singular value"), h("td", {}, shown(smallest))), h("tr", {}, h("th", { scope: "row" }, "ratio"), h("td", {}, shown(largest / smallest))))),
-    h("p", { class: "said" }, `From behind the stem to the end of the last block, in ${jacobian.num_steps} ${jacobian.num_steps === 1 ? "step" : "steps"}. Both are 1 where every block is the identity.`),
+    h("p", { class: "said" }, `From behind the stem to the end of the last block, in ${jacobian.num_steps} ${jacobian.num_steps === 1 ? "step" : "steps"}. Both are 1 where every block is the identity: one that adds channels or halves the image cannot be.`),
   );
 }
 
@@ -201,11 +215,14 @@ function showStrip() {
   const gradients = nums(predicted.sites.gradient_norm).slice(1, -1);
   const logs = gradients.map((each) => (each > 0 && Number.isFinite(each) ? Math.log10(each) : each > 0 ? HIGH : -HIGH));
   const high = Math.max(...logs);
-  const perRow = blocks.length > 100 ? 100 : blocks.length;
-  const pitch = 1000 / Math.max(perRow, 12);
+  const { width } = sizeIn(view.strip, Infinity);
+  const least = width < 500 ? (blocks.length > 120 ? 14 : 24) : blocks.length > 120 ? 8 : 14; // a phone's are for fingers
+  const perRow = Math.min(blocks.length, Math.floor(width / least));
+  const pitch = width / Math.max(perRow, 12);
   const rows = Math.ceil(blocks.length / perRow);
-  const rowHeight = predicted.is_residual && rows === 1 ? 56 : 26;
-  const svg = h("svg", { viewBox: `0 0 1000 ${rows * rowHeight + 4}`, class: "strip", role: "listbox", "aria-multiselectable": "true", "aria-label": "Blocks: Enter leaves one out", tabindex: 0 });
+  const hasArcs = predicted.is_residual && rows <= 4 && pitch > 10;
+  const rowHeight = hasArcs ? 52 : 26;
+  const svg = h("svg", { viewBox: `0 0 ${width} ${rows * rowHeight + 4}`, class: "strip", role: "listbox", "aria-multiselectable": "true", "aria-label": "Blocks: Enter leaves one out", tabindex: 0 });
   blocks.forEach((block, index) => {
     const x = (index % perRow) * pitch;
     const y = Math.floor(index / perRow) * rowHeight + rowHeight - 24;
@@ -213,7 +230,7 @@ function showStrip() {
     const isGone = gone.has(block);
     const box = h("g", { role: "option", id: `block-${index}`, "aria-selected": String(isGone), class: `block level-${level}${isGone ? " gone-block" : ""}`, "aria-label": `${block}, gradient ${shown(gradients[index])}${isGone ? ", left out" : ""}`, onclick: () => toggle(block) });
     box.append(h("title", {}, `${block}: gradient ${shown(gradients[index])}. Click to ${isGone ? "put it back" : "leave it out"}.`), h("rect", { x: x + 1, y, width: Math.max(pitch - 2, 1), height: 20, rx: Math.min(4, pitch / 4) }));
-    if (predicted.is_residual && rows === 1 && pitch > 6) box.append(h("path", { class: "skip", d: `M${x} ${y + 10}C${x} ${y - 28} ${x + pitch} ${y - 28} ${x + pitch} ${y + 10}` }));
+    if (hasArcs) box.append(h("path", { class: "skip", d: `M${x} ${y + 10}C${x} ${y - 28} ${x + pitch} ${y - 28} ${x + pitch} ${y + 10}` }));
     svg.append(box);
   });
   roving(svg, blocks);
@@ -222,6 +239,7 @@ function showStrip() {
 }
 
 const HIGH = 300;
+const ENDLESS = 1e6; // layers: on the critical line, where rounding alone ends 6ξ
 
 function toggle(block) {
   const gone = get("lesions");
@@ -280,6 +298,7 @@ function runPulse(svg, logs) {
 function phaseFigure() {
   const figure = h("figure", { id: "phase", class: "chart" });
   const self = { figure, rows: [] };
+  whenResized(figure, () => parts.phase && showPhase());
   self.table = () => self.rows;
   return self;
 }
@@ -288,13 +307,15 @@ function showPhase() {
   const { phase } = parts;
   const title = h("figcaption", {}, h("h3", {}, "Phase diagram"), phase ? exportTools("phase", () => view.phase) : null);
   if (!phase) {
-    fill(view.phase.figure, title, h("p", { class: "said" }, "Drawn for plain nets without a norm."));
+    fill(view.phase.figure, title, h("p", { class: "said" }, "Drawn for plain nets without a norm that have an activation."));
     return;
   }
   const { weights, biases, here } = phase;
   const data = { xs: weights, series: [{ form: "line", ys: biases }], isLog: false, least: 0 };
-  const { x, y } = scales(data);
-  const svg = h("svg", { viewBox: "0 0 560 284", role: "img", "aria-label": `Phase diagram. You are at σ_w² ${shown(num(here.weight_variance))}, σ_b² ${shown(num(here.bias_variance))}.` });
+  const size = sizeIn(view.phase.figure);
+  const { x, y } = scales(data, size);
+  const { width, height } = size;
+  const svg = h("svg", { viewBox: `0 0 ${width} ${height + 14}`, role: "img", "aria-label": `Phase diagram. You are at σ_w² ${shown(num(here.weight_variance))}, σ_b² ${shown(num(here.bias_variance))}.` });
   const wide = x(weights[1]) - x(weights[0]);
   const tall = y(biases[0]) - y(biases[1]);
   phase.chi.forEach((row, up) =>
@@ -307,12 +328,12 @@ function showPhase() {
   lines(phase.ordered_end, "contour-end");
   lines(phase.chaotic_end, "contour-end");
   lines(phase.critical, "contour-critical");
-  for (let tick = 0.5; tick <= weights[weights.length - 1]; tick += 0.5) svg.append(h("text", { class: "tick", x: x(tick), y: 257, "text-anchor": "middle" }, shown(tick)));
+  for (let tick = 0.5; tick <= weights[weights.length - 1]; tick += 0.5) svg.append(h("text", { class: "tick", x: x(tick), y: height - 13, "text-anchor": "middle" }, shown(tick)));
   for (let tick = 0; tick <= biases[biases.length - 1]; tick += 0.1) svg.append(h("text", { class: "tick", x: x(weights[0]) - wide / 2 - 6, y: y(tick) + 4, "text-anchor": "end" }, shown(tick)));
   svg.append(
     h("circle", { class: "here", cx: x(num(here.weight_variance)), cy: y(num(here.bias_variance)), r: 6 }),
     h("text", { class: "word", x: x(num(here.weight_variance)) + 10, y: y(num(here.bias_variance)) - 8 }, "you are here"),
-    h("text", { class: "axis", x: 308, y: 276, "text-anchor": "middle" }, "σ_w², weights"),
+    h("text", { class: "axis", x: width / 2, y: height + 8, "text-anchor": "middle" }, "σ_w², weights"),
     h("text", { class: "axis", x: 4, y: 12 }, "σ_b², biases"),
   );
   view.phase.rows = [["σ_b² \\ σ_w²", ...weights], ...biases.map((bias, index) => [bias, ...nums(phase.chi[index])])];
@@ -321,12 +342,12 @@ function showPhase() {
     view.phase.figure,
     title,
     h("div", { class: "drawing" }, svg),
-    h("p", { class: "said" }, `χ₁ = ${shown(num(here.chi))}: 6ξ is ${Number.isFinite(reach) ? `${shown(reach)} layers` : "without end"}. Between the dotted lines a net of this depth trains; on the full one χ₁ = 1. Left of it signals become alike, right of it they turn to chaos.`),
+    h("p", { class: "said" }, `χ₁ = ${shown(num(here.chi))}: 6ξ is ${reach < ENDLESS ? `${shown(reach)} layers` : "without end"}. Between the dotted lines a net of this depth trains; on the full one χ₁ = 1. Left of it signals become alike, right of it they turn to chaos.`),
     h("details", { class: "numbers" }, h("summary", {}, "Numbers", h("span", { class: "unseen" }, ": Phase diagram")), h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "χ₁ over the diagram" }, h("table", {}, h("tbody", {}, view.phase.rows.map((row, up) => h("tr", {}, row.map((each, across) => h(up && across ? "td" : "th", {}, typeof each === "number" ? shown(each) : each)))))))),
   );
 }
 
 /** The program that computes what is on the screen. */
-export function saveCode() {
-  if (parts.predicted) download("skipline_lab.py", parts.predicted.code, "text/x-python");
+export function codeOfSignals() {
+  return parts.predicted ? parts.predicted.code : "";
 }

@@ -13,6 +13,9 @@ export const SETUP = {
   slope: 0.2,
   shortcut: "a",
   scale: 1,
+  skip_scale: 1,
+  skip_dropout: 0,
+  gate: "none",
   dtype: "float32",
   batch: 16,
   seed: 0,
@@ -94,6 +97,12 @@ export function go(hash) {
   current = fromHash(hash);
   write(false);
   tellAll();
+}
+
+/** Every part of both nets and of their race as it is at first, whatever was looked at before. */
+export function cleared() {
+  const keys = Object.keys(SETUP);
+  return Object.fromEntries([...keys, ...keys.map((key) => "b." + key), "data", "rate", "speed"].map((key) => [key, undefined]));
 }
 
 export function hashNow() {
