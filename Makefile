@@ -17,6 +17,8 @@ RUN := .venv/bin/python
 VENV := .venv/.made-in
 PACKAGE := .venv/.package-installed
 DEV := .venv/.dev-installed
+# Bytecode is kept, whatever the environment says: the tests start a hundred processes that import the package.
+PYTEST = PYTHONDONTWRITEBYTECODE= $(RUN) -m pytest --numprocesses=auto --maxprocesses=4
 # All of pip's lines for a person, who would otherwise look at nothing for a minute; only its errors for a log.
 PIP = "$(RUN)" -m pip install --disable-pip-version-check $$([ -t 2 ] || echo --quiet)
 
@@ -33,10 +35,10 @@ demo: $(PACKAGE)  ## set up, then the lecture's experiment on real digits; ends 
 	@$(RUN) -m skipline demo $(ARGS)
 
 test: $(DEV)  ## set up, then the tests, but for the slow ones
-	@$(RUN) -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile -m "not slow" $(ARGS)
+	@$(PYTEST) --dist=loadfile -m "not slow" $(ARGS)
 
 slow: $(DEV)  ## set up, then the tests that take long
-	@$(RUN) -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadgroup -m slow $(ARGS)
+	@$(PYTEST) --dist=loadgroup -m slow $(ARGS)
 
 lint: $(DEV)  ## set up, then ruff and pyright
 	@failed=0; \

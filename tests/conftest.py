@@ -36,7 +36,7 @@ def kernels() -> Kernels:
         pytest.skip("there is no C compiler (cc)")
     from skipline.kernels import load_kernels  # not above: the variables are set before torch is imported
 
-    return load_kernels()
+    return load_kernels("cpu")
 
 
 def _refuse_the_network(event: str, arguments: tuple[object, ...]) -> None:

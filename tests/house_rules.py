@@ -39,6 +39,7 @@ THIRD_PARTY = {
     "pillow_heif": 2,
     "safetensors": 2,
     "torch": 2,
+    "triton": 2,  # comes with PyTorch for CUDA and not without: guarded in kernels/batch_norm_triton.py
     "pydantic": 6,
     "resvg_py": 7,
     "fastapi": 8,

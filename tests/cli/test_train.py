@@ -244,7 +244,8 @@ def test_a_description_in_a_file_is_a_model(skipline: Command, tmp_path: Path) -
 
 
 def test_ctrl_c_writes_a_checkpoint_and_ends_with_130(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "skipline", "train", "digits", "--epochs", "500", "--json"]
+    words = ["train", "digits", "--model", "digits_resnet8", "--epochs", "500", "--json"]
+    command = [sys.executable, "-m", "skipline", *words]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, env=environment, text=True) as process:
         assert process.stderr is not None

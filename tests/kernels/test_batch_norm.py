@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pytest
 import torch
-from torch import Tensor, nn
-from torch.nn.functional import batch_norm, leaky_relu
+from torch import nn
 
 from skipline.kernels import Kernels, norm_rectify, takes
+
+from .norm_case import assert_near, distance, draw, expected, measured
 
 SHAPES = {
     "a narrow net": (6, 16, 9, 9),
@@ -18,72 +17,6 @@ SHAPES = {
     "less than a vector": (2, 1, 1, 1),
     "many chunks": (16, 8, 48, 48),
 }
-PRECISION = {torch.float32: 2e-6, torch.bfloat16: 2**-8}  # of a result that is rounded once, relative to the largest
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """Inputs in float64 that the number format can hold, and the gradients that arrive under y's two names."""
-
-    x: Tensor
-    addend: Tensor | None
-    weight: Tensor
-    bias: Tensor
-    gradients: tuple[Tensor, Tensor]
-    slope: float
-
-
-def draw(shape: tuple[int, ...], dtype: torch.dtype, *, adds: bool, slope: float, mean: float = 0.5) -> Case:
-    generator = torch.Generator().manual_seed(3)
-
-    def held(tensor: Tensor) -> Tensor:
-        return tensor.to(dtype).double()
-
-    tensors = [held(torch.randn(shape, generator=generator)) for _ in range(4)]
-    weight, bias = (torch.rand(shape[1], generator=generator) + 0.5 for _ in range(2))
-    x = held(tensors[0] + mean)
-    return Case(x, tensors[1] if adds else None, weight, bias - 1, (tensors[2], tensors[3]), slope)
-
-
-def expected(case: Case) -> dict[str, Tensor]:
-    leaves = [case.x.clone(), case.weight.double(), case.bias.double()]
-    leaves += [] if case.addend is None else [case.addend.clone()]
-    x, weight, bias, *addend = [leaf.requires_grad_() for leaf in leaves]
-    running = (torch.zeros(x.shape[1]).double(), torch.ones(x.shape[1]).double())
-    z = batch_norm(x, *running, weight, bias, training=True, momentum=0.1, eps=1e-5)
-    y = leaky_relu(z + addend[0] if addend else z, case.slope)
-    y.backward(case.gradients[0] + case.gradients[1])
-    found = {"y": y.detach(), "running mean": running[0], "running variance": running[1]}
-    names = ("x", "weight", "bias", "addend")[: len(leaves)]
-    return {**found, **{f"gradient of {name}": leaf.grad for name, leaf in zip(names, leaves, strict=True)}}  # pyright: ignore[reportReturnType]
-
-
-def measured(case: Case, dtype: torch.dtype, kernels: Kernels) -> dict[str, Tensor]:
-    def ready(tensor: Tensor) -> Tensor:
-        return tensor.to(dtype).contiguous(memory_format=torch.channels_last)
-
-    norm = nn.BatchNorm2d(case.x.shape[1])
-    with torch.no_grad():
-        norm.weight.copy_(case.weight)
-        norm.bias.copy_(case.bias)
-    x = ready(case.x).requires_grad_()
-    addend = None if case.addend is None else ready(case.addend).requires_grad_()
-    y, again = norm_rectify(kernels, norm, x, slope=case.slope, addend=addend)
-    assert y.dtype == dtype
-    assert torch.equal(y, again)
-    torch.autograd.backward([y, again], [ready(gradient) for gradient in case.gradients])
-    assert norm.running_mean is not None
-    assert norm.running_var is not None
-    found = {"y": y.detach(), "running mean": norm.running_mean, "running variance": norm.running_var}
-    leaves = {"x": x, "weight": norm.weight, "bias": norm.bias, **({} if addend is None else {"addend": addend})}
-    for name, leaf in leaves.items():
-        assert leaf.grad is not None
-        found[f"gradient of {name}"] = leaf.grad
-    return found
-
-
-def distance(found: Tensor, wanted: Tensor) -> float:
-    return ((found.double() - wanted).abs().max() / wanted.abs().max().clamp(min=1e-30)).item()
 
 
 @pytest.mark.parametrize("slope", [0.0, 0.2, 1.0])
@@ -94,12 +27,7 @@ def test_it_is_norm_addition_and_rectifier(
     shape: tuple[int, ...], dtype: torch.dtype, adds: bool, slope: float, kernels: Kernels
 ) -> None:
     case = draw(shape, dtype, adds=adds, slope=slope)
-    wanted, found = expected(case), measured(case, dtype, kernels)
-    assert wanted.keys() == found.keys()
-    for name, tensor in wanted.items():
-        # Sums over N·H·W are in fp32 and fp64 whatever the format, but of gradients that bf16 has rounded.
-        within = 4 * PRECISION[dtype] if name.startswith("gradient") or name == "y" else 1e-5
-        assert distance(found[name], tensor) < within, name
+    assert_near(measured(case, dtype, kernels), expected(case), dtype)
 
 
 def test_two_numbers_are_a_batch(kernels: Kernels) -> None:
@@ -168,7 +96,7 @@ def test_what_it_does_not_take_is_refused(kernels: Kernels) -> None:
     """Behind these checks are bare addresses: a wrong one would write where it should not."""
     x = torch.zeros(2, 4, 3, 3)
     taken = nn.BatchNorm2d(4)
-    assert takes(taken, x)
+    assert takes(kernels, taken, x)
     cases = [
         (nn.BatchNorm2d(5), x, None),
         (nn.BatchNorm2d(4).bfloat16(), x, None),
@@ -183,6 +111,6 @@ def test_what_it_does_not_take_is_refused(kernels: Kernels) -> None:
         (nn.BatchNorm2d(20_000), torch.zeros(2, 20_000, 1, 1), None),
     ]
     for norm, images, addend in cases:
-        assert not takes(norm, images, addend)
+        assert not takes(kernels, norm, images, addend=addend)
         with pytest.raises(ValueError, match="the fused kernels do not take BatchNorm2d"):
             norm_rectify(kernels, norm, images, slope=0.0, addend=addend)

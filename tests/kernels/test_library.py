@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from skipline.kernels import KernelError, Kernels, load_kernels
+from skipline.kernels import KernelError
+from skipline.kernels.library import Library, load_library
 
 
 def counting_compiler(folder: Path) -> tuple[Path, Path]:
@@ -24,11 +25,18 @@ def counting_compiler(folder: Path) -> tuple[Path, Path]:
     return script, log
 
 
+@pytest.fixture(scope="module")
+def library() -> Library:
+    if shutil.which("cc") is None:
+        pytest.skip("there is no C compiler (cc)")
+    return load_library()
+
+
 def test_they_are_compiled_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     compiler, log = counting_compiler(tmp_path)
     monkeypatch.setenv("CC", str(compiler))
-    first = load_kernels(tmp_path / "cache")
-    again = load_kernels(tmp_path / "cache")
+    first = load_library(tmp_path / "cache")
+    again = load_library(tmp_path / "cache")
     assert first.path == again.path
     assert first.path.parent == tmp_path / "cache"
     assert log.read_text(encoding="utf-8") == "made\n"
@@ -39,7 +47,7 @@ def test_another_compiler_is_another_file(tmp_path: Path, monkeypatch: pytest.Mo
     paths = set()
     for flags in ("", " -DANOTHER"):
         monkeypatch.setenv("CC", f"{compiler}{flags}")
-        paths.add(load_kernels(tmp_path / "cache").path)
+        paths.add(load_library(tmp_path / "cache").path)
     assert len(paths) == 2
 
 
@@ -47,7 +55,7 @@ def test_no_compiler_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("CC", "no-such-compiler")
     message = "there is no C compiler: no-such-compiler was not found. Install gcc, or name another one in $CC."
     with pytest.raises(KernelError, match=re.escape(message)):
-        load_kernels(tmp_path)
+        load_library(tmp_path)
 
 
 def test_a_compiler_that_refuses_is_quoted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,29 +65,29 @@ def test_a_compiler_that_refuses_is_quoted(tmp_path: Path, monkeypatch: pytest.M
     script.chmod(0o755)
     monkeypatch.setenv("CC", str(script))
     with pytest.raises(KernelError, match=r"refuses the kernels: x\.c:1: error: no such flag\. gcc compiles them"):
-        load_kernels(tmp_path / "cache")
+        load_library(tmp_path / "cache")
     assert not list(tmp_path.glob("cache/*"))
 
 
-def test_a_broken_file_is_made_anew(tmp_path: Path, kernels: Kernels) -> None:
-    broken = tmp_path / kernels.path.name
+def test_a_broken_file_is_made_anew(tmp_path: Path, library: Library) -> None:
+    broken = tmp_path / library.path.name
     broken.write_bytes(b"not a library")
-    assert load_kernels(tmp_path).path == broken
+    assert load_library(tmp_path).path == broken
     assert broken.read_bytes() != b"not a library"
 
 
 @pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler (cc)")
 def test_an_empty_variable_names_no_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CC", "")
-    empty = load_kernels(tmp_path).key
+    empty = load_library(tmp_path).key
     monkeypatch.delenv("CC")
-    assert load_kernels(tmp_path).key == empty
+    assert load_library(tmp_path).key == empty
 
 
 def test_a_variable_that_is_no_command_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CC", "gcc '-O2")
     with pytest.raises(KernelError, match=r"is no command: No closing quotation\. Name a C compiler, e\.g\. CC=gcc\."):
-        load_kernels(tmp_path)
+        load_library(tmp_path)
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
@@ -87,14 +95,14 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         pytest.skip("there is no C compiler (cc)")
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(KernelError, match=r"cannot be kept in .*file.*Set XDG_CACHE_HOME"):
-        load_kernels(tmp_path / "file" / "cache")
+        load_library(tmp_path / "file" / "cache")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc/self/maps is Linux's")
-def test_they_share_their_threads_with_torch(kernels: Kernels) -> None:
+def test_they_share_their_threads_with_torch(library: Library) -> None:
     """A second OpenMP runtime would be a second pool of threads on the same cores."""
     code = (
-        "import re, torch\nfrom skipline.kernels import load_kernels\nload_kernels()\n"
+        "import re, torch\nfrom skipline.kernels import load_kernels\nload_kernels('cpu')\n"
         "maps = open('/proc/self/maps').read()\n"
         "print(len(set(re.findall(r'/\\S*lib(?:gomp|iomp|omp)\\S*', maps))))"
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import subprocess
 import sys
-from dataclasses import replace
 
 import pytest
 import torch
@@ -16,13 +15,9 @@ from skipline.nn import freeze
 from skipline.spec import Network, unfold
 from skipline.zoo import describe, models
 
-pytestmark = pytest.mark.slow  # every kind of network is compiled and exported; test_every_switch.py exports small ones
+from .shallow import shallow
 
-
-def shallow(network: Network) -> Network:
-    """At most two blocks in each of the first two stages: what follows is alike."""
-    stages = tuple(replace(stage, num_blocks=min(2, stage.num_blocks)) for stage in network.stages[:2])
-    return replace(network, stages=stages)
+pytestmark = pytest.mark.slow  # every kind of network is compiled and exported; test_every_switch.py runs small ones
 
 
 def kind_of(network: Network) -> object:

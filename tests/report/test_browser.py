@@ -76,8 +76,15 @@ def test_the_measure_of_contrast() -> None:
     assert contrast("rgb(119, 119, 119)", "rgb(255, 255, 255)") == pytest.approx(4.48, abs=0.005)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [LAPTOP, PHONE], ids=["laptop", "phone"])
+@pytest.mark.parametrize(
+    ("size", "scheme"),
+    [
+        pytest.param(LAPTOP, "light", id="laptop-light"),
+        pytest.param(PHONE, "dark", id="phone-dark"),
+        pytest.param(LAPTOP, "dark", marks=pytest.mark.slow, id="laptop-dark"),
+        pytest.param(PHONE, "light", marks=pytest.mark.slow, id="phone-light"),
+    ],
+)
 def test_a_page_can_be_read(browser: Any, path: Path, size: tuple[int, int], scheme: str) -> None:
     page, seen = opened(browser, path, size=size, scheme=scheme)
     assert seen == []

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from skipline.init import build
-from skipline.nn import ResidualNet
+from skipline.nn import ResidualNet, assemble
 from skipline.signal import features, tapped
 from skipline.spec import unfold
 from skipline.zoo import describe, models
@@ -45,7 +45,7 @@ def runs(net: nn.Module, forward: object) -> list[str]:
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_every_site_of_every_row_can_be_asked_for(name: str) -> None:
-    net = build(describe(name)).to("meta").eval()
+    net = assemble(describe(name), device="meta").eval()
     sites = unfold(net.network).sites
     found = features(net, torch.empty(2, net.network.in_channels, 64, 64, device="meta"), sites)
     assert tuple(found) == sites

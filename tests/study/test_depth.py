@@ -202,6 +202,7 @@ def test_a_folder_without_a_study_is_refused(tmp_path: Path) -> None:
         open_study(tmp_path)
 
 
+@pytest.mark.slow  # a process imports torch and trains; what one raises itself comes the same way, below
 def test_a_process_that_is_killed_is_an_error_that_names_its_cell(tmp_path: Path, digits: Dataset) -> None:
     def kill(cell: Cell, state: Running | Result) -> None:
         for process in multiprocessing.active_children():

@@ -136,6 +136,7 @@ def test_of_several_rates_the_lowest_loss_tells(document: dict[str, Any]) -> Non
     assert tried[standing["learning_rate"]] == min(tried.values())
 
 
+@pytest.mark.slow  # a second process trains; within this one a training is taken up below, and losses are compared
 def test_a_race_taken_up_again_is_the_same_to_the_bit(
     document: dict[str, Any], tmp_path: Path, digits: Dataset
 ) -> None:

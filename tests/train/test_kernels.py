@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
+import types
 
 import pytest
 import torch
@@ -11,7 +13,7 @@ import torch
 from skipline.train import RecipeError
 from skipline.train.kernels import choose_kernels
 
-CPU = torch.device("cpu")
+CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
 
 def test_auto_takes_the_fused_ones_on_the_cpu() -> None:
@@ -34,6 +36,9 @@ def test_auto_says_why_it_is_plain(monkeypatch: pytest.MonkeyPatch) -> None:
     assert chosen.reason.startswith("there is no C compiler: no-such-compiler was not found.")
     assert choose_kernels("auto", torch.device("meta"), "channels_last").name == "plain"
     assert choose_kernels("auto", CPU, "contiguous").name == "plain"
+    on_cuda = choose_kernels("auto", CUDA, "channels_last")
+    assert on_cuda.name == "plain"
+    assert on_cuda.reason.endswith("or measure what is faster: skipline tune")
 
 
 def test_fused_is_never_quietly_plain(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,3 +49,27 @@ def test_fused_is_never_quietly_plain(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CC", "no-such-compiler")
     with pytest.raises(RecipeError, match=r"no-such-compiler was not found.*Or use kernels 'auto' or 'plain'"):
         choose_kernels("fused", CPU, "channels_last")
+
+
+def test_without_triton_there_are_none_on_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "triton", None)
+    message = (
+        r"kernels is 'fused', but the fused kernels for CUDA are in Triton, which cannot be imported: .*pip install"
+    )
+    with pytest.raises(RecipeError, match=message):
+        choose_kernels("fused", CUDA, "channels_last")
+
+
+def test_with_triton_they_are_known_by_its_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What decides the bits of a run names who compiled them."""
+    labels = set()
+    for version in ("3.6.0", "3.7.0"):
+        triton = types.ModuleType("triton")
+        triton.__version__ = version  # pyright: ignore[reportAttributeAccessIssue]
+        monkeypatch.setitem(sys.modules, "triton", triton)
+        chosen = choose_kernels("fused", CUDA, "channels_last")
+        assert chosen.reason == f"compiled for this device by Triton {version}"
+        assert chosen.compiled is not None
+        assert chosen.compiled.device_type == "cuda"
+        labels.add(chosen.label)
+    assert len(labels) == 2

@@ -36,6 +36,8 @@ RECIPES: dict[str, dict[str, Any]] = {
     "parts, clipping and an average": {"accumulate": 2, "clip_norm": 0.1, "ema_decay": 0.7},
     "fp32": {"precision": "fp32"},
     "one CUDA graph": {"network": GRAPHED, "step_graph": True},
+    "fused": {"kernels": "fused"},
+    "fused, one CUDA graph": {"network": GRAPHED, "kernels": "fused", "step_graph": True},
 }
 
 
@@ -167,10 +169,11 @@ def losses_and_weights(recipe: Recipe, dataset: Dataset, run: RunFolder) -> tupl
 
 
 @pytest.mark.usefixtures("deterministic")
+@pytest.mark.parametrize("kernels", ["plain", "fused"])
 def test_a_graph_computes_what_its_launches_do(
-    recipe: Recipe, dataset: Dataset, new_run: Callable[[], RunFolder]
+    kernels: Literal["plain", "fused"], recipe: Recipe, dataset: Dataset, new_run: Callable[[], RunFolder]
 ) -> None:
-    recipe = replace(recipe, network=GRAPHED)
+    recipe = replace(recipe, network=GRAPHED, kernels=kernels)
     losses, weights = losses_and_weights(recipe, dataset, new_run())
     graphed_losses, graphed = losses_and_weights(replace(recipe, step_graph=True), dataset, new_run())
     assert graphed_losses == losses
@@ -188,10 +191,11 @@ def test_a_graph_says_what_runs_without_it(recipe: Recipe, dataset: Dataset, new
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of PyTorch's compiler, as it is loaded
-def test_compiled_blocks_learn_as_eager_ones_do(
-    recipe: Recipe, dataset: Dataset, new_run: Callable[[], RunFolder]
+@pytest.mark.parametrize("kernels", ["compiled", "fused"])
+def test_blocks_learn_as_plain_ones_do(
+    kernels: Literal["compiled", "fused"], recipe: Recipe, dataset: Dataset, new_run: Callable[[], RunFolder]
 ) -> None:
     recipe = replace(recipe, network=GRAPHED, precision="fp32")
     losses, _ = losses_and_weights(recipe, dataset, new_run())
-    compiled, _ = losses_and_weights(replace(recipe, kernels="compiled"), dataset, new_run())
-    assert compiled == pytest.approx(losses, rel=1e-3)
+    others, _ = losses_and_weights(replace(recipe, kernels=kernels), dataset, new_run())
+    assert others == pytest.approx(losses, rel=1e-3)

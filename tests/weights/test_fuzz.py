@@ -98,14 +98,14 @@ def test_the_good_files_are_good(suffix: str, net: ResidualNet, tmp_path: Path) 
 
 @pytest.mark.filterwarnings("ignore")  # of readers about bytes that nobody vouches for
 @pytest.mark.parametrize("suffix", FILES)
-def test_damaged_files_are_refused_or_whole(suffix: str, tmp_path: Path) -> None:
+def test_damaged_files_are_refused_or_whole(suffix: str, net: ResidualNet, tmp_path: Path) -> None:
     path = tmp_path / f"a{suffix}"
 
     @few
     @given(damaged(FILES[suffix]))
     def check(data: bytes) -> None:
         path.write_bytes(data)
-        load_or_refuse(build(NETWORK, seed=2), path)
+        load_or_refuse(net, path)
 
     check()
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from skipline.files import StorageError, write_whole
+from skipline.kernels.implementation import KernelError
 
 SOURCES = ("batch_norm.c", "batch_norm_sweeps.h", "bfloat16.h")
 _FLAGS = (
@@ -33,12 +34,8 @@ _FORWARD = [_ADDRESS] * 3 + [_COUNT, _SIZE] + [_ADDRESS] * 4 + [_REAL] * 3 + [_A
 _BACKWARD = [_ADDRESS] * 4 + [_COUNT, _SIZE] + [_ADDRESS] * 4 + [_REAL] + [_ADDRESS] * 4 + [_SIZE]
 
 
-class KernelError(RuntimeError):
-    """Why there are no compiled kernels here; the message ends with what would bring them."""
-
-
 @dataclass(frozen=True, slots=True)
-class Kernels:
+class Library:
     """The C functions of `batch_norm.c`, by number format: "bf16" and "fp32".
 
     `key` stands for all that decides their machine code, and so the bits that they compute.
@@ -50,8 +47,8 @@ class Kernels:
     backward: dict[str, ctypes._NamedFuncPointer]
 
 
-def load_kernels(folder: Path | None = None) -> Kernels:
-    """The kernels, compiled into `folder` (default: the user's cache) unless the same ones lie there already.
+def load_library(folder: Path | None = None) -> Library:
+    """The library, compiled into `folder` (default: the user's cache) unless the same ones lie there already.
 
     Equal sources, flags, compiler and processor are the same kernels. `$CC` names another compiler than `cc`. Raises
     `KernelError` where there is no compiler, it fails, or what it made cannot be kept or loaded.
@@ -71,7 +68,7 @@ def load_kernels(folder: Path | None = None) -> Kernels:
     for number in ("bf16", "fp32"):
         forward[number] = _function(library, f"batch_norm_forward_{number}", _FORWARD)
         backward[number] = _function(library, f"batch_norm_backward_{number}", _BACKWARD)
-    return Kernels(path, key, forward, backward)
+    return Library(path, key, forward, backward)
 
 
 def _compiler() -> list[str]:

@@ -157,7 +157,7 @@ def _join(
     norm: nn.BatchNorm2d, add: nn.Module, act: nn.Module, slope: float, kernels: Kernels
 ) -> Callable[[Tensor, Tensor], Signal]:
     def run(z: Tensor, shortcut: Tensor) -> Signal:
-        if takes(norm, z, shortcut):
+        if takes(kernels, norm, z, addend=shortcut):
             return norm_rectify(kernels, norm, z, slope=slope, addend=shortcut)
         y = act(add(norm(z), shortcut))
         return y, y
@@ -187,7 +187,7 @@ def _chain(layers: Iterable[nn.Module], kernels: Kernels) -> Pass:
 def _norm(norm: nn.BatchNorm2d, behind: nn.Module, slope: float, kernels: Kernels) -> Pass:
     def run(signal: Signal) -> Signal:
         x = signal[0]
-        if takes(norm, x):
+        if takes(kernels, norm, x):
             return norm_rectify(kernels, norm, x, slope=slope)
         y = behind(norm(x))
         return y, y

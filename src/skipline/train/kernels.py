@@ -1,7 +1,8 @@
-"""Which operations a step runs with: PyTorch's own, those that skipline compiles, or blocks that PyTorch compiles."""
+"""Which operations a step runs with: PyTorch's own, skipline's fused ones, or blocks that PyTorch compiles."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,6 +14,10 @@ from skipline.train.refuse import RecipeError
 
 KernelChoice = Literal["auto", "fused", "plain", "compiled"]
 KERNEL_CHOICES: tuple[KernelChoice, ...] = ("auto", "fused", "plain", "compiled")
+_WHERE_MEASURED: Mapping[str, str] = {
+    "cuda": "on CUDA the fused ones are for those who ask for them, or measure what is faster: skipline tune"
+}
+"""Devices on which `auto` leaves the fused kernels alone: there are few of them, but to launch one takes longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,24 +38,25 @@ class ChosenKernels:
 
 
 def choose_kernels(choice: KernelChoice, device: torch.device, layout: MemoryLayout) -> ChosenKernels:
-    """The kernels as asked, or (`auto`) the fused ones where they run: on the CPU, channels-last, with a C compiler.
+    """The kernels as asked, or (`auto`) the fused ones on a CPU where they run: channels-last, with a C compiler.
 
-    The first time on a machine they are compiled, which takes about a second. Raises `RecipeError` where fused ones
-    are asked for and cannot be had.
+    The first time on a machine they are compiled, which takes some seconds. Raises `RecipeError` where fused ones are
+    asked for and cannot be had.
     """
     if choice in ("plain", "compiled"):
         return ChosenKernels(choice, "as asked", None)
+    if choice == "auto" and device.type in _WHERE_MEASURED:
+        return ChosenKernels("plain", _WHERE_MEASURED[device.type], None)
     try:
-        return ChosenKernels("fused", "compiled for this processor", _compiled(device, layout))
+        kernels = _compiled(device, layout)
     except KernelError as error:
         if choice == "fused":
             raise RecipeError(f"kernels is 'fused', but {error} Or use kernels 'auto' or 'plain'.") from error
         return ChosenKernels("plain", str(error), None)
+    return ChosenKernels("fused", kernels.origin, kernels)
 
 
 def _compiled(device: torch.device, layout: MemoryLayout) -> Kernels:
-    if device.type != "cpu":
-        raise KernelError(f"the fused kernels are for the CPU and the device is {device.type}.")
     if layout != "channels_last":
         raise KernelError(f"the fused kernels want memory_layout 'channels_last' and it is {layout!r}.")
-    return load_kernels()
+    return load_kernels(device.type)

@@ -61,7 +61,7 @@ class Recipe:
       epochs old (∞: never).
     - `precision`: `bf16` is autocast; `auto` takes it where the hardware has it. `memory_layout`: of images and
       convolution weights. `kernels`: `fused` computes norm, addition and rectifier in one compiled operation; `auto`
-      takes it where it runs; `compiled` has PyTorch compile stem and blocks, one graph for each distinct block.
+      takes it on a CPU where it runs; `compiled` has PyTorch compile stem and blocks, a graph for each distinct block.
     - `step_graph`: forward and backward pass are one CUDA graph. It changes no bit.
     - `memory`: what a step may take at its peak, e.g. "2GiB": where its activations are more, some are computed again.
       "auto": what the device has; "all": everything is kept. It changes no bit.

@@ -54,6 +54,8 @@ WAYS = (
     Way("bf16 compiled", "bf16", "channels_last", "compiled"),
     Way("fp32 CUDA graph", "fp32", "channels_last", "plain", step_graph=True),
     Way("bf16 CUDA graph", "bf16", "channels_last", "plain", step_graph=True),
+    Way("fp32 fused, CUDA graph", "fp32", "channels_last", "fused", step_graph=True),
+    Way("bf16 fused, CUDA graph", "bf16", "channels_last", "fused", step_graph=True),
     Way("bf16 compiled, CUDA graph", "bf16", "channels_last", "compiled", step_graph=True),
 )
 """All of them; those that a machine or a network does not have say so when they are tried."""
