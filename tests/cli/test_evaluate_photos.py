@@ -48,7 +48,7 @@ def test_the_test_part_is_asked_and_the_validation_part_tells_the_temperature(sk
     document = json.loads(ended.out)
     split = json.loads((run / "split.json").read_text())
     assert (document["part"], document["num_images"]) == ("test", len(split["parts"]["test"]))
-    assert document["tempered"]["fitted_on"] == "the val images"
+    assert document["tempered"]["fitted_on"] == "the validation images"
     assert len(document["tempered"]["temperatures"]) == 1
     tested = {entry["file"] for entry in split["parts"]["test"]}
     assert {entry["file"] for entry in document["worst_errors"]} <= tested

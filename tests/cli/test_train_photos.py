@@ -61,6 +61,7 @@ def test_what_check_calls_wrong_stops_training_unless_it_is_let_pass(
     assert "training on my photos as it is would be wrong" in ended.err
     assert "(label_conflict)" in ended.err
     assert "skipline check 'my photos' --html check.html" in ended.err
+    assert ended.err.rstrip().endswith("What is meant to be so is let pass with: --allow label_conflict")
     assert not (tmp_path / "runs").exists()
     assert skipline("train", "my photos", *TRAIN, "--allow", "label_conflict", "--dry-run").code == 0
     assert skipline("train", "my photos", *TRAIN, "--allow", "one_class").code == 2

@@ -12,42 +12,37 @@ from skipline.zoo import describe
 
 
 @pytest.mark.parametrize(
-    ("first_size", "last_size", "least", "sides"),
+    ("first_size", "least", "sides"),
     [
-        (0.5, 1.0, 8, [32, 36, 44, 48, 52, 60, 64, 64, 64]),  # 64 (1/2 + e / 12), in fours; whole from epoch 6 of 9 on
-        (0.5, 1.0, 50, [50, 50, 50, 50, 52, 60, 64, 64, 64]),
-        (0.5, 0.75, 8, [32, 36, 36, 40, 44, 44, 48, 48, 48]),  # 64 (1/2 + e / 24)
-        (0.5, 0.25, 8, [32] * 9),  # never smaller than they began
-        (1.0, 0.75, 8, [64] * 9),
-        (0.75, 0.75, 8, [48] * 9),
+        (0.5, 8, [32, 36, 44, 48, 52, 60, 64, 64, 64]),  # 64 (1/2 + e / 12), in fours; whole from epoch 6 of 9 on
+        (0.5, 50, [50, 50, 50, 50, 52, 60, 64, 64, 64]),
+        (1.0, 8, [64] * 9),
     ],
 )
-def test_sides_grow_over_two_thirds(first_size: float, last_size: float, least: int, sides: list[int]) -> None:
-    found = [
-        image_side(epoch, 9, whole=64, first_size=first_size, last_size=last_size, least=least, of=4)
-        for epoch in range(9)
-    ]
+def test_sides_grow_to_the_whole_over_two_thirds(first_size: float, least: int, sides: list[int]) -> None:
+    found = [image_side(epoch, 9, whole=64, first_size=first_size, least=least, of=4) for epoch in range(9)]
     assert found == sides
 
 
 def test_a_side_that_is_no_multiple_is_still_reached() -> None:
-    found = [image_side(e, 3, whole=30, first_size=0.5, last_size=1.0, least=8, of=4) for e in range(3)]
+    found = [image_side(e, 3, whole=30, first_size=0.5, least=8, of=4) for e in range(3)]
     assert found == [16, 24, 30]
 
 
 @pytest.mark.parametrize(
     ("model", "whole", "sides"),
     [
-        ("resnet18", 96, {48, 64}),  # 48 to 72, in sixteens
-        ("resnet18", 224, {112, 128, 144, 160}),
-        ("resnet18", 64, {48}),  # 32 would leave one place at the end, and batch norm no mean of a single image
+        ("resnet18", 96, {48, 64, 80, 96}),
+        ("resnet18", 224, {112, 128, 144, 160, 176, 192, 208, 224}),
+        ("resnet18", 64, {48, 64}),  # 32 would leave one place at the end, and batch norm no mean of a single image
         ("resnet18", 40, {40}),
-        ("cifar_resnet20", 32, {16, 20, 24}),
+        ("cifar_resnet20", 32, {16, 20, 24, 28, 32}),
+        ("cifar_resnet20", 128, {60, 72, 84, 96, 108, 120, 128}),  # in twelves, so that they are not 17
     ],
 )
 def test_the_last_map_keeps_two_places_a_side(model: str, whole: int, sides: set[int]) -> None:
     network = describe(model, num_classes=3)
-    recipe = Recipe(network=network, source="photos", first_size=0.5, last_size=0.75)
+    recipe = Recipe(network=network, source="photos", first_size=0.5)
     found = {epoch_side(recipe, epoch, num_epochs=30, whole=whole) for epoch in range(30)}
     assert found == sides
     assert min(found) > network.stride

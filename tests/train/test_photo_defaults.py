@@ -26,7 +26,7 @@ def test_small_images_keep_their_size_in_the_stem() -> None:
     assert describe(small.model).stem.total_stride == 1
 
 
-@pytest.mark.parametrize(("num_train", "batch_size"), [(10, 16), (700, 32), (3000, 128), (10**6, 128)])
+@pytest.mark.parametrize(("num_train", "batch_size"), [(10, 16), (445, 32), (700, 32), (3000, 128), (10**6, 128)])
 def test_few_photos_are_seen_in_small_batches_with_a_rate_in_proportion(num_train: int, batch_size: int) -> None:
     defaults = photo_defaults(middle_side=100, num_train=num_train, device="cpu")
     assert defaults.batch_size == batch_size

@@ -6,12 +6,12 @@ from skipline.check import KINDS
 from skipline.cli.exits import UsageError
 from skipline.spec.check import did_you_mean
 
-_HOPELESS = ("no_image", "no_class", "one_class")
+HOPELESS = ("no_image", "no_class", "one_class")  # with which nothing could be learnt
 
 
 def allowed_errors(names: list[str]) -> tuple[str, ...]:
     """`names`; raises `UsageError` for one that is no error, or one that nothing could be learnt with."""
-    errors = [name for name, kind in KINDS.items() if kind.severity == "error" and name not in _HOPELESS]
+    errors = [name for name, kind in KINDS.items() if kind.severity == "error" and name not in HOPELESS]
     for name in names:
         if name not in errors:
             raise UsageError(

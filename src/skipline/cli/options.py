@@ -55,9 +55,9 @@ From = Annotated[
 ]
 HeadEpochs = Annotated[int | None, _option("With --from: epochs in which the classifier alone learns.", _RECIPE)]
 FirstSize = Annotated[
-    float | None, _option("Share of their side that images begin with; 1: whole throughout.", _RECIPE, "--first-size")
+    float | None,
+    _option("Share of their side that images begin with; 1: whole throughout.", _RECIPE, "--first-size"),
 ]
-LastSize = Annotated[float | None, _option("Share that it grows to; they are judged whole.", _RECIPE, "--last-size")]
 Cutmix = Annotated[float | None, _option("α of cutmix; 0: none.", _DATA)]
 CropScale = Annotated[
     float | None, _option("Least share of a photo that a random crop shows; 1: no crops.", _PHOTOS, "--crop-scale")

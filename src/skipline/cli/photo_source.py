@@ -15,6 +15,7 @@ from rich.console import Console
 
 from skipline.amount import counted, size_text
 from skipline.check import Check, check_folder
+from skipline.cli.allowed import HOPELESS
 from skipline.cli.exits import UsageError
 from skipline.cli.names import PHOTO_PRESET
 from skipline.cli.network import network_of
@@ -74,7 +75,7 @@ def photos_and_recipe(
     if settings.get("start_from"):
         suited["optimiser"] = {"learning_rate": defaults.learning_rate * FINE_TUNING_RATE, "layer_decay": LAYER_DECAY}
         suited["head_epochs"] = 1
-        suited["first_size"] = suited["last_size"] = 1.0  # what begins learnt was learnt at some size: not tried
+        suited["first_size"] = 1.0  # what begins learnt was learnt at some size: not tried
     rest = {name: value for name, value in settings.items() if name not in OUTSIDE_RECIPE}
     below = suited if preset == PHOTO_PRESET else {}
     recipe = over_preset(preset, network, result.folder.root.name, {**overlaid(below, rest), "source": source})
@@ -144,9 +145,11 @@ def _refuse_wrong(result: Check, source: str) -> None:
     ]
     more = f"\n  … and {len(errors) - _MOST_SAID} more" if len(errors) > _MOST_SAID else ""
     page = command("check", printable(source), "--html", "check.html")
+    names = dict.fromkeys(finding.name for finding in errors if finding.name not in HOPELESS)
+    passing = " What is meant to be so is let pass with: " + " ".join(f"--allow {name}" for name in names)
     raise DataError(
         f"training on {printable(source)} as it is would be wrong:\n" + "\n".join(said) + more + "\nSee it all with: "
-        f"{page}. What is meant to be so is let pass with --allow NAME."
+        f"{page}.{passing if names else ''}"
     )
 
 

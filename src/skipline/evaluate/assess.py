@@ -72,9 +72,13 @@ def assess(
     return Assessment(exam=exam, predictions=predictions, measures=measures, pictures=pictures)
 
 
+_PARTS = {"val": "validation", "train": "training"}  # as they are called in sentences
+
+
 def _tempered(predictions: Predictions, held_out: list[tuple[Exam, Predictions]]) -> Tempered:
     if held_out:
         exam, said = held_out[0]
-        return tempered(predictions.logits, (said.logits, said.labels), called=f"the {exam.part} images")
+        called = f"the {_PARTS.get(exam.part, exam.part)} images"
+        return tempered(predictions.logits, (said.logits, said.labels), called=called)
     generator = torch.Generator().manual_seed(split_seed(SEED, "halves"))
     return cross_tempered(predictions.logits, predictions.labels, generator=generator)

@@ -125,8 +125,9 @@ def coverage_sentences(found: EvaluationFile) -> Iterator[str]:
 
 
 def _slice(part: SliceRecord) -> tuple[str, ...]:
+    low, high = number(part.low), number(part.high)
     return (
-        f"{number(part.low)} to {number(part.high)}",
+        low if low == high else f"{low} to {high}",
         count(part.num_images),
         percent(part.accuracy.value, places=1),
         f"{percent(part.accuracy.low, places=1)} to {percent(part.accuracy.high, places=1)}",

@@ -58,13 +58,9 @@ def lecture(network: Network, data: str) -> Recipe:
 
 
 def photos(network: Network, data: str) -> Recipe:
-    """A folder of photos, from scratch: one-cycle SGD, crops, flips and colours, smoothed labels, averaged weights.
+    """A folder of photos, from scratch: one-cycle SGD, crops, flips and colours, smoothed labels.
 
     Guessed from what is usual; on two sets it is measured in docs/results.md. A batch of `photo_defaults` is smaller.
-    Images are learnt from at half of their side at first and at three quarters in the end, for less than half of the
-    arithmetic, and judged whole: a random crop that fills the image shows things larger than they are judged, and a
-    smaller image makes up for it (Touvron et al. 2019, arXiv 1906.06423; torchvision's recipes since 2021 learn at 176
-    of 224 pixels).
     """
     # The smallest share is guessed: 0.08, as for ImageNet, is for many epochs of many photos.
     coloured = PhotoAugment(crop_scale=0.35, brightness=0.2, contrast=0.2, saturation=0.2)
@@ -77,8 +73,7 @@ def photos(network: Network, data: str) -> Recipe:
         label_smoothing=0.1,  # Szegedy et al. 2015 (arXiv 1512.00567), section 7
         augment=Augment(flip=True),
         photo_augment=coloured if network.in_channels == 3 else AS_THEY_ARE,
-        first_size=0.5,
-        last_size=0.75,
+        first_size=0.5,  # 0.7 of the arithmetic; measured against whole images and against less: docs/log.md
     )
 
 

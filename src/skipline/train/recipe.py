@@ -54,8 +54,8 @@ class Recipe:
     - `ema_decay` d: evaluated and saved is the moving average of the weights in which a step counts d times as much as
       the next one; 0 takes the weights themselves.
     - `photo_augment`: what is done with photos, each by its own draws, before `augment`.
-    - `first_size`, `last_size`: the shares of their side that images have in the first epoch and from two thirds of the
-      epochs on (at least the first), while they are learnt from; they are judged at their whole side (`image_side`).
+    - `first_size`: the share of their side that images have in the first epoch; it grows to 1 (see `image_side`). They
+      are judged at their whole side.
     - `balanced`: of every class about as many images are seen; of a rare one the same images several times.
     - `patience` n: the run ends after an epoch where the lowest test error, or of photos validation error, is n
       epochs old (∞: never).
@@ -94,7 +94,6 @@ class Recipe:
     augment: Augment = field(default_factory=Augment)
     photo_augment: PhotoAugment = AS_THEY_ARE
     first_size: float = 1.0
-    last_size: float = 1.0
     balanced: bool = False
     patience: float = math.inf
     deepen: tuple[Deepening, ...] = ()
@@ -211,7 +210,6 @@ class Recipe:
                 "Leave it out; augment is for images of any kind."
             )
         require_real("first_size", self.first_size, "(0, 1]")
-        require_real("last_size", self.last_size, "(0, 1]")
         require_switch("balanced", self.balanced)
         require_limit("patience", self.patience)
 

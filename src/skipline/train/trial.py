@@ -44,7 +44,6 @@ def trial(recipe: Recipe, dataset: Dataset, device: torch.device) -> Iterator[Tr
         kernels=kernels.name,
         head_epochs=0,
         first_size=1.0,
-        last_size=1.0,
         deepen=(),
         shard=False,
         step_graph=False,
