@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from skipline.spec import Activation
+from skipline.theory.activation import Array
 from skipline.theory.border import border_of
 from skipline.theory.element_law import (
     Gaussian,
@@ -92,10 +93,11 @@ def test_the_point_at_the_bend_is_half_on_either_side(num_steps: int) -> None:
 @pytest.mark.parametrize(("first", "count"), [(-3, 4), (-3, 20), (0, 10), (2, 5), (4, 30), (12, 3), (-9, 4)])
 def test_a_gradient_on_points_of_its_own_is_read_as_between_them(first: int, count: int) -> None:
     given = Given(-0.75, 0.25, np.arange(10.0) ** 2)
-    start = -0.75 + 0.25 * first
-    assert given.on(start, 0.25, count) == pytest.approx(given.at(start + 0.25 * np.arange(count)))
-    between = given.on(start + 0.1, 0.25, count)
-    assert between == pytest.approx(given.at(start + 0.1 + 0.25 * np.arange(count)))
+    start, steps = -0.75 + 0.25 * first, np.arange(count, dtype=np.float64)
+    points: Array = start + 0.25 * steps
+    assert given.on(start, 0.25, count) == pytest.approx(given.at(points))
+    points = points + 0.1
+    assert given.on(start + 0.1, 0.25, count) == pytest.approx(given.at(points))
 
 
 def test_two_functions_of_one_variable_add_up_exactly() -> None:
