@@ -70,7 +70,7 @@ def test_where_images_grow_their_side_is_said() -> None:
     assert titles.split()[:3] == ["epoch", "pixels", "loss"]
     assert first.split()[:3] == ["1/20", "24", "0.5123"]
     _, line = drawn([snapshot(10)], is_terminal=False, first_size=0.5)
-    assert line.startswith("epoch 1/20  pixels 24  loss 0.5123  training error 12.50%")
+    assert line.startswith("epoch 1/20  pixels 24  loss 0.5123  training error 12.50 %")
 
 
 def test_a_long_run_fits_a_terminal() -> None:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from skipline.amount import percent
+
 Scale = Literal["factor", "overlap", "spread", "empty", "range", "share", "moment"]
 """What an amount is: see `Thresholds`."""
 
@@ -14,9 +16,9 @@ _SAID: Mapping[Scale, Callable[[float], str]] = {
     "factor": lambda amount: f"a factor of {math.exp(amount):.3g}",
     "overlap": lambda amount: f"an overlap of {1 - 1 / amount:.3g}",
     "spread": lambda amount: f"±{math.sqrt(amount):.1f}",
-    "empty": lambda amount: f"{1 - 1 / amount:.0%} of the units",
-    "range": lambda amount: f"{amount:.0%} of the range",
-    "share": lambda amount: f"{amount:.0%}",
+    "empty": lambda amount: f"{percent(1 - 1 / amount, places=0)} of the units",
+    "range": lambda amount: f"{percent(amount, places=0)} of the range",
+    "share": lambda amount: percent(amount, places=0),
     "moment": lambda amount: f"a second moment of {amount:.3g}",
 }
 
