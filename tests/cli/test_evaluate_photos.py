@@ -10,9 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from skipline.cli import main
-
-from .conftest import Command
+from .conftest import Command, done_in
 from .photo_folder import TRAIN, write_photos
 
 pytestmark = pytest.mark.slow  # it trains on photos, which takes processes of their own
@@ -26,12 +24,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("cat/1.png", "dog/2.png", "dog/3.png"):
         with Image.open(photos / name) as image:
             image.resize((48, 40)).save(photos / name)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.setattr("sys.argv", ["skipline", "train", "photos", *TRAIN, "--epochs", "12", "--test-share", "0.4"])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        assert ended.value.code == 0
+    done_in(folder, ("train", "photos", *TRAIN, "--epochs", "12", "--test-share", "0.4"))
     return folder
 
 
