@@ -126,6 +126,15 @@ def test_runs_that_held_out_other_photos_are_refused_at_once_and_told_how_not_to
     compared = skipline("compare", str(run), "runs/last", "--data", photos, "--json")
     assert compared.code == 0, compared.err
     assert json.loads(compared.out)["num_images"] == 16
+    moved = trained / "photos"
+    moved.rename(trained / "elsewhere")
+    try:
+        blind = skipline("compare", str(run), "runs/last", "--report", "page.html")
+    finally:
+        (trained / "elsewhere").rename(moved)
+    assert blind.code == 0, blind.err
+    assert "the page has no pictures: " in blind.err
+    assert "<img" not in Path("page.html").read_text(encoding="utf-8")
     refused = skipline("train", photos, *flags, "--split-from", str(run), "--val-share", "0.2")
     assert (refused.code, "leave val_share and test_share out" in refused.err) == (2, True)
     assert "is no run folder" in skipline("train", photos, *flags, "--split-from", "runs/none").err
