@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from skipline.report.diagnosis_record import CauseRecord, DiagnosisRecord, Outcome, RemedyRecord
+from skipline.report.diagnosis_record import CauseRecord, DiagnosisRecord, RemedyRecord
 from skipline.report.net_record import NetRecord, SiteRecord
 from skipline.report.phase import PhasePoint, PhaseRecord
+from skipline.signal.verdict import Outcome
 
 from .html_page import Element, read_page
 from .races import example_race
