@@ -35,7 +35,7 @@ hypothesis.settings.load_profile("skipline")
 def pytest_collection_finish() -> None:
     """Take the collected tests and the imported modules out of what the collector of cycles looks through each time.
 
-    They stay to the end. Looking through them took 7 % of the time of the suite (PyTorch's modules hold cycles, so it
+    They stay to the end. Looking through them took 5 % of the time of the suite (PyTorch's modules hold cycles, so it
     is done often).
     """
     gc.collect()

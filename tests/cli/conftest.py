@@ -31,7 +31,7 @@ Command = Callable[..., Ended]
 
 @pytest.fixture(scope="session", autouse=True)
 def verbs_made_once() -> Iterator[None]:
-    """Typer makes the verbs anew from their signatures whenever a program begins, which takes 0.07 s of each command."""
+    """Typer makes the verbs anew from their signatures whenever a program begins, which takes 0.07 s of each."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(typer.main, "get_command", functools.cache(typer.main.get_command))
         yield

@@ -20,7 +20,8 @@ def counting_compiler(folder: Path) -> tuple[Path, Path]:
     real = shutil.which("cc")
     if real is None:
         pytest.skip("there is no C compiler (cc)")
-    script.write_text(f'#!/bin/sh\ncase "$*" in *-o*) echo made >> {log};; esac\nexec {real} "$@" -O0\n', encoding="utf-8")
+    counted = f'case "$*" in *-o*) echo made >> {log};; esac'
+    script.write_text(f'#!/bin/sh\n{counted}\nexec {real} "$@" -O0\n', encoding="utf-8")
     script.chmod(0o755)
     return script, log
 
