@@ -7,7 +7,6 @@ import importlib.util
 import io
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -86,18 +85,23 @@ def test_files_patterns_and_a_list_name_photos_and_what_is_unreadable_is_told(
 
 
 @pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names are Unicode there")
-def test_names_on_stdin_need_not_be_unicode(model: TrainedModel, tmp_path: Path) -> None:
+def test_names_on_stdin_need_not_be_unicode(
+    skipline: Command, model: TrainedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With streams as a program has them where everything is UTF-8."""
     del model
     name = b"caf\xe9.png"
     (tmp_path / os.fsdecode(name)).write_bytes((tmp_path / "photos/cat/0.png").read_bytes())
-    command = [sys.executable, "-m", "skipline", "predict", "model.safetensors", "-", "--jobs", "1"]
-    utf8 = os.environ | {"PYTHONIOENCODING": "utf-8:strict"}
-    ended = subprocess.run(
-        command, cwd=tmp_path, input=name + b"\ngone\xff\n", capture_output=True, check=False, env=utf8
-    )
-    assert ended.returncode == 0, ended.stderr
-    assert b"1 photo predicted, 1 unreadable" in ended.stderr
-    assert name in ended.stdout
+    out, err = io.BytesIO(), io.BytesIO()
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(name + b"\ngone\xff\n"), "utf-8", "strict"))
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(out, "utf-8", "strict"))
+    monkeypatch.setattr("sys.stderr", io.TextIOWrapper(err, "utf-8", "backslashreplace"))
+    ended = skipline("predict", "model.safetensors", "-", "--jobs", "1")
+    sys.stdout.flush()
+    sys.stderr.flush()
+    assert ended.code == 0, err.getvalue()
+    assert b"1 photo predicted, 1 unreadable" in err.getvalue()
+    assert name in out.getvalue()
 
 
 def test_a_file_is_written_whole_or_not_at_all(skipline: Command, model: TrainedModel, tmp_path: Path) -> None:
