@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from skipline.report.diagnosis_record import DiagnosisRecord, Outcome
+from skipline.report.diagnosis_record import DiagnosisRecord
 from skipline.report.figure import Figure, write_figure
 from skipline.report.number import MISSING, count, number
 from skipline.report.page import document, header, paragraph, section
@@ -15,6 +15,7 @@ from skipline.report.settings import settings_table
 from skipline.report.signal_charts import signal_keys, signal_panels, small_panels
 from skipline.report.table import Table, write_table
 from skipline.report.text import html_text
+from skipline.signal.verdict import Outcome
 
 # The word for an outcome, and the class of page.css that colours it; the word alone says it too.
 _OUTCOMES: Mapping[Outcome, tuple[str, str]] = {
