@@ -27,7 +27,12 @@ def _option(text: str, *names: str) -> Any:
 
 
 def import_weights(
-    file: Annotated[Path, typer.Argument(help="A .pth, .pt, .th, .bin, .safetensors or .npz.", show_default=False)],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="A .pth, .pt, .th, .bin, .pyth, .ckpt, .pth.tar, .safetensors or .npz.", show_default=False
+        ),
+    ],
     model: options.Model,
     out: Annotated[Path, typer.Option(help="The file to write.")] = Path("model.safetensors"),
     source: Annotated[str, _option("Whose names they are, e.g. timm. Default: told by the names.", "--from")] = "auto",
