@@ -65,13 +65,27 @@ def test_a_gain_within_the_noise_changes_nothing() -> None:
 def test_every_way_is_timed_or_says_why_not(tiny: Recipe, images: Dataset) -> None:
     shown: list[str] = []
     ways = (PLAIN, CHANNELS_LAST, UNFUSED, GRAPH)
-    timings = time_ways(tiny, images, CPU, ways=ways, rounds=2, show=lambda timing: shown.append(timing.way.name))
+    timings = time_ways(
+        tiny, images, CPU, ways=ways, rounds=2, seconds=math.inf, show=lambda timing: shown.append(timing.way.name)
+    )
     assert shown == [timing.way.name for timing in timings] == [way.name for way in ways]
     assert [timing.runs for timing in timings] == [True, True, True, False]
     assert all(0 < timing.step_seconds < 60 for timing in timings[:3])
     assert timings[3].remark == (
         "does not run here: step_graph is true, and there are CUDA graphs on CUDA only; the device is cpu"
     )
+
+
+def test_when_the_time_is_over_one_way_is_tried_and_the_others_say_so(tiny: Recipe, images: Dataset) -> None:
+    """The first may not run here, and then the next is the one."""
+    shown: list[str] = []
+    ways = (GRAPH, PLAIN, COMPILED, CHANNELS_LAST)
+    timings = time_ways(
+        tiny, images, CPU, ways=ways, rounds=9, seconds=0.0, show=lambda timing: shown.append(timing.remark)
+    )
+    assert [timing.runs for timing in timings] == [False, True, False, False]
+    assert [timing.remark for timing in timings[1:]] == ["", *["not tried: the time was over"] * 2]
+    assert len(shown) == len(ways)
 
 
 def test_what_is_computed_is_a_recipe_with_the_ways_settings(tiny: Recipe) -> None:
