@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ import torch
 
 from skipline.data import Dataset
 from skipline.spec import Head, Network, Stage, Stem
-from skipline.train import Recipe
+from skipline.train import Recipe, tuned
 from skipline.train.tuned import remember, remembered
 from skipline.train.tuning import Timing, fastest, noise, time_ways
 from skipline.train.ways import WAYS, Way, graphed, own_way
@@ -108,7 +109,9 @@ def test_on_cuda_a_step_is_one_graph_where_every_step_is_the_same(tiny: Recipe) 
         assert graphed(different, cuda) == different
 
 
-def test_timings_are_remembered_for_the_same_steps_only(tiny: Recipe, tmp_path: Path) -> None:
+def test_timings_are_remembered_for_the_same_steps_only(
+    tiny: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     timings = (Timing(PLAIN, 1.0, 1.5), Timing(GRAPH, math.nan, math.nan, "no CUDA"))
     remember(tmp_path / "speed", timings, tiny, image_size=8, device=CPU)
 
@@ -125,5 +128,10 @@ def test_timings_are_remembered_for_the_same_steps_only(tiny: Recipe, tmp_path: 
     assert not found(replace(tiny, batch_size=9))
     assert not found(tiny, image_size=16)
     assert not found(replace(tiny, network=replace(tiny.network, stages=(Stage(2, 4, 4),))))
+    for place, name in ((tuned, "processor_name"), (torch, "get_num_threads"), (importlib.metadata, "version")):
+        with monkeypatch.context() as elsewhere:  # another machine, as many threads as none has, another version
+            elsewhere.setattr(place, name, lambda *_: "1202")
+            assert not found(tiny)
+    assert found(tiny)
     again.path.write_text("{")
     assert not found(tiny)
