@@ -102,14 +102,14 @@ def profile_step(step: Callable[[], None], device: torch.device, *, step_seconds
     activities += [torch.profiler.ProfilerActivity.CUDA] if is_device else []
     with torch.profiler.profile(activities=activities) as profile:
         profiled_seconds = seconds_of(step, device)
-    events = list(profile.events())
-    wanted = torch.autograd.DeviceType.CUDA if is_device else torch.autograd.DeviceType.CPU
+    events = list(profile.events() or ())
+    wanted = "CUDA" if is_device else "CPU"
     work = [
         Work(event.name, event.time_range.start * 1e-6, event.time_range.end * 1e-6)
         if is_device
         else Work(event.name, 0.0, event.self_cpu_time_total * 1e-6)
         for event in events
-        if event.device_type == wanted and not (is_device and event.is_user_annotation)
+        if event.device_type.name == wanted and not (is_device and event.is_user_annotation)
     ]
     return profile_of(
         work,

@@ -11,6 +11,10 @@ from typing import Any
 import pytest
 import torch
 
+from skipline.cost import cost
+from skipline.train.ways import WAYS
+from skipline.zoo import describe
+
 from .house_rules import ROOT
 
 CPU = torch.device("cpu")
@@ -197,3 +201,17 @@ def test_sides_are_timed_and_ways_tried(
         assert text.count(f"\n  {side} ") == 1
     assert "%  convolutions (" in text
     assert "the default, fp32 channels-last, is the fastest of those tried" in text
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_on_cuda_kernels_are_counted_and_a_graphs_memory_too(bench: Callable[[str], ModuleType]) -> None:
+    """A graph keeps its activations in a place of its own, which a launch does not show."""
+    sides, case = bench("training_sides"), bench("training_case").Case("cifar20", "cifar_resnet20", 32, 10, 64, 3.0)
+    graph = next(way for way in WAYS if way.name == "fp32 CUDA graph")
+    timed = sides.Timed(rounds=2, seconds=0.0, settles=False, shared_allocator=True)
+    (side,) = sides.time_in_turn(case, torch.device("cuda"), {"default": graph}, timed)
+    kept = cost(describe("cifar_resnet20"), image_size=32).activation_elements * 4 * case.batch_size
+    assert side.peak_bytes > kept
+    assert {"convolutions", "norms"} <= {kind.name for kind in side.profile.kinds}
+    assert 0 < side.profile.busy_seconds
+    assert 0 < side.profile.launches < sum(kind.count for kind in side.profile.kinds)
