@@ -57,7 +57,7 @@ def test_it_computes_no_gradient_that_nobody_wants() -> None:
     conv, x = convolution(3, 1, 1), images((2, 5, 3, 3))
     convolve_small_map(conv, x).sum().backward()
     assert x.grad is None
-    conv.weight.requires_grad_(requires_grad=False)
+    conv.weight.requires_grad = False
     conv.weight.grad = None
     x.requires_grad_()
     convolve_small_map(conv, x).sum().backward()

@@ -67,7 +67,7 @@ def convolve_small_map(conv: nn.Conv2d, x: Tensor) -> Tensor:
 
 class _SmallMap(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, stride: tuple[int, int], padding: tuple[int, int]) -> Tensor:
+    def forward(ctx: Any, x: Tensor, weight: Tensor, stride: tuple[int, ...], padding: tuple[int, ...]) -> Tensor:
         x = x.contiguous(memory_format=torch.channels_last)
         ctx.save_for_backward(x, weight)
         size = [_size(x, weight, axis, stride, padding) for axis in (0, 1)]
@@ -103,7 +103,7 @@ class _SmallMap(torch.autograd.Function):
 
 
 def _reaches(
-    x: Tensor, weight: Tensor, size: list[int], stride: tuple[int, int], padding: tuple[int, int]
+    x: Tensor, weight: Tensor, size: list[int], stride: tuple[int, ...], padding: tuple[int, ...]
 ) -> Iterator[tuple[_Reach, _Reach]]:
     """For each place of the filter that meets the image anywhere, its reach down and across."""
     down, across = (
@@ -128,7 +128,7 @@ def _reach(place: int, num_inputs: int, num_outputs: int, stride: int, padding: 
     return _Reach(place, slice(begin, end), slice(first, first + stride * (end - begin - 1) + 1, stride))
 
 
-def _size(x: Tensor, weight: Tensor, axis: int, stride: tuple[int, int], padding: tuple[int, int]) -> int:
+def _size(x: Tensor, weight: Tensor, axis: int, stride: tuple[int, ...], padding: tuple[int, ...]) -> int:
     return (x.shape[2 + axis] + 2 * padding[axis] - weight.shape[2 + axis]) // stride[axis] + 1
 
 
