@@ -30,6 +30,7 @@ def test_signals_from_address_to_remedy_and_back(visit: Visit) -> None:
     expect(page.locator("#forward svg .dot").first).to_be_attached()
     expect(page.locator("#phase .here")).to_be_attached()
     expect(page.locator("#largest")).to_be_attached()
+    expect(page.locator("#jacobian .drawing circle")).to_have_count(128)  # 2 images of 16 channels of 2×2 pixels
     page.get_by_role("button", name=re.compile("weights by He")).click()
     expect(page.locator("#verdict")).to_contain_text("he_fan_in_normal")
     assert state_of(page)["fixes"] == "he"
@@ -63,7 +64,8 @@ def test_race(visit: Visit) -> None:
     page.locator("#step").click()
     playwright.expect(page.locator(".board dd").first).to_have_text("1")
     page.locator("#play").click()
-    playwright.expect(page.locator("#gradient .drawing .look-b .stroke")).to_be_attached()
+    for figure in ("gradient", "update", "silent"):
+        playwright.expect(page.locator(f"#{figure} .drawing .look-b .stroke")).to_be_attached()
     page.locator("#play").click()
     playwright.expect(page.locator("canvas")).to_have_count(2)
     visit.settled()
@@ -217,6 +219,23 @@ def test_twenty_tabs_moving_their_sliders_are_all_answered(browser: Any, port: i
 def test_a_depth_that_there_is_not_is_answered_with_the_least(visit: Visit) -> None:
     page = visit.at("width=2&depth=1")
     playwright.expect(page.locator("#verdict")).to_contain_text("1 layer was asked for, 4 were taken")
+    visit.settled()
+
+
+def test_sigma_is_turned_beside_the_initialiser(visit: Visit) -> None:
+    page = visit.at("unit=plain&norm=none&act=tanh&init=critical(0.05)&depth=8&width=2")
+    here = page.locator("#phase svg[role=img]")
+    playwright.expect(here).to_have_attribute("aria-label", re.compile("σ_w² 1.76,"))
+    playwright.expect(page.locator("#sigma-w")).to_have_text("σ_w = 1.327")
+    page.locator("#control-sigma").fill("0.5")
+    page.locator("#control-sigma").press("Tab")
+    playwright.expect(page.locator("#sigma-w")).to_have_text("σ_w = 0.664")
+    playwright.expect(here).to_have_attribute("aria-label", re.compile("σ_w² 0.44,"))
+    assert state_of(page)["init"] == "scaled(0.5,critical(0.05))"
+    page.locator("#control-init").select_option("he_fan_in_normal")
+    playwright.expect(page.locator("#verdict")).to_contain_text("scaled(0.5,he_fan_in_normal)")
+    page.get_by_role("slider", name="σ_w").press("Home")
+    assert state_of(page)["init"] == "scaled(0.1,he_fan_in_normal)"
     visit.settled()
 
 

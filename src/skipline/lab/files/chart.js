@@ -12,7 +12,7 @@ const DEEPEST = -60; // decades: what is smaller is drawn at the edge
 const HIGHEST = 60;
 
 /**
- * A figure: `update({series, xs, names, isLog, mark})` draws it.
+ * A figure: `update({series, xs, names, isLog, level, says})` draws it; `level` is a value with a line of its own.
  * A series is {name, look, form: "line" | "dots" | "crosses" | "band", ys} (a band has lows and highs).
  */
 export function chartFigure({ id, title, xTitle, yTitle, tools }) {
@@ -83,7 +83,8 @@ function numbers(data, xTitle) {
 function extent(data) {
   let low = Infinity;
   let high = -Infinity;
-  for (const each of data.series) {
+  const values = data.level === undefined ? [] : [{ ys: [data.level] }];
+  for (const each of [...data.series, ...values]) {
     for (const y of [...(each.ys || []), ...(each.lows || []), ...(each.highs || [])]) {
       if (!Number.isFinite(y) || (data.isLog && y <= 0)) continue;
       const value = data.isLog ? Math.max(DEEPEST, Math.min(HIGHEST, Math.log10(y))) : y;
@@ -151,6 +152,7 @@ function drawn(data, { title, xTitle, yTitle, width, height }) {
     h("text", { class: "axis", x: (LEFT + width - RIGHT) / 2, y: height - 6, "text-anchor": "middle" }, xTitle),
     h("text", { class: "axis", x: 4, y: 12 }, yTitle),
   );
+  if (data.level !== undefined) svg.append(h("path", { class: "level", d: `M${LEFT} ${y(data.level)}H${width - RIGHT}` }));
   const across = data.xs.map(x);
   const order = { band: 0, dots: 1, crosses: 2, line: 3 };
   for (const each of [...data.series].sort((a, b) => order[a.form] - order[b.form])) svg.append(mark(each, across, y));
