@@ -47,6 +47,31 @@ def test_signals_from_address_to_remedy_and_back(visit: Visit) -> None:
     visit.settled()
 
 
+def test_the_whole_state_is_in_the_address(visit: Visit) -> None:
+    """Every part of a set-up: an address opens it, the controls show it, and leave the same address behind."""
+    state = {
+        "unit": "preact", "depth": "14", "width": "4", "init": "zero_branch(scaled(0.5,orthogonal))", "norm": "group",
+        "groups": "2", "act": "leaky_relu", "slope": "0.3", "shortcut": "b", "scale": "0.5", "skip_scale": "0.9",
+        "skip_dropout": "0.1", "gate": "shortcut", "dtype": "float16", "batch": "8", "seed": "3", "site": "sum",
+        "lesions": "stage2.block2",
+    }  # fmt: skip
+    page = visit.at("&".join(f"{key}={value}" for key, value in state.items()))
+    parts = {"init": "orthogonal", "init-wrapper": "zero_branch", "sigma": "0.5"}
+    for key, value in {**state, **parts}.items():
+        if key != "lesions":
+            playwright.expect(page.locator(f"#control-{key}")).to_have_value(value)
+    playwright.expect(page.locator(".gone-block")).to_have_count(1)
+    page.locator("#control-seed").fill("4")
+    page.locator("#control-seed").press("Tab")
+    assert state_of(page) == {**state, "seed": "4"}
+    visit.settled()
+    before = page.locator("#verdict").inner_text()
+    page.reload()
+    assert visit.settled().locator("#verdict").inner_text() == before
+    page.go_back()
+    playwright.expect(page.locator("#control-seed")).to_have_value("3")
+
+
 def test_ten_rapid_moves_leave_one_result(visit: Visit) -> None:
     page = visit.at("depth=20&width=2")
     slider = page.get_by_role("slider", name="Depth, by equal ratios")
@@ -137,6 +162,7 @@ def test_a_recording_plays_from_the_file_system(browser: Any, port: int, tmp_pat
     assert held is not None
     assert json.loads(held[1])["version"] == 1
     alone = browser.new_page()
+    alone.set_default_timeout(PATIENCE)
     trouble: list[str] = []
     alone.on("pageerror", lambda error: trouble.append(str(error)))
     alone.on("console", lambda message: trouble.append(message.text))
@@ -154,7 +180,7 @@ def test_the_page_says_when_the_server_is_gone_and_goes_on(browser: Any) -> None
         playwright.expect(page.locator("#gone")).to_be_hidden()
     playwright.expect(page.locator("#gone")).to_contain_text("The server is gone")
     with serving(port):
-        playwright.expect(page.locator("#gone")).to_be_hidden(timeout=PATIENCE)
+        playwright.expect(page.locator("#gone")).to_be_hidden()
         page.locator("#control-unit").select_option("plain")
         playwright.expect(page.locator("#verdict")).to_contain_text("plain8")
         visit.context.close()

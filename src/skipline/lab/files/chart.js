@@ -154,7 +154,7 @@ function drawn(data, { title, xTitle, yTitle, width, height }) {
   );
   if (data.level !== undefined) svg.append(h("path", { class: "level", d: `M${LEFT} ${y(data.level)}H${width - RIGHT}` }));
   const across = data.xs.map(x);
-  const order = { band: 0, dots: 1, crosses: 2, line: 3 };
+  const order = { band: 0, line: 1, dots: 2, crosses: 3 }; // what is measured lies on what is predicted
   for (const each of [...data.series].sort((a, b) => order[a.form] - order[b.form])) svg.append(mark(each, across, y));
   return svg;
 }
@@ -172,7 +172,7 @@ function mark(series, across, y) {
   const ys = series.ys.map(y);
   if (series.form === "line") group.append(h("path", { class: "stroke", d: path(across, ys) }));
   else {
-    const size = across.length > 150 ? 1.6 : 3;
+    const size = across.length > 150 ? 1.3 : 3; // so that a line under many of them is still seen
     across.forEach((x, index) => {
       if (Number.isNaN(ys[index])) return;
       if (series.form === "dots") group.append(h("circle", { class: "dot", cx: x.toFixed(1), cy: ys[index].toFixed(1), r: size }));

@@ -205,7 +205,7 @@ function showBoards(step, isFull) {
       ["dead units", percent(mean(nums(net.silent)))],
     ];
     const list = h("dl", {}, facts.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, String(value)))));
-    return h("section", { class: `board board-${"ab"[index]}`, "aria-label": `Net ${"AB"[index]}` }, h("h3", {}, `${"AB"[index]}: ${net.name || "…"}`), h("div", { class: "board-body" }, net.boundary ? h("div", { class: "field-of-points" }, h("canvas", { width: 240, height: 240, role: "img", "aria-label": `What net ${"AB"[index]} says of each place: ${percent(num(net.test_error))} of the test points are wrong.` }), h("button", { class: "small", onclick: () => saveBoard(index), "aria-label": `Save what net ${"AB"[index]} says of each place as PNG` }, "PNG")) : null, list));
+    return h("section", { class: `board board-${"ab"[index]}`, "aria-label": `Net ${"AB"[index]}` }, h("h3", {}, `${"AB"[index]}: ${net.name || "…"}`), h("div", { class: "board-body" }, net.boundary ? boundaryField(net, index) : null, list));
   });
   if (isFull || !scene.boards.querySelector("canvas")) {
     fill(scene.boards, boards);
@@ -213,6 +213,30 @@ function showBoards(step, isFull) {
   } else {
     boards.forEach((board, index) => scene.boards.children[index].querySelector("dl").replaceWith(board.querySelector("dl")));
   }
+}
+
+/** What a net says of each place: as a picture, and as a table. */
+function boundaryField(net, index) {
+  const who = `net ${"AB"[index]}`;
+  const numbers = h("details", { class: "numbers", id: `boundary-${"ab"[index]}` }, h("summary", {}, "Numbers", h("span", { class: "unseen" }, `: what ${who} says of each place`)));
+  numbers.ontoggle = () => numbers.open && fill(numbers, numbers.firstChild, boundaryTable(net.boundary));
+  const before = byId(numbers.id);
+  numbers.open = Boolean(before && before.open); // which calls ontoggle
+  return h(
+    "div",
+    { class: "field-of-points" },
+    h("canvas", { width: 240, height: 240, role: "img", "aria-label": `What ${who} says of each place: ${percent(num(net.test_error))} of the test points are wrong.` }),
+    h("button", { class: "small", onclick: () => saveBoard(index), "aria-label": `Save what ${who} says of each place as PNG` }, "PNG"),
+    numbers,
+  );
+}
+
+/** How likely class 1 (the round points) is, in per cent; the first row is the uppermost. */
+function boundaryTable({ side, span, share }) {
+  const at = (index) => shown(-span + (2 * span * index) / (side - 1));
+  const indices = [...Array(side).keys()];
+  const row = (up) => h("tr", {}, h("th", { scope: "row" }, at(up)), indices.map((across) => h("td", {}, shown(Math.round(100 * num(share[up * side + across]))))));
+  return h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Per cent for the round points" }, h("table", {}, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "y \\ x"), indices.map((across) => h("th", { scope: "col" }, at(across))))), h("tbody", {}, [...indices].reverse().map(row))));
 }
 
 function saveBoard(index) {
