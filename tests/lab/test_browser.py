@@ -28,6 +28,7 @@ def test_signals_from_address_to_remedy_and_back(visit: Visit) -> None:
     expect = playwright.expect
     expect(page.locator("#verdict")).to_contain_text("Will not train")
     expect(page.locator("#forward svg .dot").first).to_be_attached()
+    expect(page.locator("#forward .key")).to_have_text(re.compile("where nine of ten are expected.*predicted.*measured"))
     expect(page.locator("#phase .here")).to_be_attached()
     expect(page.locator("#largest")).to_be_attached()
     expect(page.locator("#jacobian .drawing circle")).to_have_count(128)  # 2 images of 16 channels of 2×2 pixels
@@ -252,10 +253,10 @@ def test_sigma_is_turned_beside_the_initialiser(visit: Visit) -> None:
     page = visit.at("unit=plain&norm=none&act=tanh&init=critical(0.05)&depth=8&width=2")
     here = page.locator("#phase svg[role=img]")
     playwright.expect(here).to_have_attribute("aria-label", re.compile("σ_w² 1.76,"))
-    playwright.expect(page.locator("#sigma-w")).to_have_text("σ_w = 1.327")
+    playwright.expect(page.locator("#sigma-w")).to_have_text("σ_w = 1.327.")
     page.locator("#control-sigma").fill("0.5")
     page.locator("#control-sigma").press("Tab")
-    playwright.expect(page.locator("#sigma-w")).to_have_text("σ_w = 0.664")
+    playwright.expect(page.locator("#sigma-w")).to_have_text("σ_w = 0.664.")
     playwright.expect(here).to_have_attribute("aria-label", re.compile("σ_w² 0.44,"))
     assert state_of(page)["init"] == "scaled(0.5,critical(0.05))"
     page.locator("#control-init").select_option("he_fan_in_normal")

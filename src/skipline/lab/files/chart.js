@@ -25,7 +25,7 @@ export function chartFigure({ id, title, xTitle, yTitle, tools }) {
   self.update = (data) => {
     self.data = data;
     fill(drawing, drawn(data, { title, xTitle, yTitle, ...sizeIn(drawing) }));
-    fill(key, data.series.filter((each) => each.form !== "band").map((each) => keyEntry(each)));
+    fill(key, data.series.map((each) => keyEntry(each)));
     said.textContent = data.says || "";
     said.hidden = !data.says;
     const body = () => fill(table, table.firstChild, numbers(data, xTitle));
@@ -58,6 +58,7 @@ function keyEntry({ name, look, form }) {
   const mark = h("svg", { viewBox: "0 0 26 12", width: 26, height: 12, "aria-hidden": "true", class: look });
   if (form === "line") mark.append(h("path", { d: "M1 6H25", class: "stroke" }));
   else if (form === "dots") mark.append(h("circle", { cx: 13, cy: 6, r: 3, class: "dot" }));
+  else if (form === "band") mark.append(h("rect", { x: 1, y: 1, width: 24, height: 10, class: "band" }));
   else mark.append(h("path", { d: "M10 3l6 6m0-6l-6 6", class: "cross" }));
   return h("li", {}, mark, name);
 }

@@ -75,7 +75,7 @@ function showControls() {
 function showDeviation() {
   const place = byId("sigma-w");
   const value = parts.predicted ? num(parts.predicted.weight_deviation) : NaN;
-  if (place) place.textContent = Number.isNaN(value) ? "" : ` σ_w = ${value.toFixed(3)}`;
+  if (place) place.textContent = Number.isNaN(value) ? "" : ` σ_w = ${value.toFixed(3)}.`;
 }
 
 function request() {
@@ -166,7 +166,7 @@ function showCharts() {
     const ys = nums(predicted.sites[quantity]);
     const width = nums(predicted[band]);
     const series = [
-      { form: "band", look: "look-predicted", name: "band", lows: ys.map((y, index) => y / width[index]), highs: ys.map((y, index) => y * width[index]) },
+      { form: "band", look: "look-predicted", name: "where nine of ten are expected", lows: ys.map((y, index) => y / width[index]), highs: ys.map((y, index) => y * width[index]) },
       { form: "line", look: "look-predicted", name: "predicted", ys },
     ];
     if (measured) series.push({ form: "dots", look: "look-measured", name: "measured", ys: nums(measured.sites[quantity]) });
