@@ -39,7 +39,9 @@ def summed(branch: Signal, shortcut: Signal) -> tuple[Signal, Split]:
         indices = [i for i, _, _ in cuts], [j for _, j, _ in cuts]
         channels = [count for _, _, count in cuts]
         to_branch = gathered(gradient.flows, indices[0], channels, len(f))
-        onto = tuple(_without(flow, f[i].law) for flow, i in zip(gradient.flows, indices[0], strict=True))
+        onto = gradient.flows
+        if any(flow.given is not None for flow in onto):
+            onto = tuple(_without(flow, f[i].law) for flow, i in zip(onto, indices[0], strict=True))
         to_shortcut = gathered(onto, indices[1], channels, len(s))
         return _with_flows(gradient, to_branch), _with_flows(gradient, to_shortcut)
 
