@@ -81,7 +81,8 @@ class Signal:
     profile[i] · profile[j]. `spread` is the variance over draws of the weights of the logarithm of the second moment,
     and `fresh` the part of it that the last convolution brought. Of channels in pairs x, −x `odd` is the kernel of
     (φ(x) − φ(−x)) / 2 for whatever φ came since; None where channels are not in pairs. `rank` is the place in
-    `METHODS` of the least exact law so far.
+    `METHODS` of the least exact law so far. `levelled` says that in each group of an image elements add up to 0 and
+    their squares to their number: right behind a norm over groups.
     """
 
     side: int
@@ -91,6 +92,7 @@ class Signal:
     fresh: float = 0.0
     odd: Kernel | None = None
     rank: int = 0
+    levelled: bool = False
 
     @property
     def channels(self) -> int:
