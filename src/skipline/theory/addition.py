@@ -72,7 +72,7 @@ def _without(flow: Flow, other: Law) -> Flow:
     if flow.given is None:
         return flow
     if not isinstance(other, Gaussian):
-        return replace(flow, given=None)
+        return flow._replace(given=None)
     given = flow.given
     squares = smoothed(given.squares, other.variance / given.step**2)
     known = Given(given.start - other.mean, given.step, squares)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,8 +25,7 @@ _REACH = 7.5  # standard deviations of a Gaussian that a grid holds: 6e-14 lies 
 _GREGORY = (3 / 8, 7 / 6, 23 / 24)
 
 
-@dataclass(frozen=True, slots=True)
-class Gaussian:
+class Gaussian(NamedTuple):
     """N(mean, variance)."""
 
     mean: float

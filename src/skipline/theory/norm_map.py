@@ -198,7 +198,7 @@ def _normalised(
     else:
         kernel = Kernel(gamma_square, 0.0, 0.0, 0.0)  # of numbers beyond doubles only this is known
     if kernel.second < 0:
-        kernel = replace(kernel, second=0.0)
+        kernel = kernel._replace(second=0.0)
     mean = centred.mean * math.sqrt(factor)
     if beta.scale:
         kernel = kernel.shifted(beta.scale**2 + 2 * mean * shift)

@@ -1,4 +1,7 @@
-"""The state of a signal on its way through a network, and of the gradient on its way back."""
+"""The state of a signal on its way through a network, and of the gradient on its way back.
+
+What there are tens of in every block is a named tuple: of a thousand blocks the garbage collector would follow each.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,8 +19,7 @@ from skipline.theory.element_law import Gaussian, Law, as_points, moved, numbers
 _ALIGNED = 1e-9  # of a step: rounding
 
 
-@dataclass(frozen=True, slots=True)
-class Kernel:
+class Kernel(NamedTuple):
     """Means of products of two elements of one channel, over the channels of a population.
 
     `second`: of an element with itself; `across_pixels`: two pixels of one image; `across_images`: one pixel of two
@@ -178,8 +181,7 @@ class Given:
         return Given(self.start, self.step, self.squares + square)
 
 
-@dataclass(frozen=True, slots=True)
-class Flow:
+class Flow(NamedTuple):
     """The gradient in one population: `square` is the mean of its squared elements, `across_pixels` that of products
     of two pixels of an image; `amplitudes` its size at each value of the population's law, which have the probabilities
     `weights`, where that is known: where elements do not mix, a gradient knows which element it is of. `given` is its
