@@ -44,3 +44,14 @@ def skipline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
         return Ended(code if isinstance(code, int) else int(code is not None), printed.out, printed.err)
 
     return run
+
+
+def done_in(folder: Path, *commands: tuple[str, ...]) -> None:
+    """Do each of `commands` in `folder`, one after the other; for fixtures that several tests share."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for arguments in commands:
+            patch.setattr("sys.argv", ["skipline", *arguments])
+            with pytest.raises(SystemExit) as ended:
+                main()
+            assert ended.value.code == 0, arguments

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from skipline.cli import main
 from skipline.train import RunFolder
 
-from .conftest import Command, Ended
+from .conftest import Command, Ended, done_in
 
 QUICK = ("train", "digits", "--model", "digits_resnet8", "--precision", "fp32", "--device", "cpu", "--epochs", "1")
 NEXT = "skipline "
@@ -21,12 +20,7 @@ NEXT = "skipline "
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with one run in runs/."""
     folder = tmp_path_factory.mktemp("trained")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.setattr("sys.argv", ["skipline", *QUICK])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        assert ended.value.code == 0
+    done_in(folder, QUICK)
     return folder
 
 

@@ -13,13 +13,12 @@ from typing import Any
 
 import pytest
 
-from skipline.cli import main
 from skipline.evaluate.pictures import load_pictures
 from skipline.evaluate.predictions import load_predictions, save_predictions
 from skipline.train import RunFolder
 from skipline.weights import WeightsError
 
-from .conftest import Command
+from .conftest import Command, done_in
 
 QUICK = ("train", "digits", "--model", "digits_resnet8", "--precision", "fp32", "--device", "cpu", "--epochs", "2")
 
@@ -28,14 +27,8 @@ QUICK = ("train", "digits", "--model", "digits_resnet8", "--precision", "fp32", 
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with runs/ of two seeds, trained and evaluated once, and copied."""
     folder = tmp_path_factory.mktemp("trained")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        for seed in ("0", "1"):
-            for arguments in ((*QUICK, "--seed", seed), ("evaluate", "runs/last")):
-                patch.setattr("sys.argv", ["skipline", *arguments])
-                with pytest.raises(SystemExit) as ended:
-                    main()
-                assert ended.value.code == 0
+    for seed in ("0", "1"):
+        done_in(folder, (*QUICK, "--seed", seed), ("evaluate", "runs/last"))
     return folder
 
 

@@ -10,9 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from skipline.cli import main
-
-from .conftest import Command
+from .conftest import Command, done_in
 from .photo_folder import TRAIN, write_photos
 
 pytestmark = pytest.mark.slow  # it trains on photos, which takes processes of their own
@@ -26,12 +24,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("cat/1.png", "dog/2.png", "dog/3.png"):
         with Image.open(photos / name) as image:
             image.resize((48, 40)).save(photos / name)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.setattr("sys.argv", ["skipline", "train", "photos", *TRAIN, "--epochs", "12", "--test-share", "0.4"])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        assert ended.value.code == 0
+    done_in(folder, ("train", "photos", *TRAIN, "--epochs", "12", "--test-share", "0.4"))
     return folder
 
 
@@ -133,6 +126,15 @@ def test_runs_that_held_out_other_photos_are_refused_at_once_and_told_how_not_to
     compared = skipline("compare", str(run), "runs/last", "--data", photos, "--json")
     assert compared.code == 0, compared.err
     assert json.loads(compared.out)["num_images"] == 16
+    moved = trained / "photos"
+    moved.rename(trained / "elsewhere")
+    try:
+        blind = skipline("compare", str(run), "runs/last", "--report", "page.html")
+    finally:
+        (trained / "elsewhere").rename(moved)
+    assert blind.code == 0, blind.err
+    assert "the page has no pictures: " in blind.err
+    assert "<img" not in Path("page.html").read_text(encoding="utf-8")
     refused = skipline("train", photos, *flags, "--split-from", str(run), "--val-share", "0.2")
     assert (refused.code, "leave val_share and test_share out" in refused.err) == (2, True)
     assert "is no run folder" in skipline("train", photos, *flags, "--split-from", "runs/none").err

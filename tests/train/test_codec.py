@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from skipline.data import Augment
@@ -105,7 +105,6 @@ def toml(settings: Mapping[str, Any], prefix: str = "") -> str:
     return "\n".join([*lines, *tables])
 
 
-@settings(max_examples=40)
 @given(RECIPE)
 def test_json_gives_an_equal_recipe_back(recipe: Recipe) -> None:
     text = dump_json(recipe_to_json(recipe))

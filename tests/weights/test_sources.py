@@ -225,22 +225,17 @@ NETWORKS: dict[str, tuple[Network, tuple[str, ...]]] = {
     "cifar_resnet8_bn_after_addition": (describe("cifar_resnet8_bn_after_addition"), ("skipline",)),
 }
 
-BOTH_FORMS = "resnet18"  # forms of files know nothing of networks
-
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_source_names_all_of_a_network_or_refuses_it(
     name: str, trained: Callable[[Network], ResidualNet], tmp_path: Path
 ) -> None:
-    """Round trips of every source, to the bit, and of one network in every form of file.
-
-    The others refuse, and name those that would not.
-    """
+    """Round trips of every source and form of file, to the bit; the others refuse, and name those that would not."""
     network, able = NETWORKS[name]
     net = trained(network)
     for source in source_names():
-        suffixes = (".safetensors", ".pth")[: 2 if name == BOTH_FORMS else 1]
-        for suffix in (".npz",) if source == "bit" else suffixes:
+        suffixes = (".npz",) if source == "bit" else (".safetensors", ".pth")
+        for suffix in suffixes:
             file = tmp_path / f"{source}{suffix}"
             if source not in able:
                 with pytest.raises(WeightsError, match=f"has no name for .* all its tensors: {', '.join(able)}"):

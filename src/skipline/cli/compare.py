@@ -79,7 +79,7 @@ def _write_page(
 
 
 def _pictures(document: dict[str, Any], folder: RunFolder, data: Path | None) -> Pictures | None:
-    """The images that the page shows; None where there are none, or they are gone."""
+    """The images that the page shows; None where there are none, or they are gone, which is said."""
     from skipline.data import DataError
     from skipline.evaluate.pictures import images_alone
     from skipline.report.comparison import shown_indices
@@ -91,7 +91,8 @@ def _pictures(document: dict[str, Any], folder: RunFolder, data: Path | None) ->
         return None
     try:
         return images_alone(exam_of_run(folder, own_part(folder), data=data), indices)
-    except (DataError, RunError):
+    except (DataError, RunError) as error:
+        print(f"the page has no pictures: {error}", file=sys.stderr)
         return None
 
 

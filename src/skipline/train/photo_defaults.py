@@ -11,8 +11,8 @@ _SIDES = (32, 48, 64, 96, 128, 160, 192, 224)
 _MOST_ON_CPU = 96
 _LARGE = 64  # from this side on a stem that shrinks images four-fold leaves two pixels or more at the end (zoo/fit.py)
 _MANY = 20_000  # guessed: photos from which a net of 50 layers learns more than one of 18
-# Fewer steps in an epoch leave too few in a run of tens of epochs, and more take longer for nothing. Between guessed
-# and measured: 445 photos are learnt as well in 14 steps of 32 as in 28 of 16 (docs/log.md).
+# Fewer steps in an epoch leave too few in a run of tens of epochs, and more take longer for nothing. Guessed, but that
+# 445 photos are learnt as well in 14 steps of 32 as in 28 of 16 is measured (docs/log.md).
 _STEPS = 12
 BATCHES = (16, 32, 64, 128)  # guessed: more than 128 wants a warm-up, and fewer than 16 are few for batch norm
 _RATE_AT_128 = 0.1  # He et al. 2015, section 4.2; in proportion to the batch: Goyal et al. 2017, arXiv 1706.02677

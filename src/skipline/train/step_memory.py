@@ -49,6 +49,7 @@ class StepMemory:
         if (task.folder.path / MEMORY).exists():
             self._document = task.folder.read(MEMORY)
         self._has_ended = False
+        self._copies: list[Tensor] = []  # of the running statistics, before the step
         self._tried: Counter[tuple[int, int]] = Counter()  # steps made, by parts and side of the images
 
     def planned(self, learner: Learner, *, step: int) -> Learner:
@@ -99,7 +100,7 @@ class StepMemory:
         team, most = self._task.team, max(1, batch.num_images // self._task.team.size)
         while True:
             statistics = list(learner.net.buffers())
-            before = [buffer.clone() for buffer in statistics]
+            before = self._copied(statistics)
             parts = min(self._parts_at(step), most)
             self._choose_when_to_send(learner, parts, batch.images.shape[2])
             try:
@@ -162,6 +163,16 @@ class StepMemory:
         notes = tuple(self._notes)
         self._notes.clear()
         return notes
+
+    def _copied(self, statistics: list[Tensor]) -> list[Tensor]:
+        """Copies that hold until the next call, in a few launches: every step makes them, for the one that fails."""
+        if [copy.shape for copy in self._copies] != [tensor.shape for tensor in statistics]:  # the net has grown
+            self._copies = [torch.empty_like(tensor) for tensor in statistics]
+        for dtype in {tensor.dtype for tensor in statistics}:
+            chosen = [index for index, tensor in enumerate(statistics) if tensor.dtype == dtype]
+            copies, tensors = [self._copies[index] for index in chosen], [statistics[index] for index in chosen]
+            torch._foreach_copy_(copies, tensors)  # pyright: ignore[reportPrivateImportUsage]
+        return self._copies
 
     def _parts_at(self, step: int) -> int:
         halved = [entry["parts"] for entry in self._document["halvings"] if entry["step"] <= step]
