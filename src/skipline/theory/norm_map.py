@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -23,6 +24,9 @@ from skipline.theory.signal_state import (
     ratio,
 )
 from skipline.theory.start import WeightLaw
+
+Moves = tuple[tuple[float, float], ...]
+"""Of each population the scale and the mean that a norm applied: scale (x − mean)."""
 
 
 def passed_norm(signal: Signal, layer: Normalise, gamma: WeightLaw, beta: WeightLaw, *, num_images: int) -> Passed:
@@ -50,20 +54,27 @@ def passed_norm(signal: Signal, layer: Normalise, gamma: WeightLaw, beta: Weight
     odd = merged[0].kernel if signal.odd == signal.populations[0].kernel and len(merged) == 1 else None
     profile = signal.profile if is_group else _centred_profile(signal, num_images)
     out = Signal(signal.side, profile, merged, odd=odd, rank=max(signal.rank, 1), levelled=is_group)
-    unequal = 0.0 if is_group else _unequal(out)
-    group = _group_of(signal, size) if is_group else None
+    moves = tuple([(math.sqrt(factor), p.mean) for factor, p in zip(factors, signal.populations, strict=True)])
+    if is_group:
+        return out, partial(_through_groups, moves, _group_of(signal, size))
+    return out, partial(_through_batch, moves, 1 + _unequal(out))
 
-    def pull(gradient: Gradient) -> Gradient:
-        flows = gradient.flows if len(gradient.flows) == len(factors) else gradient.flows * len(factors)
-        moves = zip(flows, signal.populations, factors, strict=True)
-        if group is None:
-            back = tuple([_before(flow, p, factor, 1 + unequal) for flow, p, factor in moves])
-            return Gradient(gradient.side, gradient.profile, back, gradient.spread, gradient.common)
-        back = tuple([_before(flow, p, factor, group.kept(flow)) for flow, p, factor in moves])
-        spread, common = gradient.spread + group.own, gradient.common + group.common
-        return Gradient(gradient.side, gradient.profile, back, spread, common)
 
-    return out, pull
+def _through_batch(moves: Moves, more: float, gradient: Gradient) -> Gradient:
+    flows = zip(_one_each(gradient, moves), moves, strict=True)
+    back = tuple([flow.before(scale, shift=-scale * mean, factor=more) for flow, (scale, mean) in flows])
+    return Gradient(gradient.side, gradient.profile, back, gradient.spread, gradient.common)
+
+
+def _through_groups(moves: Moves, group: _Group, gradient: Gradient) -> Gradient:
+    flows = zip(_one_each(gradient, moves), moves, strict=True)
+    back = tuple([flow.before(scale, shift=-scale * mean, factor=group.kept(flow)) for flow, (scale, mean) in flows])
+    spread, common = gradient.spread + group.own, gradient.common + group.common
+    return Gradient(gradient.side, gradient.profile, back, spread, common)
+
+
+def _one_each(gradient: Gradient, moves: Moves) -> tuple[Flow, ...]:
+    return gradient.flows if len(gradient.flows) == len(moves) else gradient.flows * len(moves)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +117,6 @@ def _group_of(signal: Signal, size: int) -> _Group:
         own=fresh * (1 - shared**2),
         common=fresh * shared**2 + before,
     )
-
-
-def _before(flow: Flow, population: Population, factor: float, more: float) -> Flow:
-    """The gradient by x where `flow` is by √factor (x − mean)."""
-    scale = math.sqrt(factor)
-    return flow.before(scale, shift=-scale * population.mean, factor=more)
 
 
 def _centred_profile(signal: Signal, num_images: int) -> Array:

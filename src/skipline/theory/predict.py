@@ -44,7 +44,8 @@ def predict_signals(network: Network, start: Start, *, image_size: int, inputs: 
         trace = ForwardFold(network, start, inputs).network(plan, images_of(network, image_size, inputs))
         back = gradients(trace)
         signals = _signals(trace)
-        facts = {id(signal): _of_signal(signal, inputs) for signal in signals.values()}  # many sites share theirs
+        different = {id(signal): signal for signal in signals.values()}  # many sites share theirs
+        facts = {key: _of_signal(signal, inputs) for key, signal in different.items()}
         sites = {name: _site(facts[id(signals[name])], signals[name], back[name], inputs) for name in plan.sites}
     return Prediction(image_size, inputs, sites, plan.outputs)
 

@@ -1,6 +1,7 @@
 """The state of a signal on its way through a network, and of the gradient on its way back.
 
-What there are tens of in every block is a named tuple: of a thousand blocks the garbage collector would follow each.
+What there are tens of in every block is a named tuple, which is made in half the time of a frozen dataclass; and what
+a pull needs is held by a `partial`: the garbage collector follows every cell of a closure, of a thousand blocks.
 """
 
 from __future__ import annotations
