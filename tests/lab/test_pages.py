@@ -57,7 +57,11 @@ def test_the_page_in_one_file_is_whole() -> None:
 
 def test_the_page_knows_every_initialiser() -> None:
     listed = set(re.findall(r'"(\w+)"', re.search(r"SCHEMES = \[(.*?)\]", text("controls.js"), re.DOTALL)[1]))  # pyright: ignore[reportOptionalSubscript]
-    known = {name.partition("(")[0] for name in scheme_names()} - {"zero_gamma", "zero_branch"}  # which wrap others
+    known = {name.partition("(")[0] for name in scheme_names()} - {
+        "zero_gamma",
+        "zero_branch",
+        "scaled",
+    }  # which wrap others
     assert listed == known
     fits = set(re.findall(r"(\w+): ", re.search(r"FITS = \{(.*?)\}", text("controls.js"))[1]))  # pyright: ignore[reportOptionalSubscript]
     assert fits == {*PLAIN_FITS, *FITS_OF_SCHEME}

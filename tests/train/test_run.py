@@ -261,7 +261,7 @@ def test_a_recipe_that_was_edited_is_read_again(
         train(short, digits, folder=run, device=CPU, show=lambda _: None, should_stop=lambda: True)
     document = run.read("resolved.json")
     run.write("resolved.json", {**document, "epocs": 3})
-    with pytest.raises(RunError, match=r"resolved\.json is no recipe any more: there is no setting .epocs.\."):
+    with pytest.raises(RunError, match=r"resolved\.json is no longer a valid recipe: there is no setting .epocs.\."):
         take_up(run)
     run.write("resolved.json", {**document, "seed": 3})
     with pytest.raises(

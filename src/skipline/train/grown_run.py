@@ -23,8 +23,8 @@ from skipline.train.kernels import choose_kernels
 from skipline.train.learner import Learner, make_learner
 from skipline.train.progress import Progress
 from skipline.train.recipe import Recipe
-from skipline.train.remains import saying_what_is_left
-from skipline.train.run import load_again, read_recipe, split_document
+from skipline.train.remains import read_recipe, saying_what_is_left
+from skipline.train.run import load_again, split_document
 from skipline.train.run_folder import DEEPENED, RunError, RunFolder, create_run
 from skipline.train.task import make_task
 

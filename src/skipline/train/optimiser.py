@@ -9,6 +9,7 @@ from typing import Any, Literal, assert_never
 import torch
 from torch import Tensor, nn
 
+from skipline.train.fused_optimiser import FusedOptimiser, Update, adamw_update, sgd_update
 from skipline.train.refuse import RecipeError, require_choice, require_real, require_switch
 
 DecayOn = Literal["weights", "all"]
@@ -73,6 +74,7 @@ class AdamW:
 
 
 OptimiserSettings = Sgd | AdamW
+Optimiser = FusedOptimiser | torch.optim.Optimizer
 
 
 def rate_factors(parts: Sequence[str], *, decay: float, floor: float) -> dict[str, float]:
@@ -121,7 +123,7 @@ def make_optimiser(
     halted: Tensor,
     separates_head: bool = False,
     is_fused: bool = True,
-) -> torch.optim.Optimizer:
+) -> Optimiser:
     """The fused optimiser of `settings` over what learns in `net`: one kernel for a group, on CPU and on CUDA.
 
     While the float scalar `halted`, on the net's device, is 1, a step changes nothing; it costs no transfer. One that
@@ -129,29 +131,34 @@ def make_optimiser(
     `separates_head` the head can have a rate of its own.
     """
     groups = parameter_groups(net, settings, separates_head=separates_head)
-    match settings:
-        case Sgd():
-            optimiser = torch.optim.SGD(
-                groups,
-                lr=settings.learning_rate,
-                momentum=settings.momentum,
-                nesterov=settings.nesterov,
-                fused=is_fused,
-            )
-        case AdamW():
-            betas = (settings.beta1, settings.beta2)
-            optimiser = torch.optim.AdamW(groups, lr=settings.learning_rate, betas=betas, fused=is_fused)
-        case _:
-            assert_never(settings)
-    if is_fused:  # what torch.amp.GradScaler sets to skip a step: the fused kernels read it where they run
-        optimiser.found_inf = halted  # pyright: ignore[reportAttributeAccessIssue]
+    optimiser = FusedOptimiser(groups, _update_of(settings), halted=halted) if is_fused else _unfused(groups, settings)
     set_learning_rate(optimiser, settings.learning_rate)
     return optimiser
 
 
-def set_learning_rate(
-    optimiser: torch.optim.Optimizer, learning_rate: float, *, is_for_head_only: bool = False
-) -> None:
+def _update_of(settings: OptimiserSettings) -> Update:
+    match settings:
+        case Sgd():
+            return sgd_update(momentum=settings.momentum, nesterov=settings.nesterov)
+        case AdamW():
+            return adamw_update(beta1=settings.beta1, beta2=settings.beta2)
+        case _:
+            assert_never(settings)
+
+
+def _unfused(groups: list[dict[str, Any]], settings: OptimiserSettings) -> torch.optim.Optimizer:
+    rate = settings.learning_rate
+    match settings:
+        case Sgd():
+            momentum, nesterov = settings.momentum, settings.nesterov
+            return torch.optim.SGD(groups, lr=rate, momentum=momentum, nesterov=nesterov, fused=False)
+        case AdamW():
+            return torch.optim.AdamW(groups, lr=rate, betas=(settings.beta1, settings.beta2), fused=False)
+        case _:
+            assert_never(settings)
+
+
+def set_learning_rate(optimiser: Optimiser, learning_rate: float, *, is_for_head_only: bool = False) -> None:
     """Give every group its share of the rate `learning_rate`; with `is_for_head_only` all but the head's get 0."""
     for group in optimiser.param_groups:
         is_still = is_for_head_only and not group["is_head"]
@@ -185,7 +192,7 @@ def kept_moments(settings: OptimiserSettings) -> tuple[str, ...]:
             assert_never(settings)
 
 
-def optimiser_tensors(net: nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+def optimiser_tensors(net: nn.Module, optimiser: Optimiser) -> dict[str, Tensor]:
     """The optimiser's state as `parameter name/key` → tensor."""
     return {
         f"{name}/{key}": value
@@ -207,7 +214,7 @@ def expected_tensors(net: nn.Module, settings: OptimiserSettings) -> dict[str, T
     return tensors
 
 
-def restore_optimiser(net: nn.Module, optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+def restore_optimiser(net: nn.Module, optimiser: Optimiser, tensors: Mapping[str, Tensor]) -> None:
     """Give `optimiser` the state that `optimiser_tensors` read; its names and shapes are those of `expected_tensors`.
 
     Each tensor takes its parameter's memory layout: the fused kernels walk both in memory order.

@@ -18,18 +18,15 @@ from skipline.data.classes import Classes, load_classes
 from skipline.data.photo_data import same_photo_dataset
 from skipline.data.photo_set import is_photo_run, read_preprocess
 from skipline.data.photo_split import FORMAT, VERSION, load_split
-from skipline.init import InitError
-from skipline.spec import SpecError
 from skipline.train.checkpoint import read_progress
-from skipline.train.codec import recipe_from_json, recipe_to_json
+from skipline.train.codec import recipe_to_json
 from skipline.train.environment import differences, run_environment
 from skipline.train.fine_tuning import write_start
 from skipline.train.lock import locked
 from skipline.train.loop import train
 from skipline.train.outcome import Outcome, Snapshot
 from skipline.train.recipe import Recipe
-from skipline.train.refuse import RecipeError
-from skipline.train.remains import has_model, left_of, saying_what_is_left
+from skipline.train.remains import has_model, left_of, read_recipe, saying_what_is_left
 from skipline.train.run_folder import RunError, RunFileError, RunFolder, create_run
 from skipline.train.team import ALONE, Team
 
@@ -112,17 +109,6 @@ def resume(
         with locked(folder):
             folder.write("environment.json", {**now, "earlier": earlier} if earlier else now)
     return train(recipe, dataset, folder=folder, device=device, show=show, should_stop=should_stop, team=team)
-
-
-def read_recipe(folder: RunFolder) -> Recipe:
-    """The recipe of the run in `folder`; raises `RunFileError` that names its file where that is no longer a recipe."""
-    try:
-        return recipe_from_json(folder.read("resolved.json"))
-    except (RecipeError, SpecError, InitError) as error:
-        raise RunFileError(
-            f"{folder.path / 'resolved.json'} is no recipe any more: {error} Put it back as it was, or train again "
-            "with `skipline train`."
-        ) from error
 
 
 def require_open(folder: RunFolder) -> None:
