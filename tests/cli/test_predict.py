@@ -108,6 +108,7 @@ def test_a_file_is_written_whole_or_not_at_all(skipline: Command, model: Trained
     del model
     assert skipline("predict", "model.safetensors", "photos", "--out", "found.jsonl").out == ""
     assert len((tmp_path / "found.jsonl").read_text().splitlines()) == 6
+    assert skipline("predict", "model.safetensors", "photos", "--json").out == (tmp_path / "found.jsonl").read_text()
     ended = skipline("predict", "model.safetensors", "photos", "--out", "nowhere/found.csv")
     assert ended.code == 3
     assert "cannot write nowhere/found.csv: the folder is not there" in ended.err
@@ -120,6 +121,7 @@ def test_a_file_is_written_whole_or_not_at_all(skipline: Command, model: Trained
         (("gone.png",), 3, "no photo could be read"),
         (("photos", "--top", "4"), 2, "--top is 4, and the model knows 3 classes"),
         (("photos", "--format", "xml"), 2, "the format is 'xml'; expected --format csv, jsonl or parquet"),
+        (("photos", "--format", "csv", "--json"), 2, "--json is --format jsonl, and --format is csv"),
         (("photos", "--format", "parquet"), 2, "Name a file: --out predictions.parquet"),
         (("photos", "--image-size", "9"), 2, "was trained on images of 8 pixels"),
     ],
