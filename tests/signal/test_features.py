@@ -136,3 +136,62 @@ def test_a_place_that_did_not_run_is_said(net: ResidualNet) -> None:
     net.get_submodule("stage1.block1.branch").forward = lambda x: x  # as a block that skips its work does
     with pytest.raises(RuntimeError, match=r"nothing passed at 'stage1\.block1\.branch\.conv1'.*net\.eval\(\)"):
         features(net, IMAGES, ["stage1.block1.branch.conv1"])
+
+
+# ---- the same memory for many batches
+
+
+def addresses(found: dict[str, Tensor]) -> list[int]:
+    return [tensor.data_ptr() for tensor in found.values()]
+
+
+def test_many_batches_need_the_memory_of_one(net: ResidualNet) -> None:
+    places = [0, "stage1.block2.shortcut", "stage1.block1.out", "head"]  # an identity, which hands on what it reads
+    other = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        held = features(net, IMAGES, places)
+        first = held["head"].clone()
+        found = features(net, other, places, out=held)
+        assert addresses(found) == addresses(held)
+        assert list(found) == list(held)
+        for name, tensor in features(net, other, places).items():
+            assert torch.equal(found[name], tensor), name
+        few = features(net, IMAGES[:1], ["head", 0], out=held)  # a last batch, and fewer places
+        assert list(few) == ["head", "stage1.block1"]
+        torch.testing.assert_close(few["head"], first[:1])
+        assert few["head"].data_ptr() == held["head"].data_ptr()
+
+
+def test_what_follows_does_not_read_the_copies(net: ResidualNet) -> None:
+    with torch.no_grad():
+        held = features(net, IMAGES, ["stem", "head"])
+        expected = held["head"].clone()
+
+        def wipe(*_: object) -> None:
+            held["stem"].zero_()
+
+        hook = net.get_submodule("stage1").register_forward_pre_hook(wipe)
+        found = features(net, IMAGES, ["stem", "head"], out=held)
+        hook.remove()
+    assert not found["stem"].any()
+    assert torch.equal(found["head"], expected)
+
+
+def test_memory_that_does_not_fit_is_refused(net: ResidualNet) -> None:
+    with torch.no_grad():
+        held = features(net, IMAGES, ["stage1", "head"])
+        with pytest.raises(ValueError, match=r"out has no 'stage2'; expected what an earlier call gave"):
+            features(net, IMAGES, ["stage1", "stage2"], out=held)
+        for images in (IMAGES.repeat(2, 1, 1, 1), IMAGES[..., :16]):
+            with pytest.raises(ValueError, match=r"out\['stage1'\] is \(2, 16, 32, 32\) in float32 on cpu, and \("):
+                features(net, images, ["stage1"], out=held)
+        before = held["stage1"].clone()
+        with pytest.raises(ValueError, match=r"in float32 on cpu, and \(2, 16, 32, 32\) in float64 on cpu passes"):
+            features(net.double(), IMAGES.double(), ["stage1"], out=held)
+        assert torch.equal(held["stage1"], before)
+    net.float()
+    with pytest.raises(RuntimeError, match=r"no gradients\. Call features under torch\.no_grad\(\)"):
+        features(net, IMAGES, ["stage1"], out=held)
+    graph = features(net, IMAGES, ["stage1"])
+    with torch.no_grad(), pytest.raises(RuntimeError, match="the first time too"):
+        features(net, IMAGES, ["stage1"], out=graph)

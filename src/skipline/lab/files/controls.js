@@ -9,7 +9,7 @@ export const UNITS = {
   "other orders": { norm_after_add: "residual, norm behind the sum", act_before_add: "residual, ReLU before the sum", act_only_pre: "residual, ReLU alone comes first" },
   linear: "linear, W = αI",
 };
-const SHORTCUTS = { a: "A: zeros", a_end: "A: zeros at the end", a_average: "A: average, zeros", b: "B: 1×1 at changes", c: "C: 1×1 always", d: "D: average, 1×1" };
+export const SHORTCUTS = { a: "A: zeros", a_end: "A: zeros at the end", a_average: "A: average, zeros", b: "B: 1×1 at changes", c: "C: 1×1 always", d: "D: average, 1×1" };
 const GATES = { none: "none", shortcut: "on the skip alone", exclusive: "on both: g and 1 − g" };
 export const SCHEMES = [
   "he_fan_out_normal", "he_fan_in_normal", "he_fan_in_uniform", "he_fan_out_uniform", "glorot_normal", "glorot_uniform",
