@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from skipline.report.diagnosis_record import DiagnosisRecord, Outcome
+from skipline.report.diagnosis_record import DiagnosisRecord
 from skipline.report.figure import Figure, write_figure
 from skipline.report.net_record import NetRecord
 from skipline.report.number import MISSING, count, number
@@ -17,6 +17,7 @@ from skipline.report.signal_charts import signal_keys, signal_panels, small_pane
 from skipline.report.spectrum import spectrum_keys, spectrum_panel
 from skipline.report.table import Table, write_table
 from skipline.report.text import html_text
+from skipline.signal.verdict import Outcome
 
 # The word for an outcome, and the class of page.css that colours it; the word alone says it too.
 _OUTCOMES: Mapping[Outcome, tuple[str, str]] = {
