@@ -16,6 +16,7 @@ from skipline.files import StorageError, write_whole
 from skipline.kernels.implementation import KernelError
 
 SOURCES = ("batch_norm.c", "batch_norm_sweeps.h", "bfloat16.h")
+_BESIDE = ("small_map.py",)  # not compiled, but it decides bits too
 _FLAGS = (
     "-std=c11",
     "-O3",
@@ -128,9 +129,9 @@ def _run(command: list[str]) -> str:
 
 
 def _key(compiler: list[str]) -> str:
-    """Of all that decides the machine code: sources, flags, compiler, and the processor that `native` stands for."""
+    """Of all that decides the bits: sources, flags, compiler, and the processor that `native` stands for."""
     digest = hashlib.sha256()
-    for name in SOURCES:
+    for name in (*SOURCES, *_BESIDE):
         digest.update(Path(__file__).with_name(name).read_bytes() + b"\0")
     for text in (*_FLAGS, *compiler, _run([*compiler, "--version"]), platform.machine(), _instructions()):
         digest.update(text.encode() + b"\0")
