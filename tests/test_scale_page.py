@@ -77,10 +77,13 @@ def test_efficiency_is_between_its_ends(scale: ModuleType) -> None:
 @pytest.mark.parametrize(
     ("words", "number"),
     [
-        ("a batch of 1,024 is 49 steps an epoch, one of 8,192 is 7", (-(-50_000 // 1024), -(-50_000 // 8192))),
-        ("CIFAR-10 is 153.6 MB", 50_000 * 3 * 32 * 32 / 1e6),
-        ("would be 193 GB", round(1_281_167 * 3 * 224 * 224 / 1e9)),
-        ("0.1 at 256 is 3.2 at 8,192", 0.1 * 8192 / 256),
+        (
+            "a batch size of 1,024 gives 49 steps per epoch, one of 8,192 gives 7",
+            (-(-50_000 // 1024), -(-50_000 // 8192)),
+        ),
+        ("153.6 MB for CIFAR-10", 50_000 * 3 * 32 * 32 / 1e6),
+        ("would take 193 GB", round(1_281_167 * 3 * 224 * 224 / 1e9)),
+        ("0.1 at 256 becomes 3.2 at 8,192", 0.1 * 8192 / 256),
         ("0.31 GB for `resnet50`", round(12 * 25_557_032 / 1e9, 2)),
         ("0.23 GB for `cifar_resnet1202`", round(12 * 19_421_274 / 1e9, 2)),
     ],

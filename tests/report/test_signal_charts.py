@@ -166,3 +166,9 @@ def test_bad_records_are_refused(plain: Net) -> None:
         NetRecord(name="a", sites=())
     with pytest.raises(ValueError, match=r"a chart of 6 nets; at most 5 can be told apart\. Draw them in groups of 5"):
         signal_panels([plain(2)] * 6)
+
+
+def test_a_cosine_that_rounding_took_beyond_one_stretches_no_axis() -> None:
+    sites = tuple(SiteRecord(name=f"layer{k}", predicted={}, measured={"correlation": 1.0000002}) for k in range(3))
+    (panel,) = small_panels([NetRecord(name="net", sites=sites)])
+    assert max(panel.chart.y.ticks) == 1

@@ -18,6 +18,7 @@ from skipline.train.optimiser import (
     Optimiser,
     OptimiserSettings,
     expected_tensors,
+    kept_moments,
     make_optimiser,
     optimiser_tensors,
     parameter_groups,
@@ -290,8 +291,12 @@ def test_the_state_comes_back_whatever_its_memory_layout(
         assert torch.equal(tensor, other.state_dict()[name]), name
 
 
-@pytest.mark.parametrize("settings", [Sgd(), Sgd(momentum=0.0, nesterov=False), AdamW()])
-def test_the_expected_state_is_that_behind_a_step(settings: OptimiserSettings, network: Network) -> None:
+@pytest.mark.parametrize(
+    ("settings", "num_moments"), [(Sgd(), 1), (Sgd(momentum=0.0, nesterov=False), 0), (AdamW(), 2)]
+)
+def test_the_expected_state_is_that_behind_a_step(
+    settings: OptimiserSettings, num_moments: int, network: Network
+) -> None:
     net = build(network)
     optimiser = make_optimiser(net, settings, halted=torch.zeros(()))
     assert optimiser_tensors(net, optimiser) == {}
@@ -302,6 +307,9 @@ def test_the_expected_state_is_that_behind_a_step(settings: OptimiserSettings, n
     assert {name: (tensor.shape, tensor.dtype) for name, tensor in found.items()} == {
         name: (tensor.shape, tensor.dtype) for name, tensor in expected.items()
     }
+    name, weight = next(iter(net.named_parameters()))
+    like_it = [key for key, tensor in found.items() if key.startswith(f"{name}/") and tensor.shape == weight.shape]
+    assert len(like_it) == len(kept_moments(settings)) == num_moments
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from skipline.data import DataError, Dataset, ImageSet, fit_preprocess, load
+from skipline.data.classes import Classes, load_classes
 from skipline.train import (
     Interrupted,
     Outcome,
@@ -69,9 +70,11 @@ def test_a_run_starts_with_all_that_can_be_said_of_it(short: Recipe, digits: Dat
         "seed": 0,
         "data": str(tmp_path / "data"),
     }
-    assert run.read("classes.json")["classes"] == list("0123456789")
+    assert run.read("classes.json") == {"format": "skipline.classes", "version": 1, "classes": list("0123456789")}
+    assert load_classes(run.path / "classes.json") == Classes(tuple("0123456789"))
     assert run.read("preprocess.json") == fit_preprocess(digits.train).to_json()
     split = run.read("split.json")
+    assert split["format"] == "skipline.split"
     assert (split["name"], split["num_train"], split["num_test"]) == ("digits", 1437, 360)
     assert split["sha256"] == digits.fingerprint()
     for name in ("resolved", "environment", "classes", "split", "preprocess"):
@@ -258,7 +261,7 @@ def test_a_recipe_that_was_edited_is_read_again(
         train(short, digits, folder=run, device=CPU, show=lambda _: None, should_stop=lambda: True)
     document = run.read("resolved.json")
     run.write("resolved.json", {**document, "epocs": 3})
-    with pytest.raises(RunError, match=r"resolved\.json is no recipe any more: there is no setting .epocs.\."):
+    with pytest.raises(RunError, match=r"resolved\.json is no longer a valid recipe: there is no setting .epocs.\."):
         take_up(run)
     run.write("resolved.json", {**document, "seed": 3})
     with pytest.raises(

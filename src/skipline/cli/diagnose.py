@@ -228,8 +228,8 @@ def _own_images(
     import torch
 
     from skipline.data.preprocess import normalise
-    from skipline.train import open_run, setup_of
-    from skipline.train.run import load_again, read_recipe
+    from skipline.train import open_run, read_recipe, setup_of
+    from skipline.train.run import load_again
 
     folder = open_run(target)
     recipe = read_recipe(folder)

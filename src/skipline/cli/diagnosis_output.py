@@ -19,8 +19,9 @@ from skipline.report.diagnosis import diagnosis_figures, diagnosis_page
 from skipline.report.diagnosis_record import DiagnosisRecord
 from skipline.report.phase import PhaseRecord
 from skipline.report.picture import require_png, write_picture
-from skipline.signal.causes import RemedyName, Verdict
+from skipline.signal.causes import RemedyName
 from skipline.signal.diagnosis import Diagnosis
+from skipline.signal.verdict import Verdict
 from skipline.spec import Network
 from skipline.study.alpha_power import alpha_power
 from skipline.study.examination import Conditions, Examination, Treatment

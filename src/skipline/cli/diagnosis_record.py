@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from skipline.report.diagnosis_record import CauseRecord, DiagnosisRecord, RemedyRecord
 from skipline.report.net_record import NetRecord, SiteRecord
-from skipline.signal.causes import Verdict
 from skipline.signal.diagnosis import Diagnosis, Finding
 from skipline.signal.reading import SiteReading
+from skipline.signal.verdict import Verdict
 from skipline.spec import Network
 from skipline.study.examination import Examination, Treatment
 from skipline.study.remedies import REMEDIES

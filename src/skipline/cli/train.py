@@ -279,7 +279,10 @@ def _show_plan(
         )
     tested = counted(len(dataset.test), "test image")
     print(f"{dataset.name}: {counted(len(dataset.train), 'training image')} and {tested} on {device}")
-    print(f"{counted(recipe.epochs, 'epoch')}, {counted(steps, 'step')} of {counted(recipe.batch_size, 'image')}")
+    batch = min(recipe.batch_size, len(dataset.train))
+    print(f"{counted(recipe.epochs, 'epoch')}, {counted(steps, 'step')} of {counted(batch, 'image')}")
+    if batch < recipe.batch_size:
+        print(f"a batch of {recipe.batch_size:,} is more than there are: every step has all of them")
     plan = plan_memory_of(recipe, recipe.network, dataset.train, device=device, num_processes=team.size)
     print(plan.sentence())
     print("nothing was trained (--dry-run); --json prints every setting")

@@ -6,8 +6,9 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from skipline.report.diagnosis_record import DiagnosisRecord, Outcome
+from skipline.report.diagnosis_record import DiagnosisRecord
 from skipline.report.figure import Figure, write_figure
+from skipline.report.net_record import NetRecord
 from skipline.report.number import MISSING, count, number
 from skipline.report.page import document, header, paragraph, section
 from skipline.report.phase import PhaseRecord, phase_keys, phase_panel
@@ -15,6 +16,7 @@ from skipline.report.settings import settings_table
 from skipline.report.signal_charts import signal_keys, signal_panels, small_panels
 from skipline.report.table import Table, write_table
 from skipline.report.text import html_text
+from skipline.signal.verdict import Outcome
 
 # The word for an outcome, and the class of page.css that colours it; the word alone says it too.
 _OUTCOMES: Mapping[Outcome, tuple[str, str]] = {
@@ -25,9 +27,11 @@ _OUTCOMES: Mapping[Outcome, tuple[str, str]] = {
 }
 _SIGNAL_CAPTION = (
     "Forward: the mean of x² over all values at a site. Backward: the norm of the gradient of one image there, for a "
-    "loss of random weights on the logits. Lines are predicted from the description and the initialiser alone, dots "
-    "were measured on one batch. A straight line on this scale is exponential growth; one that bends is polynomial."
+    "loss of random weights on the logits. A straight line on this scale is exponential growth; one that bends is "
+    "polynomial."
 )
+_LINES = "Lines are predicted from the description and the initialiser alone"
+_DOTS = "ots were measured on one batch"
 _SMALL_CAPTION = (
     "Correlation: the mean cosine of two images, which at 1 can no longer be told apart. Zeros: values that are "
     "exactly 0. Channel variance: what differs within a channel, the mean of the channel taken off."
@@ -77,7 +81,7 @@ def diagnosis_figures(diagnoses: Sequence[DiagnosisRecord], *, phases: Sequence[
         Figure(
             name="signals",
             label="Forward and backward.",
-            caption=_SIGNAL_CAPTION,
+            caption=f"{_SIGNAL_CAPTION} {_sources(nets)}",
             panels=signal_panels(nets),
             keys=signal_keys(nets),
         )
@@ -85,7 +89,13 @@ def diagnosis_figures(diagnoses: Sequence[DiagnosisRecord], *, phases: Sequence[
     small = small_panels(nets)
     if small:
         figures.append(
-            Figure(name="details", label="In detail.", caption=_SMALL_CAPTION, panels=small, keys=signal_keys(nets))
+            Figure(
+                name="details",
+                label="In detail.",
+                caption=f"{_SMALL_CAPTION} {_sources(nets)}",
+                panels=small,
+                keys=signal_keys(nets),
+            )
         )
     if len(nets) > 1:
         figures += [
@@ -109,6 +119,15 @@ def diagnosis_figures(diagnoses: Sequence[DiagnosisRecord], *, phases: Sequence[
         for index, phase in enumerate(phases, start=1)
     ]
     return tuple(figures)
+
+
+def _sources(nets: Sequence[NetRecord]) -> str:
+    """Which marks are predicted and which measured, as far as there are any."""
+    sites = [site for net in nets for site in net.sites]
+    predicted, measured = any(site.predicted for site in sites), any(site.measured for site in sites)
+    if predicted and measured:
+        return f"{_LINES}, d{_DOTS}."
+    return f"{_LINES}; nothing was measured." if predicted else f"D{_DOTS}; nothing was predicted."
 
 
 def _verdicts(diagnoses: Sequence[DiagnosisRecord]) -> Iterator[str]:

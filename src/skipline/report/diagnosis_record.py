@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
 
 from skipline.report.net_record import NetRecord
-
-Outcome = Literal["trains", "degrades", "fails", "undecided"]
+from skipline.signal.verdict import Outcome
 
 
 @dataclass(frozen=True, kw_only=True)

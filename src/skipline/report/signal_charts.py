@@ -89,7 +89,7 @@ def signal_keys(nets: Sequence[NetRecord]) -> tuple[Key, ...]:
     entries = []
     for net, style in _styled(nets):
         known = {"predicted" for site in net.sites if site.predicted} | {"measured" for s in net.sites if s.measured}
-        words = " and ".join(word for word in ("predicted", "measured") if word in known)
+        words = "predicted (line), measured (dots)" if len(known) == 2 else "".join(known)
         what = f"{net.name}: {words}" if len(nets) > 1 else f"what passes on: {words}"
         short = f"{style.label}, " if style.label not in ("", net.name) else ""
         entries.append(_key(style, f"{short}{what}", known))
@@ -216,8 +216,8 @@ def _y_axis(tracks: Sequence[_Track], quantity: Quantity) -> Axis:
     values = [value for track in tracks for measured in (False, True) for _, value in track.points(measured)]
     shown = [value for value in values if _shown(value, quantity)]
     if quantity.kind == "linear":
-        # A share or a cosine: the whole of its range, so that two charts can be compared.
-        return linear_axis([*shown, 0.0, 1.0], title=quantity.axis, num=4)
+        # A share or a cosine: the whole of its range, so that two charts can be compared; rounding may go beyond 1.
+        return linear_axis([*(min(value, 1.0) for value in shown), 0.0, 1.0], title=quantity.axis, num=4)
     if quantity.banded:
         sites = [site for track in tracks for _, site in track.sites if quantity.name in site.predicted]
         shown += [edge for site in sites for edge in _edges(site, quantity.name) if math.isfinite(edge)]

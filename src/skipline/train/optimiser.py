@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, assert_never
 
 import torch
 from torch import Tensor, nn
@@ -142,6 +142,8 @@ def _update_of(settings: OptimiserSettings) -> Update:
             return sgd_update(momentum=settings.momentum, nesterov=settings.nesterov)
         case AdamW():
             return adamw_update(beta1=settings.beta1, beta2=settings.beta2)
+        case _:
+            assert_never(settings)
 
 
 def _unfused(groups: list[dict[str, Any]], settings: OptimiserSettings) -> torch.optim.Optimizer:
@@ -152,6 +154,8 @@ def _unfused(groups: list[dict[str, Any]], settings: OptimiserSettings) -> torch
             return torch.optim.SGD(groups, lr=rate, momentum=momentum, nesterov=nesterov, fused=False)
         case AdamW():
             return torch.optim.AdamW(groups, lr=rate, betas=(settings.beta1, settings.beta2), fused=False)
+        case _:
+            assert_never(settings)
 
 
 def set_learning_rate(optimiser: Optimiser, learning_rate: float, *, is_for_head_only: bool = False) -> None:
@@ -159,6 +163,33 @@ def set_learning_rate(optimiser: Optimiser, learning_rate: float, *, is_for_head
     for group in optimiser.param_groups:
         is_still = is_for_head_only and not group["is_head"]
         group["lr"] = 0.0 if is_still else learning_rate * group["rate_factor"]
+
+
+def swept_rates(settings: OptimiserSettings) -> tuple[float, float]:
+    """The lowest and the highest learning rate of a sweep: in so few steps nothing is learnt yet, or no more.
+
+    Guessed for nets with norms (Smith, arXiv 1506.01186, sweeps one net's own range).
+    """
+    match settings:
+        case Sgd():
+            return 1e-5, 10.0
+        case AdamW():
+            return 1e-7, 0.1
+        case _:
+            assert_never(settings)
+
+
+def kept_moments(settings: OptimiserSettings) -> tuple[str, ...]:
+    """What is kept of each parameter in its own shape, by PyTorch's keys: a momentum; Adam's averages of g and g²."""
+    match settings:
+        case Sgd(momentum=0):
+            return ()
+        case Sgd():
+            return ("momentum_buffer",)
+        case AdamW():
+            return ("exp_avg", "exp_avg_sq")
+        case _:
+            assert_never(settings)
 
 
 def optimiser_tensors(net: nn.Module, optimiser: Optimiser) -> dict[str, Tensor]:
@@ -174,17 +205,10 @@ def optimiser_tensors(net: nn.Module, optimiser: Optimiser) -> dict[str, Tensor]
 def expected_tensors(net: nn.Module, settings: OptimiserSettings) -> dict[str, Tensor]:
     """Tensors of the names, shapes and dtypes that `optimiser_tensors` reads once a step was made; values mean nothing.
 
-    They are PyTorch's: a momentum buffer; or Adam's averages of g and g² and, for each parameter, the count of steps.
+    They are those of `kept_moments` and, of Adam, the count of steps for each parameter.
     """
-    match settings:
-        case Sgd(momentum=0):
-            own = ()
-        case Sgd():
-            own = ("momentum_buffer",)
-        case AdamW():
-            own = ("exp_avg", "exp_avg_sq")
     learning = {name: parameter.detach() for name, parameter in net.named_parameters() if parameter.requires_grad}
-    tensors = {f"{name}/{key}": parameter for name, parameter in learning.items() for key in own}
+    tensors = {f"{name}/{key}": parameter for name, parameter in learning.items() for key in kept_moments(settings)}
     if isinstance(settings, AdamW):
         tensors |= {f"{name}/step": torch.zeros((), dtype=torch.float32) for name in learning}
     return tensors
