@@ -68,9 +68,8 @@ def row(shape: tuple[int, int, int, int], *, num_images: int, rounds: int) -> st
 def main(options: argparse.Namespace) -> None:
     """Measure, print."""
     print(f"{options.images} images, fp32, {torch.get_num_threads()} threads; ms of a processor\n")
-    print(
-        "| channels | image | stride | PyTorch | by places | ratio | taken |\n| --- | --- | ---: | ---: | ---: | ---: | --- |"
-    )
+    print("| channels | image | stride | PyTorch | by places | ratio | taken |")
+    print("| --- | --- | ---: | ---: | ---: | ---: | --- |")
     for shape in SHAPES:
         print(row(shape, num_images=options.images, rounds=options.rounds), flush=True)
 
