@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from skipline.cache import user_cache
 from skipline.kernels import KernelError
 from skipline.kernels.library import Library, load_library
 
@@ -30,7 +31,7 @@ def counting_compiler(folder: Path) -> tuple[Path, Path]:
 def library() -> Library:
     if shutil.which("cc") is None:
         pytest.skip("there is no C compiler (cc)")
-    return load_library()
+    return load_library(user_cache() / "kernels")
 
 
 def test_they_are_compiled_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
