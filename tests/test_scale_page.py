@@ -77,7 +77,10 @@ def test_efficiency_is_between_its_ends(scale: ModuleType) -> None:
 @pytest.mark.parametrize(
     ("words", "number"),
     [
-        ("a batch size of 1,024 gives 49 steps per epoch, one of 8,192 gives 7", (-(-50_000 // 1024), -(-50_000 // 8192))),
+        (
+            "a batch size of 1,024 gives 49 steps per epoch, one of 8,192 gives 7",
+            (-(-50_000 // 1024), -(-50_000 // 8192)),
+        ),
         ("153.6 MB for CIFAR-10", 50_000 * 3 * 32 * 32 / 1e6),
         ("would take 193 GB", round(1_281_167 * 3 * 224 * 224 / 1e9)),
         ("0.1 at 256 becomes 3.2 at 8,192", 0.1 * 8192 / 256),
