@@ -224,7 +224,7 @@ def test_a_source_that_is_none_is_said_before_anything_is_loaded(arguments: tupl
     )
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=tmp_path)
     assert ended.stdout == "3 set()\n", ended.stderr
-    assert "there is no source 'nosuch': neither the name of a data set nor a path that exists. Names: " in ended.stderr
+    assert "'nosuch' is neither a data set nor an existing path; the current folder is " in ended.stderr
 
 
 def test_a_diverged_run_ends_with_7_and_a_name(skipline: Command, tmp_path: Path) -> None:

@@ -43,10 +43,10 @@ def deepen(
     ] = False,
     json_: options.Json = False,
 ) -> None:
-    """Go on with a run from its newest checkpoint as a deeper net, in a run folder of its own.
+    """Continue a run from its newest checkpoint as a deeper net, in a new run folder.
 
-    Blocks that are the identity are inserted, so that the net computes the same function; that is proven on a batch
-    before anything is written. Weights, momentum, average and the place in the schedule come along.
+    Inserts blocks that compute the identity, so the net's function stays the same; this is verified on a batch before
+    anything is written. Weights, momentum, moving average and position in the schedule are kept.
     """
     import torch
 

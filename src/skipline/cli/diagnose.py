@@ -60,9 +60,11 @@ def diagnose(
     ] = "",
     measure: Annotated[
         bool | None,
-        _option(f"Measure a real network too. Default: up to {MOST_MEASURED} layers.", _LOOK, "--measure/--no-measure"),
+        _option(
+            f"Also measure a real network. Default: up to {MOST_MEASURED} layers.", _LOOK, "--measure/--no-measure"
+        ),
     ] = None,
-    fix: Annotated[bool, _option("Apply the best remedy, examine again, and say whether it helped.", _LOOK)] = False,
+    fix: Annotated[bool, _option("Apply the best remedy, diagnose again, and say whether it helped.", _LOOK)] = False,
     report: Annotated[Path | None, _option("Also write a page with the figures into this .html file.", _LOOK)] = None,
     figures: Annotated[
         Path | None, _option("Also write each figure into this folder, as SVG, or as PNG with --png.", _LOOK)
@@ -71,10 +73,10 @@ def diagnose(
     data: options.MovedData = None,
     json_: options.Json = False,
 ) -> None:
-    """Say whether a network will train, why not, up to which depth such nets do, and what helps.
+    """Predict whether a network will train; if not, why, and what helps; and up to which depth such networks train.
 
-    Before training: from the description alone, beside a measurement of one real network with Gaussian images. Of a
-    trained run or model file what is measured is judged.
+    Before training, the verdict follows from the description alone; one real network is measured on Gaussian images for
+    comparison. For a trained run or a model file the verdict follows from the measurement.
     """
     from skipline.cli.diagnosis_output import Output, tell_examinations, tell_inspection
 

@@ -34,10 +34,10 @@ def predict(
     jobs: options.PhotoJobs = None,
     device: options.Device = "auto",
 ) -> None:
-    """Say of each photo which class it is of, and how likely; photos that cannot be read are told, and it goes on.
+    """Predict the class of each photo, with its probability. Unreadable photos are reported and skipped.
 
-    Photos are prepared as they were for training. Memory does not grow with their number. Ends with 3 where none could
-    be read.
+    Photos are preprocessed as in training. Memory use does not grow with their number. Exit code 3 if none could be
+    read.
     """
     from skipline.cli.device import device_of
     from skipline.cli.exits import UsageError

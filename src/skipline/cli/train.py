@@ -76,9 +76,9 @@ def train(
     dry_run: options.DryRun = False,
     json_: options.Json = False,
 ) -> None:
-    """Train a network on a data set or a folder of photos; show a live table; leave a folder with model and report.
+    """Train a network on a data set or a folder of photos; writes a run folder with model and report.
 
-    Settings are read in layers, each over the one before: preset, --config, SKIPLINE_… in the environment, flags.
+    Settings in order of increasing priority: preset, --config, environment variables SKIPLINE_…, flags.
     """
     given = dict(locals())
     require_source(source)

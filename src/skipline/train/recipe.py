@@ -206,8 +206,9 @@ class Recipe:
         require_record("photo_augment", self.photo_augment, (PhotoAugment,))
         if self.photo_augment.is_on and self.network.in_channels != 3:
             raise RecipeError(
-                f"photo_augment is for images of 3 channels, and {self.network.name} takes {self.network.in_channels}. "
-                "Leave it out; augment is for images of any kind."
+                "photo augmentation (--crop-scale, --policy, --erasing; photo_augment in a file) needs images of 3 "
+                f"channels, and {self.network.name} takes {self.network.in_channels}. Leave it out; --pad, --flip, "
+                "--cutout and --mixup work for any images."
             )
         require_real("first_size", self.first_size, "(0, 1]")
         require_switch("balanced", self.balanced)
