@@ -114,7 +114,7 @@ def test_training_from_kept_photos_is_training_from_the_photos(skipline: Command
 
 
 def test_settings_for_photos_are_refused_elsewhere(skipline: Command) -> None:
-    assert "--cache keeps the photos of a folder, and this is none" in skipline("train", "digits", "--cache", "x").err
+    assert "--cache is for folders of photos only. Leave it out." in skipline("train", "digits", "--cache", "x").err
     ended = skipline("train", "digits", "--image-size", "8")
     assert ended.code == 2
     assert "--image-size (setting photos) is for folders of photos only, not for digits. Leave it out." in ended.err
