@@ -192,7 +192,7 @@ def test_a_finished_run_is_not_resumed(skipline: Command) -> None:
     skipline(*QUICK)
     ended = skipline("resume", "runs/last")
     assert ended.code == 2
-    assert "is done already" in ended.err
+    assert "is already finished" in ended.err
 
 
 def test_a_run_folder_that_cannot_be_made(skipline: Command, tmp_path: Path) -> None:

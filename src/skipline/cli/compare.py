@@ -137,11 +137,11 @@ def _refuse_other_photos(first: RunFolder, second: RunFolder) -> None:
     ]
     if exams[0] == exams[1]:
         return
-    seeds = f", parted with the seeds {one.seed} and {other.seed}" if one.seed != other.seed else ""
+    seeds = f" (split with the seeds {one.seed} and {other.seed})" if one.seed != other.seed else ""
     again = command("train", read_recipe(first).source, "--split-from", first.path)
     raise RunError(
-        f"{first.path} and {second.path} hold out different photos{seeds}: a difference could be that of the photos. "
-        f"Train the second again on the first's split, with its other settings, which are in "
+        f"{first.path} and {second.path} have different test photos{seeds}: a difference could come from the photos. "
+        "Train the second run again on the split of the first, with its own settings from "
         f"{second.path / 'config.toml'}: {again}"
     )
 
@@ -154,12 +154,13 @@ def _refuse_other_images(folders: tuple[RunFolder, RunFolder], first: Prediction
         names = f"{counted(len(first.class_names), 'class', 'classes')} ({first.class_names[0]}, …)"
         others = f"{len(second.class_names)} ({second.class_names[0]}, …)"
         raise RunError(
-            f"{one} tells apart {names} and {other} {others}: they answer different questions and cannot be compared."
+            f"{one} has {names} and {other} has {others}: runs with different classes cannot be compared. Train both "
+            "on the same data."
         )
     if first.exam != second.exam:
         raise RunError(
             f"{one} and {other} were tested on different images ({len(first.labels):,} and {len(second.labels):,}): "
-            "a difference could be that of the images. Train both on one split of the same data, with the same seed."
+            "a difference could come from the images. Train both on the same split of the same data, with one seed."
         )
 
 
@@ -207,7 +208,7 @@ def _verdict(document: dict[str, Any]) -> str:
         f"(95 % interval {100 * low:+.2f} to {100 * high:+.2f}; McNemar's exact test: p = {p_value:.2g})"
     )
     if p_value >= _ALPHA:
-        return f"no difference is shown: {said}"
+        return f"no significant difference: {said}"
     return f"the {'second' if difference > 0 else 'first'} is better: {said}"
 
 

@@ -104,9 +104,8 @@ def _require_epochs(grown: GrownRun, recipe: Recipe) -> None:
     if recipe.epochs <= ended:
         raise UsageError(
             f"{grown.origin.path} stands at the end of epoch {ended:g}, and the new run would end after "
-            f"{counted(recipe.epochs, 'epoch')}. Say "
-            f"how many there are to be in all, e.g. --epochs {2 * max(recipe.epochs, round(ended))}, or --no-train. "
-            "The schedule then spans all of them."
+            f"{counted(recipe.epochs, 'epoch')}. Say how many there are to be in all, e.g. --epochs "
+            f"{2 * max(recipe.epochs, round(ended))}, or --no-train. The schedule then spans all of them."
         )
 
 

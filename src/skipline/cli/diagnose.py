@@ -86,7 +86,7 @@ def diagnose(
     parts_of_thin = {"--norm": norm, "--activation": activation, "--width": width}
     if _is_trained(target):
         own = {"--init": init, "--fix": fix, "--measure": measure, "--number-format": number_format}
-        _refuse(f"{target} is trained, and is measured as it is", {**thin, **parts_of_thin, **own})
+        _refuse(f"{target} is trained, and is only measured", {**thin, **parts_of_thin, **own})
         tell_inspection(*_inspected(Path(target), image_size, batch_size, seed, data=data), output)
         return
     _refuse("images are Gaussian pixels where no run is examined", {"--data": data})
@@ -125,13 +125,14 @@ def _refuse(reason: str, flags: Mapping[str, object]) -> None:
     given = [flag for flag, value in flags.items() if value not in (None, "", False)]
     if given:
         raise UsageError(
-            f"{reason}: {' and '.join(given)} cannot be said of it. Leave {'them' if given[1:] else 'it'} out."
+            f"{reason}: {' and '.join(given)} {'do' if given[1:] else 'does'} not apply. Leave "
+            f"{'them' if given[1:] else 'it'} out."
         )
 
 
 def _depth(depth: int | None, given: str) -> int:
     if depth is None and given:
-        raise UsageError(f"{given} says what the layers are, and not how many. Add --depth, e.g. --depth 50 {given}")
+        raise UsageError(f"{given} sets the kind of layers but not their number. Add --depth, e.g. --depth 50 {given}")
     if depth is None:
         raise UsageError(
             "which network? Name one (skipline diagnose resnet50), a run (runs/last), or a depth: "

@@ -53,7 +53,11 @@ def predict(
     path = model_file(run, best=best)
     model = load_model(path)
     if top > len(model.class_names):
-        raise UsageError(f"--top is {top}, and the model knows {counted(len(model.class_names), 'class', 'classes')}.")
+        num_classes = len(model.class_names)
+        raise UsageError(
+            f"--top is {top}, but the model has {counted(num_classes, 'class', 'classes')}. Use --top {num_classes} or "
+            "less."
+        )
     framing = _framing(model, path, image_size)
     chosen = device_of(device)
     if isinstance(sys.stdin, io.TextIOWrapper):
@@ -79,14 +83,13 @@ def _framing(model: TrainedModel, path: Path, image_size: int | None) -> Framing
     if model.net.network.in_channels != 3:
         raise UsageError(
             f"{path} takes images of {counted(model.net.network.in_channels, 'channel')}; photos have 3. Train on "
-            "photos "
-            "first."
+            "photos first."
         )
     own = model.preprocess.framing
     if own is None and image_size is None:
         raise UsageError(
-            f"{path} was not trained on photos, so it does not say how large they are to be. Say it, e.g. "
-            "--image-size 32 for a model of CIFAR-10."
+            f"{path} was not trained on photos and does not record an image size. Give it, e.g. --image-size 32 for "
+            "a model trained on CIFAR-10."
         )
     if own is not None and image_size not in (None, own.side):
         raise UsageError(f"{path} was trained on images of {own.side} pixels. Leave --image-size out.")

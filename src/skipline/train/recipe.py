@@ -56,7 +56,7 @@ class Recipe:
     - `first_size`: image size in the first epoch as a share of the full size; it grows to 1 (see `image_side`).
       Evaluation is at full size.
     - `balanced`: every class is sampled about equally often; images of rare classes are repeated.
-    - `patience` n: early stopping, when the lowest test error (for photos: validation error) is n epochs old (∞: never).
+    - `patience` n: early stopping when the lowest test error (for photos: validation error) is n epochs old (∞: off).
     - `precision`: `bf16` is autocast; `auto` uses it if the hardware supports it. `memory_layout`: of images and
       convolution weights. `kernels`: `fused` computes norm, addition and ReLU in one compiled operation; `auto` uses it
       on a CPU where it runs; `compiled` has PyTorch compile stem and blocks, one graph per distinct block.
