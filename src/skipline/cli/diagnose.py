@@ -62,12 +62,14 @@ def diagnose(
     ] = "",
     measure: Annotated[
         bool | None,
-        _option(f"Measure a real network too. Default: up to {MOST_MEASURED} layers.", _LOOK, "--measure/--no-measure"),
+        _option(
+            f"Also measure a real network. Default: up to {MOST_MEASURED} layers.", _LOOK, "--measure/--no-measure"
+        ),
     ] = None,
     jacobian: Annotated[
-        bool, _option("Measure the singular values of the Jacobian too: by how much small changes grow.", _LOOK)
+        bool, _option("Also measure the singular values of the Jacobian: how much small changes grow.", _LOOK)
     ] = False,
-    fix: Annotated[bool, _option("Apply the best remedy, examine again, and say whether it helped.", _LOOK)] = False,
+    fix: Annotated[bool, _option("Apply the best remedy, diagnose again, and say whether it helped.", _LOOK)] = False,
     report: Annotated[Path | None, _option("Also write a page with the figures into this .html file.", _LOOK)] = None,
     figures: Annotated[
         Path | None, _option("Also write each figure into this folder, as SVG, or as PNG with --png.", _LOOK)
@@ -76,10 +78,10 @@ def diagnose(
     data: options.MovedData = None,
     json_: options.Json = False,
 ) -> None:
-    """Say whether a network will train, why not, up to which depth such nets do, and what helps.
+    """Predict whether a network will train; if not, why, and what helps; and up to which depth such networks train.
 
-    Before training: from the description alone, beside a measurement of one real network with Gaussian images. Of a
-    trained run or model file what is measured is judged.
+    Before training, the verdict follows from the description alone; one real network is measured on Gaussian images for
+    comparison. For a trained run or a model file the verdict follows from the measurement.
     """
     from skipline.cli.diagnosis_output import Output, tell_examinations, tell_inspection
 
@@ -89,7 +91,7 @@ def diagnose(
     parts_of_thin = {"--norm": norm, "--activation": activation, "--width": width}
     if _is_trained(target):
         own = {"--init": init, "--fix": fix, "--measure": measure, "--number-format": number_format}
-        _refuse(f"{target} is trained, and is measured as it is", {**thin, **parts_of_thin, **own})
+        _refuse(f"{target} is trained, and is only measured", {**thin, **parts_of_thin, **own})
         found = _inspected(Path(target), image_size, batch_size, seed, data=data, with_jacobian=jacobian)
         tell_inspection(*found, output)
         return
@@ -137,13 +139,14 @@ def _refuse(reason: str, flags: Mapping[str, object]) -> None:
     given = [flag for flag, value in flags.items() if value not in (None, "", False)]
     if given:
         raise UsageError(
-            f"{reason}: {' and '.join(given)} cannot be said of it. Leave {'them' if given[1:] else 'it'} out."
+            f"{reason}: {' and '.join(given)} {'do' if given[1:] else 'does'} not apply. Leave "
+            f"{'them' if given[1:] else 'it'} out."
         )
 
 
 def _depth(depth: int | None, given: str) -> int:
     if depth is None and given:
-        raise UsageError(f"{given} says what the layers are, and not how many. Add --depth, e.g. --depth 50 {given}")
+        raise UsageError(f"{given} sets the kind of layers but not their number. Add --depth, e.g. --depth 50 {given}")
     if depth is None:
         raise UsageError(
             "which network? Name one (skipline diagnose resnet50), a run (runs/last), or a depth: "

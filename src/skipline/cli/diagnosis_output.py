@@ -148,7 +148,7 @@ def _told(examination: Examination) -> str:
     lines += _linear(examination)
     deepest = examination.greatest_depth
     if math.isfinite(deepest):
-        lines.append(f"  depth      such nets train up to about {deepest:,.0f} layers")
+        lines.append(f"  depth      such nets train up to about {float(f'{deepest:.2g}'):,.0f} layers")
     elif examination.verdict == "trains":
         lines.append("  depth      no depth is known at which such nets stop training")
     lines += [*_measured(examination), *_listed(examination.remedies)]

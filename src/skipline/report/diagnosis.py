@@ -74,7 +74,7 @@ def diagnosis_page(
     ]
     if settings:
         table = settings_table(settings, caption="What was diagnosed")
-        body.append(section("How this was made", write_table(table, look="settings-table"), name="making"))
+        body.append(section("Settings", write_table(table, look="settings-table"), name="making"))
     return document(title=headline, body=body, made_by=made_by)
 
 
