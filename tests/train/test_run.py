@@ -125,8 +125,8 @@ def test_a_run_that_is_done_is_not_taken_up(
     run = start(short, digits, root=tmp_path, device=CPU, config="", data_dir=Path())
     take_up(run)
     message = (
-        f"{run.path} is already finished: all its epochs are trained. To start a new run from its weights: skipline train "
-        f"digits --from {run.path}. Evaluate it with: skipline evaluate {run.path}"
+        f"{run.path} is already finished: all its epochs are trained. To start a new run from its weights: "
+        f"skipline train digits --from {run.path}. Evaluate it with: skipline evaluate {run.path}"
     )
     with pytest.raises(RunError, match=re.escape(message)):
         take_up(run)
