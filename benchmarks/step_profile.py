@@ -22,8 +22,8 @@ KINDS = (
     ("norms", ("batch_norm", "batchnorm", "bn_fw", "bn_bw", "normrectify", "gradient_sums", "input_gradients")),
     ("norms", ("moments", "outputs")),  # the fused forward sweeps in Triton
     ("optimiser", ("multi_tensor", "fused_sgd", "fusedsgd", "fused_adam", "fusedadam", "_foreach", "optimizer.")),
-    ("convolutions", ("conv", "fprop", "dgrad", "wgrad", "winograd", "implicit_gemm")),
-    ("matrix products", ("gemm", "gemv", "::mm", "addmm", "cublas", "splitkreduce")),
+    ("convolutions", ("conv", "smallmap", "fprop", "dgrad", "wgrad", "winograd", "implicit_gemm")),
+    ("matrix products", ("gemm", "gemv", "::mm", "addmm", "bmm", "cublas", "splitkreduce")),
     ("pools and sums", ("pool", "reduce", "::sum", "::mean", "softmax", "nll_loss", "argmax")),
     ("element by element", ("elementwise", "threshold", "relu", "clamp", "::add", "::mul", "::div", "subsampleandpad")),
     ("allocation and views", ("::empty", "::resize_", "::as_strided", "::new_empty", "detach", "::slice", "::select")),

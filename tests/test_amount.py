@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import skipline
-from skipline.amount import counted, percent, size_text
+from skipline.amount import counted, percent, setting_text, size_text
 
 from .sources import parsed
 
@@ -34,6 +34,13 @@ def test_one_is_not_many() -> None:
 def test_sizes_are_written() -> None:
     assert [size_text(number) for number in (512, 3 * 2**20, 1.25 * 2**30, 20 * 2**30)] == [
         *("0.5 KiB", "3.00 MiB", "1.25 GiB", "20.0 GiB")
+    ]
+
+
+def test_settings_are_short_and_a_limit_without_end_is_none() -> None:
+    values = (0.0125 / 10, 50.0, 0.1, 7, True, "sgd", None, "Infinity", math.inf)
+    assert [setting_text(value) for value in values] == [
+        *("0.00125", "50", "0.1", "7", "true", "sgd", "none", "none", "none")
     ]
 
 

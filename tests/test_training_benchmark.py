@@ -38,6 +38,8 @@ OPERATIONS = {
     "_NormRectifyBackward": "norms",
     "aten::native_batch_norm": "norms",
     "aten::_fused_sgd_": "optimiser",
+    "_SmallMapBackward": "convolutions",
+    "aten::bmm": "matrix products",
     "aten::empty": "allocation and views",
 }
 

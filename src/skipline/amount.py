@@ -20,6 +20,18 @@ def counted(num: int, one: str, many: str = "") -> str:
     return f"{num:,} {one if num == 1 else many or f'{one}s'}"
 
 
+def setting_text(value: object) -> str:
+    """A setting that is a number, text or truth value: `0.00125` for what ten digits of it are, `50` for 50.0.
+
+    `none` for what is missing and for a limit that is infinite, which files have as "Infinity": both mean no limit.
+    """
+    if value is None or value == "Infinity" or (isinstance(value, float) and math.isinf(value)):
+        return "none"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
+
+
 def size_text(num_bytes: float) -> str:
     """`num_bytes` in the unit that leaves at least one digit before the point: `2.00 GiB`, `13.4 MiB`."""
     for unit, size in _UNITS:

@@ -38,6 +38,18 @@ def test_help_imports_no_torch(arguments: list[str]) -> None:
     assert "Usage: skipline" in ended.stdout
 
 
+@pytest.mark.parametrize("verb", [("check",), ("study", "depth")])
+def test_paragraphs_of_help_fill_the_width(
+    skipline: Command, verb: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line breaks of a docstring are those of its source: at another width they would fall in mid-sentence."""
+    monkeypatch.setenv("COLUMNS", "400")
+    out = skipline(*verb, "--help").out
+    first = out.index("Usage:")
+    paragraphs = [line.strip() for line in out[first : out.index("Arguments")].splitlines() if line.strip()]
+    assert len(paragraphs) == 3, "usage, the sentence, and one paragraph"
+
+
 def test_help_and_readme_name_every_verb(skipline: Command) -> None:
     out, readme = skipline("--help").out, README.read_text(encoding="utf-8")
     told = {*re.findall(r"(?:^skipline|\| skipline|^make) (\w+)", readme, re.MULTILINE)} - {"test"}

@@ -161,7 +161,7 @@ def test_a_finished_run_says_at_once_what_comes_next(skipline: Command, run: Run
     ended = skipline("resume", "runs/last")
     assert (ended.code, ended.out) == (2, "")
     assert ended.err == (
-        f"error: {run.path} is done already: all its epochs are trained. A new run can begin with its weights: "
+        f"error: {run.path} is already finished: all its epochs are trained. To start a new run from its weights: "
         f"skipline train digits --from {run.path}. Evaluate it with: skipline evaluate {run.path}\n"
     )
     new = ended.err.split("weights: ")[1].split(". Evaluate")[0]

@@ -106,15 +106,20 @@ def test_a_file_alone_needs_a_name(skipline: Command, runs: tuple[Path, Path]) -
 def test_report_evaluates_once_and_shows_it(skipline: Command, runs: tuple[Path, Path]) -> None:
     run = runs[0]
     (run / "evaluation.json").unlink()
-    assert "How good it is" not in (run / "report.html").read_text(encoding="utf-8")
+    assert "Results on the test images" not in (run / "report.html").read_text(encoding="utf-8")
     ended = skipline("report", str(run), "--as-it-is")
     assert ended.code == 0, ended.err
-    assert "How good it is" not in (run / "report.html").read_text(encoding="utf-8")
+    assert "Results on the test images" not in (run / "report.html").read_text(encoding="utf-8")
     ended = skipline("report", str(run))
     assert "evaluating" in ended.err
     assert ended.out.strip() == str(run / "report.html")
     page = (run / "report.html").read_text(encoding="utf-8")
-    for words in ("How good it is", "Whether it knows when it is right", "The worst errors", "Labels to look at"):
+    for words in (
+        "Results on the test images",
+        "Confidence and calibration",
+        "The worst errors",
+        "Suspected label errors",
+    ):
         assert words in page
     ended = skipline("report", str(run), "--out", "page.html", "--json")
     assert "evaluating" not in ended.err, "it is there already"
@@ -133,6 +138,7 @@ def test_compare_two_runs(skipline: Command, runs: tuple[Path, Path]) -> None:
     low, high = document["difference_interval_95"]
     assert low <= document["difference"] <= high
     text = skipline("compare", str(runs[0]), str(runs[1])).out
+    assert all(str(run) in text for run in runs), "whole paths, to be copied"
     assert "360 test images, the same for both" in text
     assert "McNemar's exact test: p = " in text
 
@@ -143,7 +149,7 @@ def test_two_runs_are_compared_on_a_page(skipline: Command, runs: tuple[Path, Pa
     assert "page: page.html" in ended.err
     document = json.loads(ended.out)
     page = Path("page.html").read_text(encoding="utf-8")
-    for words in ("Whether one is better", "How they went", "What only the second has right", "made differently"):
+    for words in ("Is one better?", "Training curves", "Right only in the second run", "Differences in settings"):
         assert words in page
     kinds = [sum(entry["is_gained"] is gained for entry in document["changed"]) for gained in (True, False)]
     assert page.count('<img src="data:image/jpeg;base64,') == sum(min(12, num) for num in kinds)
@@ -162,7 +168,7 @@ def test_a_page_of_a_comparison_is_asked_for_rightly(skipline: Command, runs: tu
 
 def test_a_run_is_no_better_than_itself(skipline: Command, runs: tuple[Path, Path]) -> None:
     ended = skipline("compare", str(runs[0]), str(runs[0]))
-    assert "no difference is shown: " in ended.out
+    assert "no significant difference: " in ended.out
     assert "+0.00 points" in ended.out
 
 
@@ -172,7 +178,7 @@ def test_different_images_are_refused(skipline: Command, runs: tuple[Path, Path]
     found = load_predictions(path)
     for changes, message in (
         ({"exam": "0" * 64}, "were tested on different images (360 and 360)"),
-        ({"class_names": tuple("abcdefghij")}, "they answer different questions and cannot be compared"),
+        ({"class_names": tuple("abcdefghij")}, "runs with different classes cannot be compared"),
     ):
         save_predictions(path, replace(found, **changes))
         ended = skipline("compare", str(runs[0]), str(runs[1]))
@@ -235,7 +241,9 @@ def test_a_list_of_runs_loads_no_torch(runs: tuple[Path, Path]) -> None:
     assert ended.stderr.strip() == "set()"
 
 
-def test_runs_are_listed_chosen_and_sorted(skipline: Command, runs: tuple[Path, Path]) -> None:
+def test_runs_are_listed_chosen_and_sorted(
+    skipline: Command, runs: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     (runs[0].parent / "20260102T030405Z-broken-0a1b").mkdir()
     text = skipline("runs")
     assert text.code == 0, text.err
@@ -251,7 +259,9 @@ def test_runs_are_listed_chosen_and_sorted(skipline: Command, runs: tuple[Path, 
     assert [path.name for path in Path("board").iterdir()] == [runs[1].name]
     ended = skipline("runs", "--tensorboard", "runs/last")
     assert (ended.code, "cannot write runs/last" in ended.err) == (3, True), "there is a file of that name"
+    monkeypatch.setenv("COLUMNS", "40")
     settings = skipline("runs", "--settings", "--state", "done").out
+    assert "…" not in settings, "names are whole where there is little room"
     assert "seed" in settings
     assert "batch_size" not in settings, "they do not differ in it"
     assert skipline("runs", "--where", "seed=7").out.startswith("none of 3 runs in runs")

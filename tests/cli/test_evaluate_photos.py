@@ -117,7 +117,7 @@ def test_runs_that_held_out_other_photos_are_refused_at_once_and_told_how_not_to
     assert skipline("train", photos, *flags, "--test-share", "0.4", "--seed", "1").code == 0
     ended = skipline("compare", str(run), "runs/last")
     assert (ended.code, ended.out) == (2, "")
-    assert "hold out different photos, parted with the seeds 0 and 1" in ended.err
+    assert "have different test photos (split with the seeds 0 and 1)" in ended.err
     assert "evaluating" not in ended.err
     told = shlex.split(ended.err.rpartition("config.toml: ")[2])
     assert told == ["skipline", "train", "photos", "--split-from", str(run)]

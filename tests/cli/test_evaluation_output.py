@@ -51,11 +51,13 @@ def test_a_temperature_at_the_end_of_what_is_tried_says_so(
     document["tempered"]["temperatures"] = [20.0, 1.5]
     out = printed(document, capsys)
     assert "T = 20 and 1.5" in out
-    assert "\nT = 20 is the hottest temperature that is tried: its confidence says next to nothing.\n" in out
+    assert "\nT = 20 is the upper end of the search range: the confidence carries almost no information.\n" in out
+    document["tempered"]["temperatures"] = [20.0, 20.0]
+    assert printed(document, capsys).count("T = 20 is ") == 1
     document["tempered"]["temperatures"] = [0.05]
-    assert "T = 0.05 is the coldest temperature that is tried: " in printed(document, capsys)
+    assert "T = 0.05 is the lower end of the search range: " in printed(document, capsys)
     document["tempered"]["temperatures"] = [1.5]
-    assert "that is tried" not in printed(document, capsys)
+    assert "search range" not in printed(document, capsys)
 
 
 def test_few_images_promise_no_low_risk(document: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:

@@ -119,7 +119,7 @@ def test_a_file_is_written_whole_or_not_at_all(skipline: Command, model: Trained
     ("arguments", "code", "said"),
     [
         (("gone.png",), 3, "no photo could be read"),
-        (("photos", "--top", "4"), 2, "--top is 4, and the model knows 3 classes"),
+        (("photos", "--top", "4"), 2, "--top is 4, but the model has 3 classes"),
         (("photos", "--format", "xml"), 2, "the format is 'xml'; expected --format csv, jsonl or parquet"),
         (("photos", "--format", "csv", "--json"), 2, "--json is --format jsonl, and --format is csv"),
         (("photos", "--format", "parquet"), 2, "Name a file: --out predictions.parquet"),

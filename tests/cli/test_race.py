@@ -122,11 +122,9 @@ def test_a_race_ends_with_a_sentence_and_a_report(skipline: Command, tmp_path: P
     assert "a residual net of 10 layers without a norm on digits" in sentence
     assert "exactly 10 layers, so its stages are not equal: 2, 1 and 1 blocks" in ended.err
     assert "3 steps of 128, learning rate 0.01 for all; 1 seed" in ended.err
-    too_few = (
-        "3 steps are too few to judge by: who has neither trained nor diverged by then will be told as undecided. "
-    )
+    too_few = "3 steps are too few for a verdict: "
     assert ended.err.index(too_few) < ended.err.index(" 1 of 2 "), "before anything is trained"
-    assert "From 150 steps on it is decided: --steps 150" in ended.err
+    assert "From 150 steps on they are decided: --steps 150" in ended.err
     assert "diverged in epoch 1" in ended.err
     page = Path(report.split(maxsplit=1)[1])
     assert "torch_default" in page.read_text(encoding="utf-8")

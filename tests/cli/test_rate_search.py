@@ -28,7 +28,7 @@ def last(tmp_path: Path, runs: str) -> Path:
 def test_the_run_is_the_one_that_the_rate_alone_gives(skipline: Command, tmp_path: Path) -> None:
     found = skipline(*QUICK, "--lr", "find", "--batch-size", "64")
     assert found.code == 0, found.err
-    sentence = r"The learning rate to take is (\S+): a third of \S+, at which the smoothed loss is lowest \(.*\)\.\n"
+    sentence = r"Suggested learning rate: (\S+), a third of \S+, where the smoothed loss is lowest \(.*\)\.\n"
     said = re.search(sentence, found.err)
     assert said is not None
     run = last(tmp_path, "runs")
@@ -76,12 +76,12 @@ def test_where_nothing_is_found_nothing_is_trained(
     monkeypatch.setattr(rate_search, "sweep_rates", lambda *_args, **_named: FLAT)
     ended = skipline(*QUICK, "--lr", "find")
     assert ended.code == 4
-    assert "no learning rate was found: at no rate did the loss clearly fall" in ended.err
+    assert "no learning rate was found: at no rate did the smoothed loss fall" in ended.err
     assert "skipline diagnose" in ended.err
     monkeypatch.setattr(rate_search, "sweep_rates", lambda *_args, **_named: RateSweep((), (), "not finite"))
     ended = skipline(*QUICK, "--lr", "find")
     assert ended.code == 4
-    assert "the loss is not finite before any rate was tried" in ended.err
+    assert "the loss is not finite in the first step already" in ended.err
     assert not (tmp_path / "runs").exists()
 
 

@@ -71,7 +71,7 @@ def test_evaluate_agrees_with_the_run(skipline: Command) -> None:
 
 def test_a_batch_of_more_than_there_are_is_said_to_be_all(skipline: Command) -> None:
     ended = skipline("train", "digits", "--dry-run", "--epochs", "2", "--batch-size", "2000")
-    assert "2 epochs, 2 steps of 1,437 images\na batch of 2,000 is more than there are" in ended.out
+    assert "2 epochs, 2 steps, batch size 1,437\na batch of 2,000 is larger than the training set" in ended.out
 
 
 def test_dry_run_trains_nothing(skipline: Command, tmp_path: Path) -> None:
@@ -197,7 +197,7 @@ def test_a_finished_run_is_not_resumed(skipline: Command) -> None:
     skipline(*QUICK)
     ended = skipline("resume", "runs/last")
     assert ended.code == 2
-    assert "is done already" in ended.err
+    assert "is already finished" in ended.err
 
 
 def test_a_run_folder_that_cannot_be_made(skipline: Command, tmp_path: Path) -> None:
@@ -229,7 +229,7 @@ def test_a_source_that_is_none_is_said_before_anything_is_loaded(arguments: tupl
     )
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=tmp_path)
     assert ended.stdout == "3 set()\n", ended.stderr
-    assert "there is no source 'nosuch': neither the name of a data set nor a path that exists. Names: " in ended.stderr
+    assert "'nosuch' is neither a data set nor an existing path; the current folder is " in ended.stderr
 
 
 def test_a_diverged_run_ends_with_7_and_a_name(skipline: Command, tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def test_a_run_keeps_which_photos_it_learnt_from(skipline: Command, photos: Path
     (photos / "cat" / "torn.jpg").write_bytes(b"\xff\xd8\xff\xe0 no more")
     ended = skipline("train", "my photos", *TRAIN)
     assert ended.code == 0, ended.err
-    assert "21 images of 2 classes; 12 to learn from, 4 to judge by, 4 held out for a test" in ended.err
+    assert "21 images of 2 classes; 12 training, 4 validation and 4 test images" in ended.err
     assert "validation error" in ended.err
     assert ended.out.startswith("validation error ")
     assert "test error" not in ended.err + ended.out
@@ -37,8 +37,8 @@ def test_a_run_keeps_which_photos_it_learnt_from(skipline: Command, photos: Path
     assert "validation error" in listed.out
     assert "test error" not in listed.out
     assert "left out: 1 photo (listed in split.json), e.g. cat/torn.jpg" in ended.err
-    assert "no pretrained weights come with skipline" in ended.err
-    assert "it will take less than a minute on cpu" in ended.err
+    assert "training from scratch: skipline ships no pretrained weights" in ended.err
+    assert "estimated time: less than a minute on cpu" in ended.err
     run = last_run(tmp_path)
     page, card = (run / "report.html").read_text(), (run / "MODEL_CARD.md").read_text()
     assert "validation error after 3 epochs" in page
@@ -61,10 +61,10 @@ def test_what_check_calls_wrong_stops_training_unless_it_is_let_pass(
     (photos / "dog" / "copy.png").write_bytes((photos / "cat" / "0.png").read_bytes())
     ended = skipline("train", "my photos", *TRAIN)
     assert ended.code == 3
-    assert "training on my photos as it is would be wrong" in ended.err
+    assert "my photos has errors that make training unreliable" in ended.err
     assert "(label_conflict)" in ended.err
     assert "skipline check 'my photos' --html check.html" in ended.err
-    assert ended.err.rstrip().endswith("What is meant to be so is let pass with: --allow label_conflict")
+    assert ended.err.rstrip().endswith("To train anyway, if this is intended: --allow label_conflict")
     assert not (tmp_path / "runs").exists()
     assert skipline("train", "my photos", *TRAIN, "--allow", "label_conflict", "--dry-run").code == 0
     assert skipline("train", "my photos", *TRAIN, "--allow", "one_class").code == 2
@@ -93,7 +93,7 @@ def test_a_table_and_given_parts_are_trained_on(skipline: Command, photos: Path,
     (tmp_path / "labels.csv").write_text("file,label,split\n" + "".join(f"my photos/{row}\n" for row in rows))
     ended = skipline("train", "labels.csv", *TRAIN, "--dry-run")
     assert ended.code == 0, ended.err
-    assert "20 images of 2 classes; 18 to learn from, 2 to judge by, 0 held out for a test" in ended.err
+    assert "20 images of 2 classes; 18 training, 2 validation and 0 test images" in ended.err
 
 
 def test_training_from_kept_photos_is_training_from_the_photos(skipline: Command, photos: Path, tmp_path: Path) -> None:
@@ -139,10 +139,10 @@ def test_photos_that_vanish_while_a_run_trains_change_nothing(
 
 
 def test_settings_for_photos_are_refused_elsewhere(skipline: Command) -> None:
-    assert "--cache keeps the photos of a folder, and this is none" in skipline("train", "digits", "--cache", "x").err
+    assert "--cache is for folders of photos only. Leave it out." in skipline("train", "digits", "--cache", "x").err
     ended = skipline("train", "digits", "--image-size", "8")
     assert ended.code == 2
-    assert "settings for photos (image_size), but digits are none" in ended.err
+    assert "--image-size (setting photos) is for folders of photos only, not for digits. Leave it out." in ended.err
 
 
 def test_augmentation_and_patience_are_settings_of_the_run(skipline: Command, photos: Path) -> None:
@@ -165,7 +165,7 @@ def test_a_run_begins_with_the_weights_of_another(skipline: Command, photos: Pat
     assert "images of 8×8" in ended.err, "the size is the file's"
     assert "batches of 16 images: about " in ended.err
     assert "that may be used\n" in ended.err
-    assert f"the weights begin as those of {first}/model.safetensors, with a new classifier" in ended.err
+    assert f"starting from the weights of {first}/model.safetensors, with a new classifier" in ended.err
     recipe = json.loads((last_run(tmp_path) / "resolved.json").read_text())
     assert (recipe["network"]["name"], recipe["head_epochs"]) == ("digits_resnet8", 1)
     assert recipe["optimiser"]["layer_decay"] == 0.75

@@ -46,8 +46,8 @@ def test_its_ends() -> None:
     logits = np.array([[2.0, 0.0]] * 4)
     assert fit_temperature(logits, np.zeros(4, dtype=int)) == pytest.approx(COLDEST, rel=1e-6), "all are right"
     assert fit_temperature(logits, np.ones(4, dtype=int)) == pytest.approx(HOTTEST, rel=1e-6), "all are wrong"
-    for label, edge in ((0, "coldest"), (1, "hottest")):
-        assert f"is the {edge} temperature that is tried: " in edge_remark(fit_temperature(logits, np.full(4, label)))
+    for label, edge in ((0, "lower"), (1, "upper")):
+        assert f"is the {edge} end of the search range: " in edge_remark(fit_temperature(logits, np.full(4, label)))
     assert edge_remark(fit_temperature(logits, np.array([0, 0, 0, 1]))) == ""
 
 

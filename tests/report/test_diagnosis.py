@@ -37,7 +37,7 @@ def test_several_nets(three: Three, phases: PhaseRecord, read: Callable[[str], A
         "residual",
         "preact",
         "Where it stands",
-        "How this was made",
+        "Settings",
     ]
     verdicts = [
         (item.attributes["class"], item.find("span", "verdict")[0].text)

@@ -20,15 +20,15 @@ def test_every_part_is_there(evaluated_run: Callable[[], Path], read: Callable[[
     page = run_report(evaluated_run())
     root = read(page)
     assert [heading.text for heading in root.find("h2")][:6] == [
-        "How good it is",
-        "What it tells apart",
-        "Whether it knows when it is right",
-        "Where it is better and worse",
+        "Results on the test images",
+        "Classes",
+        "Confidence and calibration",
+        "Accuracy on subsets",
         "The worst errors",
-        "Labels to look at",
+        "Suspected label errors",
     ]
     titles = [svg.find("title")[0].text for svg in root.find("svg", "chart")]
-    assert titles[:2] == ["Confidence and accuracy", "Error among the surest answers"]
+    assert titles[:2] == ["Confidence and accuracy", "Error of the most confident predictions"]
     assert all(image.attributes["src"].startswith("data:image/jpeg;base64,") for image in root.find("img"))
     assert len(root.find("img")) % 2 == 0, "each image with what spoke for its answer"
     assert page.count("onerror=") == page.count("&lt;img src=x onerror="), "names are text"
@@ -47,8 +47,8 @@ def test_images_that_were_not_asked_are_told(evaluated_run: Callable[[], Path], 
     folder = evaluated_run()
     document = json.loads((folder / "evaluation.json").read_text())
     for lost, learnt, said in (
-        (1234, 0, "Not asked, as they cannot be read or have changed since the training: 1,234 images."),
-        (0, 1, "Left out, as the model has learnt from them: 1 image."),
+        (1234, 0, "Left out because they cannot be read or have changed since training: 1,234 images."),
+        (0, 1, "Left out because they are in the training set: 1 image."),
     ):
         (folder / "evaluation.json").write_text(json.dumps(document | {"num_lost": lost, "num_learnt": learnt}))
         (quality,) = (part for part in read(run_report(folder)).find("section") if part.attributes["id"] == "quality")
@@ -105,13 +105,47 @@ def test_few_images_show_no_difference_between_confidence_and_accuracy(
     calibration = json.loads((folder / "evaluation.json").read_text())["calibration"]
     calibration["bins"] = [{"num_images": 8, "confidence": 0.75, "accuracy": 0.5}]
     few = {"num_images": 8, "accuracy": {"value": 0.5, "low": 0.215, "high": 0.785}, "calibration": calibration}
-    assert "On average its confidence is 75.0 %, and 50.0 % is right: of 8 images, no difference is shown." in said_of(
+    assert "Mean confidence 75.0 %, accuracy 50.0 %: on 8 images this difference is not significant." in said_of(
         folder, read, "confidence", **few
     )
     many = {**few, "accuracy": {"value": 0.5, "low": 0.48, "high": 0.52}}
-    assert "On average it is too sure of itself by 25.0 %: its confidence is 75.0 %, and 50.0 % is right." in said_of(
+    assert "It is overconfident by 25.0 %: mean confidence 75.0 %, accuracy 50.0 %." in said_of(
         folder, read, "confidence", **many
     )
+
+
+def test_the_headline_has_the_error_of_both_parts(
+    evaluated_run: Callable[[], Path], read: Callable[[str], Any]
+) -> None:
+    folder = evaluated_run()
+    (folder / "preprocess.json").write_text(json.dumps({"framing": {}}))
+    accuracy = json.loads((folder / "evaluation.json").read_text())["accuracy"]["value"]
+    for part, said in (("test", f"{100 * (1 - accuracy):.2f} % test error, "), ("val", "")):
+        document = json.loads((folder / "evaluation.json").read_text())
+        (folder / "evaluation.json").write_text(json.dumps(document | {"part": part}))
+        headline = read(run_report(folder)).find("h1")[0].text.replace(SPACE, " ")
+        assert headline == f"digits_resnet20 on digits: {said}20.00 % validation error after 3 epochs"
+
+
+def test_few_images_make_fewer_groups_or_no_chart_of_them(
+    evaluated_run: Callable[[], Path], read: Callable[[str], Any]
+) -> None:
+    folder = evaluated_run()
+    path = folder / "evaluation.json"
+    document = json.loads(path.read_text())
+    for num_bins, groups in ((15, ["12", "12", "12", "12", "12"]), (5, [])):
+        bins = [{"num_images": 4, "confidence": 0.5 + b / 100, "accuracy": 0.5} for b in range(num_bins)]
+        calibration = document["calibration"] | {"bins": bins}
+        path.write_text(
+            json.dumps(document | {"calibration": calibration, "tempered": document["tempered"] | {"bins": bins}})
+        )
+        root = read(run_report(folder))
+        tables = [table for table in root.find("table") if "Groups of similar" in table.find("caption")[0].words]
+        rows = [
+            row.find("td")[1].text for table in tables for row in table.find("tbody")[0].find("tr") if row.find("td")
+        ]
+        assert rows == groups
+        assert ("too few for a calibration chart" in root.words) == (not groups)
 
 
 def test_what_a_temperature_at_an_end_means_is_said(
@@ -120,11 +154,11 @@ def test_what_a_temperature_at_an_end_means_is_said(
     folder = evaluated_run()
     tempered = json.loads((folder / "evaluation.json").read_text())["tempered"]
     said = said_of(folder, read, "confidence", tempered={**tempered, "temperatures": [20.0]})
-    assert "T = 20 is the hottest temperature that is tried: its confidence says next to nothing." in said
-    assert "that is tried" not in said_of(folder, read, "confidence", tempered={**tempered, "temperatures": [1.5]})
+    assert "T = 20 is the upper end of the search range: the confidence carries almost no information." in said
+    assert "search range" not in said_of(folder, read, "confidence", tempered={**tempered, "temperatures": [1.5]})
 
 
 def test_of_a_net_at_chance_no_label_is_shown(evaluated_run: Callable[[], Path], read: Callable[[str], Any]) -> None:
     said = said_of(evaluated_run(), read, "suspects", chance_p_value=0.4)
-    assert said.startswith("Nothing can be said of the labels: ")
+    assert said.startswith("The labels cannot be checked with this net: ")
     assert "(p = 0.40)" in said

@@ -35,7 +35,7 @@ def words(element: Element) -> str:
 def test_it_says_what_is_wrong_in_its_headline(checked: Check, read: Read) -> None:
     page = read(check_report(checked, version="1.2.3"))
     (headline,) = page.find("h1")
-    assert words(headline).startswith("photos: training on it as it is would be wrong (label conflict, ")
+    assert words(headline).startswith("photos: errors make training unreliable (label conflict, ")
     assert "Written by skipline 1.2.3" in words(page.find("footer")[0])
 
 

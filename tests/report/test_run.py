@@ -23,7 +23,7 @@ def headings(root: Any) -> list[str]:
 def test_a_finished_run(run_folder: Callable[..., Path], read: Callable[[str], Any]) -> None:
     root = read(run_report(run_folder({"DONE": ""})))
     assert root.find("h1")[0].text == f"digits_resnet20 on digits: 20.00{SPACE}% test error after 3 epochs"
-    assert headings(root) == ["How it went", "Results", "How this was made"]
+    assert headings(root) == ["Training curves", "Last and best epoch", "Settings and environment"]
     assert "finished" in root.find("ul", "facts")[0].words
     titles = [svg.find("title")[0].text for svg in root.find("svg", "chart")]
     assert titles == ["Error", "Loss", "Learning rate", "Speed"]
@@ -43,7 +43,7 @@ def test_a_run_that_goes_on(run_folder: Callable[..., Path], read: Callable[[str
 def test_a_run_before_its_first_evaluation(run_folder: Callable[..., Path], read: Callable[[str], Any]) -> None:
     root = read(run_report(run_folder({"metrics.jsonl": None})))
     assert root.find("h1")[0].text == "digits_resnet20 on digits: no evaluation, not finished"
-    assert "The run has written no evaluation." in root.find("section")[1].words
+    assert "The run has no evaluation yet." in root.find("section")[1].words
     assert root.find("svg") == []
 
 
@@ -51,7 +51,7 @@ def test_a_run_that_failed(run_folder: Callable[..., Path], read: Callable[[str]
     root = read(run_report(run_folder({"FAILED.json": json.dumps(FAILURE)})))
     assert headings(root)[0] == "This run failed"
     said = root.find("section")[0].words
-    assert "It diverged after 9 steps: the first value that is not finite is at stage1.block1.sum." in said
+    assert "It diverged after 9 steps: the first non-finite value is at stage1.block1.sum." in said
     assert "What may help: a lower learning rate, a warm-up, or branches that start at zero." in said
     assert root.find("h1")[0].text.endswith("after 3 epochs, then it failed")
 
@@ -85,7 +85,7 @@ def test_the_last_line_may_be_cut_short(
     text = metrics(1) + "\n" + metrics(2) + "\n" + metrics(3)[:40]
     root = read(run_report(run_folder({"metrics.jsonl": text})))
     assert "after 2 epochs" in root.find("h1")[0].text
-    assert "The last line of metrics.jsonl is not whole" in root.find("section")[1].words
+    assert "The last line of metrics.jsonl is incomplete" in root.find("section")[1].words
 
 
 def test_what_is_not_finite_is_told(
@@ -93,7 +93,7 @@ def test_what_is_not_finite_is_told(
 ) -> None:
     lost = metrics(2, train_loss="NaN", test_loss="Infinity", test_error="NaN")
     root = read(run_report(run_folder({"metrics.jsonl": f"{metrics(1)}\n{lost}\n{metrics(3)}\n"})))
-    assert "In 1 evaluation a loss or an error was not a finite number" in root.find("section")[1].words
+    assert "In 1 evaluation a loss or an error was not finite" in root.find("section")[1].words
     loss = root.find("div", "panel")[1]
     assert [cell.text for cell in loss.find("tr")[2].find("td")] == ["not a number", "∞"]
     (path, _) = loss.find("path", "line")
@@ -121,6 +121,12 @@ def test_a_loss_over_many_powers_of_ten_stands_on_a_log_scale(
     text = f"{metrics(1, train_loss=1e6)}\n{metrics(2, train_loss=0.5)}\n"
     loss = read(run_report(run_folder({"metrics.jsonl": text}))).find("svg", "chart")[1]
     assert loss.find("text", "axis-title")[0].text == "mean loss of an image (nats), log scale"
+
+
+def test_a_folder_is_called_by_its_name(run_folder: Callable[..., Path], read: Callable[[str], Any]) -> None:
+    recipe = {"format": "skipline.recipe", "version": 1, "source": "/home/me/my photos", "network": {"name": "net"}}
+    root = read(run_report(run_folder({"resolved.json": json.dumps(recipe)})))
+    assert root.find("h1")[0].text.startswith("net on my photos: ")
 
 
 def test_names_from_outside_stay_names(run_folder: Callable[..., Path], read: Callable[[str], Any]) -> None:

@@ -168,7 +168,11 @@ def test_bad_records_are_refused(plain: Net) -> None:
         signal_panels([plain(2)] * 6)
 
 
-def test_a_cosine_that_rounding_took_beyond_one_stretches_no_axis() -> None:
-    sites = tuple(SiteRecord(name=f"layer{k}", predicted={}, measured={"correlation": 1.0000002}) for k in range(3))
+def test_a_cosine_a_hair_beyond_its_range_stretches_no_axis() -> None:
+    cosines = (-0.01, 0.5, 1.0000002)
+    sites = tuple(
+        SiteRecord(name=f"layer{k}", predicted={}, measured={"correlation": c}) for k, c in enumerate(cosines)
+    )
     (panel,) = small_panels([NetRecord(name="net", sites=sites)])
-    assert max(panel.chart.y.ticks) == 1
+    assert (panel.chart.y.low, panel.chart.y.high) == (0, 1)
+    draw(panel.chart, name="a")

@@ -28,6 +28,13 @@ def test_a_table_names_its_rows_and_columns(read: Callable[[str], Any]) -> None:
     assert root.find("table")[0].attributes["class"] == "results figures"
 
 
+def test_a_number_stays_on_one_line() -> None:
+    table = Table(
+        caption="", head=("name", "first", "second"), groups=(("", (("rate", "0.0125", "two words"),)),), figures=False
+    )
+    assert '<td class="whole">0.0125</td><td>two words</td>' in write_table(table, look="results")
+
+
 def test_a_row_of_another_length_is_refused() -> None:
     with pytest.raises(ValueError, match="table 'Errors': a row of 3 cells under 2 heads"):
         Table(caption="Errors", head=("a", "b"), groups=(("", (("1", "2", "3"),)),))
@@ -42,6 +49,8 @@ def test_settings_are_named_by_their_path() -> None:
         "milestones": [[1, 2]],
         "augment": [],
         "clip_norm": None,
+        "patience": "Infinity",
+        "rate": 0.0125 / 10,
         "network": {"name": "resnet20", "stages": [{"blocks": 3}]},
     }
     assert settings_table(values, caption="Recipe").groups[0][1] == (
@@ -52,6 +61,8 @@ def test_settings_are_named_by_their_path() -> None:
         ("milestones", "[[1, 2]]"),
         ("augment", "none"),
         ("clip_norm", "none"),
+        ("patience", "none"),
+        ("rate", "0.00125"),
         ("network", "resnet20"),
     )
 

@@ -221,18 +221,18 @@ REFUSED: list[tuple[Callable[[], dict[str, Any]], str]] = [
     (lambda: without("version"), "the entry 'version' is None; this skipline reads versions 1 to 4."),
     (
         lambda: document(in_chanels=3),
-        "network has an entry 'in_chanels', which Network has not. Did you mean 'in_channels'?",
+        "network has an unknown field 'in_chanels' for Network. Did you mean 'in_channels'?",
     ),
     (
         lambda: changed("head.zzz", 3),
-        "network.head has an entry 'zzz', which Head has not. It has num_classes, dropout.",
+        "network.head has an unknown field 'zzz' for Head. It has num_classes, dropout.",
     ),
     (
         lambda: changed("stages.0.block.shortcut.pad", "end"),
-        "network.stages[0].block.shortcut has an entry 'pad', which NoShortcut has not. It has no entries.",
+        "network.stages[0].block.shortcut has an unknown field 'pad' for NoShortcut. It has no fields.",
     ),
-    (lambda: without("name"), "network lacks the entry 'name'."),
-    (lambda: without("stages.2.inner_channels"), "network.stages[2] lacks the entry 'inner_channels'."),
+    (lambda: without("name"), "network lacks the field 'name'."),
+    (lambda: without("stages.2.inner_channels"), "network.stages[2] lacks the field 'inner_channels'."),
     (lambda: document(stages={}), "network.stages is an object; expected a list."),
     (lambda: document(stem="x" * 100), "network.stem is 'xxxxxxxx"),
     (lambda: document(stem=[16]), "network.stem is a list; expected an object, for Stem."),

@@ -81,7 +81,7 @@ def test_the_numbers_at_the_start_come_back(tmp_path: Path, recipe: Recipe) -> N
         (lambda header, _: header["recipe"].update(epochs=0), "cannot be read: epochs is 0; expected a whole number"),
         (
             lambda header, _: header["recipe"].update(epochs=99),
-            "is of another recipe than the one to go on with. Was resolved.json changed?",
+            "was written with another recipe than resolved.json beside it. Restore resolved.json, or start a new run: ",
         ),
         (
             lambda _, tensors: tensors.pop("net/head.linear.bias"),
@@ -130,7 +130,7 @@ def test_what_does_not_fit_is_said_and_changes_nothing(
 @pytest.mark.parametrize("change", [{"optimiser": AdamW()}, {"ema_decay": 0.0}, {"seed": 1}, {"epochs": 3}])
 def test_a_checkpoint_of_another_recipe_is_refused(change: dict[str, Any], checkpoint: Path, recipe: Recipe) -> None:
     other = replace(recipe, **{"ema_decay": 0.9, **change})
-    with pytest.raises(RunError, match="is of another recipe than the one to go on with"):
+    with pytest.raises(RunError, match=r"was written with another recipe than resolved\.json"):
         restore_checkpoint(checkpoint, make_learner(other, CPU), other)
 
 

@@ -36,7 +36,7 @@ def test_the_suggestion_is_a_third_of_the_rate_of_the_lowest_smoothed_loss() -> 
     found = curve(at=80)
     assert found.lowest == 80
     assert found.suggestion == 0.033  # 10^(−5 + 0.05 · 80) = 0.1
-    said = "the learning rate to take is 0.033: a third of 0.1, at which the smoothed loss is lowest"
+    said = "suggested learning rate: 0.033, a third of 0.1, where the smoothed loss is lowest"
     assert found.sentence() == f"{said} (the sweep went up to 0.89)"
 
 
@@ -57,7 +57,7 @@ def test_a_loss_is_smoothed_without_a_lag() -> None:
 def test_a_loss_that_has_not_fallen_suggests_nothing(found: RateSweep) -> None:
     assert not found.has_fallen
     assert math.isnan(found.suggestion)
-    assert "at no rate did the loss clearly fall" in found.sentence() or "before any rate" in found.sentence()
+    assert "at no rate did the smoothed loss fall" in found.sentence() or "in the first step" in found.sentence()
 
 
 def test_the_copy_begins_as_the_run_does_and_leaves_nothing(

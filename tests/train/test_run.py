@@ -125,8 +125,8 @@ def test_a_run_that_is_done_is_not_taken_up(
     run = start(short, digits, root=tmp_path, device=CPU, config="", data_dir=Path())
     take_up(run)
     message = (
-        f"{run.path} is done already: all its epochs are trained. A new run can begin with its weights: skipline train "
-        f"digits --from {run.path}. Evaluate it with: skipline evaluate {run.path}"
+        f"{run.path} is already finished: all its epochs are trained. To start a new run from its weights: "
+        f"skipline train digits --from {run.path}. Evaluate it with: skipline evaluate {run.path}"
     )
     with pytest.raises(RunError, match=re.escape(message)):
         take_up(run)
@@ -265,7 +265,7 @@ def test_a_recipe_that_was_edited_is_read_again(
         take_up(run)
     run.write("resolved.json", {**document, "seed": 3})
     with pytest.raises(
-        RunError, match=r"is of another recipe than the one to go on with\. Was resolved\.json changed\?"
+        RunError, match=r"was written with another recipe than resolved\.json beside it\. Restore resolved\.json"
     ):
         take_up(run)
 

@@ -85,11 +85,12 @@ def test_it_gives_the_same_logits_to_the_bit_and_no_training_mode(model: Trained
     [
         (
             lambda header, _: header.clear(),
-            "{path} is no model that skipline wrote: it has no description inside.",
+            "{path} is not a model file of skipline: it contains no description. "
+            "Weights of other libraries come in with: ",
         ),
         (
             lambda header, _: header.update(format="skipline.checkpoint"),
-            "{path} is no model that skipline wrote",
+            "{path} is not a model file of skipline",
         ),
         (lambda header, _: header.update(version=2), "{path} has version 2; this skipline reads 1. Update it."),
         (

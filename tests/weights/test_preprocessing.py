@@ -32,11 +32,11 @@ def test_any_can_be_written_out() -> None:
     [
         ("imagnet", r"no preprocessing 'imagnet'; it is one of imagenet, half, .* Did you mean 'imagenet'"),
         ("0.5", r"no preprocessing '0\.5'; .* e\.g\. 0\.485,0\.456,0\.406/0\.229,0\.224,0\.225"),
-        ("0.5/0", r"'0\.5/0' is none: preprocess std of channel 0 must be above 0"),
-        ("0.5,0.5/1", r"'0\.5,0\.5/1' is none: .*got 2 means and 1 stds"),
-        ("0.5/1e999", r"is none: .* must be a finite number"),
-        ("124,116,104/58,57,57", r"is none: a mean or deviation above 1 is not of pixels in \[0, 1\]\. .* by 255"),
-        ("0.5/--1", r"is none: could not convert"),
+        ("0.5/0", r"'0\.5/0' is not a valid preprocessing: preprocess std of channel 0 must be above 0"),
+        ("0.5,0.5/1", r"'0\.5,0\.5/1' is not a valid preprocessing: .*got 2 means and 1 stds"),
+        ("0.5/1e999", r"is not a valid preprocessing: .* must be a finite number"),
+        ("124,116,104/58,57,57", r"is not a valid preprocessing: mean and deviation must be at most 1, .* by 255"),
+        ("0.5/--1", r"is not a valid preprocessing: could not convert"),
     ],
 )
 def test_others_are_refused(text: str, message: str) -> None:

@@ -31,6 +31,7 @@ from skipline.cli import (
     tune,
 )
 from skipline.cli.exits import CLOSED_PIPE, INTERRUPTED, UsageError, tell
+from skipline.cli.help_text import flowing
 from skipline.launcher import is_launched, num_processes
 
 app = typer.Typer(
@@ -60,6 +61,8 @@ app.command("race")(race.race)
 app.add_typer(study.app, name="study")
 app.command("lab")(lab.lab)
 app.command("doctor")(doctor.doctor)
+for verb in (*app.registered_commands, *study.app.registered_commands):
+    verb.help = flowing(verb.callback.__doc__ if verb.callback else None)
 
 
 def _show_version(wanted: bool) -> None:
@@ -84,9 +87,11 @@ _OF_SEVERAL = ("train", "resume")  # verbs that several processes can do togethe
 def _all_verbs(
     context: typer.Context,
     version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and end.")
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit.")
     ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error (before the verb).")] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show tracebacks of errors; give it before the command.")
+    ] = False,
 ) -> None:
     del version  # its callback has ended the program where it was asked for
     context.ensure_object(_Asked).for_traceback |= debug

@@ -43,8 +43,8 @@ def check(
 ) -> None:
     """Check a folder of photos before training on it.
 
-    Counts, sizes, broken and odd files, EXIF, duplicates, wrong labels, leaks and imbalance. Every photo is read; none
-    is changed. Ends with 3 where training would be wrong.
+    Counts, sizes, broken and odd files, EXIF, duplicates, wrong labels, leaks and imbalance. Reads every photo and
+    changes none. Exit code 3 if training would be unreliable.
     """
     from rich.console import Console
 
@@ -218,7 +218,7 @@ def _print_end(result: Check, folder: Path, html: Path | None, console: Console)
     if not result.folder.photos:
         verdict = "There is nothing to train on"
     elif result.is_wrong:
-        verdict = f"Training on it as it is would be wrong: {counted(errors, 'error')}"
+        verdict = f"Training on it would be unreliable: {counted(errors, 'error')}"
     else:
         verdict = "It can be trained on" + (
             f", with {counted(warnings, 'warning')}" if warnings else ": nothing is wrong"

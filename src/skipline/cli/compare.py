@@ -20,22 +20,23 @@ if TYPE_CHECKING:
 
 _MOST_CHANGED = 10  # images on the terminal
 _MOST_CLASSES = 10  # rows, those that differ most
+_LEAST_WIDTH = 200  # columns of the table of runs: their paths are whole, to be copied
 _ALPHA = 0.05  # the usual level; a convention
 
 
 def compare(
     first: Annotated[Path, typer.Argument(help="A run folder, or runs/last.", show_default=False)],
-    second: Annotated[Path, typer.Argument(help="Another one on the same data.", show_default=False)],
+    second: Annotated[Path, typer.Argument(help="Another run on the same data.", show_default=False)],
     report: Annotated[
-        Path | None, typer.Option(help="Write a page of it, a file .html that loads nothing.", show_default=False)
+        Path | None, typer.Option(help="Also write a page into this .html file.", show_default=False)
     ] = None,
     data: options.MovedData = None,
     device: options.Device = "auto",
     json_: options.Json = False,
 ) -> None:
-    """Compare two runs on the same test images: a paired test, the difference with its interval, what changed.
+    """Compare two runs on the same test images: a paired test, and the difference with its interval.
 
-    A run that has not been evaluated is evaluated first. Refused where the test images are not the same.
+    A run that has not been evaluated is evaluated first. Refused if the test images differ.
     """
     from skipline.cli.model_file import model_file
     from skipline.evaluate.comparison import comparison_document
@@ -136,11 +137,11 @@ def _refuse_other_photos(first: RunFolder, second: RunFolder) -> None:
     ]
     if exams[0] == exams[1]:
         return
-    seeds = f", parted with the seeds {one.seed} and {other.seed}" if one.seed != other.seed else ""
+    seeds = f" (split with the seeds {one.seed} and {other.seed})" if one.seed != other.seed else ""
     again = command("train", read_recipe(first).source, "--split-from", first.path)
     raise RunError(
-        f"{first.path} and {second.path} hold out different photos{seeds}: a difference could be that of the photos. "
-        f"Train the second again on the first's split, with its other settings, which are in "
+        f"{first.path} and {second.path} have different test photos{seeds}: a difference could come from the photos. "
+        "Train the second run again on the split of the first, with its own settings from "
         f"{second.path / 'config.toml'}: {again}"
     )
 
@@ -153,12 +154,13 @@ def _refuse_other_images(folders: tuple[RunFolder, RunFolder], first: Prediction
         names = f"{counted(len(first.class_names), 'class', 'classes')} ({first.class_names[0]}, …)"
         others = f"{len(second.class_names)} ({second.class_names[0]}, …)"
         raise RunError(
-            f"{one} tells apart {names} and {other} {others}: they answer different questions and cannot be compared."
+            f"{one} has {names} and {other} has {others}: runs with different classes cannot be compared. Train both "
+            "on the same data."
         )
     if first.exam != second.exam:
         raise RunError(
             f"{one} and {other} were tested on different images ({len(first.labels):,} and {len(second.labels):,}): "
-            "a difference could be that of the images. Train both on one split of the same data, with the same seed."
+            "a difference could come from the images. Train both on the same split of the same data, with one seed."
         )
 
 
@@ -167,7 +169,7 @@ def _print(document: dict[str, Any]) -> None:
 
     console = Console(highlight=False)
     print(f"{counted(document['num_images'], 'test image')}, the same for both")
-    console.print(_runs(document))
+    Console(highlight=False, width=max(console.width, _LEAST_WIDTH)).print(_runs(document), soft_wrap=True)
     print(f"\n{_verdict(document)}")
     counts = (
         f"both right {document['both_right']:,}, both wrong {document['both_wrong']:,}, "
@@ -190,11 +192,11 @@ def _runs(document: dict[str, Any]) -> Any:
     from skipline.data.printable import printable
 
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for index, head in enumerate(("", "run", "accuracy", "95 % interval")):
-        table.add_column(head, justify="right" if index > 1 else "left", no_wrap=index != 1, overflow="fold")
+    for index, head in enumerate(("", "accuracy", "95 % interval", "run")):
+        table.add_column(head, justify="right" if index in (1, 2) else "left", no_wrap=True)
     for name, row in zip(("first", "second"), document["runs"], strict=True):
         low, high = row["interval_95"]
-        table.add_row(name, Text(printable(row["run"])), percent(row["accuracy"]), f"{percent(low)} to {percent(high)}")
+        table.add_row(name, percent(row["accuracy"]), f"{percent(low)} to {percent(high)}", Text(printable(row["run"])))
     return table
 
 
@@ -206,7 +208,7 @@ def _verdict(document: dict[str, Any]) -> str:
         f"(95 % interval {100 * low:+.2f} to {100 * high:+.2f}; McNemar's exact test: p = {p_value:.2g})"
     )
     if p_value >= _ALPHA:
-        return f"no difference is shown: {said}"
+        return f"no significant difference: {said}"
     return f"the {'second' if difference > 0 else 'first'} is better: {said}"
 
 

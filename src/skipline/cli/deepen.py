@@ -43,10 +43,10 @@ def deepen(
     ] = False,
     json_: options.Json = False,
 ) -> None:
-    """Go on with a run from its newest checkpoint as a deeper net, in a run folder of its own.
+    """Continue a run from its newest checkpoint as a deeper net, in a new run folder.
 
-    Blocks that are the identity are inserted, so that the net computes the same function; that is proven on a batch
-    before anything is written. Weights, momentum, average and the place in the schedule come along.
+    Inserts blocks that compute the identity, so the net's function stays the same; this is verified on a batch before
+    anything is written. Weights, momentum, moving average and position in the schedule are kept.
     """
     import torch
 
@@ -104,9 +104,8 @@ def _require_epochs(grown: GrownRun, recipe: Recipe) -> None:
     if recipe.epochs <= ended:
         raise UsageError(
             f"{grown.origin.path} stands at the end of epoch {ended:g}, and the new run would end after "
-            f"{counted(recipe.epochs, 'epoch')}. Say "
-            f"how many there are to be in all, e.g. --epochs {2 * max(recipe.epochs, round(ended))}, or --no-train. "
-            "The schedule then spans all of them."
+            f"{counted(recipe.epochs, 'epoch')}. Say how many there are to be in all, e.g. --epochs "
+            f"{2 * max(recipe.epochs, round(ended))}, or --no-train. The schedule then spans all of them."
         )
 
 

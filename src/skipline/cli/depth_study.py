@@ -28,7 +28,7 @@ def run_depth_study(design: DepthDesign, dataset: Dataset, *, setting: Setting, 
     place = place_for("depth", dataset.name, setting, num_cells=len(cells), image_size=dataset.image_size)
     console = Console(stderr=True)
     console.print(
-        f"{counted(len(dataset.train), 'image')} to learn from, {len(dataset.test):,} new; "
+        f"{counted(len(dataset.train), 'training image')}, {counted(len(dataset.test), 'test image')}; "
         f"{counted(cells[0].recipe.epochs, 'epoch')}, {counted(len(design.seeds), 'seed')}, "
         f"{min(place.share.jobs, len(cells))} at a time\n",
         style="dim",

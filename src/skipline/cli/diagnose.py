@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
     from skipline.cli.diagnosis_output import Seen
     from skipline.data.preprocess import Preprocess
+    from skipline.study.examination import Examination
     from skipline.study.remedies import Candidate
+    from skipline.study.spectrum import Spectrum
 
 MOST_MEASURED = 300  # layers: more take longer to build and to read than a person waits for (docs/results.md)
 _INIT = "he_fan_out_normal"
@@ -60,9 +62,14 @@ def diagnose(
     ] = "",
     measure: Annotated[
         bool | None,
-        _option(f"Measure a real network too. Default: up to {MOST_MEASURED} layers.", _LOOK, "--measure/--no-measure"),
+        _option(
+            f"Also measure a real network. Default: up to {MOST_MEASURED} layers.", _LOOK, "--measure/--no-measure"
+        ),
     ] = None,
-    fix: Annotated[bool, _option("Apply the best remedy, examine again, and say whether it helped.", _LOOK)] = False,
+    jacobian: Annotated[
+        bool, _option("Also measure the singular values of the Jacobian: how much small changes grow.", _LOOK)
+    ] = False,
+    fix: Annotated[bool, _option("Apply the best remedy, diagnose again, and say whether it helped.", _LOOK)] = False,
     report: Annotated[Path | None, _option("Also write a page with the figures into this .html file.", _LOOK)] = None,
     figures: Annotated[
         Path | None, _option("Also write each figure into this folder, as SVG, or as PNG with --png.", _LOOK)
@@ -71,10 +78,10 @@ def diagnose(
     data: options.MovedData = None,
     json_: options.Json = False,
 ) -> None:
-    """Say whether a network will train, why not, up to which depth such nets do, and what helps.
+    """Predict whether a network will train; if not, why, and what helps; and up to which depth such networks train.
 
-    Before training: from the description alone, beside a measurement of one real network with Gaussian images. Of a
-    trained run or model file what is measured is judged.
+    Before training, the verdict follows from the description alone; one real network is measured on Gaussian images for
+    comparison. For a trained run or a model file the verdict follows from the measurement.
     """
     from skipline.cli.diagnosis_output import Output, tell_examinations, tell_inspection
 
@@ -84,8 +91,9 @@ def diagnose(
     parts_of_thin = {"--norm": norm, "--activation": activation, "--width": width}
     if _is_trained(target):
         own = {"--init": init, "--fix": fix, "--measure": measure, "--number-format": number_format}
-        _refuse(f"{target} is trained, and is measured as it is", {**thin, **parts_of_thin, **own})
-        tell_inspection(*_inspected(Path(target), image_size, batch_size, seed, data=data), output)
+        _refuse(f"{target} is trained, and is only measured", {**thin, **parts_of_thin, **own})
+        found = _inspected(Path(target), image_size, batch_size, seed, data=data, with_jacobian=jacobian)
+        tell_inspection(*found, output)
         return
     _refuse("images are Gaussian pixels where no run is examined", {"--data": data})
     if target:
@@ -116,20 +124,29 @@ def diagnose(
         is_measured = candidate.network.depth <= MOST_MEASURED if measure is None else measure
         examined.append(examine(candidate, conditions, measure=is_measured))
     ill = [each for each in examined if each.verdict != "trains"] if fix else []
-    tell_examinations(examined, [treat(each, measure=each.reading is not None) for each in ill], output)
+    treated = [treat(each, measure=each.reading is not None) for each in ill]
+    tell_examinations(examined, treated, output, spectra=_spectra(examined) if jacobian else ())
+
+
+def _spectra(examined: list[Examination]) -> list[Spectrum]:
+    """Those of the networks that were examined; here, since predictions load no torch."""
+    from skipline.study.spectrum import starting_spectrum
+
+    return [starting_spectrum(each.candidate, each.conditions) for each in examined]
 
 
 def _refuse(reason: str, flags: Mapping[str, object]) -> None:
     given = [flag for flag, value in flags.items() if value not in (None, "", False)]
     if given:
         raise UsageError(
-            f"{reason}: {' and '.join(given)} cannot be said of it. Leave {'them' if given[1:] else 'it'} out."
+            f"{reason}: {' and '.join(given)} {'do' if given[1:] else 'does'} not apply. Leave "
+            f"{'them' if given[1:] else 'it'} out."
         )
 
 
 def _depth(depth: int | None, given: str) -> int:
     if depth is None and given:
-        raise UsageError(f"{given} says what the layers are, and not how many. Add --depth, e.g. --depth 50 {given}")
+        raise UsageError(f"{given} sets the kind of layers but not their number. Add --depth, e.g. --depth 50 {given}")
     if depth is None:
         raise UsageError(
             "which network? Name one (skipline diagnose resnet50), a run (runs/last), or a depth: "
@@ -194,7 +211,13 @@ def _numbers(text: str) -> list[float]:
 
 
 def _inspected(
-    target: Path, image_size: int | None, batch_size: int, seed: int, *, data: Path | None
+    target: Path,
+    image_size: int | None,
+    batch_size: int,
+    seed: int,
+    *,
+    data: Path | None,
+    with_jacobian: bool,
 ) -> tuple[Any, Any, Seen]:
     """A trained network measured on images of its own where it is a run, which knows them; else on Gaussian pixels."""
     import torch
@@ -203,6 +226,7 @@ def _inspected(
     from skipline.cli.model_file import is_model_file, model_file
     from skipline.seeds import split_seed
     from skipline.study.inspection import inspect
+    from skipline.study.spectrum import spectrum
     from skipline.weights import load_model
 
     model = load_model(model_file(target, best=False))
@@ -218,7 +242,9 @@ def _inspected(
             raise UsageError(f"{target} is measured on its own images, which have their size. Leave out --image-size.")
         images, source = _own_images(target, model.preprocess, batch_size, generator, data=data)
         about = f"{len(images)} training images of {source}"
-    return network, inspect(model.net.train(), images, is_fresh=False), Seen(about=about, seed=seed)
+    net = model.net.train()
+    spectra = (spectrum(net, images),) if with_jacobian else ()
+    return network, inspect(net, images, is_fresh=False), Seen(about=about, seed=seed, spectra=spectra)
 
 
 def _own_images(

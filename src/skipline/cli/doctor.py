@@ -8,7 +8,7 @@ from skipline.cli import options
 
 
 def doctor(device: options.Device = "auto", json_: options.Json = False) -> None:
-    """Show versions, device, threads, bfloat16, the compiled kernels, the data folder and the optional extras."""
+    """Show versions, device, threads, bfloat16 support, compiled kernels, data folder and optional extras."""
     from skipline.cli.device import default_data_dir, device_of
     from skipline.extras import EXTRAS, install_command, versions_of
     from skipline.files import dump_json

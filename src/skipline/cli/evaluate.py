@@ -23,29 +23,31 @@ if TYPE_CHECKING:
 def evaluate(
     run: options.RunOrModel,
     source: Annotated[
-        str, typer.Argument(help=f"{options.SOURCE_HELP} Default: what the run was trained on.", show_default=False)
+        str, typer.Argument(help=f"{options.SOURCE_HELP} Default: the data of the run.", show_default=False)
     ] = "",
     data: Annotated[
         Path | None,
         typer.Option(
-            help="Folder that holds the data sets, or where the run's data are now, if they have moved.",
+            help="Folder with the data sets, or the current folder of the run's data, if they have moved.",
             rich_help_panel="Data",
             show_default=False,
         ),
     ] = None,
     part: Annotated[
         str,
-        typer.Option(help="test, train or, of photos, val. Default: test.", rich_help_panel="Data", show_default=False),
+        typer.Option(
+            help="test, train or, for photos, val. Default: test.", rich_help_panel="Data", show_default=False
+        ),
     ] = "",
     best: options.Best = False,
     precision: options.Precision = "",
     device: options.Device = "auto",
     json_: options.Json = False,
 ) -> None:
-    """Measure a trained model: accuracy with intervals, classes, calibration, confidence, likely label errors.
+    """Evaluate a trained model: accuracy with intervals, classes, calibration, confidence, likely label errors.
 
-    It computes in the run's own number format, and in fp32 for a model.safetensors, unless --precision says otherwise.
-    Of a run's last model on its own test images the result is kept in the run folder, for `report` and `compare`.
+    The precision is that of the run, and fp32 for a model.safetensors, unless --precision says otherwise. The result
+    for a run's last checkpoint on its own test images is stored in the run folder, for `report` and `compare`.
     """
     require_source(source)
     from skipline.cli.device import device_of
@@ -70,7 +72,7 @@ def evaluate(
         return
     print_evaluation(document)
     if folder is not None and is_kept:
-        print(f"written {folder.evaluation}; see it all: {command('report', run)}", file=sys.stderr)
+        print(f"written {folder.evaluation}; full report: {command('report', run)}", file=sys.stderr)
 
 
 def _exams(
@@ -84,14 +86,16 @@ def _exams(
 
     if not source:
         if folder is None:
-            raise UsageError(f"{path} does not say what it is to be evaluated on: {command('evaluate', path)} SOURCE")
+            raise UsageError(f"{path} does not record its data; name them: {command('evaluate', path)} SOURCE")
         parts: tuple[Part, ...] = ("test", "val", "train") if is_photo_run(folder.path) else ("test", "train")
         own = own_part(folder)
         chosen = one_of("--part", part, parts) if part else own
         return exam_of_run(folder, chosen, data=data), held_out_of(folder, chosen, data=data), chosen == own
     if _is_photos(source):
         if part:
-            raise UsageError(f"--part chooses a part of the run's own photos; all in {source} are asked. Leave it out.")
+            raise UsageError(
+                f"--part chooses a part of the run's own photos; all photos in {source} are evaluated. Leave it out."
+            )
         return exam_in_folder(path, Path(source), folder=folder), (), False
     dataset = _dataset(path, source, data)
     exam = exam_in(dataset, one_of("--part", part or "test", ("test", "train")))

@@ -37,7 +37,7 @@ def print_evaluation(document: Document) -> None:
     interval = f"95 % interval {percent(low)} to {percent(high)}"
     print(f"error {percent(document['error'])} ({interval}), loss {document['loss']:.4f}")
     console.print(_figures(document))
-    for remark in filter(None, map(edge_remark, document["tempered"]["temperatures"])):
+    for remark in filter(None, dict.fromkeys(map(edge_remark, document["tempered"]["temperatures"]))):
         print(remark)
     print()
     console.print(_classes(document))

@@ -18,14 +18,14 @@ def export_weights(
         Path,
         typer.Argument(help="The file to write: .safetensors, .pth, .pt, .bin, .pyth or .npz.", show_default=False),
     ],
-    to: Annotated[str, typer.Option(help="Whose names: torchvision, timm, transformers, …", show_default=False)],
+    to: Annotated[str, typer.Option(help="Target library: torchvision, timm, transformers, …", show_default=False)],
     best: options.Best = False,
     json_: options.Json = False,
 ) -> None:
-    """Take a model elsewhere: its weights, to the bit, under the names that another program loads.
+    """Export a model's weights, bit-identical, under the names that another library loads.
 
-    --to is torchvision, timm, transformers, bit, pycls, akamaster, chenyaofo, kuangliu or weiaicunzai. The description,
-    the preprocessing and the class names do not travel along: those programs keep them elsewhere.
+    --to is torchvision, timm, transformers, bit, pycls, akamaster, chenyaofo, kuangliu or weiaicunzai. The file has
+    no description, preprocessing and class names: those libraries keep them elsewhere.
     """
     from skipline.cli.exits import UsageError
     from skipline.cli.model_file import model_file

@@ -26,8 +26,7 @@ def finish(folder: RunFolder, outcome: Outcome, *, as_json: bool) -> None:
     if num_epochs < planned:
         print(
             f"ended after {num_epochs:,} of {counted(planned, 'epoch')}: {read_recipe(folder).patience:g} without a "
-            "lower "
-            f"{judge} error; the best is in checkpoints/best (--best)"
+            f"lower {judge} error; the best is in checkpoints/best (--best)"
         )
     print(f"model   {folder.model}")
     print(f"report  {report}")

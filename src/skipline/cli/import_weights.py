@@ -46,10 +46,10 @@ def import_weights(
     data: options.Data = None,
     json_: options.Json = False,
 ) -> None:
-    """Bring other people's weights here: a model.safetensors with its description and preprocessing inside.
+    """Import weights of other libraries as a model.safetensors with description and preprocessing inside.
 
-    The names of the tensors tell torchvision, timm, transformers, Big Transfer, pycls and the CIFAR repositories of
-    akamaster, chenyaofo, kuangliu and weiaicunzai. Every tensor has to fit, and nothing in the file is run.
+    Recognises torchvision, timm, transformers, Big Transfer, pycls and the CIFAR repositories of akamaster, chenyaofo,
+    kuangliu and weiaicunzai by the names of the tensors. Every tensor must match, and no code in the file is run.
     """
     from skipline.cli.exits import UsageError
 

@@ -21,9 +21,9 @@ def lab(
     open_: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in the browser.")] = True,
     at: Annotated[str, typer.Option(help="Open it there, e.g. 'depth=50&skip=0'.", show_default=False)] = "",
 ) -> None:
-    """Open a page in the browser on which depth can be changed, and what follows be seen: for a class, or for oneself.
+    """Open a page in the browser where you change the depth and see the effect, in class or on your own.
 
-    It is served at 127.0.0.1 and to nobody else. What it shows is computed by what `skipline diagnose` calls.
+    It is served on 127.0.0.1 only, and computes with the same functions as `skipline diagnose`.
     """
     from skipline.cli.exits import UsageError
     from skipline.extras import ExtraMissing, install_command, versions_of

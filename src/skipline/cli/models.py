@@ -34,7 +34,7 @@ def models(
     svg: Annotated[Path | None, typer.Option(help="Also draw the model into this file.", show_default=False)] = None,
     json_: options.Json = False,
 ) -> None:
-    """List the networks that have names, or describe one: its layers, shapes, receptive fields and cost."""
+    """List the named networks, or describe one: layers, shapes, receptive fields and cost."""
     from skipline.cli.network import described
     from skipline.files import dump_json
     from skipline.zoo import models as rows

@@ -90,7 +90,7 @@ def photos_and_recipe(
         recipe = _with_batch(recipe, dataset, device, scales=not is_given)
     for sentence in _growth(recipe, dataset):
         print(sentence, file=sys.stderr)
-    print(f"it will take {_rough(estimated_seconds(recipe, dataset, device))} on {device}", file=sys.stderr)
+    print(f"estimated time: {_rough(estimated_seconds(recipe, dataset, device))} on {device}", file=sys.stderr)
     return recipe, dataset
 
 
@@ -100,7 +100,7 @@ def _origin_of_split(chosen: PhotoSettings) -> Path | None:
         return None
     run = open_run(Path(chosen.split_from)).path
     if not is_photo_run(run):
-        raise UsageError(f"--split-from {chosen.split_from} is no run on photos, so it has no split of them.")
+        raise UsageError(f"--split-from {chosen.split_from} is not a run on photos. Name one that is: skipline runs")
     return run
 
 
@@ -146,9 +146,9 @@ def _refuse_wrong(result: Check, source: str) -> None:
     more = f"\n  … and {len(errors) - _MOST_SAID} more" if len(errors) > _MOST_SAID else ""
     page = command("check", printable(source), "--html", "check.html")
     names = dict.fromkeys(finding.name for finding in errors if finding.name not in HOPELESS)
-    passing = " What is meant to be so is let pass with: " + " ".join(f"--allow {name}" for name in names)
+    passing = " To train anyway, if this is intended: " + " ".join(f"--allow {name}" for name in names)
     raise DataError(
-        f"training on {printable(source)} as it is would be wrong:\n" + "\n".join(said) + more + "\nSee it all with: "
+        f"{printable(source)} has errors that make training unreliable:\n" + "\n".join(said) + more + "\nDetails: "
         f"{page}.{passing if names else ''}"
     )
 
@@ -173,7 +173,7 @@ def _tell(result: Check, dataset: Dataset, source: str) -> None:
     lines = [
         f"{printable(source)}: {counted(len(result.facts), 'image')} of "
         f"{counted(dataset.num_classes, 'class', 'classes')}; "
-        f"{len(split.train):,} to learn from, {len(split.val):,} to judge by, {len(split.test):,} held out for a test",
+        f"{len(split.train):,} training, {len(split.val):,} validation and {len(split.test):,} test images",
         f"images of {dataset.image_size}×{dataset.image_size}, {size_text(_num_bytes(dataset))}",
         *_left_out(split),
     ]
@@ -183,23 +183,24 @@ def _tell(result: Check, dataset: Dataset, source: str) -> None:
 
 
 def _origin(recipe: Recipe) -> str:
-    """What the weights are at first, and what that means."""
+    """What the weights are at first, and what that means, in lines for a terminal of 80 columns or more."""
     if recipe.start_from:
-        return f"the weights begin as those of {printable(recipe.start_from)}, with a new classifier"
+        return f"starting from the weights of {printable(recipe.start_from)}, with a new classifier"
     return (
-        "no pretrained weights come with skipline: all is learnt from these photos, which takes more of them and more "
-        "epochs, and ends with more errors, than a net that has seen millions. --from FILE begins with such weights"
+        "training from scratch: skipline ships no pretrained weights\n"
+        "(--from FILE starts from pretrained ones: fewer photos and epochs needed, and fewer errors)"
     )
 
 
 def _growth(recipe: Recipe, dataset: Dataset) -> Iterator[str]:
-    """At which sides images are learnt from, where they are not whole, and how to have them so."""
+    """The sizes of training images, where they are not full-size, and how to train at full size."""
     num_epochs = math.ceil(recipe.num_steps(len(dataset.train)) / recipe.steps_per_epoch(len(dataset.train)))
     whole = dataset.image_size
     first, last = (epoch_side(recipe, epoch, num_epochs=num_epochs, whole=whole) for epoch in (0, num_epochs - 1))
     if first < whole:
-        sides = f"{first}×{first}" + (f", at last of {last}×{last}" if last > first else "")
-        yield f"learnt from at {sides}, judged at {whole}×{whole} (--first-size 1: whole throughout, for more time)"
+        sides = f"grow from {first}×{first} to {last}×{last}" if last > first else f"are {first}×{first}"
+        yield f"training images {sides}; evaluation at {whole}×{whole}"
+        yield "(--first-size 1 trains at full size throughout, slower)"
 
 
 def _rough(seconds: float) -> str:

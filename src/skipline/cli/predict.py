@@ -35,10 +35,10 @@ def predict(
     jobs: options.PhotoJobs = None,
     device: options.Device = "auto",
 ) -> None:
-    """Say of each photo which class it is of, and how likely; photos that cannot be read are told, and it goes on.
+    """Predict the class of each photo, with its probability. Unreadable photos are reported and skipped.
 
-    Photos are prepared as they were for training. Memory does not grow with their number. Ends with 3 where none could
-    be read.
+    Photos are preprocessed as in training. Memory use does not grow with their number. Exit code 3 if none could be
+    read.
     """
     from skipline.cli.device import device_of
     from skipline.cli.exits import UsageError
@@ -56,7 +56,11 @@ def predict(
     path = model_file(run, best=best)
     model = load_model(path)
     if top > len(model.class_names):
-        raise UsageError(f"--top is {top}, and the model knows {counted(len(model.class_names), 'class', 'classes')}.")
+        num_classes = len(model.class_names)
+        raise UsageError(
+            f"--top is {top}, but the model has {counted(num_classes, 'class', 'classes')}. Use --top {num_classes} or "
+            "less."
+        )
     framing = _framing(model, path, image_size)
     chosen = device_of(device)
     if isinstance(sys.stdin, io.TextIOWrapper):
@@ -82,14 +86,13 @@ def _framing(model: TrainedModel, path: Path, image_size: int | None) -> Framing
     if model.net.network.in_channels != 3:
         raise UsageError(
             f"{path} takes images of {counted(model.net.network.in_channels, 'channel')}; photos have 3. Train on "
-            "photos "
-            "first."
+            "photos first."
         )
     own = model.preprocess.framing
     if own is None and image_size is None:
         raise UsageError(
-            f"{path} was not trained on photos, so it does not say how large they are to be. Say it, e.g. "
-            "--image-size 32 for a model of CIFAR-10."
+            f"{path} was not trained on photos and does not record an image size. Give it, e.g. --image-size 32 for "
+            "a model trained on CIFAR-10."
         )
     if own is not None and image_size not in (None, own.side):
         raise UsageError(f"{path} was trained on images of {own.side} pixels. Leave --image-size out.")

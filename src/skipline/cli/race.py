@@ -55,10 +55,10 @@ def race(
     device: options.Device = "auto",
     json_: options.Json = False,
 ) -> None:
-    """Train one net under many initialisers, side by side: who trains, and who does not.
+    """Train one net with many initialisers, side by side, and show which of them train.
 
-    Data, seeds, steps and everything else are equal. The default net, residual and without a norm,
-    leaves it to the initialiser alone whether a hundred layers train. Ends with the path of a report.
+    Data, seeds, steps and everything else are equal. The default net is residual and has no norm, so whether a hundred
+    layers train depends on the initialiser alone. Prints the path of a report at the end.
     """
     require_source(source)
     from skipline.cli.conduct import Setting

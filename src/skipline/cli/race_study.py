@@ -54,7 +54,7 @@ def _facts(design: RaceDesign, cells: Sequence[Cell], dataset: Dataset, *, jobs:
     told = f"learning rate {rates} for all" if len(design.rates) == 1 else f"each with the best of the rates {rates}"
     return (
         f"{recipe.network.name}: {_blocks(design.net)}",
-        f"{counted(len(dataset.train), 'image')} to learn from; "
+        f"{counted(len(dataset.train), 'training image')}; "
         f"{counted(recipe.num_steps(len(dataset.train)), 'step')} of "
         f"{recipe.batch_size}, {told}; {counted(len(design.seeds), 'seed')}, {jobs} at a time",
     )
@@ -64,9 +64,8 @@ def _too_short(num_steps: int) -> Iterator[str]:
     """Before anything is trained: that the race will hardly be decided."""
     if num_steps < LEAST_STEPS:
         yield (
-            f"{counted(num_steps, 'step')} are too few to judge by: who has neither trained nor diverged by then "
-            "will be "
-            f"told as undecided. From {LEAST_STEPS} steps on it is decided: --steps {LEAST_STEPS}"
+            f"{counted(num_steps, 'step')} are too few for a verdict: initialisers that neither trained nor diverged "
+            f"by then count as undecided. From {LEAST_STEPS} steps on they are decided: --steps {LEAST_STEPS}"
         )
 
 

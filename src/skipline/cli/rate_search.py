@@ -44,10 +44,10 @@ def found_rate(recipe: Recipe, dataset: Dataset, device: torch.device, *, team: 
     """The sweep for `recipe`, with its progress on stderr. Raises `UsageError` where several processes train."""
     if not team.is_alone:
         raise UsageError(
-            "--lr find is done by one process, and a launcher has started several. Find it first, with --lr find "
-            "--dry-run and without the launcher; then give it: --lr RATE."
+            "--lr find runs in one process only, and a launcher has started several. First run --lr find --dry-run "
+            "without the launcher; then pass the result: --lr RATE."
         )
-    columns = (TextColumn("looking for a learning rate"), BarColumn(), MofNCompleteColumn())
+    columns = (TextColumn("learning-rate range test"), BarColumn(), MofNCompleteColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         row = progress.add_task("sweep", total=None)
@@ -60,8 +60,8 @@ def with_rate(recipe: Recipe, sweep: RateSweep) -> Recipe:
     """`recipe` at the rate that `sweep` suggests. Raises `GateFailed` where it suggests none."""
     if math.isnan(sweep.suggestion):
         raise GateFailed(
-            f"no learning rate was found: {sweep.sentence()}. Give one (--lr 0.1) or another --init; whether such a "
-            "net trains at all says: skipline diagnose"
+            f"no learning rate was found: {sweep.sentence()}. Give one (--lr 0.1) or another --init; to see whether "
+            "the net can train at all: skipline diagnose"
         )
     return replace(recipe, optimiser=replace(recipe.optimiser, learning_rate=sweep.suggestion))
 

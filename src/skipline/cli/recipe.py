@@ -48,7 +48,8 @@ def recipe_and_data(settings: Mapping[str, Any], *, data_dir: Path) -> tuple[Rec
     check_image_size(network, dataset.image_size)
     preset = require_preset(settings.get("preset") or DEFAULT_PRESET)
     if "photos" in settings:
-        raise UsageError(f"there are settings for photos ({', '.join(settings['photos'])}), but {source} are none.")
+        flags = ", ".join(f"--{name.replace('_', '-')}" for name in settings["photos"])
+        raise UsageError(f"{flags} (setting photos) is for folders of photos only, not for {source}. Leave it out.")
     rest = {name: value for name, value in settings.items() if name not in OUTSIDE_RECIPE}
     return over_preset(preset, network, dataset.name, {**rest, "source": source}), dataset
 

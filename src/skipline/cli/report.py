@@ -23,9 +23,9 @@ def report(
     device: options.Device = "auto",
     json_: options.Json = False,
 ) -> None:
-    """Write one self-contained HTML page about a run: how good it is, where it errs, how it went.
+    """Write a self-contained HTML page about a run: accuracy, errors, calibration and training curves.
 
-    A run that has ended is evaluated first, unless its evaluation is there already. The page loads nothing.
+    A finished run is evaluated first if it has not been. The page loads nothing from elsewhere.
     """
     from skipline.cli.device import device_of
     from skipline.data import DataError

@@ -32,9 +32,9 @@ def resume(
     cache: options.Cache = "",
     json_: options.Json = False,
 ) -> None:
-    """Go on with a run from its newest checkpoint, to the same bits as if it had never stopped.
+    """Continue a run from its newest checkpoint, with the same bits as an uninterrupted run.
 
-    Its data, device, threads and --deterministic are those that it was begun with.
+    It uses the data, device, number of threads and --deterministic that the run started with.
     """
     from skipline.cli.launch import launched
     from skipline.train import open_run, setup_of

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from skipline.amount import UNKNOWN, counted, percent
+from skipline.amount import UNKNOWN, counted, percent, setting_text
 from skipline.cli import options
 from skipline.command import command
 
@@ -26,31 +26,31 @@ _STYLES = {"done": "green", "failed": "red", "running": "cyan", "stopped": "yell
 
 
 def runs(
-    folder: Annotated[Path, typer.Argument(help="The folder that holds the runs.")] = Path("runs"),
+    folder: Annotated[Path, typer.Argument(help="Folder of the runs.")] = Path("runs"),
     where: Annotated[
         list[str] | None,
         typer.Option(help="A condition, e.g. 'error<0.1' or optimiser.kind=sgd; repeatable.", show_default=False),
     ] = None,
-    model: Annotated[str, typer.Option(help="Only runs whose model's name has this in it.", show_default=False)] = "",
+    model: Annotated[str, typer.Option(help="Only runs whose model name contains this.", show_default=False)] = "",
     source: Annotated[str, typer.Option(help="Only runs on this data.", show_default=False)] = "",
     state: Annotated[str, typer.Option(help="done, failed, running, stopped or broken.", show_default=False)] = "",
     sort: Annotated[
-        str, typer.Option(help="A field or setting, e.g. error; -error the other way round. Default: newest first.")
+        str, typer.Option(help="A field or setting, e.g. error; -error for descending order. Default: newest first.")
     ] = "",
     limit: Annotated[int, typer.Option(min=1, help="Runs in the table; --json has all.")] = 30,
     settings: Annotated[
-        bool, typer.Option("--settings", help="Show the settings in which the runs differ, side by side.")
+        bool, typer.Option("--settings", help="Show the settings that differ between the runs, side by side.")
     ] = False,
     tensorboard: Annotated[
         Path | None,
         typer.Option(help="Also write the chosen runs into this folder for TensorBoard.", show_default=False),
     ] = None,
-    rebuild: Annotated[bool, typer.Option("--rebuild", help="Read every run anew, whatever the index has.")] = False,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Read every run again, ignoring the index.")] = False,
     json_: options.Json = False,
 ) -> None:
-    """List, choose, sort and compare the runs in a folder.
+    """List, filter, sort and compare the runs in a folder.
 
-    The run folders are the truth: the index beside them (.index.sqlite) only saves reading what has not changed.
+    The run folders are the source of truth; .index.sqlite beside them is only a cache.
     """
     from skipline.files import dump_json
     from skipline.store import list_runs
@@ -166,7 +166,7 @@ def _print(folder: Path, listing: Listing, chosen: Sequence[RunEntry], *, limit:
     if not listing.runs:
         print(f"no runs in {printable(str(folder))}; `skipline train` makes them")
     elif not chosen:
-        print(f"none of {counted(len(listing.runs), 'run')} in {printable(str(folder))} is like that")
+        print(f"none of {counted(len(listing.runs), 'run')} in {printable(str(folder))} matches the conditions")
     elif settings:
         _print_settings(chosen, console)
     else:
@@ -225,16 +225,17 @@ def _print_settings(chosen: Sequence[RunEntry], console: Any) -> None:
     shown = [run for run in chosen if run.settings or run.model][:_MOST_SETTINGS]
     differing = differing_settings(shown)
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("setting")
+    table.add_column("setting", no_wrap=True, min_width=max((len(name) for name in differing), default=0))
     for number, run in enumerate(shown, start=1):
-        table.add_column(str(number))
+        table.add_column(str(number), overflow="fold")
         console.print(f"{number}  {printable(run.name)}", markup=False, soft_wrap=True)
     for name, values in differing.items():
-        table.add_row(Text(name), *(Text(UNKNOWN if value is None else printable(str(value))) for value in values))
+        texts = [UNKNOWN if value is None else printable(setting_text(value)) for value in values]
+        table.add_row(Text(name), *map(Text, texts))
     table.add_row(_error_head(shown), *(percent(run.error) for run in shown))
     console.print()
     console.print(table)
     if len(shown) > 1 and not differing:
-        print("they differ in no setting")
+        print("no setting differs")
     if len(chosen) > len(shown):
         print(f"the first {len(shown)} of {counted(len(chosen), 'run')}; choose with --where")

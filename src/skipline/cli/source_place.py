@@ -12,7 +12,8 @@ from skipline.spec.check import did_you_mean
 def require_source(source: str) -> None:
     """Refuse a ``source`` that is neither a data set's name nor a path; nothing, which is not given, passes."""
     if source and source not in SOURCES and not Path(source).exists():
+        here = "" if Path(source).is_absolute() else f"; the current folder is {Path.cwd()}"
         raise FileError(
-            f"there is no source {source!r}: neither the name of a data set nor a path that exists."
-            f"{did_you_mean(source.lower(), SOURCES)} Names: {', '.join(SOURCES)}."
+            f"{source!r} is neither a data set nor an existing path{here}."
+            f"{did_you_mean(source.lower(), SOURCES)} Data sets: {', '.join(SOURCES)}. Try: skipline train digits"
         )

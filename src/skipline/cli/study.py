@@ -48,11 +48,11 @@ def depth(
     device: options.Device = "auto",
     json_: options.Json = False,
 ) -> None:
-    """Train plain and residual networks over depths and seeds, side by side, and judge the lecture's claims.
+    """Train plain and residual networks over depths and seeds, and test the lecture's claims.
 
     The claims: plain networks' training error rises with depth; residual networks'
-    does not; and it is the training error, so it is not over-fitting. Without SOURCE
-    on the digits. Ends with the path of a report.
+    does not; and because it is the training error, it is not overfitting. The default
+    SOURCE are the digits. Prints the path of a report at the end.
     """
     require_source(source)
     from skipline.cli.conduct import Setting
@@ -91,7 +91,7 @@ def depth(
 
 @app.command("calibration")
 def calibration(
-    cells: Annotated[int, _option("Train so many cells, spread over the grid. Default: all.")] = 0,
+    cells: Annotated[int, _option("Number of cells to train, spread over the grid. Default: all.")] = 0,
     data: options.Data = None,
     out: options.Out = Path("runs"),
     resume: options.ResumeStudy = None,
@@ -99,10 +99,10 @@ def calibration(
     device: options.Device = "cpu",
     json_: options.Json = False,
 ) -> None:
-    """Train a grid of initialiser, depth, norm, unit and activation, to hold predictions to what trains.
+    """Train a grid of initialiser, depth, norm, unit and activation, and compare the predictions with the outcome.
 
     Small nets on the digits and on the first images of CIFAR-10, each at the first of two
-    rates at which it trains. Ends with the tables, as a report and as Markdown.
+    learning rates at which it trains. Writes the tables as a report and as Markdown.
     """
     from skipline.cli.calibration import run_calibration
     from skipline.cli.conduct import Setting

@@ -76,9 +76,9 @@ def train(
     dry_run: options.DryRun = False,
     json_: options.Json = False,
 ) -> None:
-    """Train a network on a data set or a folder of photos; show a live table; leave a folder with model and report.
+    """Train a network on a data set or a folder of photos; writes a run folder with model and report.
 
-    Settings are read in layers, each over the one before: preset, --config, SKIPLINE_… in the environment, flags.
+    Settings in order of increasing priority: preset, --config, environment variables SKIPLINE_…, flags.
     """
     given = dict(locals())
     require_source(source)
@@ -165,9 +165,9 @@ def _recipe_and_data(
     settings = with_start(settings)
     if not is_photos(settings.get("source", "")):
         if allow:
-            raise UsageError("--allow lets an error of a folder of photos pass, and this is none. Leave it out.")
+            raise UsageError("--allow is for folders of photos only. Leave it out.")
         if cache:
-            raise UsageError("--cache keeps the photos of a folder, and this is none. Leave it out.")
+            raise UsageError("--cache is for folders of photos only. Leave it out.")
         return recipe_and_data(settings, data_dir=data_dir)
     from skipline.cli.photo_place import photo_cache
     from skipline.cli.photo_source import Patience, photos_and_recipe
@@ -269,20 +269,25 @@ def _show_plan(
         print(dump_json(plan), end="")
         return
     steps = recipe.num_steps(len(dataset.train))
-    print(f"{recipe.network.name}: {costs.parameters:,} parameters, {costs.macs / 1e6:,.1f} M multiply-adds an image")
+    side, channels = dataset.image_size, counted(recipe.network.in_channels, "channel")
+    print(
+        f"network: {recipe.network.name}, set up for {counted(dataset.num_classes, 'class', 'classes')} and images of "
+        f"{side}×{side} pixels with {channels}; {costs.parameters:,} parameters, {costs.macs / 1e6:,.1f} M "
+        "multiply-adds per image"
+    )
     for deepening in recipe.deepen:
         later = network_in(recipe.network, recipe.deepen, deepening.epoch)
         grown = cost(later, image_size=dataset.image_size)
         print(
             f"after {counted(deepening.epoch, 'epoch')} {later.name}: {grown.parameters:,} parameters, "
-            f"{grown.macs / 1e6:,.1f} M multiply-adds an image"
+            f"{grown.macs / 1e6:,.1f} M multiply-adds per image"
         )
     tested = counted(len(dataset.test), "test image")
     print(f"{dataset.name}: {counted(len(dataset.train), 'training image')} and {tested} on {device}")
     batch = min(recipe.batch_size, len(dataset.train))
-    print(f"{counted(recipe.epochs, 'epoch')}, {counted(steps, 'step')} of {counted(batch, 'image')}")
+    print(f"{counted(recipe.epochs, 'epoch')}, {counted(steps, 'step')}, batch size {batch:,}")
     if batch < recipe.batch_size:
-        print(f"a batch of {recipe.batch_size:,} is more than there are: every step has all of them")
+        print(f"a batch of {recipe.batch_size:,} is larger than the training set: every step has all of it")
     plan = plan_memory_of(recipe, recipe.network, dataset.train, device=device, num_processes=team.size)
     print(plan.sentence())
     print("nothing was trained (--dry-run); --json prints every setting")

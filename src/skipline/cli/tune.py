@@ -35,10 +35,10 @@ def tune(
     device: options.Device = "auto",
     json_: options.Json = False,
 ) -> None:
-    """Time the ways to compute a training step of a model on this machine, and remember them for `skipline train`.
+    """Benchmark the ways to compute a model's training step on this machine, and store the result for `skipline train`.
 
-    Nothing is trained. Run it while nothing else runs: another busy program decides the result. `skipline train` then
-    computes runs of this model, batch and image size the fastest way, and says so.
+    Nothing is trained. Run it on an idle machine. `skipline train` then uses the fastest way for runs with this model,
+    batch size and image size, and says so.
     """
     from dataclasses import asdict, replace
 

@@ -36,8 +36,7 @@ def parse_idx(content: bytes, origin: str, *, num_dimensions: int) -> np.ndarray
     if unpacked[:4] != magic:
         raise DataError(
             f"{origin}: expected the magic number {magic.hex()} (idx, unsigned bytes, "
-            f"{counted(num_dimensions, 'dimension')}), "
-            f"found {unpacked[:4].hex()}."
+            f"{counted(num_dimensions, 'dimension')}), found {unpacked[:4].hex()}."
         )
     shape = tuple(int(length) for length in np.frombuffer(unpacked, dtype=">u4", offset=4, count=num_dimensions))
     if 0 in shape:

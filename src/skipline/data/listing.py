@@ -60,7 +60,11 @@ def list_folder(folder: Path) -> Listing:
         raise
     except (OSError, RuntimeError, ValueError) as error:  # Path.resolve: RuntimeError for a loop, ValueError for NUL
         what = error.strerror or str(error) if isinstance(error, OSError) else str(error)
-        raise DataError(f"{printable(str(folder))} cannot be read: {what}. Give the path of a folder.") from error
+        is_sought_here = isinstance(error, FileNotFoundError) and not folder.is_absolute()
+        here = f" The current folder is {printable(os.getcwd())}." if is_sought_here else ""
+        raise DataError(
+            f"{printable(str(folder))} cannot be read: {what}.{here} Give a folder of photos: skipline check photos/"
+        ) from error
     walk = _Walk(str(root))
     walk.run()
     return Listing(

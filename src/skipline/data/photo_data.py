@@ -148,8 +148,6 @@ def _require_enough(split: Split, class_names: tuple[str, ...]) -> None:
     learnt: Mapping[int, int] = Counter(photo.label for photo in split.train)
     without = [name for label, name in enumerate(class_names) if not learnt[label]]
     if without or not split.val:
-        what = (
-            f"class {printable(without[0])} has no photo left to learn from" if without else "none is left to judge by"
-        )
+        what = f"class {printable(without[0])} has no training photo left" if without else "no validation photo is left"
         first = f" The first that was left out: {split.left_out[0].why}" if split.left_out else ""
         raise DataError(f"{printable(split.folder)}: {what}; {counted(len(split.left_out), 'photo')} left out.{first}")

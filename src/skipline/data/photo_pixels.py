@@ -190,7 +190,6 @@ def _require_room(num_photos: int, framing: Framing) -> None:
         side = max(1, math.isqrt(int(MOST_MEMORY * free / num_photos / 3)))
         raise DataError(
             f"{counted(num_photos, 'photo')} of {framing.side}×{framing.side} pixels would fill {size_text(wanted)}, "
-            "and "
-            f"{size_text(free)} of memory are free. Let them lie on a disk (--cache DIR), or take a "
-            f"smaller size: --image-size {side} or less."
+            f"and {size_text(free)} of memory are free. Let them lie on a disk (--cache DIR), or take a smaller size: "
+            f"--image-size {side} or less."
         )

@@ -150,8 +150,8 @@ def _refuse_small(folder: PhotoFolder, learnt: Iterable[int]) -> None:
         if counts[label] < FEWEST:
             raise DataError(
                 f"{printable(str(folder.root))}: class {printable(name)} has {counted(counts[label], 'image')}; "
-                f"{FEWEST} are needed for a "
-                "split. Add images, or give a validation part of your own, a folder val/ beside train/."
+                f"{FEWEST} are needed for a split. Add images, or give a validation part of your own, a folder val/ "
+                "beside train/."
             )
 
 

@@ -49,9 +49,9 @@ def fit_temperature(logits: Floats, labels: Ints) -> float:
 def edge_remark(temperature: float) -> str:
     """What it means that ``temperature`` is an end of those that are tried, where the least loss may lie beyond it."""
     if math.isclose(temperature, HOTTEST, rel_tol=1e-6):
-        return f"T = {HOTTEST:g} is the hottest temperature that is tried: its confidence says next to nothing."
+        return f"T = {HOTTEST:g} is the upper end of the search range: the confidence carries almost no information."
     if math.isclose(temperature, COLDEST, rel_tol=1e-6):
-        return f"T = {COLDEST:g} is the coldest temperature that is tried: all that it was fitted on was right."
+        return f"T = {COLDEST:g} is the lower end of the search range: every image that it was fitted on is right."
     return ""
 
 

@@ -55,8 +55,8 @@ def plan_deepening(source: Network, target: Network) -> DeepeningPlan:
 
     Behind block i of the n in a stage that gets a more stand ⌊i a / n⌋ − ⌊(i − 1) a / n⌋ new ones: a / n behind each,
     and where that is no whole number one more behind later blocks; blocks of coupled halves come in pairs, of which the
-    second puts the halves back where they were. A stage's first block, which may change the shape,
-    stays its first. Raises `GrowError` where `target` is no deeper `source`, or no new block can be the identity.
+    second puts the halves back where they were. A stage's first block, which may change the shape, stays its first.
+    Raises `GrowError` where `target` is no deeper `source`, or no new block can be the identity.
     """
     require_deepening(source, target)
     old_plan, new_plan = unfold(source), unfold(target)
@@ -69,8 +69,7 @@ def plan_deepening(source: Network, target: Network) -> DeepeningPlan:
         if num_new % together:
             raise GrowError(
                 f"{source.name}: stage{number} would get {counted(num_new, 'block')} of coupled halves, and only two "
-                "together are "
-                f"the identity: each swaps the halves. Insert an even number, e.g. {num_new + 1}."
+                f"together are the identity: each swaps the halves. Insert an even number, e.g. {num_new + 1}."
             )
         for i in range(1, old.num_blocks + 1):
             place += 1

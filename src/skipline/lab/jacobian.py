@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -29,7 +27,7 @@ Between = Callable[[], None]
 
 
 def jacobian(setup: Setup, between: Between) -> dict[str, Any]:
-    """From behind the stem to the end of the last block, of a batch of two; its range alone where it is too large.
+    """From behind the stem to the end of the last block, of the first two images; its ends alone where it is too large.
 
     Raises `ValueError` or `RuntimeError` where there is none.
     """
@@ -38,7 +36,7 @@ def jacobian(setup: Setup, between: Between) -> dict[str, Any]:
     seed_dropout(net, setup.seed)
     if setup.lesions:
         net = lesioned(net, drop=setup.lesions)
-    images = images_of(candidate.network, replace(setup.conditions, batch_size=_INPUTS))
+    images = images_of(candidate.network, setup.conditions)[:_INPUTS]
     end = f"{unfold(candidate.network).blocks[-1].name}.out"
     x, y = _places(net.double(), images.double(), end)
     num_rows = min(x.numel(), y.numel())
@@ -69,13 +67,8 @@ def _whole(x: Tensor, y: Tensor, between: Between) -> dict[str, Any]:
         "largest": found[0],
         "smallest": found[-1],
         "values": found,
-        "median": _median(found),
+        "median": found[len(found) // 2],
     }
-
-
-def _median(values: list[float]) -> float:
-    """Of an even number the geometric mean of the two in the middle: they are read on a logarithmic axis."""
-    return math.sqrt(values[(len(values) - 1) // 2] * values[len(values) // 2])
 
 
 def _places(net: ResidualNet, images: Tensor, end: str) -> tuple[Tensor, Tensor]:

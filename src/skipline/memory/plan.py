@@ -44,10 +44,9 @@ class MemoryPlan:
         peak = f"about {size_text(self.peak.total)} at the peak of a step{within}"
         if self.keeping.keeps_all and self.num_reversible:
             return (
-                f"memory: {peak}: {self.num_reversible:,} of {counted(self.num_parts - 2, 'block')} are reversible "
-                "and computed "
-                f"again from what is behind them, about {percent(self.extra, places=0)} more arithmetic; the rest is "
-                "kept."
+                f"memory: {peak}: {self.num_reversible:,} of {counted(self.num_parts - 2, 'block')} are reversible and "
+                f"computed again from what is behind them, about {percent(self.extra, places=0)} more arithmetic; the "
+                "rest is kept."
             )
         if self.keeping.keeps_all:
             return f"memory: {peak}; all activations are kept."

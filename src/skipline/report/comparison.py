@@ -55,9 +55,9 @@ def _changed(found: Mapping[str, Any], gained: bool) -> list[Mapping[str, Any]]:
 
 def _headline(found: Mapping[str, Any]) -> str:
     if found["p_value"] >= ALPHA:
-        return "No difference between the two runs is shown"
+        return "No significant difference between the two runs"
     better = "second" if found["difference"] > 0 else "first"
-    return f"The {better} run is better, by {_points(abs(found['difference'])).lstrip('+')} of accuracy"
+    return f"The {better} run is better, by {_points(abs(found['difference'])).lstrip('+')} in accuracy"
 
 
 def _points(share: float) -> str:
@@ -73,9 +73,9 @@ def _facts(found: Mapping[str, Any], runs: Sequence[RunRecord]) -> Iterator[str]
 def _quality(found: Mapping[str, Any], runs: Sequence[RunRecord]) -> str:
     low, high = (_points(end) for end in found["difference_interval_95"])
     said = (
-        f"The second's accuracy minus the first's is {_points(found['difference'])}, with a 95 % interval from {low} "
-        f"to {high} (bootstrap of the pairs). McNemar's exact test: p = {found['p_value']:.2g}, the probability of "
-        "counts at least so unequal if the runs are equally good."
+        f"Accuracy of the second run minus that of the first: {_points(found['difference'])}, 95 % interval {low} to "
+        f"{high} (paired bootstrap). McNemar's exact test: p = {found['p_value']:.2g}, the probability of counts at "
+        "least this unequal if the runs are equally good."
     )
     each = (
         (
@@ -87,12 +87,12 @@ def _quality(found: Mapping[str, Any], runs: Sequence[RunRecord]) -> str:
         for name, run, row in zip(NAMES, runs, found["runs"], strict=True)
     )
     table = Table(
-        caption="How often each is right",
+        caption="Accuracy of both runs",
         head=("run", "network", "accuracy", "95 % interval"),
         groups=(("", tuple(each)),),
     )
     counts = Table(
-        caption="Images by which of the two is right",
+        caption="Images that each run gets right and wrong",
         head=("", "second right", "second wrong"),
         groups=(
             (
@@ -105,21 +105,21 @@ def _quality(found: Mapping[str, Any], runs: Sequence[RunRecord]) -> str:
         ),
     )
     tables = [write_table(each, look="results") for each in (table, counts)]
-    return section("Whether one is better", paragraph(said), *tables, name="quality")
+    return section("Is one better?", paragraph(said), *tables, name="quality")
 
 
 def _course(runs: tuple[RunRecord, RunRecord]) -> Iterator[str]:
     if not all(run.evaluations for run in runs):
         return
-    caption = "The runs by epoch; they may differ in how long an epoch is, as their recipes say below."
+    caption = "Both runs by epoch. An epoch can differ in length; see the settings below."
     drawn = figure(course_panels(runs), name="course-figure", label="The runs.", caption=caption, keys=KEYS)
-    yield section("How they went", drawn, name="course")
+    yield section("Training curves", drawn, name="course")
 
 
 def _classes(found: Mapping[str, Any]) -> Iterator[str]:
     changed = [c for c in found["classes"] if c["gained"] or c["lost"]]
     if not changed:
-        yield section("Classes", paragraph("The two are right on the same images of every class."), name="classes")
+        yield section("Classes", paragraph("Both are right on the same images of every class."), name="classes")
         return
     ranked = sorted(changed, key=lambda c: -abs(c["gained"] - c["lost"]))
     rows = tuple(
@@ -134,11 +134,11 @@ def _classes(found: Mapping[str, Any]) -> Iterator[str]:
         for c in ranked[:_MOST_CLASSES]
     )
     head = ("class", "images", "first", "second", "gained", "lost")
-    caption = "Share of each class that is right, and the images that the second gains and loses"
+    caption = "Recall of each class, and the images that the second run gains and loses"
     table = Table(caption=caption, head=head, groups=(("", rows),))
     same = len(found["classes"]) - len(changed)
     left = len(changed) - len(rows)
-    notes = [f"In {counted(same, 'class', 'classes')} more nothing differs."] if same else []
+    notes = [f"No difference in {counted(same, 'other class', 'other classes')}."] if same else []
     notes += [f"{counted(left, 'class', 'classes')} more differ; --json lists them."] if left else []
     yield section(
         "Classes",
@@ -150,18 +150,18 @@ def _classes(found: Mapping[str, Any]) -> Iterator[str]:
 
 def _images(found: Mapping[str, Any], pictures: Pictures | None) -> Iterator[str]:
     for gained, heading, name in (
-        (True, "What only the second has right", "gained"),
-        (False, "What only the first has right", "lost"),
+        (True, "Right only in the second run", "gained"),
+        (False, "Right only in the first run", "lost"),
     ):
         changed = _changed(found, gained)
         if not changed:
-            yield section(heading, paragraph("Nothing."), name=name)
+            yield section(heading, paragraph("None."), name=name)
             continue
         items = "".join(_item(entry, pictures) for entry in changed[:MOST_SHOWN])
         look = "photos" if pictures is not None else "list"
         parts = [f'<ul class="{look}">{items}</ul>']
         if pictures is None:
-            parts.insert(0, paragraph("The images themselves are no longer where they were."))
+            parts.insert(0, paragraph("The images themselves are no longer available."))
         left = len(changed) - MOST_SHOWN
         if left > 0:
             parts.append(paragraph(f"… and {counted(left, 'image', 'images')} more; --json lists them.", look="more"))
@@ -185,9 +185,9 @@ def _item(entry: Mapping[str, Any], pictures: Pictures | None) -> str:
 
 
 def _making(runs: Sequence[RunRecord]) -> str:
-    recipes = differing_table([run.resolved for run in runs], heads=NAMES, caption="Settings in which they differ")
+    recipes = differing_table([run.resolved for run in runs], heads=NAMES, caption="Settings that differ")
     places = differing_table([run.environment for run in runs], heads=NAMES, caption="Environments")
     parts = [write_table(table, look="results") for table in (recipes, places) if table.groups[0][1]]
     if not parts:
-        parts = [paragraph("By their files they were made alike.")]
-    return section("How they were made differently", *parts, name="making")
+        parts = [paragraph("None: settings and environments are the same.")]
+    return section("Differences in settings and environment", *parts, name="making")

@@ -10,7 +10,7 @@ from skipline.evaluate.chance import LEVEL
 from skipline.evaluate.pictures import MOST_SUSPECTS, Pictures, load_pictures
 from skipline.evaluate.temperature import edge_remark
 from skipline.report.error import ReportError
-from skipline.report.evaluation_charts import KEYS, evaluation_panels
+from skipline.report.evaluation_charts import KEYS, evaluation_panels, has_reliability
 from skipline.report.evaluation_record import ErrorRecord, EvaluationFile, SuspectRecord, read_evaluation
 from skipline.report.evaluation_tables import (
     MOST_CLASSES,
@@ -33,20 +33,35 @@ SHEETS = ("photos", "evaluation")
 _MOST_LETTERS = 60
 
 
-def evaluation_sections(run: Path) -> Iterator[str]:
-    """The sections of the run in the folder ``run``: none where it has not been evaluated.
+def evaluation_of(run: Path) -> EvaluationFile | None:
+    """The evaluation in the run folder ``run``; None where it has not been evaluated.
 
     Raises ReportError that names a file that is broken or of another version.
     """
     path = run / "evaluation.json"
-    if not path.is_file():
-        return
-    found = read_evaluation(path)
+    return read_evaluation(path) if path.is_file() else None
+
+
+def part_name(part: str) -> str:
+    """What the part of an evaluation's images is called in sentences: "val" is "validation", "train" "training"."""
+    return {"val": "validation", "train": "training"}.get(part, part)
+
+
+def evaluation_sections(run: Path, found: EvaluationFile) -> Iterator[str]:
+    """The sections of the evaluation ``found`` of the run in the folder ``run``.
+
+    Raises ReportError that names a file of pictures that is broken or of another version.
+    """
     try:
         pictures = load_pictures(run / "pictures.safetensors")
     except WeightsError as error:
         raise ReportError(str(error)) from error
-    yield section("How good it is", write_table(figures_table(found), look="results"), *_absent(found), name="quality")
+    yield section(
+        f"Results on the {part_name(found.part)} images",
+        write_table(figures_table(found), look="results"),
+        *_absent(found),
+        name="quality",
+    )
     yield from _classes(found)
     yield _confidence(found)
     yield from _slices(found)
@@ -55,11 +70,11 @@ def evaluation_sections(run: Path) -> Iterator[str]:
 
 
 def _absent(found: EvaluationFile) -> Iterator[str]:
-    """What was not asked, and why: an error rate of the rest alone may not be what it seems."""
+    """What was left out, and why: an error rate of the rest alone may not be what it seems."""
     lost, learnt = (counted(num, "image", "images") for num in (found.num_lost, found.num_learnt))
     said = (
-        (found.num_lost, f"Not asked, as they cannot be read or have changed since the training: {lost}."),
-        (found.num_learnt, f"Left out, as the model has learnt from them: {learnt}."),
+        (found.num_lost, f"Left out because they cannot be read or have changed since training: {lost}."),
+        (found.num_learnt, f"Left out because they are in the training set: {learnt}."),
     )
     words = " ".join(text for num, text in said if num)
     if words:
@@ -75,7 +90,7 @@ def _classes(found: EvaluationFile) -> Iterator[str]:
         parts.append(confusion_matrix(found))
     elif any(label != answer for label, answer, _ in found.confusion):
         parts.append(write_table(confusions_table(found), look="results"))
-    yield section("What it tells apart", *parts, name="classes")
+    yield section("Classes", *parts, name="classes")
 
 
 def _confidence(found: EvaluationFile) -> str:
@@ -83,33 +98,38 @@ def _confidence(found: EvaluationFile) -> str:
     temperatures = found.tempered.temperatures
     if temperatures:
         numbers = " and ".join(number(t) for t in temperatures)
-        said += filter(None, map(edge_remark, temperatures))
+        said += filter(None, dict.fromkeys(map(edge_remark, temperatures)))
         said.append(
-            f"Dividing its logits by the temperature {numbers}, fitted on {found.tempered.fitted_on}, brings the "
-            f"calibration error from {percent(found.calibration.ece_equal_mass)} to "
-            f"{percent(found.tempered.ece_equal_mass)} and changes no answer."
+            f"Temperature scaling with T = {numbers}, fitted on {found.tempered.fitted_on}, changes the calibration "
+            f"error from {percent(found.calibration.ece_equal_mass)} to {percent(found.tempered.ece_equal_mass)}; the "
+            "predicted classes stay the same."
         )
     covered = list(coverage_sentences(found))
     if covered:
-        said.append(f"If it answers only where it is surest, it answers {', '.join(covered)}.")
-    caption = (
-        "Left: answers in groups of like confidence, equally large where they can be; honest confidence lies on the "
-        "dotted line. Right: the error when only the surest answers count, from few of them to all."
-    )
+        said.append(f"Restricted to its most confident predictions, it could classify {', '.join(covered)}.")
+    risk = "the error when only the most confident predictions count, from few of them to all."
+    if has_reliability(found):
+        caption = (
+            "Left: predictions in groups of similar confidence, of equal size where possible; with perfect calibration "
+            f"the points lie on the dotted line. Right: {risk}"
+        )
+    else:
+        said.append(f"{counted(found.num_images, 'image', 'images')} are too few for a calibration chart.")
+        caption = f"{risk[:1].upper()}{risk[1:]}"
     drawn = figure(evaluation_panels(found), name="confidence-figure", label="Confidence.", caption=caption, keys=KEYS)
-    return section("Whether it knows when it is right", paragraph(" ".join(said)), drawn, name="confidence")
+    return section("Confidence and calibration", paragraph(" ".join(said)), drawn, name="confidence")
 
 
 def _gap(found: EvaluationFile) -> str:
-    """How sure it is against how often it is right, and whether so many images can tell the two apart."""
+    """How confident it is against how often it is right, and whether the images can tell the two apart."""
     gap, right = _mean_gap(found), found.accuracy
     confidence = right.value + gap
-    told = f"its confidence is {percent(confidence, places=1)}, and {percent(right.value, places=1)} is right"
+    told = f"mean confidence {percent(confidence, places=1)}, accuracy {percent(right.value, places=1)}"
     if right.low <= confidence <= right.high:
         images = counted(found.num_images, "image", "images")
-        return f"On average {told}: of {images}, no difference is shown."
-    manner = "too sure of itself" if gap > 0 else "not sure enough of itself"
-    return f"On average it is {manner} by {percent(abs(gap), places=1)}: {told}."
+        return f"{told[:1].upper()}{told[1:]}: on {images} this difference is not significant."
+    manner = "overconfident" if gap > 0 else "underconfident"
+    return f"It is {manner} by {percent(abs(gap), places=1)}: {told}."
 
 
 def _mean_gap(found: EvaluationFile) -> float:
@@ -119,9 +139,9 @@ def _mean_gap(found: EvaluationFile) -> float:
 
 def _slices(found: EvaluationFile) -> Iterator[str]:
     if found.slices:
-        note = "Brightness is the mean pixel value of the image as the net saw it."
+        note = "Brightness is the mean pixel value of the image as the net sees it."
         yield section(
-            "Where it is better and worse",
+            "Accuracy on subsets",
             paragraph(note),
             write_table(slices_table(found), look="results"),
             name="slices",
@@ -130,11 +150,11 @@ def _slices(found: EvaluationFile) -> Iterator[str]:
 
 def _errors(found: EvaluationFile, pictures: Pictures) -> Iterator[str]:
     if not found.worst_errors:
-        yield section("The worst errors", paragraph("There are none: every answer was right."), name="errors")
+        yield section("The worst errors", paragraph("There are none: every prediction is right."), name="errors")
         return
     intro = (
-        "The images whose label it thought the least probable. Beside each, dark where nothing spoke for its answer "
-        "(Grad-CAM at the last map of the net): what the answer came from."
+        "The images whose label has the lowest predicted probability. Next to each image is a Grad-CAM map of the last "
+        "feature map for the predicted class: dark areas did not contribute to the prediction."
     )
     places = _places(pictures)
     items = "".join(_error(e, found, pictures, places) for e in found.worst_errors)
@@ -144,29 +164,32 @@ def _errors(found: EvaluationFile, pictures: Pictures) -> Iterator[str]:
 def _suspects(found: EvaluationFile, pictures: Pictures) -> Iterator[str]:
     if found.chance_p_value >= LEVEL:
         text = (
-            "Nothing can be said of the labels: the net's answers, shuffled over the images, are right as often "
-            f"(p = {number(found.chance_p_value, digits=2)}), so that what it doubts means nothing."
+            "The labels cannot be checked with this net: its predictions are no better than when shuffled over the "
+            f"images (p = {number(found.chance_p_value, digits=2)})."
         )
-        yield section("Labels to look at", paragraph(text), name="suspects")
+        yield section("Suspected label errors", paragraph(text), name="suspects")
         return
     if not found.are_labels_judged:
         return
     if not found.suspects:
-        text = "No label stands out: none is less probable than its class's images are on average while another is not."
-        yield section("Labels to look at", paragraph(text), name="suspects")
+        text = (
+            "No label stands out: for none is the label's probability below its class's mean while another class is "
+            "above its own."
+        )
+        yield section("Suspected label errors", paragraph(text), name="suspects")
         return
     shown = [s for s in found.suspects if s.index in _places(pictures)][:MOST_SUSPECTS]
     intro = (
-        f"{counted(found.num_suspects, 'image', 'images')} whose label is less probable than it is for its class's "
-        "images on average, while another class reaches its own average: the label may be wrong, the net may be, or "
-        "the image shows both. The likeliest errors first; beside each, what spoke for the label."
+        f"{counted(found.num_suspects, 'image', 'images')} for which the label's probability is below the mean of its "
+        "class while another class is above its own mean: the label may be wrong, the net may be wrong, or the image "
+        "shows both. Most likely errors first, each with a Grad-CAM map for the label."
     )
     places = _places(pictures)
     items = "".join(_suspect(s, found, pictures, places) for s in shown)
     left = found.num_suspects - len(shown)
-    more = paragraph(f"… and {count(left)} more; evaluation.json lists them.", look="more") if left > 0 else ""
+    more = paragraph(f"… and {count(left)} more in evaluation.json.", look="more") if left > 0 else ""
     yield section(
-        "Labels to look at",
+        "Suspected label errors",
         paragraph(intro),
         f'<ul class="photos">{items}</ul>',
         *filter(None, [more]),
@@ -188,7 +211,7 @@ def _error(e: ErrorRecord, found: EvaluationFile, pictures: Pictures, places: di
 
 def _suspect(s: SuspectRecord, found: EvaluationFile, pictures: Pictures, places: dict[int, int]) -> str:
     said = (
-        f"likely {printable(found.class_name(s.suggested))} ({percent(s.suggested_probability, places=0)})",
+        f"probably {printable(found.class_name(s.suggested))} ({percent(s.suggested_probability, places=0)})",
         f"labelled {printable(found.class_name(s.label))} ({percent(s.label_probability, places=1)})",
     )
     return _item(pictures, places.get(s.index), said, _where(s.file, s.index), of_label=True)
@@ -199,7 +222,7 @@ def _item(pictures: Pictures, place: int | None, said: Sequence[str], where: str
         return ""
     seen = f'<img src="{picture_uri(pictures, place)}" alt="{escape(said[1])}">'
     light = spotlight_uri(pictures, place, of_label=of_label)
-    spot = f'<img src="{light}" alt="what spoke for the {"label" if of_label else "answer"}">'
+    spot = f'<img src="{light}" alt="Grad-CAM for the {"label" if of_label else "prediction"}">'
     words = "".join(f"<span>{html_text(text)}</span>" for text in said)
     return (
         f'<li class="place exam"><div class="pair">{seen}{spot}</div>'

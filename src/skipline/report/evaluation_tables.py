@@ -24,23 +24,23 @@ def figures_table(found: EvaluationFile) -> Table:
     calibration, tempered, curve = found.calibration, found.tempered, found.risk_coverage
     shares = (
         _share("accuracy", found.accuracy),
-        _share("balanced accuracy: the mean recall of the classes", found.balanced_accuracy),
-        *(_share(f"label among the {top.k} likeliest", top) for top in found.top_k),
+        _share("balanced accuracy (mean recall of the classes)", found.balanced_accuracy),
+        *(_share(f"top-{top.k} accuracy", top) for top in found.top_k),
     )
     scaled = f"{number(tempered.log_loss)}" if tempered.temperatures else MISSING
     confidence = (
         ("log loss (nats)", number(found.log_loss.value), _between(found.log_loss)),
         ("log loss after temperature scaling", scaled, ""),
         ("Brier score", number(found.brier.value), _between(found.brier)),
-        ("calibration error, groups of equal size", percent(calibration.ece_equal_mass), ""),
+        ("calibration error, bins of equal count", percent(calibration.ece_equal_mass), ""),
         ("the same after temperature scaling", percent(tempered.ece_equal_mass), ""),
-        ("calibration error, groups of equal width", percent(calibration.ece_equal_width), ""),
+        ("calibration error, bins of equal width", percent(calibration.ece_equal_width), ""),
         ("area under the risk-coverage curve", number(curve.area.value), _between(curve.area)),
     )
     return Table(
         caption=f"{count(found.num_images)} {found.part} images of {found.data}",
-        head=("measure", "value", "95 % interval"),
-        groups=(("How often it is right", shares), ("How honest its confidence is", confidence)),
+        head=("metric", "value", "95 % interval"),
+        groups=(("Accuracy", shares), ("Calibration", confidence)),
     )
 
 
@@ -59,7 +59,7 @@ def class_table(found: EvaluationFile) -> Table:
         for c in ranked[:MOST_CLASSES]
     )
     head = ("class", "images", "recall", "95 % interval", "precision", "F1")
-    return Table(caption="Classes, the one of the lowest recall first", head=head, groups=(("", rows),))
+    return Table(caption="Classes, lowest recall first", head=head, groups=(("", rows),))
 
 
 def confusions_table(found: EvaluationFile) -> Table:
@@ -74,8 +74,8 @@ def confusions_table(found: EvaluationFile) -> Table:
         )
         for label, answer, num in wrong
     )
-    head = ("class", "taken for", "images", "share of the class")
-    return Table(caption="What is taken for what most often", head=head, groups=(("", rows),))
+    head = ("class", "predicted as", "images", "share of the class")
+    return Table(caption="Most frequent confusions", head=head, groups=(("", rows),))
 
 
 def confusion_matrix(found: EvaluationFile) -> str:
@@ -91,7 +91,7 @@ def confusion_matrix(found: EvaluationFile) -> str:
         + "</tr>"
         for label, name in enumerate(names)
     )
-    caption = "Images of each class (rows) by answer (columns); the stronger, the larger their share of the class"
+    caption = "Images of each class (rows) by predicted class (columns); darker cells hold a larger share of the class"
     return (
         f'<div class="scroll" role="region" tabindex="0" aria-label="Confusion matrix">\n<table class="confusion">\n'
         f"<caption><span>{html_text(caption)}</span></caption>\n<thead><tr><td></td>{heads}</tr></thead>\n"
@@ -111,8 +111,8 @@ def _cell(num: int, total: int, is_right: bool) -> str:
 def slices_table(found: EvaluationFile) -> Table:
     """Accuracy by slices, a group for each value."""
     groups = tuple((s.name, tuple(map(_slice, s.parts))) for s in found.slices)
-    head = ("images whose value lies", "images", "accuracy", "95 % interval")
-    return Table(caption="Accuracy of images of a kind, by quarters", head=head, groups=groups)
+    head = ("range", "images", "accuracy", "95 % interval")
+    return Table(caption="Accuracy by quartiles", head=head, groups=groups)
 
 
 def coverage_sentences(found: EvaluationFile) -> Iterator[str]:
@@ -121,7 +121,7 @@ def coverage_sentences(found: EvaluationFile) -> Iterator[str]:
     for point in found.risk_coverage.coverage_at:
         is_seen = can_be_seen(point.risk, coverage=point.coverage, num_images=found.num_images)
         if point.risk < error and point.coverage >= _LEAST_COVERAGE and is_seen:
-            yield f"{percent(point.coverage, places=0)} with at most {percent(point.risk, places=0)} wrong"
+            yield f"{percent(point.coverage, places=0)} with at most {percent(point.risk, places=0)} errors"
 
 
 def _slice(part: SliceRecord) -> tuple[str, ...]:

@@ -180,8 +180,7 @@ def _description(field: Field, *, title: str) -> str:
     span = f"from {_say(min(finite), field.kind)} to {_say(max(finite), field.kind)}" if finite else "no finite value"
     return (
         f"{title} of {count(len(field.names))} layers at {counted(len(field.steps), 'step', 'steps')}, "
-        f"{field.steps[0]} to "
-        f"{field.steps[-1]}: {span}; {count(lost)} values are not finite."
+        f"{field.steps[0]} to {field.steps[-1]}: {span}; {count(lost)} values are not finite."
     )
 
 

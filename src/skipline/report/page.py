@@ -95,6 +95,11 @@ def paragraph(text: str, *, look: str = "prose") -> str:
     return f'<p class="{look}">{html_text(text)}</p>'
 
 
+def folded(summary: str, *parts: str) -> str:
+    """Parts that open on a click on ``summary`` (plain text); on paper they are open."""
+    return f'<details class="kept">\n<summary>{escape(summary)}</summary>\n' + "\n".join(parts) + "\n</details>"
+
+
 def figure(panels: Sequence[Panel], *, name: str, label: str, caption: str, keys: Sequence[Key] = ()) -> str:
     """Panels side by side where there is room, with a key above and ``label`` (bold) and ``caption`` below.
 

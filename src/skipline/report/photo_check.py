@@ -44,7 +44,7 @@ def _headline(check: Check) -> str:
     name = printable(check.folder.root.name)
     errors = [finding.kind.title for finding in check.findings if finding.severity == "error"]
     if errors:
-        return f"{name}: training on it as it is would be wrong ({', '.join(errors)})"
+        return f"{name}: errors make training unreliable ({', '.join(errors)})"
     warnings = sum(finding.severity == "warning" for finding in check.findings)
     return f"{name} can be trained on" + (f", with {counted(warnings, 'warning', 'warnings')}" if warnings else "")
 
@@ -108,7 +108,7 @@ def _sentence(text: str) -> str:
 
 
 def _line(place: Place) -> str:
-    what = f' <span class="what">{html_text(printable(place.what))}</span>' if place.what else ""
+    what = f': <span class="what">{html_text(printable(place.what))}</span>' if place.what else ""
     return f"<li>{' = '.join(escape(_short(file)) for file in place.files[:4])}{what}</li>"
 
 

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from skipline.command import command
-from skipline.report.evaluation import SHEETS, evaluation_sections
+from skipline.report.evaluation import SHEETS, evaluation_of, evaluation_sections, part_name
+from skipline.report.evaluation_record import EvaluationFile
 from skipline.report.layers import layers_section
 from skipline.report.number import count, counted, duration, percent
-from skipline.report.page import Key, document, figure, header, paragraph, section
+from skipline.report.page import Key, document, figure, folded, header, paragraph, section
 from skipline.report.rate_sweep import rate_section
 from skipline.report.run_charts import growth_sentence, num_not_finite, run_panels
 from skipline.report.run_record import EvaluationRecord, FailureRecord, RunRecord, read_run
@@ -26,11 +27,12 @@ def run_report(run: Path) -> str:
     Raises ReportError that names the file, for a folder that is no run and for a file that is broken or of another
     version.
     """
-    folder = read_run(run)
+    folder, evaluated = read_run(run), evaluation_of(run)
+    headline = _headline(folder, evaluated)
     body = [
-        header(kind="skipline · training run", headline=_headline(folder), facts=tuple(_facts(folder))),
+        header(kind="skipline · training run", headline=headline, facts=tuple(_facts(folder))),
         *_state(folder, run=run),
-        *evaluation_sections(run),
+        *(evaluation_sections(run, evaluated) if evaluated is not None else ()),
         *_course(folder),
         *rate_section(run),
         *layers_section(run),
@@ -46,16 +48,22 @@ def run_report(run: Path) -> str:
 def _named(folder: RunRecord) -> str:
     """The model and the data by the names the run has for them; the folder's name where it has none."""
     network, source = network_name(folder.resolved), folder.resolved.get("source")
-    return f"{network} on {source}" if network and isinstance(source, str) else folder.name
+    if not (network and isinstance(source, str)):
+        return folder.name
+    return f"{network} on {Path(source).name if Path(source).is_absolute() else source}"
 
 
-def _headline(folder: RunRecord) -> str:
+def _headline(folder: RunRecord, evaluated: EvaluationFile | None) -> str:
+    """The error of the last epoch, behind that of the images that were held out for the end where they are others."""
     end = {"done": "", "failed": ", then it failed", "open": ", not finished"}[folder.state]
     if not folder.evaluations:
         return f"{_named(folder)}: no evaluation{end}"
     last = folder.evaluations[-1]
     error = percent(last.test_error) if math.isfinite(last.test_error) else "no finite"
-    return f"{_named(folder)}: {error} {folder.judge} error after {counted(last.epoch, 'epoch', 'epochs')}{end}"
+    said = f"{error} {folder.judge} error after {counted(last.epoch, 'epoch', 'epochs')}{end}"
+    if evaluated is not None and part_name(evaluated.part) != folder.judge:
+        said = f"{percent(1 - evaluated.accuracy.value)} {part_name(evaluated.part)} error, {said}"
+    return f"{_named(folder)}: {said}"
 
 
 def _facts(folder: RunRecord) -> Iterator[str]:
@@ -73,8 +81,8 @@ def _state(folder: RunRecord, *, run: Path) -> Iterator[str]:
     """Say that a run failed, and why, or that it has not ended; nothing of a run that finished."""
     if folder.state == "open":
         text = (
-            "It is still going, or it was stopped before its end; this page shows what there was when it was written. "
-            f"To go on from the last checkpoint: {command('resume', run)}"
+            "It is still running, or was stopped before its end; this page shows its state when it was written. To "
+            f"continue from the last checkpoint: {command('resume', run)}"
         )
         yield section("This run has not finished", paragraph(text), name="state")
     if folder.state == "failed":
@@ -89,38 +97,38 @@ def _reason(failure: FailureRecord, folder: RunRecord) -> str:
     remedies = "a lower learning rate, a warm-up, or branches that start at zero"
     if is_plain(folder.resolved):  # with its branch at zero nothing would pass
         remedies = "a lower learning rate or a warm-up"
-    return f"It diverged {after}: the first value that is not finite is at {failure.site}. What may help: {remedies}."
+    return f"It diverged {after}: the first non-finite value is at {failure.site}. What may help: {remedies}."
 
 
 def _course(folder: RunRecord) -> Iterator[str]:
     notes = []
     if folder.cut_short:
         notes.append(
-            "The last line of metrics.jsonl is not whole: the run was killed, or is writing it. It is left out."
+            "The last line of metrics.jsonl is incomplete, because the run was killed or is writing it; it is left out."
         )
     lost = num_not_finite(folder.evaluations)
     if lost:
         num = counted(lost, "evaluation", "evaluations")
-        notes.append(f"In {num} a loss or an error was not a finite number; the lines have a gap there.")
+        notes.append(f"In {num} a loss or an error was not finite; the lines have a gap there.")
     notes += [growth_sentence(growth, folder.evaluations) for growth in folder.growths]
     if not folder.evaluations:
-        notes.insert(0, "The run has written no evaluation.")
-        yield section("How it went", *map(paragraph, notes), name="course")
+        notes.insert(0, "The run has no evaluation yet.")
+        yield section("Training curves", *map(paragraph, notes), name="course")
         return
     keys = (
         Key(look="training", label="on the training images", strokes=("solid",)),
         Key(look="test", label=f"on the {folder.judge} images", strokes=("dotted",)),
     )
     caption = (
-        "Training error and loss are counted while an epoch runs, on images as the augmentation gives them; "
-        f"{folder.judge} error and loss after it, on images that the network never learns from. The error is the share "
-        "of images that it gets wrong."
+        "Training error and loss are measured during the epoch, on augmented images; "
+        f"{folder.judge} error and loss after it, on images that are not used for training. The error is the share of "
+        "images that are classified wrongly."
     )
     if folder.growths:
-        caption += " At an upright line the net became deeper, from so many layers to so many."
+        caption += " A vertical line marks where the net was deepened, with the number of layers before and after."
     panels = run_panels(folder.evaluations, folder.judge, folder.growths)
     drawn = figure(panels, name="course-figure", label="The run.", caption=caption, keys=keys)
-    yield section("How it went", *map(paragraph, notes), drawn, name="course")
+    yield section("Training curves", *map(paragraph, notes), drawn, name="course")
 
 
 def _last(folder: RunRecord) -> Iterator[str]:
@@ -134,11 +142,11 @@ def _last(folder: RunRecord) -> Iterator[str]:
     )
     head = ("evaluation", "epoch", "training error", f"{folder.judge} error", "time")
     caption = (
-        f"The last evaluation, and the one of the lowest {folder.judge} error: chosen on the {folder.judge} images, so "
-        "it flatters"
+        f"The last evaluation, and the one with the lowest {folder.judge} error (optimistic: it was chosen on the same "
+        "images)"
     )
     table = Table(caption=caption, head=head, groups=(("", rows),))
-    yield section("Results", write_table(table, look="results"), name="results")
+    yield section("Last and best epoch", write_table(table, look="results"), name="results")
 
 
 def _row(name: str, e: EvaluationRecord) -> tuple[str, ...]:
@@ -147,10 +155,13 @@ def _row(name: str, e: EvaluationRecord) -> tuple[str, ...]:
 
 def _making(folder: RunRecord) -> str:
     return section(
-        "How this was made",
-        '<div class="settings">',
-        write_table(settings_table(folder.resolved, caption="Recipe (resolved.json)"), look="settings-table"),
-        write_table(settings_table(folder.environment, caption="Environment"), look="settings-table"),
-        "</div>",
+        "Settings and environment",
+        folded(
+            "Show all",
+            '<div class="settings">',
+            write_table(settings_table(folder.resolved, caption="Recipe (resolved.json)"), look="settings-table"),
+            write_table(settings_table(folder.environment, caption="Environment"), look="settings-table"),
+            "</div>",
+        ),
         name="making",
     )

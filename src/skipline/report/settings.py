@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from skipline.amount import setting_text
 from skipline.report.table import Table
 
 
@@ -62,10 +63,10 @@ def _flat(values: Mapping[str, Any], *, prefix: str) -> Iterator[tuple[str, str]
 
 
 def _plain(value: object) -> str:
-    if value is None or value == [] or value == {}:
+    if value == [] or value == {}:
         return "none"
-    if isinstance(value, str):
-        return value
+    if value is None or isinstance(value, str | int | float):
+        return setting_text(value)
     if isinstance(value, list | tuple) and not any(isinstance(part, Mapping | list | tuple) for part in value):
         return ", ".join(map(_plain, value))
     return json.dumps(value, ensure_ascii=False, default=str)

@@ -10,6 +10,7 @@ from skipline.report.text import escape, html_text
 
 T = TypeVar("T")
 Rows = tuple[tuple[str, ...], ...]
+_WHOLE = 12  # letters: among words, a number or word no longer than this is never broken; guessed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +36,9 @@ class Table:
 def write_table(table: Table, *, look: str) -> str:
     """Write ``table`` as HTML of class ``look``, in a box that scrolls sideways where the screen is narrow."""
     heads = "".join(f'<th scope="col">{html_text(text)}</th>' for text in table.head)
-    bodies = "\n".join(_body(name, rows, num_columns=len(table.head)) for name, rows in table.groups)
+    bodies = "\n".join(
+        _body(name, rows, num_columns=len(table.head), figures=table.figures) for name, rows in table.groups
+    )
     kind = "figures" if table.figures else "words"
     return (
         f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(table.caption)}">\n'
@@ -44,13 +47,18 @@ def write_table(table: Table, *, look: str) -> str:
     )
 
 
-def _body(name: str, rows: Rows, *, num_columns: int) -> str:
+def _body(name: str, rows: Rows, *, num_columns: int, figures: bool) -> str:
     heading = f'<tr class="group"><th scope="rowgroup" colspan="{num_columns}">{html_text(name)}</th></tr>\n'
     lines = "\n".join(
-        f'<tr><th scope="row">{html_text(first)}</th>{"".join(f"<td>{html_text(text)}</td>" for text in rest)}</tr>'
+        f'<tr><th scope="row">{html_text(first)}</th>{"".join(_cell(text, figures=figures) for text in rest)}</tr>'
         for first, *rest in rows
     )
     return f"<tbody>\n{heading if name else ''}{lines}\n</tbody>"
+
+
+def _cell(text: str, *, figures: bool) -> str:
+    look = ' class="whole"' if not figures and len(text) <= _WHOLE and " " not in text else ""
+    return f"<td{look}>{html_text(text)}</td>"
 
 
 def markdown_table(table: Table) -> str:

@@ -49,8 +49,7 @@ def growth_of(values: Sequence[float], stages: Sequence[str]) -> Growth:
     change say nothing of growth; the one with the smaller residual is the kind, unless the power is above 2.3. A
     healthy residual network grows polynomially however deep it is, and a plain one with batch norm exponentially,
     however shallow: a fixed limit for the ratio would confuse the two. Values within a factor of e of each other are
-    `steady`.
-    Fewer than six cannot be told apart and are called exponential, where only their ratio then matters.
+    `steady`. Fewer than six cannot be told apart and are called exponential, where only their ratio then matters.
     """
     if not all(math.isfinite(value) and value > 0 for value in values):
         return Growth("ends", _ended(values), math.nan, math.nan)

@@ -113,12 +113,12 @@ def _record(kind: Any, value: object, place: str) -> Any:
 def _refuse_names(kind: type, value: Mapping[Any, object], fields: Mapping[str, Any], place: str) -> None:
     for name in value:
         if name not in fields:
-            hint = did_you_mean(str(name), fields) or f" It has {', '.join(fields) or 'no entries'}."
-            raise SpecError(f"{place} has an entry {shown(name)}, which {kind.__name__} has not.{hint}")
+            hint = did_you_mean(str(name), fields) or f" It has {', '.join(fields) or 'no fields'}."
+            raise SpecError(f"{place} has an unknown field {shown(name)} for {kind.__name__}.{hint}")
     for name, field in fields.items():
         required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
         if required and name not in value:
-            raise SpecError(f"{place} lacks the entry {name!r}.")
+            raise SpecError(f"{place} lacks the field {name!r}.")
 
 
 def _refuse_constant(name: str) -> float:

@@ -11,9 +11,8 @@ TRAINS = 0.2  # of the error of guessing; guessed, see RULE for what it means
 FAILS = 0.8
 RULE = (
     f"A training trains where at the end it is wrong on at most {percent(TRAINS, places=0)} as many of its training "
-    "images as "
-    f"guessing is, fails where it diverged or is wrong on more than {percent(FAILS, places=0)} as many, and degrades "
-    "in between."
+    f"images as guessing is, fails where it diverged or is wrong on more than {percent(FAILS, places=0)} as many, and "
+    "degrades in between."
 )
 
 LEAST_STEPS = 150  # guessed: the fewest that the calibration grid gives; what shorter ones say was not measured

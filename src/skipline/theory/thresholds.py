@@ -48,12 +48,11 @@ class Thresholds:
     `vanishing`, `exploding`: of the signal, last block over first, where no norm brings it back; of the gradient too
     where it explodes there. `gradient_vanishing`: of the gradient, where it shrinks towards the images. `gradient`: of
     the gradient, first block over last, where it grows exponentially in a network with norms; `shortcut`: where that is
-    by something on the shortcut. `collapse`: 1 over
-    1 − correlation of two inputs at the last block. `lottery`: the variance of ln ‖x‖² over draws of the weights, 5L/n
-    after L layers that read n numbers each. `empty`, `empty_plain`: 1 over the share of units that are not 0, with
-    shortcuts and without. `range`: the part of a number format's range that is used, on a log scale. `share`: of units
-    or tensors that are dead or not finite. `saturation`: the second moment of what a tanh puts out. `outlier`: of one
-    layer beside its equals.
+    by something on the shortcut. `collapse`: 1 over 1 − correlation of two inputs at the last block. `lottery`: the
+    variance of ln ‖x‖² over draws of the weights, 5L/n after L layers that read n numbers each. `empty`,
+    `empty_plain`: 1 over the share of units that are not 0, with shortcuts and without. `range`: the part of a number
+    format's range that is used, on a log scale. `share`: of units or tensors that are dead or not finite. `saturation`:
+    the second moment of what a tanh puts out. `outlier`: of one layer beside its equals.
     """
 
     vanishing: Limit

@@ -69,7 +69,10 @@ def restore_checkpoint(path: Path, learner: Learner, recipe: Recipe) -> Progress
     header, tensors = _read(path, read_versioned)
     progress = _progress_in(header, path)
     if _recipe_in(header, path) != recipe:
-        raise CheckpointError(f"{path} is of another recipe than the one to go on with. Was resolved.json changed?")
+        raise CheckpointError(
+            f"{path} was written with another recipe than resolved.json beside it. Restore resolved.json, or start a "
+            "new run: skipline train"
+        )
     expected = _net_tensors(learner)
     if progress.step > 0:  # before its first step an optimiser has no state
         expected |= _of_optimiser(expected_tensors(learner.net, recipe.optimiser))

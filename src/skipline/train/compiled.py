@@ -85,15 +85,13 @@ class BlockGraphs:
     def _compiled(self, num: int, wanted: int) -> str:
         if num <= wanted:
             return (
-                f"{counted(num - self._num_told, 'graph')} compiled for {counted(self._num_blocks, 'block')}, one "
-                "for each distinct "
-                f"block, in {self._seconds:.1f} s."
+                f"{counted(num - self._num_told, 'graph')} compiled for {counted(self._num_blocks, 'block')}, one for "
+                f"each distinct block, in {self._seconds:.1f} s."
             )
         again = ", ".join(f"{name} {count}" for name, count in self.num_compiled.items() if count > len(self.sizes))
         return (
             f"blocks were compiled again: {counted(num, 'graph')} where {wanted} were expected ({again}), in "
-            f"{self._seconds:.1f} "
-            "s. If that goes on, train with --set kernels=auto."
+            f"{self._seconds:.1f} s. If that goes on, train with --set kernels=auto."
         )
 
     def _through(self, stage: str, module: nn.Module) -> Through:

@@ -71,16 +71,19 @@ class RateSweep:
     def sentence(self) -> str:
         """What was seen and what follows from it, in plain words."""
         if not self.rates:
-            return "the loss is not finite before any rate was tried"
+            return "the loss is not finite in the first step already"
         ends = {
-            "swept": f"the sweep went up to {self.rates[-1]:.2g}",
+            "swept": f"rates were tried up to {self.rates[-1]:.2g}",
             "exploded": f"at {self.rates[-1]:.2g} the loss was {_EXPLODED:g} times its lowest",
             "not finite": f"beyond {self.rates[-1]:.2g} the loss was no longer finite",
         }
         if not self.has_fallen:
-            return f"at no rate did the loss clearly fall below that of the first steps; {ends[self.end]}"
+            return (
+                f"at no rate did the smoothed loss fall {_SPREADS:g} standard deviations below the mean of the first "
+                f"{round(_STILL * NUM_STEPS)} steps; {ends[self.end]}"
+            )
         return (
-            f"the learning rate to take is {self.suggestion:g}: a third of {self.rates[self.lowest]:.2g}, at which the "
+            f"suggested learning rate: {self.suggestion:g}, a third of {self.rates[self.lowest]:.2g}, where the "
             f"smoothed loss is lowest ({ends[self.end]})"
         )
 

@@ -38,39 +38,37 @@ class Recipe:
     """One training run, as data: two equal recipes on one machine give the same bits.
 
     - `source`: what `data.load` takes, a name or a path; `seed`: the seed of every random stream.
-    - `init`: the name of a start, e.g. "zero_gamma(he_fan_out_normal)" or "scaled_identity(0.5)"; "lsuv" and others
-      that look at data are shown the run's first batches.
-    - `start_from`: the file whose weights, all but the classifier's, the net begins with ("": as `init` says); in
-      the first `head_epochs` epochs the classifier alone learns, the rate of all else being 0.
-    - `epochs`: passes over the training images; `most_steps`: the run ends after so many steps where its epochs have
-      not ended by then, also within one (∞: they decide alone). Schedules span the run as it is.
-    - `batch_size`: images for one step of the optimiser, computed in `accumulate` parts one after the other (batch
-      norm then sees a part at a time). An epoch's last batch may be smaller.
-    - `batch_norm`: where several processes share a batch, each norm sees its process's images (`per-process`) or those
-      of all (`synchronised`, as one process would); with one process the two are the same.
-    - `shard`: several processes share out parameters, gradients and optimiser (FSDP2) instead of each holding all.
-    - `deepen`: after which epochs the network, `network` at first, becomes how deep; the function stays the same.
-    - `label_smoothing` ε: targets (1 − ε) t + ε / K. `clip_norm`: the gradient's norm is cut to it (∞: never).
-    - `ema_decay` d: evaluated and saved is the moving average of the weights in which a step counts d times as much as
-      the next one; 0 takes the weights themselves.
-    - `photo_augment`: what is done with photos, each by its own draws, before `augment`.
-    - `first_size`: the share of their side that images have in the first epoch; it grows to 1 (see `image_side`). They
-      are judged at their whole side.
-    - `balanced`: of every class about as many images are seen; of a rare one the same images several times.
-    - `patience` n: the run ends after an epoch where the lowest test error, or of photos validation error, is n
-      epochs old (∞: never).
-    - `precision`: `bf16` is autocast; `auto` takes it where the hardware has it. `memory_layout`: of images and
-      convolution weights. `kernels`: `fused` computes norm, addition and rectifier in one compiled operation; `auto`
-      takes it on a CPU where it runs; `compiled` has PyTorch compile stem and blocks, a graph for each distinct block.
-    - `step_graph`: forward and backward pass are one CUDA graph. It changes no bit.
-    - `memory`: what a step may take at its peak, e.g. "2GiB": where its activations are more, some are computed again.
-      "auto": what the device has; "all": everything is kept. It changes no bit.
-    - `loss_every` n: the loss of each n-th step's batch, before that step, is kept in `losses.jsonl` (∞: of none).
+    - `init`: the name of an initialiser, e.g. "zero_gamma(he_fan_out_normal)" or "scaled_identity(0.5)";
+      data-dependent ones such as "lsuv" use the run's first batches.
+    - `start_from`: a file of pretrained weights; the classifier is new ("": none). In the first `head_epochs` epochs
+      only the classifier is trained.
+    - `epochs`: passes over the training images; `most_steps`: upper bound on steps; may end mid-epoch (∞: epochs
+      decide). Schedules span the run as it is.
+    - `batch_size`: images per optimiser step, computed in `accumulate` parts one after the other (batch norm then sees
+      one part at a time). The last batch of an epoch may be smaller.
+    - `batch_norm`: with several processes, each norm sees the images of its own process (`per-process`) or of all
+      (`synchronised`, as a single process would); with one process both are the same.
+    - `shard`: parameters, gradients and optimiser state are sharded over the processes (FSDP2).
+    - `deepen`: after which epochs the network, `network` at first, becomes how deep; its function stays the same.
+    - `label_smoothing` ε: targets (1 − ε) t + ε / K. `clip_norm`: largest gradient norm (∞: no clipping).
+    - `ema_decay` d: decay of the exponential moving average of the weights, which is evaluated and saved (0: none).
+    - `photo_augment`: augmentations for photos, each with its own random draws, applied before `augment`.
+    - `first_size`: image size in the first epoch as a share of the full size; it grows to 1 (see `image_side`).
+      Evaluation is at full size.
+    - `balanced`: every class is sampled about equally often; images of rare classes are repeated.
+    - `patience` n: early stopping when the lowest test error (for photos: validation error) is n epochs old (∞: off).
+    - `precision`: `bf16` is autocast; `auto` uses it if the hardware supports it. `memory_layout`: of images and
+      convolution weights. `kernels`: `fused` computes norm, addition and ReLU in one compiled operation; `auto` uses it
+      on a CPU where it runs; `compiled` has PyTorch compile stem and blocks, one graph per distinct block.
+    - `step_graph`: forward and backward pass as one CUDA graph, with identical bits.
+    - `memory`: memory budget of a step, e.g. "2GiB"; activations beyond it are recomputed, with identical bits.
+      "auto": what the device has free; "all": all activations are stored.
+    - `loss_every` n: every n-th step its batch's loss before the step is written to `losses.jsonl` (∞: never).
     - `probe`: which steps are read, site by site, into `layers.jsonl`, with early warnings (∞: none).
-    - `checkpoint_seconds`: the longest time between two checkpoints; one is also written after an epoch wherever they
+    - `checkpoint_seconds`: longest time between two checkpoints. One is also written after each epoch if checkpoints
       take no more than a twentieth of the time, and at the end.
 
-    Raises `RecipeError`, or `InitError` where `init` is no start or cannot start `network`.
+    Raises `RecipeError`, or `InitError` where `init` is no initialiser or cannot start `network`.
     """
 
     network: Network
@@ -206,8 +204,9 @@ class Recipe:
         require_record("photo_augment", self.photo_augment, (PhotoAugment,))
         if self.photo_augment.is_on and self.network.in_channels != 3:
             raise RecipeError(
-                f"photo_augment is for images of 3 channels, and {self.network.name} takes {self.network.in_channels}. "
-                "Leave it out; augment is for images of any kind."
+                "photo augmentation (--crop-scale, --policy, --erasing; photo_augment in a file) needs images of 3 "
+                f"channels, and {self.network.name} takes {self.network.in_channels}. Leave it out; --pad, --flip, "
+                "--cutout and --mixup work for any images."
             )
         require_real("first_size", self.first_size, "(0, 1]")
         require_switch("balanced", self.balanced)

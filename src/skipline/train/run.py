@@ -85,9 +85,8 @@ def resume(
     where they were). With `anyway` the run goes on where the bits will be others, e.g. on another processor, and
     `environment.json` says from then on where it is, and under `earlier` where it was. Another number of processes than
     before is such a difference: sums are then taken in another order. `team` as for `train`; `cache`: where photos are
-    kept. Raises `RunError` where
-    the run is done or has diverged, its data are no longer the same or, without `anyway`, its surroundings; `DataError`
-    where the data cannot be read, and what `train` raises.
+    kept. Raises `RunError` where the run is done or has diverged, its data are no longer the same or, without `anyway`,
+    its surroundings; `DataError` where the data cannot be read, and what `train` raises.
     """
     require_open(folder)
     recipe = read_recipe(folder)
@@ -119,9 +118,8 @@ def require_open(folder: RunFolder) -> None:
     if folder.is_done and has_model(folder):
         again = command("train", read_recipe(folder).source, "--from", folder.path)
         raise RunError(
-            f"{folder.path} is done already: all its epochs are trained. A new run can begin with its weights: "
-            f"{again}. "
-            f"Evaluate it with: {command('evaluate', folder.path)}"
+            f"{folder.path} is already finished: all its epochs are trained. To start a new run from its weights: "
+            f"{again}. Evaluate it with: {command('evaluate', folder.path)}"
         )
     if folder.has_failed:
         failure = folder.read("FAILED.json")
@@ -172,7 +170,10 @@ def _photos_again(folder: RunFolder, data: Path, cache: PhotoCache | None) -> Da
     """The photos that the run's manifest names, below the folder ``data`` or beside the table ``data``."""
     framing = read_preprocess(folder.path / "preprocess.json").framing
     if framing is None:
-        raise DataError(f"{folder.path / 'preprocess.json'} has no framing, which a run on photos has.")
+        raise DataError(
+            f"{folder.path / 'preprocess.json'} has no framing, which a run on photos has. Restore it, or train again: "
+            f"{command('train', data)}"
+        )
     return same_photo_dataset(
         load_split(folder.path / "split.json"),
         load_classes(folder.path / "classes.json").names,

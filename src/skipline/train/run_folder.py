@@ -147,8 +147,10 @@ class RunFolder:
         append_line(self.metrics, dump_json_line(line))
 
     def read_metrics(self) -> list[dict[str, Any]]:
-        """The evaluations so far; a torn last line, left by a crash, is not one. Raises
-        `RunFileError` for other faults."""
+        """The evaluations so far; a torn last line, left by a crash, is left out.
+
+        Raises `RunFileError` for other faults.
+        """
         return _read_lines(self.metrics, "evaluation")
 
     def append_losses(self, lines: Sequence[Mapping[str, Any]]) -> None:

@@ -97,8 +97,7 @@ def make_task(recipe: Recipe, dataset: Dataset, folder: RunFolder, device: torch
             f"{network.name} takes images of {counted(network.in_channels, 'channel')} to "
             f"{counted(network.head.num_classes, 'class', 'classes')}, but {dataset.name} has "
             f"{counted(dataset.in_channels, 'channel')} and {counted(dataset.num_classes, 'class', 'classes')}. "
-            "Describe the "
-            f"network with in_channels={dataset.in_channels} and num_classes={dataset.num_classes}."
+            f"Describe the network with in_channels={dataset.in_channels} and num_classes={dataset.num_classes}."
         )
     # The last feature map is then 2×2 or larger, and batch norm can take its mean over a part of one image.
     check_image_size(network, min(dataset.train.images.shape[2:]))
@@ -141,10 +140,8 @@ def _require_work_for_all(recipe: Recipe, num_train: int, team: Team) -> None:
         last = "" if smallest == recipe.batch_size else f" (the last of {num_train:,} training images)"
         raise RecipeError(
             f"{team.size} processes cannot share a part of {counted(part, 'image')}: a batch of {smallest}{last} is "
-            "computed in "
-            f"{counted(recipe.accumulate, 'part')}. Use at most {counted(part, 'process', 'processes')}, a "
-            "--batch-size that leaves no short last "
-            "batch, or a smaller --accumulate."
+            f"computed in {counted(recipe.accumulate, 'part')}. Use at most {counted(part, 'process', 'processes')}, a "
+            "--batch-size that leaves no short last batch, or a smaller --accumulate."
         )
 
 

@@ -93,9 +93,9 @@ class Team:
         other = next((rank for rank, found in enumerate(steps) if found != steps[0]), 0)
         if other:
             raise TeamError(
-                f"process 0 has taken up {place} after step {steps[0]} and process {other} after step "
-                f"{steps[other]}: they "
-                "do not see the same checkpoint. Put the run folder where every machine sees it, under the same path."
+                f"process 0 has taken up {place} after step {steps[0]} and process {other} after step {steps[other]}: "
+                "they do not see the same checkpoint. Put the run folder where every machine sees it, under the same "
+                "path."
             )
 
 

@@ -46,7 +46,10 @@ def load_model(path: Path) -> TrainedModel:
     """
     header, tensors = read_tensors(path)
     if header.get("format") != FORMAT:
-        raise WeightsError(f"{path} is no model that skipline wrote: it has no description inside.")
+        raise WeightsError(
+            f"{path} is not a model file of skipline: it contains no description. Weights of other libraries come in "
+            f"with: skipline import {path} --model NAME"
+        )
     if header.get("version") != VERSION:
         raise WeightsError(f"{path} has version {header.get('version')!r}; this skipline reads {VERSION}. Update it.")
     try:

@@ -51,11 +51,11 @@ def preprocess_of(text: str) -> Preprocess:
         preprocess = _of_raw_pixels(mean, std)
         if max(*mean, *std) > 1:
             raise ValueError(
-                "a mean or deviation above 1 is not of pixels in [0, 1]. For pixels from 0 to 255 divide each by 255."
+                "mean and deviation must be at most 1, for pixels in [0, 1]. For pixels from 0 to 255 divide by 255."
             )
         return preprocess
     except (ValueError, DataError) as error:
-        raise WeightsError(f"the preprocessing {shown(text)} is none: {error}") from None
+        raise WeightsError(f"{shown(text)} is not a valid preprocessing: {error}") from None
 
 
 def usual_preprocess(known: Recognised, network: Network) -> str:
