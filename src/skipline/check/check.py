@@ -72,4 +72,4 @@ def _keep(
         told = error if isinstance(error, StorageError) else storage_error(path, error)
         if cache.is_asked:
             raise told from error
-        cache.tell(f"{told} What is known of the photos is not kept.")
+        cache.tell(f"{told} The results of the check are not cached.")
