@@ -6,9 +6,9 @@
         --batch 256 --weak
     torchrun --nnodes 8 --nproc-per-node 8 … benchmarks/data_parallel.py --device cuda      # over machines
 
-A step is the one that `skipline train` makes: batch drawn and augmented, forward, backward, all-reduce, optimiser.
-Processes on the CPU have one thread each and share its cores: give as many as there are. Efficiency is the speed over
-W times that of one process.
+A step is the one that `skipline train` makes, which keeps the memory that it frees: batch drawn and augmented, forward,
+backward, all-reduce, optimiser. Processes on the CPU have one thread each and share its cores: give as many as there
+are. Efficiency is the speed over W times that of one process.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ import torch
 from skipline.data import Augment, Dataset, ImageSet
 from skipline.launcher import is_launched, local_rank
 from skipline.train import Recipe, RunFolder
+from skipline.train.allocator import keep_freed_memory
 from skipline.train.environment import environment
 from skipline.train.learner import make_learner
 from skipline.train.parallel import BATCH_NORM_SCOPES, BatchNormScope
@@ -53,6 +54,7 @@ class Measured:
 
 def measure(arguments: argparse.Namespace) -> Measured | None:
     """The median step of this team; what it came to in its first process, None in the others."""
+    keep_freed_memory()
     device = torch.device("cuda", local_rank()) if arguments.device == "cuda" else torch.device("cpu")
     if device.type == "cuda":
         torch.cuda.set_device(device)

@@ -1,11 +1,12 @@
 """What taps cost: `skipline.features` against a plain forward pass of the same net, in one process, in turn.
 
 Prints seconds of both and their ratio, medians over rounds with quartiles: for the output of every block, for every
-site, and for one block in the first tenth of the net, behind which the pass ends. Run nothing else beside it.
+site, and for one block in the first tenth of the net, behind which the pass ends; without a graph also with `out=`,
+which copies into the memory of an earlier call ("again"). Run nothing else beside it.
 
-Both have the memory allocator settings that `skipline train` sets for its process: taps hold what a plain pass would
+All have the memory allocator settings that `skipline train` sets for its process: taps hold what a plain pass would
 free, and with glibc's own settings each block that was held is fetched anew from the system in the next pass. With
---default-allocator they have those.
+--default-allocator they have those, as a plain Python process does.
 
     python benchmarks/feature_taps.py [--model cifar_resnet1202] [--rounds 9] [--default-allocator] [--json FILE]
 """
@@ -34,12 +35,13 @@ MOST = 1.2  # wanted: taps at every block of the deepest named net cost no more 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Which places are read of a batch of `batch_size`, with or without a graph for gradients."""
+    """Which places are read of a batch of `batch_size`: with or without a graph, into the memory of an earlier call."""
 
     name: str
     places: tuple[str | int, ...]
     batch_size: int
-    with_gradients: bool
+    with_gradients: bool = False
+    is_again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class Result:
     case: str
     batch_size: int
     with_gradients: bool
+    is_again: bool
     num_places: int
     plain_seconds: float
     taps_seconds: float
@@ -62,18 +65,25 @@ def cases(net: ResidualNet) -> list[Case]:
     plan = unfold(net.network)
     blocks, sites, early = tuple(range(len(plan.blocks))), plan.sites, (len(plan.blocks) // 10,)
     return [
-        Case("every block", blocks, 1, with_gradients=False),
-        Case("every block", blocks, 32, with_gradients=False),
+        Case("every block", blocks, 1),
+        Case("every block", blocks, 1, is_again=True),
+        Case("every block", blocks, 32),
+        Case("every block", blocks, 32, is_again=True),
         Case("every block", blocks, 32, with_gradients=True),
-        Case("every site", sites, 32, with_gradients=False),
-        Case("one early block", early, 32, with_gradients=False),
+        Case("every site", sites, 32),
+        Case("every site", sites, 32, is_again=True),
+        Case("one early block", early, 32),
     ]
 
 
 def measure(net: ResidualNet, case: Case, images: Tensor, *, rounds: int) -> Result:
     """Time both passes in turn, `rounds` times after two warm-ups each."""
     with torch.set_grad_enabled(case.with_gradients):
-        passes: tuple[Callable[[], object], ...] = (lambda: net(images), lambda: features(net, images, case.places))
+        held = features(net, images, case.places) if case.is_again else None
+        passes: tuple[Callable[[], object], ...] = (
+            lambda: net(images),
+            lambda: features(net, images, case.places, out=held),
+        )
         for run in (*passes, *passes):
             run()
         times = [[seconds_of(run, images.device) for run in passes] for _ in range(rounds)]
@@ -84,6 +94,7 @@ def measure(net: ResidualNet, case: Case, images: Tensor, *, rounds: int) -> Res
         case=case.name,
         batch_size=case.batch_size,
         with_gradients=case.with_gradients,
+        is_again=case.is_again,
         num_places=len(case.places),
         plain_seconds=statistics.median(plain),
         taps_seconds=statistics.median(taps),
@@ -109,7 +120,7 @@ def main() -> None:
     machine = environment(device)
     print(f"{machine['processor']}, {machine['threads']} threads, {machine['device']}, torch {machine['torch']}")
     print(f"{arguments.model}; wanted: at most {MOST} times a plain pass")
-    print(f"{'case':<16} {'places':>6} {'batch':>5} {'graph':>5} {'plain s':>8} {'taps s':>8}  ratio (quartiles)")
+    print(f"{'case':<16} {'places':>6} batch graph again  plain s   taps s  ratio (quartiles)")
     results = []
     for case in cases(net):
         images = torch.randn(case.batch_size, 3, 32, 32, generator=torch.Generator().manual_seed(0)).to(device)
@@ -117,7 +128,8 @@ def main() -> None:
         results.append(result)
         print(
             f"{result.case:<16} {result.num_places:>6} {result.batch_size:>5} "
-            f"{'yes' if result.with_gradients else 'no':>5} {result.plain_seconds:>8.3f} {result.taps_seconds:>8.3f}  "
+            f"{'yes' if result.with_gradients else 'no':>5} {'yes' if result.is_again else 'no':>5} "
+            f"{result.plain_seconds:>8.3f} {result.taps_seconds:>8.3f}  "
             f"{result.ratio:.3f} ({result.ratio_low:.3f} to {result.ratio_high:.3f})",
             flush=True,
         )

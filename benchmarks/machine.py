@@ -10,11 +10,18 @@ from collections.abc import Callable
 
 import torch
 
+from skipline.train.precision import has_bf16
+
 
 def limits(device: torch.device) -> dict[str, float]:
-    """The machine's own limits now: GEMM in fp32 and bf16 (GFLOP/s) and copying (GB/s), medians of five."""
+    """The machine's own limits now: GEMM (GFLOP/s) and copying (GB/s), medians of five.
+
+    GEMM in fp32 and, where the hardware has it, bf16.
+    """
     found, side = {}, 8192 if device.type == "cuda" else 1024  # a GPU is not filled by the smaller one
-    for name, dtype in (("gemm_fp32_gflops", torch.float32), ("gemm_bf16_gflops", torch.bfloat16)):
+    formats = {"gemm_fp32_gflops": torch.float32}
+    formats |= {"gemm_bf16_gflops": torch.bfloat16} if has_bf16(device) else {}
+    for name, dtype in formats.items():
         a, b = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
         torch.mm(a, b)  # not timed: libraries are loaded
         seconds = statistics.median(seconds_of(lambda a=a, b=b: a @ b, device) for _ in range(5))

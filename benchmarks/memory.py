@@ -9,8 +9,9 @@ reversible one of the same depth and arithmetic (`--model`).
 
 Each way takes one step to warm up, then they take their timed steps in turn; the table has medians a step and an image,
 predicted peaks, and the bytes of the tensors that lived (counted in a further step). Where the whole does not fit at
-the batch size, it is timed at a smaller one (`--whole-batch-size`), and compared image by image. Run it on a quiet
-machine.
+the batch size, it is timed at a smaller one (`--whole-batch-size`), and compared image by image. The process keeps the
+memory that it frees, as `skipline train` does: else the way that keeps more pays more for memory that is new to it. Run
+it on a quiet machine.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from skipline.cost import part_costs
 from skipline.data import Batch
 from skipline.memory import MemoryPlan, Workload, parse_size, plan_memory
 from skipline.train import Recipe
+from skipline.train.allocator import keep_freed_memory
 from skipline.train.kernels import choose_kernels
 from skipline.train.learner import make_learner
 from skipline.train.recompute import step_forward
@@ -54,6 +56,7 @@ class Way:
 def main() -> None:
     """Measure and print the table."""
     options = _options()
+    keep_freed_memory()
     torch.set_num_threads(options.threads)
     recipe = Recipe(
         network=describe(options.model),

@@ -62,11 +62,25 @@ def make_peer(peer: str, *, blocks: tuple[int, ...] = ()) -> nn.Module:
     if library == "torchvision":
         assert not blocks, "torchvision's networks have the blocks that their names say"
         return _without_weights(lambda: import_torchvision().models.get_model(name))
+    return _of_transformers(name, blocks=blocks)
+
+
+def _of_transformers(name: str, *, blocks: tuple[int, ...]) -> nn.Module:
+    """`microsoft/resnet-50`, `microsoft/resnet-50+downsample_in_bottleneck` or `google/bit-50`."""
     transformers = import_transformers()
-    (depth,) = re.findall(r"microsoft/resnet-(\d+)", name)
+    published, _, option = name.partition("+")
+    if published == "google/bit-50":
+        return transformers.BitForImageClassification(
+            transformers.BitConfig(depths=list(blocks or (3, 4, 6, 3)), num_labels=1000)
+        )
+    (depth,) = re.findall(r"microsoft/resnet-(\d+)", published)
     kind, widths, depths = _MICROSOFT[int(depth)]
     configuration = transformers.ResNetConfig(
-        layer_type=kind, hidden_sizes=list(widths), depths=list(blocks or depths), num_labels=1000
+        layer_type=kind,
+        hidden_sizes=list(widths),
+        depths=list(blocks or depths),
+        downsample_in_bottleneck=option == "downsample_in_bottleneck",
+        num_labels=1000,
     )
     return transformers.ResNetForImageClassification(configuration)
 

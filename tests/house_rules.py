@@ -19,7 +19,7 @@ PACKAGE = ROOT / "src" / "skipline"
 
 # A package imports only from lower rows, and siblings never import each other. docs/architecture.md has the same table.
 ROWS = (
-    ("amount", "command", "cores", "extras", "files", "launcher", "lazy", "seeds", "spec"),
+    ("amount", "cache", "command", "cores", "extras", "files", "interrupt", "launcher", "lazy", "seeds", "spec"),
     ("cost", "store", "theory", "zoo"),
     ("data", "kernels", "memory", "nn"),
     ("check", "init", "signal"),

@@ -19,9 +19,8 @@ from ..data.pictures import encoded, noise
 class Here:
     """Reads in this process what processes of their own would."""
 
-    def __init__(self, _num: int, *, job: object, file_seconds: float) -> None:
+    def __init__(self, _num: int, *, job: object) -> None:
         self._job = job
-        del file_seconds
 
     def __enter__(self) -> Here:
         return self

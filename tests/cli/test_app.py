@@ -57,6 +57,18 @@ def test_help_and_readme_name_every_verb(skipline: Command) -> None:
     assert len(told) > 15
 
 
+@pytest.mark.parametrize("place", ["skipline.cli.app.run", "skipline.extras.versions_of"])
+def test_ctrl_c_is_a_word_and_no_traceback(skipline: Command, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    """Before a verb is begun, and in one that has nothing to write."""
+
+    def interrupted(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(place, interrupted)
+    ended = skipline("doctor")
+    assert (ended.code, ended.out, ended.err) == (130, "", "interrupted\n")
+
+
 def test_what_was_asked_of_one_command_is_not_left_to_the_next(
     monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:

@@ -135,7 +135,7 @@ def test_a_signal_ends_it_at_once_and_leaves_no_process(number: signal.Signals, 
     assert running.returncode == (130 if number == signal.SIGINT else -number)
     assert "Traceback" not in err
     left = started
-    for _ in range(50):
+    for _ in range(600):
         left = [pid for pid in started if is_running(pid)]
         if not left:
             break

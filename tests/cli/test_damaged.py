@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import shutil
 from pathlib import Path
@@ -100,6 +101,43 @@ def test_a_model_that_is_damaged_is_made_again_from_the_checkpoint(
         return
     assert typed(skipline, again).code == 0
     assert run.model.read_bytes() == whole
+
+
+@pytest.mark.parametrize("content", ["{", '{"format": "skipline.recipe", "version": 1, "epocs": 3}'])
+def test_settings_that_are_damaged_are_put_back_from_the_checkpoint(
+    skipline: Command, run: RunFolder, content: str
+) -> None:
+    settings = run.path / "resolved.json"
+    whole = settings.read_text()
+    settings.write_text(content)
+    again = f"skipline resume {run.path}"
+    ended = skipline("evaluate", "runs/last")
+    assert ended.code == 3
+    assert ended.err.startswith(f"error: {settings} ")
+    assert ended.err.endswith(f"Its newest checkpoint holds the same settings and puts them back: {again}\n")
+    cut(run.model)
+    ended = typed(skipline, again)
+    assert ended.code == 0, ended.err
+    assert ended.err.startswith(f"note: {settings} ")
+    assert (
+        f" It is written again from {run.checkpoint}; what was there is kept as resolved.json.damaged.\n" in ended.err
+    )
+    chosen = {"kernels": json.loads(settings.read_text())["kernels"]}
+    assert json.loads(settings.read_text()) == json.loads(whole) | chosen
+    assert (run.path / "resolved.json.damaged").read_text() == content
+    assert skipline("evaluate", "runs/last").code == 0
+
+
+def test_without_settings_and_checkpoint_the_model_is_left(skipline: Command, run: RunFolder) -> None:
+    (run.path / "resolved.json").write_text("{")
+    cut(run.checkpoint)
+    ended = skipline("evaluate", "runs/last")
+    said = f"The run's last model is whole; with its data as SOURCE: skipline evaluate {run.model} SOURCE\n"
+    assert ended.err.endswith(said)
+    assert skipline("evaluate", str(run.model), "digits").code == 0
+    cut(run.model)
+    ended = skipline("evaluate", "runs/last")
+    assert f"Its best model so far is whole: skipline evaluate {run.best_model} SOURCE, or, as a new run: " in ended.err
 
 
 def test_a_best_model_that_is_damaged_leaves_the_last(skipline: Command, run: RunFolder) -> None:

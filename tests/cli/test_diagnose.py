@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from skipline.cli.diagnose import _INIT
-from skipline.cli.diagnosis_output import Output, tell_examinations
+from skipline.cli.diagnosis_output import Output, _spread, tell_examinations
 from skipline.cli.exits import GateFailed
 from skipline.data import Preprocess
 from skipline.init import build
 from skipline.spec import Activation, Norm
 from skipline.study.examination import Conditions, examine
+from skipline.study.spectrum import Spectrum
 from skipline.study.subject import candidate_of, linear_candidate
 from skipline.weights import TrainedModel
 from skipline.weights.model_file import save_model
@@ -59,6 +61,7 @@ def test_json_holds_every_site_and_the_lectures_numbers(skipline: Command) -> No
     assert (document["format"], document["version"]) == ("skipline.diagnosis", 1)
     for net, after_fifty in zip(document["nets"], (8.88e-16, 6.376e8), strict=True):
         assert net["verdict"] == "fails"
+        assert net["jacobian"] == {}, "nobody asked for it"
         for kind in ("predicted", "measured"):
             sites = net[kind]
             growth = (sites["head"]["second_moment"] / sites["stem"]["second_moment"]) ** 0.5
@@ -92,9 +95,12 @@ def test_a_trained_file_is_measured_as_it_is(skipline: Command, tmp_path: Path) 
     net = build(describe("digits_resnet20", in_channels=1, num_classes=3))
     path = tmp_path / "model.safetensors"
     save_model(path, TrainedModel(net, Preprocess(mean=(0.5,), std=(0.25,)), ("a", "b", "c")))
-    done = skipline("diagnose", str(path), "--image-size", "8")
+    done = skipline("diagnose", str(path), "--image-size", "8", "--jacobian")
     assert done.code == 0, done.err
     assert done.out.startswith("digits_resnet20, trained\n✓ measured: will train")
+    assert "\n  Jacobian   256 singular values of 2 images, stem to stage3.block3.out: " in done.out, (
+        "32 channels × 2² × 2"
+    )
     refused = skipline("diagnose", str(path), "--fix")
     assert refused.code == 2
     assert "is trained, and is only measured: --fix does not apply. Leave it out." in refused.err
@@ -119,7 +125,7 @@ def test_where_nothing_helps_a_fix_fails(capsys: pytest.CaptureFixture[str]) -> 
     ill = examine(linear_candidate(8, 0.5), Conditions(image_size=1), measure=False)
     output = Output(as_json=False, report=None, figures=None, png=False)
     with pytest.raises(GateFailed, match="no remedy in the table was shown to help"):
-        tell_examinations([ill], [()], output)
+        tell_examinations([ill], [()], output, spectra=())
     assert capsys.readouterr().out.startswith("linear8-0.5, 8 layers, scaled_identity(0.5)\n")
 
 
@@ -216,9 +222,39 @@ def test_a_measurement_that_decides_says_so(capsys: pytest.CaptureFixture[str]) 
     (bad,) = (examine(linear_candidate(8, 1e-200), conditions, measure=False),)
     assert (found.verdict, bad.verdict) == ("trains", "fails")
     tell_examinations(
-        [replace(found, measured=bad.diagnosis)], [], Output(as_json=False, report=None, figures=None, png=False)
+        [replace(found, measured=bad.diagnosis)],
+        [],
+        Output(as_json=False, report=None, figures=None, png=False),
+        spectra=(),
     )
     out = capsys.readouterr().out
     assert f"✗ measured: {bad.diagnosis.sentence}\n" in out
     assert f"             predicted: {found.diagnosis.sentence}\n" in out
     assert out.count(bad.diagnosis.sentence) == out.count(found.diagnosis.sentence) == 1
+
+
+def test_all_singular_values_where_they_are_few_and_the_ends_where_they_are_many(
+    skipline: Command, tmp_path: Path
+) -> None:
+    """α^8: of ten layers the stem lies before, and the last one behind."""
+    page = tmp_path / "page.html"
+    few = ("diagnose", "--depth", "10", "--alpha", "0.5", "--jacobian", "--json", "--report", str(page))
+    (net,) = json.loads(skipline(*few).out)["nets"]
+    found = net["jacobian"]
+    assert found["values"] == pytest.approx([0.5**8] * len(found["values"]))
+    assert (found["start"], found["num_images"], found["says"]) == ("stem", 2, "")
+    assert "How a small change arrives." in page.read_text(encoding="utf-8")
+    told = skipline("diagnose", "--depth", "8", "--alpha", "2", "--image-size", "20", "--no-measure", "--jacobian").out
+    assert "singular values of 2 images, stem to stage1.block3.out: 64 to 64, ±" in told
+    assert "only the two ends: the Jacobian from 'stem' to 'stage1.block3.out' is 3,200 × 3,200, too large" in told
+
+
+def test_what_is_said_of_singular_values() -> None:
+    whole = Spectrum(
+        values=(4.0, 2.0, 0.5), largest=4.0, smallest=0.5, start="stem", end="stage1.block2.out", num_images=1
+    )
+    assert _spread(whole) == (
+        "  Jacobian   3 singular values of 1 image, stem to stage1.block2.out: 4 to 0.5, half of them below 2"
+    )
+    none = replace(whole, values=(), largest=math.nan, says="the net leaves the numbers.")
+    assert _spread(none) == "  Jacobian   the net leaves the numbers."

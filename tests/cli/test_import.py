@@ -145,15 +145,18 @@ def test_a_preprocessing_that_nobody_knows_is_asked_for(skipline: Command, tmp_p
 
 def test_names_of_several_sources_leave_the_preprocessing_open(skipline: Command) -> None:
     """torchvision's names are timm's, whose preprocessing varies; akamaster's are kuangliu's, who has another."""
-    for model, source, origins in (
-        ("resnet18", "torchvision", "torchvision (pytorch/vision) or timm (huggingface"),
-        ("cifar_resnet8_b", "akamaster", "akamaster/pytorch_resnet_cifar10 or kuangliu/pytorch-cifar does not"),
+    for model, source, origins, way in (
+        ("resnet18", "torchvision", "torchvision (pytorch/vision) or timm (huggingface", "--from torchvision. "),
+        (
+            *("cifar_resnet8_b", "akamaster", "akamaster/pytorch_resnet_cifar10 or kuangliu/pytorch-cifar does not"),
+            "--from akamaster, or --from kuangliu.",
+        ),
     ):
         save_weights(build(describe(model, num_classes=5)), f"{source}.pth", names=source)
         ended = skipline("import", f"{source}.pth", "--model", model)
         assert ended.code == 2
         assert origins in ended.err
-        assert "of pixels in [0, 1], or --from with the source." in ended.err
+        assert f"of pixels in [0, 1], or {way}" in f"{ended.err.strip()} "
         said = skipline("import", f"{source}.pth", "--model", model, "--from", source, "--out", f"{source}.safetensors")
         assert (said.code, said.err) == (0, "")
         assert load_model(Path(f"{source}.safetensors")).preprocess.mean[0] == pytest.approx(123.675)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import socket
+import time
+import webbrowser
 from importlib import metadata
 
 import pytest
+import torch
 
 from skipline.cli.exits import UsageError, exit_code
 from skipline.cli.lab import lab
@@ -21,6 +25,33 @@ def test_a_port_that_is_taken_is_said() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(UsageError, match=f"port {port} cannot be had .* skipline lab --port 0"):
             lab(port=port, open_=False, at="")
+
+
+def test_it_listens_to_this_machine_alone_and_opens_the_page(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    uvicorn = pytest.importorskip("uvicorn", reason="uvicorn is not installed: pip install 'skipline[serve]'")
+    pytest.importorskip("fastapi", reason="fastapi is not installed: pip install 'skipline[serve]'")
+    heard: list[str] = []
+    was_opened: list[str] = []
+
+    def run(_server: object, sockets: list[socket.socket]) -> None:
+        heard.extend(f"http://{each.getsockname()[0]}:{each.getsockname()[1]}/" for each in sockets)
+        for _ in range(600):
+            if was_opened:
+                return
+            time.sleep(0.1)
+
+    monkeypatch.setattr(uvicorn.Server, "run", run)
+    monkeypatch.setattr(webbrowser, "open", was_opened.append)
+    threads = torch.get_num_threads()
+    lab(port=0, open_=True, at="#depth=50&skip=0")
+    torch.set_num_threads(threads)
+    (address,) = heard
+    assert address.startswith("http://127.0.0.1:")
+    assert was_opened == [f"{address}#depth=50&skip=0"]
+    assert capsys.readouterr().out == f"{address}#depth=50&skip=0\n"
+    assert "host" not in inspect.signature(lab).parameters
 
 
 @pytest.mark.parametrize("absent", ["fastapi", "uvicorn", "websockets"])

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
+from skipline.spec import dumps, to_json
+from skipline.zoo import describe
 
 from .conftest import Command
 
@@ -50,6 +54,21 @@ def test_one_model_can_be_drawn(skipline: Command, tmp_path: Path) -> None:
     ended = skipline("models", "cifar_resnet20", "--svg", "nowhere/net.svg")
     assert ended.code == 3
     assert "cannot write nowhere/net.svg" in ended.err
+
+
+def test_a_description_of_ones_own_is_drawn_too(skipline: Command, tmp_path: Path) -> None:
+    network = replace(describe("digits_resnet8"), name="mine")
+    (tmp_path / "mine.json").write_text(dumps(network), encoding="utf-8")
+    ended = skipline("models", "mine.json", "--svg", "mine.svg")
+    assert (ended.code, ended.err) == (0, "drawn into mine.svg\n")
+    first, source, *_ = ended.out.splitlines()
+    assert (first, source.split()) == ("mine: a description of your own", ["source", "mine.json"])
+    assert "mine" in (tmp_path / "mine.svg").read_text(encoding="utf-8")
+    document = json.loads(skipline("models", "mine.json", "--image-size", "16", "--json").out)
+    assert (document["image_size"], document["network"]) == (16, to_json(network))
+    gone = skipline("models", "gone.json")
+    assert gone.code == 3
+    assert "gone.json: the file cannot be read: No such file" in gone.err
 
 
 @pytest.mark.parametrize(

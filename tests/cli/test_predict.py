@@ -7,7 +7,6 @@ import importlib.util
 import io
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -86,24 +85,30 @@ def test_files_patterns_and_a_list_name_photos_and_what_is_unreadable_is_told(
 
 
 @pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names are Unicode there")
-def test_names_on_stdin_need_not_be_unicode(model: TrainedModel, tmp_path: Path) -> None:
+def test_names_on_stdin_need_not_be_unicode(
+    skipline: Command, model: TrainedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With streams as a program has them where everything is UTF-8."""
     del model
     name = b"caf\xe9.png"
     (tmp_path / os.fsdecode(name)).write_bytes((tmp_path / "photos/cat/0.png").read_bytes())
-    command = [sys.executable, "-m", "skipline", "predict", "model.safetensors", "-", "--jobs", "1"]
-    utf8 = os.environ | {"PYTHONIOENCODING": "utf-8:strict"}
-    ended = subprocess.run(
-        command, cwd=tmp_path, input=name + b"\ngone\xff\n", capture_output=True, check=False, env=utf8
-    )
-    assert ended.returncode == 0, ended.stderr
-    assert b"1 photo predicted, 1 unreadable" in ended.stderr
-    assert name in ended.stdout
+    out, err = io.BytesIO(), io.BytesIO()
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(name + b"\ngone\xff\n"), "utf-8", "strict"))
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(out, "utf-8", "strict"))
+    monkeypatch.setattr("sys.stderr", io.TextIOWrapper(err, "utf-8", "backslashreplace"))
+    ended = skipline("predict", "model.safetensors", "-", "--jobs", "1")
+    sys.stdout.flush()
+    sys.stderr.flush()
+    assert ended.code == 0, err.getvalue()
+    assert b"1 photo predicted, 1 unreadable" in err.getvalue()
+    assert name in out.getvalue()
 
 
 def test_a_file_is_written_whole_or_not_at_all(skipline: Command, model: TrainedModel, tmp_path: Path) -> None:
     del model
     assert skipline("predict", "model.safetensors", "photos", "--out", "found.jsonl").out == ""
     assert len((tmp_path / "found.jsonl").read_text().splitlines()) == 6
+    assert skipline("predict", "model.safetensors", "photos", "--json").out == (tmp_path / "found.jsonl").read_text()
     ended = skipline("predict", "model.safetensors", "photos", "--out", "nowhere/found.csv")
     assert ended.code == 3
     assert "cannot write nowhere/found.csv: the folder is not there" in ended.err
@@ -116,6 +121,7 @@ def test_a_file_is_written_whole_or_not_at_all(skipline: Command, model: Trained
         (("gone.png",), 3, "no photo could be read"),
         (("photos", "--top", "4"), 2, "--top is 4, but the model has 3 classes"),
         (("photos", "--format", "xml"), 2, "the format is 'xml'; expected --format csv, jsonl or parquet"),
+        (("photos", "--format", "csv", "--json"), 2, "--json is --format jsonl, and --format is csv"),
         (("photos", "--format", "parquet"), 2, "Name a file: --out predictions.parquet"),
         (("photos", "--image-size", "9"), 2, "was trained on images of 8 pixels"),
     ],

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from skipline.cli.run_table import MOST_WARNINGS, RunTable, duration
 from skipline.signal import EarlyWarning
-from skipline.signal.causes import Verdict
+from skipline.signal.verdict import Verdict
 from skipline.train import Recipe, Snapshot
 from skipline.zoo import describe
 

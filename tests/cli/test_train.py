@@ -69,6 +69,11 @@ def test_evaluate_agrees_with_the_run(skipline: Command) -> None:
     assert " of " in text
 
 
+def test_a_batch_of_more_than_there_are_is_said_to_be_all(skipline: Command) -> None:
+    ended = skipline("train", "digits", "--dry-run", "--epochs", "2", "--batch-size", "2000")
+    assert "2 epochs, 2 steps, batch size 1,437\na batch of 2,000 is larger than the training set" in ended.out
+
+
 def test_dry_run_trains_nothing(skipline: Command, tmp_path: Path) -> None:
     ended = skipline("train", "digits", "--dry-run", "--device", "cpu")
     assert ended.code == 0

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from skipline.data.photo_set import load_photo_dataset
+from skipline.train import loop
 
 from .conftest import Command
 from .photo_folder import TRAIN, write_photos
@@ -111,6 +114,28 @@ def test_training_from_kept_photos_is_training_from_the_photos(skipline: Command
     assert resumed.code == 0, resumed.err
     assert "no photo had to be decoded" in resumed.err
     assert (run / "model.safetensors").read_bytes() == models[0]
+
+
+@pytest.mark.parametrize("cache", ["off", "kept"])
+def test_photos_that_vanish_while_a_run_trains_change_nothing(
+    cache: str, skipline: Command, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flags = ("train", "my photos", *TRAIN, "--epochs", "2", "--cache", cache)
+    assert skipline(*flags).code == 0
+    undisturbed = last_run(tmp_path)
+    evaluate, num_left = loop.evaluate_together, []
+
+    def losing(*arguments: Any) -> Any:
+        num_left.append(len(list(photos.rglob("*.png"))))
+        shutil.rmtree(photos, ignore_errors=True)
+        return evaluate(*arguments)
+
+    monkeypatch.setattr(loop, "evaluate_together", losing)
+    ended = skipline(*flags)
+    assert ended.code == 0, ended.err
+    assert num_left == [20, 0]  # behind the first epoch and the second
+    assert last_run(tmp_path) != undisturbed
+    assert (last_run(tmp_path) / "model.safetensors").read_bytes() == (undisturbed / "model.safetensors").read_bytes()
 
 
 def test_settings_for_photos_are_refused_elsewhere(skipline: Command) -> None:

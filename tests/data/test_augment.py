@@ -13,11 +13,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from skipline.data import Augment, cutout, flip, mixup, pad_crop
+from skipline.data import Augment
+from skipline.data.changes import draw_changes
 
 
 def _generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
+
+
+def _made(images: Tensor, augment: Augment, seed: int = 0) -> Tensor:
+    """A whole batch with its changes, as a step makes them, but for mixing."""
+    changes = draw_changes(augment, len(images), images.shape[2:], _generator(seed))
+    return changes.made(images, torch.arange(len(images)))
+
+
+def _mixed(images: Tensor, targets: Tensor, augment: Augment, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """A whole batch mixed with itself."""
+    changes = draw_changes(augment, len(images), images.shape[2:], _generator(seed))
+    others = images[changes.partners.to(images.device)], targets[changes.partners.to(images.device)]
+    return changes.mixed_with(images, targets, *others, torch.arange(len(images)))
 
 
 def _numbered(num_images: int, channels: int, height: int, width: int) -> Tensor:
@@ -41,7 +55,7 @@ def _windows(image: Tensor, pad: int) -> list[Tensor]:
 def test_a_crop_is_a_window_of_the_padded_image_and_every_window_is_as_likely() -> None:
     images = _numbered(4000, 2, 5, 4)
     windows = torch.stack(_windows(images[0], 2))
-    cropped = pad_crop(images, 2, generator=_generator())
+    cropped = _made(images, Augment(pad=2))
     is_window = (cropped[:, None] == windows[None]).flatten(2).all(2)  # no two windows are alike
     assert (is_window.sum(1) == 1).all()
     expected = 4000 / 25
@@ -51,20 +65,20 @@ def test_a_crop_is_a_window_of_the_padded_image_and_every_window_is_as_likely() 
 @given(st.integers(1, 3), st.integers(1, 3), st.integers(1, 6), st.integers(1, 6), st.integers(0, 4))
 def test_crops_of_any_shape(num_images: int, channels: int, height: int, width: int, pad: int) -> None:
     images = _numbered(num_images, channels, height, width)
-    for before, after in zip(images, pad_crop(images, pad, generator=_generator(7)), strict=True):
+    for before, after in zip(images, _made(images, Augment(pad=pad), 7), strict=True):
         assert any(torch.equal(after, window) for window in _windows(before, pad))
 
 
 def test_raw_and_normalised_images_are_cropped_alike() -> None:
     raw = torch.randint(1, 256, (64, 3, 8, 8), dtype=torch.uint8, generator=_generator(1))
-    cropped = pad_crop(raw, 3, generator=_generator())
+    cropped = _made(raw, Augment(pad=3))
     assert cropped.dtype == torch.uint8
-    assert torch.equal(cropped.float(), pad_crop(raw.float(), 3, generator=_generator()))
+    assert torch.equal(cropped.float(), _made(raw.float(), Augment(pad=3)))
 
 
-def test_a_crop_without_padding_is_the_image() -> None:
+def test_what_is_off_leaves_the_images_as_they_are() -> None:
     images = _numbered(3, 1, 4, 4)
-    assert torch.equal(pad_crop(images, 0, generator=_generator()), images)
+    assert torch.equal(_made(images, Augment()), images)
 
 
 # ---- flip
@@ -72,12 +86,12 @@ def test_a_crop_without_padding_is_the_image() -> None:
 
 def test_half_of_the_images_are_mirrored_and_the_rest_are_not() -> None:
     images = _numbered(4000, 2, 3, 4)
-    flipped = flip(images, _generator())
+    flipped = _made(images, Augment(flip=True))
     mirrored = (flipped == images[..., [3, 2, 1, 0]]).flatten(1).all(1)
     same = (flipped == images).flatten(1).all(1)
     assert (mirrored ^ same).all()
     assert abs(int(mirrored.sum()) - 2000) < 5 * math.sqrt(4000 / 4)
-    assert torch.equal(flip(images.to(torch.uint8), _generator()), flipped.to(torch.uint8))
+    assert torch.equal(_made(images.to(torch.uint8), Augment(flip=True)), flipped.to(torch.uint8))
 
 
 # ---- cutout
@@ -92,7 +106,7 @@ def _spans(length: int, size: int) -> list[frozenset[int]]:
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 9])
 def test_the_cut_is_a_square_about_a_uniform_centre_clipped_at_the_border(size: int) -> None:
     height, width, num_images = 6, 5, 6000
-    cut = cutout(_numbered(num_images, 2, height, width), size, generator=_generator()) == 0
+    cut = _made(_numbered(num_images, 2, height, width), Augment(cutout=size)) == 0
     assert torch.equal(cut[:, 0], cut[:, 1])
     rows, columns = cut[:, 0].any(2), cut[:, 0].any(1)
     assert torch.equal(cut[:, 0], rows[:, :, None] & columns[:, None, :])
@@ -107,26 +121,24 @@ def test_the_cut_is_a_square_about_a_uniform_centre_clipped_at_the_border(size: 
 
 def test_what_is_not_cut_stays() -> None:
     images = _numbered(50, 3, 8, 8)
-    cut = cutout(images, 4, generator=_generator())
+    cut = _made(images, Augment(cutout=4))
     assert torch.equal(cut[cut != 0], images[cut != 0])
-    assert torch.equal(cutout(images.to(torch.uint8), 4, generator=_generator()), cut.to(torch.uint8))
-    assert torch.equal(cutout(images, 0, generator=_generator()), images)
+    assert torch.equal(_made(images.to(torch.uint8), Augment(cutout=4)), cut.to(torch.uint8))
 
 
 # ---- mixup
 
 
-def _mixed(alpha: float, num_images: int) -> tuple[Tensor, Tensor, Tensor]:
+def _mixture(alpha: float, num_images: int) -> tuple[Tensor, Tensor, Tensor]:
     """Images of one pixel that hold their own number, their mixture, and the mixed one-hot targets."""
     numbers = torch.arange(num_images, dtype=torch.float64)
-    images, targets = mixup(
-        numbers.view(-1, 1, 1, 1), torch.eye(num_images, dtype=torch.float64), alpha=alpha, generator=_generator()
-    )
+    targets = torch.eye(num_images, dtype=torch.float64)
+    images, targets = _mixed(numbers.view(-1, 1, 1, 1), targets, Augment(mixup=alpha))
     return numbers, images.flatten(), targets
 
 
 def test_images_and_targets_are_mixed_by_the_same_shares_with_a_permutation_of_the_batch() -> None:
-    numbers, images, targets = _mixed(1.0, 200)
+    numbers, images, targets = _mixture(1.0, 200)
     assert targets.sum(1).tolist() == pytest.approx([1.0] * 200)
     assert (targets >= 0).all()
     assert ((targets > 0).sum(1) <= 2).all()
@@ -168,26 +180,46 @@ def test_the_shares_have_the_moments_of_beta(alpha: float) -> None:
 
 def _shares(alpha: float) -> list[float]:
     """What each image of 1500 keeps of its own target (one of them may be its own partner, and keeps all)."""
-    return _mixed(alpha, 1500)[2].diagonal().tolist()
+    return _mixture(alpha, 1500)[2].diagonal().tolist()
+
+
+# ---- cutmix
+
+
+def test_cutmix_puts_a_box_of_the_image_before_into_each_and_says_how_large_it_is() -> None:
+    images = torch.arange(1.0, 401).view(-1, 1, 1, 1).expand(-1, 1, 8, 8)  # each of its own number
+    mixed, targets = _mixed(images, torch.eye(400), Augment(cutmix=1.0))
+    is_own, is_other = mixed == images, mixed == images.roll(1, 0)
+    assert (is_own ^ is_other).all()
+    assert torch.equal(is_other, is_other.any(3, keepdim=True) & is_other.any(2, keepdim=True))  # a box
+    own = is_own.double().mean((1, 2, 3))
+    assert targets.diagonal().tolist() == pytest.approx(own.tolist())
+    places = torch.arange(400)
+    assert targets[places, places - 1].tolist() == pytest.approx((1 - own).tolist())
+    assert len(set(own.tolist())) > 10  # a box for each image, not for the batch
+
+
+def test_a_batch_has_one_mixture_of_two_and_each_as_often() -> None:
+    both = Augment(mixup=0.2, cutmix=1.0)
+    kinds = [draw_changes(both, 2, (4, 4), _generator(seed)).mixture for seed in range(1000)]
+    assert set(kinds) == {"mixup", "cutmix"}
+    assert abs(kinds.count("mixup") - 500) < 5 * math.sqrt(1000 / 4)
 
 
 # ---- all of them
 
 
-@pytest.mark.parametrize("name", ["pad_crop", "flip", "cutout", "mixup"])
-def test_each_is_a_function_of_images_and_generator(name: str) -> None:
+@pytest.mark.parametrize(
+    "augment",
+    [Augment(pad=4), Augment(flip=True), Augment(cutout=4), Augment(mixup=0.4), Augment(cutmix=0.4)],
+    ids=["pad", "flip", "cutout", "mixup", "cutmix"],
+)
+def test_each_is_a_function_of_images_and_generator(augment: Augment) -> None:
     def augmented(seed: int) -> Tensor:
-        images = _numbered(32, 3, 8, 8)
-        match name:
-            case "pad_crop":
-                return pad_crop(images, 4, generator=_generator(seed))
-            case "flip":
-                return flip(images, _generator(seed))
-            case "cutout":
-                return cutout(images, 4, generator=_generator(seed))
-            case _:
-                steps = torch.arange(32.0).view(32, 1, 1, 1)
-                return mixup(images + steps, torch.eye(32), alpha=0.4, generator=_generator(seed))[0]
+        images = _numbered(32, 3, 8, 8) + torch.arange(32.0).view(32, 1, 1, 1)
+        if augment.mixup or augment.cutmix:
+            return _mixed(images, torch.eye(32), augment, seed)[0]
+        return _made(images, augment, seed)
 
     before = torch.get_rng_state()
     assert torch.equal(augmented(1), augmented(1))
@@ -198,20 +230,13 @@ def test_each_is_a_function_of_images_and_generator(name: str) -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_a_gpu_draws_what_the_cpu_draws() -> None:
     images = torch.rand(16, 3, 8, 8, generator=_generator(1))
-    targets = torch.eye(16)
-    pairs = [
-        (
-            pad_crop(place, 2, generator=_generator()),
-            flip(place, _generator()),
-            cutout(place, 3, generator=_generator()),
-        )
-        for place in (images, images.cuda())
-    ]
-    assert all(torch.equal(one, two.cpu()) for one, two in zip(*pairs, strict=True))
-    mixed = mixup(images, targets, alpha=0.3, generator=_generator())
-    mixed_there = mixup(images.cuda(), targets.cuda(), alpha=0.3, generator=_generator())
-    for one, two in zip(mixed, mixed_there, strict=True):
-        torch.testing.assert_close(one, two.cpu())
+    for augment in (Augment(pad=2), Augment(flip=True), Augment(cutout=3)):
+        assert torch.equal(_made(images, augment), _made(images.cuda(), augment).cpu())
+    for augment in (Augment(mixup=0.3), Augment(cutmix=0.3)):
+        here = _mixed(images, torch.eye(16), augment)
+        there = _mixed(images.cuda(), torch.eye(16).cuda(), augment)
+        for one, two in zip(here, there, strict=True):
+            torch.testing.assert_close(one, two.cpu())
 
 
 @pytest.mark.parametrize(
@@ -224,12 +249,6 @@ def test_a_gpu_draws_what_the_cpu_draws() -> None:
         (lambda: Augment(mixup=-0.1), "mixup must be a finite number above 0, the alpha of Beta(alpha, alpha)"),
         (lambda: Augment(mixup=math.inf), "(the paper: 0.1 to 0.4 for ImageNet, 1 for CIFAR); got inf."),
         (lambda: Augment(mixup=math.nan), "got nan."),
-        (lambda: pad_crop(_numbered(1, 1, 2, 2), -1, generator=_generator()), "pad must be a whole number of pixels"),
-        (lambda: cutout(_numbered(1, 1, 2, 2), -1, generator=_generator()), "cutout must be a whole number of pixels"),
-        (
-            lambda: mixup(_numbered(1, 1, 2, 2), torch.ones(1, 1), alpha=0, generator=_generator()),
-            "mixup must be a finite number above 0",
-        ),
     ],
 )
 def test_settings_that_cannot_be_are_refused(augment: Callable[[], object], message: str) -> None:

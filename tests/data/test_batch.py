@@ -12,14 +12,9 @@ from skipline.data import (
     Batch,
     ImageSet,
     Preprocess,
-    cutout,
     draw_batch,
     epoch_batches,
-    flip,
-    mixup,
-    normalise,
     normaliser,
-    pad_crop,
 )
 from skipline.seeds import split_seed
 
@@ -82,6 +77,7 @@ def test_what_is_off_draws_nothing() -> None:
 
 
 def test_augmentations_come_after_normalising_and_in_the_order_of_their_names() -> None:
+    """Cropped, mirrored, cut out and mixed by hand, pixel by pixel, from the same draws one after the other."""
     image_set, indices = _image_set(), torch.arange(8)
     batch = draw_batch(
         image_set,
@@ -92,11 +88,29 @@ def test_augmentations_come_after_normalising_and_in_the_order_of_their_names() 
         generator=torch.Generator().manual_seed(3),
     )
     generator = torch.Generator().manual_seed(3)
-    images = pad_crop(normalise(image_set.images[:8], PREPROCESS), 2, generator=generator)
-    images = cutout(flip(images, generator), 3, generator=generator)
-    images, targets = mixup(images, torch.eye(5)[image_set.labels[:8]], alpha=0.4, generator=generator)
-    assert torch.equal(batch.images, images)
-    assert torch.equal(batch.targets, targets)
+    down, right = torch.randint(0, 5, (2, 8), generator=generator)
+    is_mirrored = torch.rand(8, generator=generator) < 0.5
+    rows = torch.randint(0, 6, (8,), generator=generator)
+    columns = torch.randint(0, 6, (8,), generator=generator)
+    partners = torch.randperm(8, generator=generator)
+    means, stds = torch.tensor([100.0, 120.0]).view(2, 1, 1), torch.tensor([50.0, 60.0]).view(2, 1, 1)
+    images = torch.zeros(8, 2, 6, 6)
+    for place in range(8):
+        padded = torch.zeros(2, 10, 10)
+        padded[:, 2:8, 2:8] = (image_set.images[place].float() - means) / stds
+        window = padded[:, down[place] : down[place] + 6, right[place] : right[place] + 6]
+        image = window[..., [5, 4, 3, 2, 1, 0]] if is_mirrored[place] else window.clone()
+        top, left = int(rows[place]) - 1, int(columns[place]) - 1
+        image[:, max(top, 0) : top + 3, max(left, 0) : left + 3] = 0
+        images[place] = image
+    targets = torch.eye(5)[image_set.labels[:8]]
+    for place, partner in enumerate(partners.tolist()):
+        share = batch.targets[place, image_set.labels[place]]  # Beta(0.4, 0.4), see test_augment.py
+        if image_set.labels[partner] == image_set.labels[place]:
+            continue  # the shares of the images do not show in the targets
+        torch.testing.assert_close(batch.images[place], share * images[place] + (1 - share) * images[partner])
+        torch.testing.assert_close(batch.targets[place], share * targets[place] + (1 - share) * targets[partner])
+    assert sum(image_set.labels[:8] != image_set.labels[partners]) >= 4
 
 
 def test_padding_is_of_the_mean_colour() -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from skipline.data.classes import Classes, classes_of, load_classes, save_classes
+from skipline.data.classes import Classes, classes_of, load_classes
 from skipline.data.error import DataError
+from skipline.files import dump_json, write_whole
 
 
 def test_classes_are_in_natural_order_and_each_once() -> None:
@@ -19,7 +20,7 @@ def test_classes_are_in_natural_order_and_each_once() -> None:
 
 def test_what_is_saved_is_read_again(tmp_path: Path) -> None:
     classes = Classes(("<img onerror=x>", "é", "a\nb", "\udcff"))
-    save_classes(classes, tmp_path / "classes.json")
+    write_whole(tmp_path / "classes.json", dump_json(classes.to_json()))
     assert load_classes(tmp_path / "classes.json") == classes
     assert json.loads((tmp_path / "classes.json").read_text())["version"] == 1
 

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from skipline.data import decode as module
-from skipline.data.decode import SERVED, DecodeError, Decoding, Limits, Record, decode
+from skipline.data.decode import DecodeError, Decoding, Limits, Record, decode
 from skipline.data.error import DataError
 
 from .pictures import ENCODINGS, animated, chunk, encoded, noise, oriented, png
@@ -246,8 +246,8 @@ def test_a_claim_is_refused_before_anything_is_decoded(side: int, claim: str, mo
     assert f"it claims {claim} megapixels; at most 89 are decoded" in str(error)
 
 
-def test_a_server_has_its_own_limit() -> None:
-    error = refused(png(7_100, 7_100, 8, 2, b""), Decoding(limits=SERVED))
+def test_limits_may_be_narrower() -> None:
+    error = refused(png(7_100, 7_100, 8, 2, b""), Decoding(limits=Limits(megapixels=50.0, file_bytes=2**25)))
     assert "it claims 7,100×7,100 pixels, 50 megapixels; at most 50 are decoded" in str(error)
 
 

@@ -7,7 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skipline.data import batch_indices, epoch_order
+from skipline.data import epoch_order
+from skipline.data.order import cut_order
 
 CPU = torch.device("cpu")
 
@@ -45,8 +46,8 @@ def test_every_place_is_equally_likely() -> None:
 def test_batches_cut_the_order(num_samples: int, batch_size: int, keep_short: bool) -> None:
     if num_samples < batch_size and not keep_short:
         return
-    batches = batch_indices(num_samples, batch_size=batch_size, seed=1, epoch=2, keep_short=keep_short, device=CPU)
     whole = epoch_order(num_samples, seed=1, epoch=2)
+    batches = cut_order(whole, batch_size=batch_size, keep_short=keep_short, device=CPU)
     num_seen = num_samples if keep_short else num_samples - num_samples % batch_size
     assert torch.equal(torch.cat(batches), whole[:num_seen])
     assert [len(batch) for batch in batches[:-1]] == [batch_size] * (len(batches) - 1)
@@ -57,16 +58,16 @@ def test_what_cannot_be_ordered_is_said() -> None:
     with pytest.raises(ValueError, match="num_samples must be at least 1; got 0"):
         epoch_order(0, seed=0, epoch=0)
     with pytest.raises(ValueError, match="batch_size must be at least 1; got 0"):
-        batch_indices(10, batch_size=0, seed=0, epoch=0, keep_short=True, device=CPU)
+        cut_order(torch.arange(10), batch_size=0, keep_short=True, device=CPU)
     with pytest.raises(ValueError, match=r"batch_size 11 is more than the 10 samples.*Take a batch_size of at most 10"):
-        batch_indices(10, batch_size=11, seed=0, epoch=0, keep_short=False, device=CPU)
+        cut_order(torch.arange(10), batch_size=11, keep_short=False, device=CPU)
 
 
 @pytest.mark.parametrize("name", ["cpu", "meta"])
 def test_the_batches_are_parts_of_one_tensor_on_the_device(name: str) -> None:
     """So the order goes there once an epoch, and not once a step."""
     device = torch.device(name)
-    batches = batch_indices(10, batch_size=4, seed=0, epoch=0, keep_short=True, device=device)
+    batches = cut_order(torch.arange(10), batch_size=4, keep_short=True, device=device)
     assert [batch.device for batch in batches] == [device] * 3
     assert [batch.storage_offset() for batch in batches] == [0, 4, 8]
     assert {batch.untyped_storage().nbytes() for batch in batches} == {10 * 8}

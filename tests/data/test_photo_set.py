@@ -11,12 +11,12 @@ import torch
 from PIL import Image
 
 from skipline.data import photo_pixels
-from skipline.data.classes import Classes, save_classes
+from skipline.data.classes import Classes
 from skipline.data.decode import LOCAL
 from skipline.data.error import DataError
 from skipline.data.framing import Framing, framed
 from skipline.data.photo_set import is_photo_run, load_photo_dataset
-from skipline.data.photo_split import Split, SplitPhoto, save_split
+from skipline.data.photo_split import Split, SplitPhoto
 from skipline.data.preprocess import Preprocess
 from skipline.files import dump_json
 
@@ -37,8 +37,9 @@ def run(tmp_path: Path) -> Path:
         entries.append(SplitPhoto(f"{number}.png", number % 2, hashlib.sha256(content).hexdigest()))
     folder = tmp_path / "run"
     folder.mkdir()
-    save_classes(Classes(("cat", "dog")), folder / "classes.json")
-    save_split(Split(str(photos), 0, tuple(entries[:3]), (entries[3],), ()), folder / "split.json")
+    split = Split(str(photos), 0, tuple(entries[:3]), (entries[3],), ())
+    (folder / "classes.json").write_text(dump_json(Classes(("cat", "dog")).to_json()))
+    (folder / "split.json").write_text(dump_json(split.to_json()))
     (folder / "preprocess.json").write_text(dump_json(PREPROCESS.to_json()))
     return folder
 

@@ -15,8 +15,9 @@ from skipline.data.error import DataError
 from skipline.data.fingerprint import LOOK_BYTES
 from skipline.data.photo_fact import PhotoFact
 from skipline.data.photo_folder import Photo, PhotoFolder
-from skipline.data.photo_split import Split, load_split, save_split, split_photos
+from skipline.data.photo_split import Split, load_split, split_photos
 from skipline.data.sighting import Part
+from skipline.files import dump_json, write_whole
 
 RECORD = Record(format="PNG", height=1, width=1, mode="RGB", orientation=1, traits=())
 ALONE = Duplicates((), (), {})
@@ -136,7 +137,7 @@ def test_shares_that_leave_nothing_are_refused(val: float, test: float) -> None:
 
 def test_what_is_saved_is_read_again(tmp_path: Path) -> None:
     made = split(folder_of(*animals(10, 10), Photo("cat/\udcff\n<b>", 0, "all")), test=0.2)
-    save_split(made, tmp_path / "split.json")
+    write_whole(tmp_path / "split.json", dump_json(made.to_json()))
     assert load_split(tmp_path / "split.json") == made
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -35,6 +36,18 @@ def test_what_cannot_be_read_is_told_at_once(make: Callable[[Path], object], sai
     error = unreadable(tmp_path / "x")
     assert error.reason in ("cannot_read",)
     assert said in str(error)
+
+
+def test_a_file_without_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Root may read everything, so here it is the system that refuses."""
+    (tmp_path / "x").write_bytes(b"words")
+
+    def refuse(*_: object, **__: object) -> int:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(os, "open", refuse)
+    error = unreadable(tmp_path / "x")
+    assert (error.reason, str(error)) == ("cannot_read", "photo: permission denied.")
 
 
 def test_files_too_large_and_names_too_odd(tmp_path: Path) -> None:

@@ -152,7 +152,10 @@ def test_a_folder_of_several_sets_is_refused_with_their_places(
     )
 
 
-@pytest.mark.parametrize(("photo", "example"), [("cat/1.jpg", "cat"), ("train/dog/a b.PNG", "train/dog")])
+@pytest.mark.parametrize(
+    ("photo", "example"),
+    [("cat/1.jpg", "cat"), ("train/dog/a b.PNG", "train/dog"), ("cat/2.ppm", "cat"), ("cat/3.jfif", "cat")],
+)
 def test_a_folder_of_photos_is_no_data_set_of_the_table(tmp_path: Path, photo: str, example: str) -> None:
     (tmp_path / photo).parent.mkdir(parents=True)
     (tmp_path / photo).touch()

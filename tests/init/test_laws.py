@@ -16,7 +16,12 @@ from skipline.spec import Activation, Attention, Block, Branch, ConvWeights, Hea
 from skipline.theory.start import WeightLaw
 from skipline.zoo import describe
 
-WRAPPED = ("zero_gamma(he_fan_out_normal)", "zero_branch(orthogonal)")
+WRAPPED = (
+    "zero_gamma(he_fan_out_normal)",
+    "zero_branch(orthogonal)",
+    "scaled(0.6, critical(0.05))",
+    "scaled(2, looks_linear)",
+)
 ALL = (*SCHEMES, *map(scheme_named, WRAPPED))
 
 

@@ -22,6 +22,8 @@ from skipline.init import SCHEMES, InitError, scheme_named, scheme_names
         ("critical(0)", "critical(0.0)"),
         ("taki( 2 )", "taki(2.0)"),
         ("zero_branch(scaled_identity(1.5))", "zero_branch(scaled_identity(1.5))"),
+        ("scaled( 2,orthogonal )", "scaled(2.0, orthogonal)"),
+        ("zero_branch(scaled(0.9, critical(0)))", "zero_branch(scaled(0.9, critical(0.0)))"),
     ],
 )
 def test_a_name_gives_its_scheme_and_the_scheme_its_name(text: str, name: str) -> None:
@@ -35,6 +37,7 @@ def test_every_row_can_be_named() -> None:
         *(scheme.name.split("(")[0] for scheme in SCHEMES),
         "zero_gamma",
         "zero_branch",
+        "scaled",
     }
 
 
@@ -53,6 +56,11 @@ def test_every_row_can_be_named() -> None:
         ("critical", "critical needs a finite number and got nothing; e.g. critical(0.5)."),
         ("zero_gamma", "zero_gamma needs the scheme for everything else, e.g. zero_gamma(he_fan_out_normal)."),
         ("zero_gamma(he)", "there is no scheme 'he'."),
+        ("scaled", "scaled needs a finite number and got nothing; e.g. scaled(0.5, he_fan_out_normal)."),
+        ("scaled(dirac)", "scaled needs a finite number and got 'dirac'; e.g. scaled(0.5, he_fan_out_normal)."),
+        ("scaled(2)", "scaled needs the scheme for everything else, e.g. scaled(0.5, he_fan_out_normal)."),
+        ("scaled(0, dirac)", "scaled needs a number above 0 and got 0.0. Use scaled(1.5, dirac)."),
+        ("scaled(2, lsuv)", "scaled needs a scheme that looks at no images and got 'lsuv'; e.g. scaled(0.5, he_fan"),
     ],
 )
 def test_a_wrong_name_is_answered_with_what_there_is(text: str, message: str) -> None:

@@ -7,18 +7,36 @@ from pathlib import Path
 
 import pytest
 
-from skipline.init import SCHEMES, start_named, start_names
+import skipline.init
+from skipline.init import SCHEMES, parameterisations, start_named, start_names
 
 PAGE = (Path(__file__).parents[2] / "docs" / "initialisers.md").read_text(encoding="utf-8")
-ROWS = {
-    name: line
-    for line in re.findall(r"^\| `.*$", PAGE, re.MULTILINE)
-    for name in re.findall(r"`([^`]+)`", line.split("|")[1])
-}
+SCHEME_TABLES, PARTS_TABLE = PAGE.split("## Parts of the description")
+
+
+def rows_of(text: str) -> dict[str, str]:
+    return {
+        name: line
+        for line in re.findall(r"^\| `.*$", text, re.MULTILINE)
+        for name in re.findall(r"`([^`]+)`", line.split("|")[1])
+    }
+
+
+ROWS, PARTS = rows_of(SCHEME_TABLES), rows_of(PARTS_TABLE)
 
 
 def test_the_tables_have_every_name_and_no_other() -> None:
     assert sorted(ROWS) == sorted(start_names())
+
+
+def test_every_function_that_changes_the_description_is_in_its_table_with_its_source() -> None:
+    functions = {name: each for name, each in vars(parameterisations).items() if name.startswith("with_")}
+    assert sorted(PARTS) == sorted(functions)
+    assert set(PARTS) <= set(skipline.init.__all__)
+    for name, line in PARTS.items():
+        cited = set(re.findall(r"\d{4}\.\d{5}", line.split("|")[-2]))
+        assert cited
+        assert cited <= set(re.findall(r"\d{4}\.\d{5}", functions[name].__doc__)), name
 
 
 def example(name: str) -> str:

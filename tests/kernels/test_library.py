@@ -10,17 +10,19 @@ from pathlib import Path
 
 import pytest
 
+from skipline.cache import user_cache
 from skipline.kernels import KernelError
 from skipline.kernels.library import Library, load_library
 
 
 def counting_compiler(folder: Path) -> tuple[Path, Path]:
-    """A compiler that writes a line to the second path for each file that it makes."""
+    """A compiler that writes a line to the second path for each file that it makes; it does not optimise."""
     script, log = folder / "cc", folder / "log"
     real = shutil.which("cc")
     if real is None:
         pytest.skip("there is no C compiler (cc)")
-    script.write_text(f'#!/bin/sh\ncase "$*" in *-o*) echo made >> {log};; esac\nexec {real} "$@"\n', encoding="utf-8")
+    counted = f'case "$*" in *-o*) echo made >> {log};; esac'
+    script.write_text(f'#!/bin/sh\n{counted}\nexec {real} "$@" -O0\n', encoding="utf-8")
     script.chmod(0o755)
     return script, log
 
@@ -29,7 +31,7 @@ def counting_compiler(folder: Path) -> tuple[Path, Path]:
 def library() -> Library:
     if shutil.which("cc") is None:
         pytest.skip("there is no C compiler (cc)")
-    return load_library()
+    return load_library(user_cache() / "kernels")
 
 
 def test_they_are_compiled_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,19 +71,23 @@ def test_a_compiler_that_refuses_is_quoted(tmp_path: Path, monkeypatch: pytest.M
     assert not list(tmp_path.glob("cache/*"))
 
 
-def test_a_broken_file_is_made_anew(tmp_path: Path, library: Library) -> None:
-    broken = tmp_path / library.path.name
-    broken.write_bytes(b"not a library")
-    assert load_library(tmp_path).path == broken
-    assert broken.read_bytes() != b"not a library"
+def test_a_broken_file_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiler, log = counting_compiler(tmp_path)
+    monkeypatch.setenv("CC", str(compiler))
+    broken = tmp_path / "broken"
+    shutil.copytree(load_library(tmp_path / "cache").path.parent, broken)
+    (file,) = broken.iterdir()
+    file.write_bytes(b"not a library")
+    assert load_library(broken).path == file
+    assert file.read_bytes() != b"not a library"
+    assert log.read_text(encoding="utf-8") == "made\n" * 2
 
 
-@pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler (cc)")
-def test_an_empty_variable_names_no_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_variable_names_no_compiler(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CC", "")
-    empty = load_library(tmp_path).key
-    monkeypatch.delenv("CC")
-    assert load_library(tmp_path).key == empty
+    empty = load_library(library.path.parent).key
+    monkeypatch.delenv("CC", raising=False)
+    assert load_library(library.path.parent).key == empty
 
 
 def test_a_variable_that_is_no_command_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,9 +98,8 @@ def test_a_variable_that_is_no_command_is_said(tmp_path: Path, monkeypatch: pyte
         load_library(tmp_path)
 
 
-def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    if shutil.which("cc") is None:
-        pytest.skip("there is no C compiler (cc)")
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CC", str(counting_compiler(tmp_path)[0]))
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(KernelError, match=r"cannot be kept in .*file.*Set XDG_CACHE_HOME"):
         load_library(tmp_path / "file" / "cache")

@@ -30,14 +30,15 @@ def serving(port: int) -> Iterator[int]:
     server = uvicorn.Server(configured(port))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
-    deadline = time.monotonic() + 20
-    while not server.started and time.monotonic() < deadline:
+    deadline = time.monotonic() + PATIENCE / 1000
+    while not server.started and thread.is_alive() and time.monotonic() < deadline:
         time.sleep(0.01)
+    assert server.started, "the lab does not start"
     try:
         yield port
     finally:
         server.should_exit = True
-        thread.join(timeout=10)
+        thread.join(timeout=PATIENCE / 1000)
         listening.close()
 
 
@@ -58,7 +59,7 @@ def browser() -> Iterator[Any]:
         pytest.skip(NO_CHROMIUM)
     playwright.expect.set_options(timeout=PATIENCE)
     with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        opened = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"], timeout=PATIENCE)
         yield opened
         opened.close()
 

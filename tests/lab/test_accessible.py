@@ -20,6 +20,10 @@ STATES = {
     "lessons": "tab=lessons",
     "lesson": "tab=blocks&lesson=3",
 }
+NOTE_LIGHT = """() => new MutationObserver(() => {
+  if (document.querySelector('.block.lit')) document.body.dataset.lit = '1';
+}).observe(document.querySelector('.strip'), {subtree: true, attributes: true, attributeFilter: ['class']})"""
+"""Remembers that a block was lit, however late one looks: a pulse is over after some seconds."""
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +58,35 @@ def test_axe_finds_nothing_on_any_tab(browser: Any, port: int, axe: str, scheme:
     visit.end()
 
 
+@pytest.mark.parametrize(
+    ("state", "count"),
+    [
+        ("depth=8&width=2&unit=plain&norm=none&act=tanh", 5),  # signal, gradient, likeness, singular values, phases
+        ("tab=race&depth=8&width=2&data=circles", 7),  # loss, errors, gradients, updates, dead units; two boundaries
+        ("tab=blocks", 2),
+    ],
+)
+def test_every_chart_has_words_and_a_table(visit: Visit, state: str, count: int) -> None:
+    page = visit.at(state)
+    if "race" in state:
+        page.locator("#step").click()
+        playwright.expect(page.locator(".board dd").first).to_have_text("1")
+        visit.settled()
+    drawn = page.locator(".drawing svg:visible, canvas")
+    assert drawn.count() == count
+    for index in range(count):
+        words = drawn.nth(index).get_attribute("aria-label")
+        assert words is not None
+        assert len(words.split()) > 2
+    tables = page.locator("details.numbers:visible")
+    assert tables.count() == count
+    for index in range(count):
+        tables.nth(index).locator("summary").click()
+        playwright.expect(tables.nth(index).locator("tr").nth(1)).to_be_visible()
+        assert tables.nth(index).locator("th").count() > 1
+    assert not is_too_wide(page)
+
+
 def test_axe_would_find_something(visit: Visit, axe: str) -> None:
     page = visit.at("tab=lessons")
     page.evaluate(
@@ -78,12 +111,13 @@ def test_whoever_wants_no_motion_gets_words(browser: Any, port: int) -> None:
     for still, words in ((True, "The pulse begins with a gradient of"), (False, "")):
         visit = Visit(browser, port, still=still)
         page = visit.at("depth=8&width=2")
+        page.evaluate(NOTE_LIGHT)
         page.locator("#pulse").click()
         if still:
             playwright.expect(page.locator("#status")).to_contain_text(words)
-            assert page.locator(".block.lit").count() == 0
+            assert page.locator("body[data-lit]").count() == 0
         else:
-            page.locator(".block.lit").first.wait_for(state="attached")
+            page.locator("body[data-lit]").wait_for(state="attached")
         visit.end()
 
 

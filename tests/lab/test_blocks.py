@@ -39,6 +39,15 @@ def test_options_where_channels_and_size_change() -> None:
     assert average["shape"] == [64, 28, 28]
 
 
+def test_the_other_forms_of_option_a_have_no_weights() -> None:
+    """`a_end` has its zeros behind the channels that there are, `a_average` shrinks by a mean."""
+    end, code = blocks({"block": {"shortcut": "a_end", "out": 128, "stride": 2}})
+    assert "pad='end'" in code["code"]
+    average = drawn(shortcut="a_average", out=128, stride=2)
+    assert [layer["text"] for layer in average["shortcut"]] == ["2×2 average /2", "pad 64"]
+    assert sum(layer["parameters"] for layer in (*end["shortcut"], *average["shortcut"])) == 0
+
+
 def test_v1_and_v1_5_differ_in_where_the_image_shrinks() -> None:
     shrunk = {"branch": "bottleneck", "in": 256, "out": 512, "stride": 2, "shortcut": "b"}
     v1, later = drawn(**shrunk), drawn(**shrunk, stride_at="middle")
@@ -78,7 +87,7 @@ def test_the_code_costs_what_is_shown(capsys: pytest.CaptureFixture[str]) -> Non
     [
         ({"block": 3}, "a block is an object"),
         ({"block": {"colour": 1}}, "a block has no 'colour'"),
-        ({"block": {"shortcut": "e"}}, "expected one of none, a, b, c, d"),
+        ({"block": {"shortcut": "e"}}, "expected one of none, a, a_end, a_average, b, c, d"),
         ({"block": {"in": 4096}}, "whole number from 4 to 2048"),
         ({"block": {"side": 1000}}, "whole number from 4 to 224"),
         ({"block": {"in": 128}}, "can only add channels"),

@@ -28,8 +28,10 @@ def test_signals_from_address_to_remedy_and_back(visit: Visit) -> None:
     expect = playwright.expect
     expect(page.locator("#verdict")).to_contain_text("Will not train")
     expect(page.locator("#forward svg .dot").first).to_be_attached()
+    expect(page.locator("#forward .key li")).to_have_text(["where nine of ten are expected", "predicted", "measured"])
     expect(page.locator("#phase .here")).to_be_attached()
     expect(page.locator("#largest")).to_be_attached()
+    expect(page.locator("#jacobian .drawing circle")).to_have_count(128)  # 2 images of 16 channels of 2×2 pixels
     page.get_by_role("button", name=re.compile("weights by He")).click()
     expect(page.locator("#verdict")).to_contain_text("he_fan_in_normal")
     assert state_of(page)["fixes"] == "he"
@@ -44,6 +46,31 @@ def test_signals_from_address_to_remedy_and_back(visit: Visit) -> None:
     page.get_by_role("button", name="Reset").click()
     expect(page.locator("#verdict")).to_contain_text("residual50-batch-relu")
     visit.settled()
+
+
+def test_the_whole_state_is_in_the_address(visit: Visit) -> None:
+    """Every part of a set-up: an address opens it, the controls show it, and leave the same address behind."""
+    state = {
+        "unit": "preact", "depth": "14", "width": "4", "init": "zero_branch(scaled(0.5,orthogonal))", "norm": "group",
+        "groups": "2", "act": "leaky_relu", "slope": "0.3", "shortcut": "b", "scale": "0.5", "skip_scale": "0.9",
+        "skip_dropout": "0.1", "gate": "shortcut", "dtype": "float16", "batch": "8", "seed": "3", "site": "sum",
+        "lesions": "stage2.block2",
+    }  # fmt: skip
+    page = visit.at("&".join(f"{key}={value}" for key, value in state.items()))
+    parts = {"init": "orthogonal", "init-wrapper": "zero_branch", "sigma": "0.5"}
+    for key, value in {**state, **parts}.items():
+        if key != "lesions":
+            playwright.expect(page.locator(f"#control-{key}")).to_have_value(value)
+    playwright.expect(page.locator(".gone-block")).to_have_count(1)
+    page.locator("#control-seed").fill("4")
+    page.locator("#control-seed").press("Tab")
+    assert state_of(page) == {**state, "seed": "4"}
+    visit.settled()
+    before = page.locator("#verdict").inner_text()
+    page.reload()
+    assert visit.settled().locator("#verdict").inner_text() == before
+    page.go_back()
+    playwright.expect(page.locator("#control-seed")).to_have_value("3")
 
 
 def test_ten_rapid_moves_leave_one_result(visit: Visit) -> None:
@@ -63,7 +90,8 @@ def test_race(visit: Visit) -> None:
     page.locator("#step").click()
     playwright.expect(page.locator(".board dd").first).to_have_text("1")
     page.locator("#play").click()
-    playwright.expect(page.locator("#gradient .drawing .look-b .stroke")).to_be_attached()
+    for figure in ("gradient", "update", "silent"):
+        playwright.expect(page.locator(f"#{figure} .drawing .look-b .stroke")).to_be_attached()
     page.locator("#play").click()
     playwright.expect(page.locator("canvas")).to_have_count(2)
     visit.settled()
@@ -135,6 +163,7 @@ def test_a_recording_plays_from_the_file_system(browser: Any, port: int, tmp_pat
     assert held is not None
     assert json.loads(held[1])["version"] == 1
     alone = browser.new_page()
+    alone.set_default_timeout(PATIENCE)
     trouble: list[str] = []
     alone.on("pageerror", lambda error: trouble.append(str(error)))
     alone.on("console", lambda message: trouble.append(message.text))
@@ -152,7 +181,7 @@ def test_the_page_says_when_the_server_is_gone_and_goes_on(browser: Any) -> None
         playwright.expect(page.locator("#gone")).to_be_hidden()
     playwright.expect(page.locator("#gone")).to_contain_text("The server is gone")
     with serving(port):
-        playwright.expect(page.locator("#gone")).to_be_hidden(timeout=PATIENCE)
+        playwright.expect(page.locator("#gone")).to_be_hidden()
         page.locator("#control-unit").select_option("plain")
         playwright.expect(page.locator("#verdict")).to_contain_text("plain8")
         visit.context.close()
@@ -217,6 +246,23 @@ def test_twenty_tabs_moving_their_sliders_are_all_answered(browser: Any, port: i
 def test_a_depth_that_there_is_not_is_answered_with_the_least(visit: Visit) -> None:
     page = visit.at("width=2&depth=1")
     playwright.expect(page.locator("#verdict")).to_contain_text("1 layer was asked for, 4 were taken")
+    visit.settled()
+
+
+def test_sigma_is_turned_beside_the_initialiser(visit: Visit) -> None:
+    page = visit.at("unit=plain&norm=none&act=tanh&init=critical(0.05)&depth=8&width=2")
+    here = page.locator("#phase svg[role=img]")
+    playwright.expect(here).to_have_attribute("aria-label", re.compile("σ_w² 1.76,"))
+    playwright.expect(page.locator("#sigma-w")).to_have_text("σ_w = 1.327.")
+    page.locator("#control-sigma").fill("0.5")
+    page.locator("#control-sigma").press("Tab")
+    playwright.expect(page.locator("#sigma-w")).to_have_text("σ_w = 0.664.")
+    playwright.expect(here).to_have_attribute("aria-label", re.compile("σ_w² 0.44,"))
+    assert state_of(page)["init"] == "scaled(0.5,critical(0.05))"
+    page.locator("#control-init").select_option("he_fan_in_normal")
+    playwright.expect(page.locator("#verdict")).to_contain_text("scaled(0.5,he_fan_in_normal)")
+    page.get_by_role("slider", name="σ_w").press("Home")
+    assert state_of(page)["init"] == "scaled(0.1,he_fan_in_normal)"
     visit.settled()
 
 

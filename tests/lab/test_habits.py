@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from .visit import LAPTOP, PHONE, Visit
+from .visit import LAPTOP, PATIENCE, PHONE, Visit
 
 playwright = pytest.importorskip(
     "playwright.sync_api", reason="playwright is not installed: pip install playwright", exc_type=ImportError
@@ -138,6 +138,7 @@ def test_a_race_is_recorded_and_played_without_a_server(browser: Any, port: int,
     path = saved(page, tmp_path, "#record")
     visit.end()
     alone = browser.new_page()
+    alone.set_default_timeout(PATIENCE)
     trouble: list[str] = []
     asked: list[str] = []
     alone.on("pageerror", lambda error: trouble.append(str(error)))

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import re
 from importlib.resources import files
+from typing import get_args
 from urllib.parse import parse_qsl
 
 import pytest
 
 from skipline.init import FITS_OF_SCHEME, PLAIN_FITS, scheme_names
 from skipline.lab.pages import FILES, MODULES, RECORDING, joined, replay_shell
-from skipline.lab.setup import Setup, setup_of
+from skipline.lab.setup import LabUnit, Setup, Site, setup_of
+from skipline.spec.block import Gate
+from skipline.spec.layers import ActivationKind, NormKind
+from skipline.zoo.families import Option
 
 FOLDER = files("skipline.lab") / "files"
 MOST_LINES = 450
@@ -53,10 +57,31 @@ def test_the_page_in_one_file_is_whole() -> None:
 
 def test_the_page_knows_every_initialiser() -> None:
     listed = set(re.findall(r'"(\w+)"', re.search(r"SCHEMES = \[(.*?)\]", text("controls.js"), re.DOTALL)[1]))  # pyright: ignore[reportOptionalSubscript]
-    known = {name.partition("(")[0] for name in scheme_names()} - {"zero_gamma", "zero_branch"}  # which wrap others
+    known = {name.partition("(")[0] for name in scheme_names()} - {
+        "zero_gamma",
+        "zero_branch",
+        "scaled",
+    }  # which wrap others
     assert listed == known
     fits = set(re.findall(r"(\w+): ", re.search(r"FITS = \{(.*?)\}", text("controls.js"))[1]))  # pyright: ignore[reportOptionalSubscript]
     assert fits == {*PLAIN_FITS, *FITS_OF_SCHEME}
+
+
+@pytest.mark.parametrize(
+    ("place", "names"),
+    [
+        (r"UNITS = \{(.*?)\n\};", get_args(LabUnit)),
+        (r"SHORTCUTS = \{(.*?)\};", get_args(Option)),
+        (r"GATES = \{(.*?)\};", get_args(Gate)),
+        (r"norm`, \{(.*?)\}", get_args(NormKind)),
+        (r"act`, \{(.*?)\}", get_args(ActivationKind)),
+        (r"site`, \{(.*?)\}", get_args(Site)),
+    ],
+)
+def test_the_page_offers_all_that_there_is(place: str, names: tuple[str, ...]) -> None:
+    found = re.search(place, text("controls.js"), re.DOTALL)
+    assert found is not None
+    assert sorted(re.findall(r'(\w+): "', found[1])) == sorted(names)
 
 
 def test_the_page_s_standard_set_up_is_the_server_s() -> None:

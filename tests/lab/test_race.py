@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -30,6 +32,7 @@ def test_the_same_net_twice_runs_alike() -> None:
     last = frames[1]["nets"][0]  # of the first step, which is read
     assert len(last["layers"]) == len(last["gradient"]) == len(last["update"])
     assert 0 <= last["test_error"] <= 1
+    assert len(last["activations"]) == len(last["silent"]) == 1 + 2 * 3  # the stem's, and two in each block
     assert len(last["boundary"]["share"]) == last["boundary"]["side"] ** 2
 
 
@@ -46,6 +49,23 @@ def test_the_first_and_every_tenth_step_are_read() -> None:
     read = [frame["step"] for frame in frames if "gradient" in frame["nets"][0]]
     assert read == [1, 10]
     assert [frame["step"] for frame in frames if "train_error" in frame["nets"][0]] == [0, 1, 10]
+
+
+def test_dead_units_are_counted_layer_by_layer() -> None:
+    setup = {"unit": "plain", "depth": 8, "width": 4, "norm": "none", "init": "lecun_normal"}
+    desk = Desk()
+    list(desk.answer({"kind": "race", "a": setup, "b": setup, "data": "circles"}, between=lambda: None))
+    racer = desk._race.racers[0]  # pyright: ignore[reportPrivateUsage, reportOptionalMemberAccess]
+    net, shares = deepcopy(racer.learner.net), {}
+    for name in (wanted := [name for name, _ in net.named_modules() if re.search(r"\.act\d*$", name)]):
+        net.get_submodule(name).register_forward_hook(
+            lambda *found, name=name: shares.update({name: (found[2].amax((0, 2, 3)) == 0).float().mean().item()})
+        )
+    net(racer.course.batch(0, 64, 0).images)
+    (frame,) = (f for f in desk.answer({"kind": "advance", "steps": 1}, between=lambda: None))
+    assert frame["nets"][0]["activations"] == wanted
+    assert frame["nets"][0]["silent"] == list(shares.values())
+    assert 0 < max(shares.values()) < 1
 
 
 def test_training_error_is_of_all_points_as_a_net_in_use_answers() -> None:

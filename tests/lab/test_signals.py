@@ -22,11 +22,28 @@ def shown_by(desk: Desk, setup: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {frame["part"]: frame for frame in frames if frame["part"] not in passing}
 
 
-def diagnosed(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+def diagnosed(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     from skipline.cli.app import app
 
     app(["diagnose", *arguments, "--json", "--measure"], standalone_mode=False)
-    return json.loads(capsys.readouterr().out)["nets"][0]
+    return json.loads(capsys.readouterr().out)["nets"]
+
+
+def check_agreement(shown: dict[str, dict[str, Any]], said: dict[str, Any]) -> None:
+    """To the last bit: what the page gets is what `--json` prints."""
+    assert shown["measured"]["verdict"] == said["final_verdict"]
+    if said["verdict"] == said["final_verdict"]:
+        assert shown["measured"]["sentence"] == said["sentence"]
+    names = shown["predicted"]["names"]
+    assert names[0] == "stem"
+    assert names[-1] == "head"
+    for quantity in ("second_moment", "gradient_norm", "correlation", "zero_fraction"):
+        for part in ("predicted", "measured"):
+            assert shown[part]["sites"][quantity] == [said[part][name][quantity] for name in names], quantity
+    assert [each["name"] for each in shown["measured"]["remedies"]] == [each["name"] for each in said["remedies"]]
+    assert json.loads(json.dumps(shown["depth"]["greatest_depth"])) == pytest.approx(
+        float(said["greatest_depth"]), nan_ok=True
+    )
 
 
 @pytest.mark.parametrize(
@@ -65,20 +82,32 @@ def diagnosed(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> dict[
 def test_the_page_agrees_with_diagnose(
     setup: dict[str, Any], arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said, shown = diagnosed(arguments, capsys), parts(setup)
-    assert shown["measured"]["verdict"] == said["final_verdict"]
-    if said["verdict"] == said["final_verdict"]:
-        assert shown["measured"]["sentence"] == said["sentence"]
-    names = shown["predicted"]["names"]
-    assert names[0] == "stem"
-    assert names[-1] == "head"
-    for quantity in ("second_moment", "gradient_norm"):
-        for part in ("predicted", "measured"):
-            assert shown[part]["sites"][quantity] == [said[part][name][quantity] for name in names]
-    assert [each["name"] for each in shown["measured"]["remedies"]] == [each["name"] for each in said["remedies"]]
-    assert json.loads(json.dumps(shown["depth"]["greatest_depth"])) == pytest.approx(
-        float(said["greatest_depth"]), nan_ok=True
-    )
+    (said,) = diagnosed(arguments, capsys)
+    check_agreement(parts(setup), said)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("norm", "init"),
+    [
+        ("batch", "zero_branch(orthogonal)"),
+        ("batch", "glorot_uniform"),
+        ("none", "he_fan_in_normal"),
+        ("none", "torch_default"),
+        ("none", "scaled(0.7, critical(0))"),
+        ("layer", "lecun_normal"),
+        ("group(4)", "delta_orthogonal"),
+    ],
+)
+def test_it_agrees_for_every_unit_with_norms_and_without(
+    norm: str, init: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    units = ["residual", "preact"] if init.startswith("zero") else ["plain", "residual", "preact"]
+    options = ["--depth", "8", "--width", "4", "--batch-size", "4", "--norm", norm, "--init", init]
+    nets = diagnosed(["--compare", ",".join(units), *options], capsys)
+    asked = {"depth": 8, "width": 4, "batch": 4, "norm": norm.partition("(")[0], "groups": 4, "init": init}
+    for unit, said in zip(units, nets, strict=True):
+        check_agreement(parts({**asked, "unit": unit}), said)
 
 
 @pytest.mark.parametrize(
@@ -254,3 +283,11 @@ def test_too_many_weights_are_predicted_only() -> None:
 def test_what_cannot_be_answered_is_said(request_: Any, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         list(Desk().answer(request_, between=lambda: None))
+
+
+def test_sigma_is_that_of_whatever_initialiser_times_a_number() -> None:
+    plain = {"unit": "plain", "depth": 8, "width": 2, "norm": "none", "act": "tanh"}
+    own, scaled = (parts({**plain, "init": init}) for init in ("critical(0.05)", "scaled(0.9229, critical(0.05))"))
+    assert own["predicted"]["weight_deviation"] == pytest.approx(1.7610**0.5, rel=1e-4)  # σ_w² on the critical line
+    assert scaled["predicted"]["weight_deviation"] == pytest.approx(1.5**0.5, rel=1e-3)
+    assert scaled["phase"]["here"]["chi"] == pytest.approx(0.939, abs=1e-3)  # published for σ_w² = 1.5, σ_b² = 0.05

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 NO_CHROMIUM = "there is no chromium: apt-get install chromium"
 LAPTOP, PHONE = {"width": 1366, "height": 768}, {"width": 390, "height": 844}
-PATIENCE = 90_000  # ms: on a machine that is busy with other tests
+PATIENCE = 300_000  # ms until what should come at once is missed: a machine busy with other work takes minutes
 PICTURES = "SKIPLINE_SCREENSHOTS"  # names the folder that pictures are kept in; without it none are
 
 
@@ -54,6 +55,14 @@ class Visit:
     def settled(self) -> Any:
         """The page when everything is there."""
         self.page.locator("body[data-settled]").wait_for(state="attached")
+        return self.page
+
+    def raced(self, steps: int) -> Any:
+        """The page when its race has come to a step, however long that takes: as long as steps go by."""
+        counter = self.page.locator(".board dd").first
+        while (seen := counter.inner_text()) != str(steps):
+            assert int(seen) < steps
+            counter.filter(has_not_text=re.compile(f"^{seen}$")).wait_for()
         return self.page
 
     def end(self) -> None:

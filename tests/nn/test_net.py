@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,11 @@ from skipline.nn import assemble
 from skipline.spec import Activation, Block, Branch, Head, Network, Norm, NoShortcut, PadShortcut, Stage, Stem, unfold
 from skipline.zoo import describe, models
 
-EXAMPLES = [row.example for row in models()]
-SHALLOW = [name for name in EXAMPLES if describe(name).num_blocks <= 20]  # every family has such an example
-DEEP = ["cifar_resnet1202", "cifar_preresnet1001"]
+from .shallow import shallow
 
-
-def side_of(network: Network) -> int:
-    """Pixels a side of the images that a network was published for: 1000 classes are photographs."""
-    return 224 if network.head.num_classes == 1000 else 32
+# By what is left of a network when it is cut short: every kind, once.
+KINDS_OF_ROWS = {replace(shallow(describe(row.example)), name="any"): row.example for row in models()}
+DEEP = ("cifar_resnet1202", "cifar_preresnet1001", "resnet152", "resnetrs420")
 
 
 def small(activation: Activation, norm: Norm) -> Network:
@@ -35,19 +33,17 @@ def small(activation: Activation, norm: Norm) -> Network:
     return Network("small", 3, Stem((8,)), stages, Head(10), norm, activation)
 
 
-@pytest.mark.parametrize("name", [*(name for name in EXAMPLES if name not in SHALLOW), *DEEP])
+@pytest.mark.parametrize("name", DEEP)
 def test_parameters_are_as_many_as_the_cost_says(name: str) -> None:
     network = describe(name)
     net = assemble(network, device="meta")
-    expected = cost(network, image_size=side_of(network)).parameters
-    assert sum(parameter.numel() for parameter in net.parameters()) == expected
+    assert sum(parameter.numel() for parameter in net.parameters()) == cost(network, image_size=64).parameters
 
 
-@pytest.mark.parametrize("name", SHALLOW)
-def test_every_step_and_site_is_a_module_path_and_every_output_is_as_the_cost_says(name: str) -> None:
-    network = describe(name)
-    net = assemble(network, device="meta").eval()
-    images = torch.empty(2, network.in_channels, side_of(network), side_of(network), device="meta")
+@pytest.mark.parametrize("network", KINDS_OF_ROWS, ids=KINDS_OF_ROWS.get)
+def test_every_step_and_site_is_a_module_path_and_every_output_is_as_the_cost_says(network: Network) -> None:
+    net = assemble(network).eval()
+    images = torch.ones(2, network.in_channels, 64, 64)
     shapes: dict[str, tuple[int, ...]] = {}
 
     def note(path: str) -> Callable[[nn.Module, Any, Any], None]:
@@ -58,7 +54,7 @@ def test_every_step_and_site_is_a_module_path_and_every_output_is_as_the_cost_sa
         net.get_submodule(path).register_forward_hook(note(path))
     assert net(images).shape == (2, network.head.num_classes)
     assert set(plan.sites) <= set(shapes)
-    counted = cost(network, image_size=side_of(network))
+    counted = cost(network, image_size=64)
     assert sum(parameter.numel() for parameter in net.parameters()) == counted.parameters
     for step in counted.steps:
         assert shapes[step.name] == step.shape, step.name

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from skipline.report.diagnosis_record import CauseRecord, DiagnosisRecord, Outcome, RemedyRecord
+from skipline.report.diagnosis_record import CauseRecord, DiagnosisRecord, RemedyRecord
 from skipline.report.net_record import NetRecord, SiteRecord
-from skipline.report.phase import PhasePoint, PhaseRecord
+from skipline.report.phase import NetPoint, PhaseRecord
+from skipline.signal.verdict import Outcome
 
 from .html_page import Element, read_page
 from .races import example_race
@@ -203,8 +204,8 @@ def relu_phases() -> PhaseRecord:
     """ReLU: χ₁ is half the variance of the weights, whatever the biases; He's is critical, torch's is not."""
     weights, biases = tuple(0.25 * n for n in range(1, 17)), (0.0, 0.1, 0.2)
     points = (
-        PhasePoint(name="He", weight_variance=2.0, bias_variance=0.0),
-        PhasePoint(name="default", weight_variance=1 / 3, bias_variance=0.05),
+        NetPoint(name="He", weight_variance=2.0, bias_variance=0.0),
+        NetPoint(name="default", weight_variance=1 / 3, bias_variance=0.05),
     )
     chi = tuple(tuple(w / 2 for w in weights) for _ in biases)
     return PhaseRecord(activation="relu", weight_variances=weights, bias_variances=biases, chi=chi, points=points)

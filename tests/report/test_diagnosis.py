@@ -90,3 +90,20 @@ def test_a_page_of_nothing_is_refused(three: Three) -> None:
     with pytest.raises(ValueError, match="net 'plain': depth 48, trainable depth -1"):
         replace(three[0], trainable_depth=-1.0)
     assert math.isnan(three[1].trainable_depth)
+
+
+def test_legends_and_captions_say_what_is_predicted_and_what_measured(three: Three) -> None:
+    def bare(diagnosis: DiagnosisRecord, *, without: str) -> DiagnosisRecord:
+        sites = tuple(replace(site, **{without: {}}) for site in diagnosis.net.sites)
+        return replace(diagnosis, net=replace(diagnosis.net, sites=sites))
+
+    both, plain = diagnosis_figures(three[:1], phases=())[0], three[0]
+    assert both.keys[0].label == "what passes on: predicted (line), measured (dots)"
+    assert "Lines are predicted from the description" in both.caption
+    assert both.caption.endswith("dots were measured on one batch.")
+    unmeasured = diagnosis_figures([bare(plain, without="measured")], phases=())[0]
+    assert unmeasured.keys[0].label == "what passes on: predicted"
+    assert unmeasured.caption.endswith("nothing was measured.")
+    trained = diagnosis_figures([bare(plain, without="predicted")], phases=())[0]
+    assert trained.keys[0].label == "what passes on: measured"
+    assert trained.caption.endswith("Dots were measured on one batch; nothing was predicted.")

@@ -10,19 +10,11 @@ import pytest
 
 from skipline.report.chart import Cells, Dots, Line, Word
 from skipline.report.drawing import draw
-from skipline.report.phase import PhasePoint, PhaseRecord, phase_keys, phase_panel, trainable_depth
+from skipline.report.phase import NetPoint, PhaseRecord, phase_keys, phase_panel
 
 
 def marks(panel: Any, kind: type) -> list[Any]:
     return [mark for mark in panel.chart.marks if isinstance(mark, kind)]
-
-
-def test_the_depth_that_trains() -> None:
-    # tanh with biases of variance 0.05: the table of S. S. Schoenholz et al. as recomputed by hand.
-    assert [round(trainable_depth(chi)) for chi in (0.759, 0.880, 0.939)] == [22, 47, 95]
-    assert trainable_depth(1 / 0.759) == pytest.approx(trainable_depth(0.759)), "an explosion is as bad"
-    assert trainable_depth(1) == math.inf
-    assert all(math.isnan(trainable_depth(chi)) for chi in (0.0, math.nan, math.inf))
 
 
 def test_the_lines_are_where_the_law_says(phases: PhaseRecord) -> None:
@@ -64,7 +56,7 @@ def test_where_nets_stand(phases: PhaseRecord) -> None:
 
 
 def test_a_net_outside_the_diagram_stands_in_the_table(phases: PhaseRecord) -> None:
-    far = PhasePoint(name="far", weight_variance=50.0, bias_variance=0.0)
+    far = NetPoint(name="far", weight_variance=50.0, bias_variance=0.0)
     record = PhaseRecord(
         activation="relu",
         weight_variances=phases.weight_variances,

@@ -123,6 +123,12 @@ def test_a_loss_over_many_powers_of_ten_stands_on_a_log_scale(
     assert loss.find("text", "axis-title")[0].text == "mean loss of an image (nats), log scale"
 
 
+def test_a_folder_is_called_by_its_name(run_folder: Callable[..., Path], read: Callable[[str], Any]) -> None:
+    recipe = {"format": "skipline.recipe", "version": 1, "source": "/home/me/my photos", "network": {"name": "net"}}
+    root = read(run_report(run_folder({"resolved.json": json.dumps(recipe)})))
+    assert root.find("h1")[0].text.startswith("net on my photos: ")
+
+
 def test_names_from_outside_stay_names(run_folder: Callable[..., Path], read: Callable[[str], Any]) -> None:
     attack = "<img src=x onerror=alert(1)>"
     recipe = {"format": "skipline.recipe", "version": 1, "source": attack, "network": {"name": attack}, attack: attack}

@@ -166,3 +166,13 @@ def test_bad_records_are_refused(plain: Net) -> None:
         NetRecord(name="a", sites=())
     with pytest.raises(ValueError, match=r"a chart of 6 nets; at most 5 can be told apart\. Draw them in groups of 5"):
         signal_panels([plain(2)] * 6)
+
+
+def test_a_cosine_a_hair_beyond_its_range_stretches_no_axis() -> None:
+    cosines = (-0.01, 0.5, 1.0000002)
+    sites = tuple(
+        SiteRecord(name=f"layer{k}", predicted={}, measured={"correlation": c}) for k, c in enumerate(cosines)
+    )
+    (panel,) = small_panels([NetRecord(name="net", sites=sites)])
+    assert (panel.chart.y.low, panel.chart.y.high) == (0, 1)
+    draw(panel.chart, name="a")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,11 +14,14 @@ from torch import Tensor, nn
 from skipline.init import build
 from skipline.nn import ResidualNet, assemble
 from skipline.signal import features, tapped
-from skipline.spec import unfold
+from skipline.spec import Network, unfold
 from skipline.zoo import describe, models
 
+from ..nn.shallow import shallow
+
 IMAGES = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-EXAMPLES = [row.example for row in models() if describe(row.example).num_blocks <= 20]
+KINDS = {replace(shallow(describe(row.example)), name="any"): row.example for row in models()}
+"""Of networks that differ in how deep they are, one."""
 
 
 @pytest.fixture
@@ -43,11 +47,10 @@ def runs(net: nn.Module, forward: object) -> list[str]:
     return ran
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
-def test_every_site_of_every_row_can_be_asked_for(name: str) -> None:
-    net = assemble(describe(name), device="meta").eval()
-    sites = unfold(net.network).sites
-    found = features(net, torch.empty(2, net.network.in_channels, 64, 64, device="meta"), sites)
+@pytest.mark.parametrize("network", KINDS, ids=KINDS.get)
+def test_every_site_of_every_row_can_be_asked_for(network: Network) -> None:
+    net, sites = assemble(network).eval(), unfold(network).sites
+    found = features(net, torch.ones(2, network.in_channels, 32, 32), sites)
     assert tuple(found) == sites
 
 
@@ -109,8 +112,8 @@ def test_nothing_is_kept_without_gradients(net: ResidualNet) -> None:
 
 
 def test_one_of_six_hundred_blocks_runs_no_more_than_it_needs() -> None:
-    net = build(describe("cifar_resnet1202")).to("meta").eval()
-    images = torch.empty(1, 3, 32, 32, device="meta")
+    net = assemble(describe("cifar_resnet1202")).eval()
+    images = torch.ones(1, 3, 4, 4)
     ran = runs(net, lambda: features(net, images, [149]))
     assert sum(".conv" in name for name in ran) == 1 + 2 * 150
     assert ran[-1] == "stage1.block150.out.act"
@@ -133,3 +136,62 @@ def test_a_place_that_did_not_run_is_said(net: ResidualNet) -> None:
     net.get_submodule("stage1.block1.branch").forward = lambda x: x  # as a block that skips its work does
     with pytest.raises(RuntimeError, match=r"nothing passed at 'stage1\.block1\.branch\.conv1'.*net\.eval\(\)"):
         features(net, IMAGES, ["stage1.block1.branch.conv1"])
+
+
+# ---- the same memory for many batches
+
+
+def addresses(found: dict[str, Tensor]) -> list[int]:
+    return [tensor.data_ptr() for tensor in found.values()]
+
+
+def test_many_batches_need_the_memory_of_one(net: ResidualNet) -> None:
+    places = [0, "stage1.block2.shortcut", "stage1.block1.out", "head"]  # an identity, which hands on what it reads
+    other = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        held = features(net, IMAGES, places)
+        first = held["head"].clone()
+        found = features(net, other, places, out=held)
+        assert addresses(found) == addresses(held)
+        assert list(found) == list(held)
+        for name, tensor in features(net, other, places).items():
+            assert torch.equal(found[name], tensor), name
+        few = features(net, IMAGES[:1], ["head", 0], out=held)  # a last batch, and fewer places
+        assert list(few) == ["head", "stage1.block1"]
+        torch.testing.assert_close(few["head"], first[:1])
+        assert few["head"].data_ptr() == held["head"].data_ptr()
+
+
+def test_what_follows_does_not_read_the_copies(net: ResidualNet) -> None:
+    with torch.no_grad():
+        held = features(net, IMAGES, ["stem", "head"])
+        expected = held["head"].clone()
+
+        def wipe(*_: object) -> None:
+            held["stem"].zero_()
+
+        hook = net.get_submodule("stage1").register_forward_pre_hook(wipe)
+        found = features(net, IMAGES, ["stem", "head"], out=held)
+        hook.remove()
+    assert not found["stem"].any()
+    assert torch.equal(found["head"], expected)
+
+
+def test_memory_that_does_not_fit_is_refused(net: ResidualNet) -> None:
+    with torch.no_grad():
+        held = features(net, IMAGES, ["stage1", "head"])
+        with pytest.raises(ValueError, match=r"out has no 'stage2'; expected what an earlier call gave"):
+            features(net, IMAGES, ["stage1", "stage2"], out=held)
+        for images in (IMAGES.repeat(2, 1, 1, 1), IMAGES[..., :16]):
+            with pytest.raises(ValueError, match=r"out\['stage1'\] is \(2, 16, 32, 32\) in float32 on cpu, and \("):
+                features(net, images, ["stage1"], out=held)
+        before = held["stage1"].clone()
+        with pytest.raises(ValueError, match=r"in float32 on cpu, and \(2, 16, 32, 32\) in float64 on cpu passes"):
+            features(net.double(), IMAGES.double(), ["stage1"], out=held)
+        assert torch.equal(held["stage1"], before)
+    net.float()
+    with pytest.raises(RuntimeError, match=r"no gradients\. Call features under torch\.no_grad\(\)"):
+        features(net, IMAGES, ["stage1"], out=held)
+    graph = features(net, IMAGES, ["stage1"])
+    with torch.no_grad(), pytest.raises(RuntimeError, match="the first time too"):
+        features(net, IMAGES, ["stage1"], out=graph)

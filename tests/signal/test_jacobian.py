@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from skipline.init import build, scaled_identity
-from skipline.signal import SignalError, jacobian_ends
+from skipline.signal import SignalError, jacobian_ends, jacobian_values
 from skipline.spec import Activation, Block, Branch, Head, Network, Norm, NoShortcut, Stage, Stem
 from skipline.zoo import describe
 
@@ -113,3 +113,60 @@ def test_places_that_are_not_met_are_refused() -> None:
         jacobian_ends(net, normal(1, 3), end="fc")
     with pytest.raises(SignalError, match=r"value at '0' does not depend on that at '1'.*passes later"):
         jacobian_ends(net, normal(1, 3), start="1", end="0")
+
+
+@pytest.mark.parametrize(("num_in", "num_out"), [(6, 9), (9, 6), (7, 7)])
+def test_all_values_are_those_of_the_full_decomposition(num_in: int, num_out: int) -> None:
+    net = nn.Sequential(layer(normal(12, num_in, seed=1)), nn.Tanh(), layer(normal(num_out, 12, seed=2)))
+    x = normal(1, num_in, seed=3)
+    full = torch.autograd.functional.jacobian(lambda x: net(x[None])[0], x[0])
+    assert isinstance(full, Tensor)
+    found = jacobian_values(net, x)
+    torch.testing.assert_close(found, torch.linalg.svdvals(full.double()), rtol=1e-5, atol=1e-6)
+
+
+def test_the_values_of_one_layer_are_those_of_its_matrix_once_for_each_input() -> None:
+    weight = torch.diag(torch.tensor([2.0, 1.0, 0.0]))
+    found = jacobian_values(layer(weight), normal(2, 3))
+    torch.testing.assert_close(found, torch.tensor([2.0, 2.0, 1.0, 1.0, 0.0, 0.0], dtype=torch.float64))
+
+
+@pytest.mark.parametrize("alpha", [0.5, 1.5])
+def test_every_value_of_layers_alpha_times_the_identity_is_a_power_of_alpha(alpha: float) -> None:
+    stages = (Stage(3, 1, 1, block=Block(Branch(), NoShortcut())),)
+    network = Network("linear", 1, Stem((1,)), stages, Head(1), Norm("none"), Activation("identity"))
+    net = build(network, scheme=scaled_identity(alpha))
+    found = jacobian_values(net, normal(2, 1, 4, 4), end="stage1.block3.out")
+    assert found.tolist() == pytest.approx([alpha**7] * 32)
+
+
+def test_relu_layers_of_gaussian_weights_spread_out_and_lose_directions() -> None:
+    """Of n channels about half pass a ReLU: as many values are 0 as are below it, and Σ σ² is ‖J‖²."""
+    width = 60
+    weight = normal(width, width, seed=5)
+    x = normal(1, width, seed=6)
+    passed = (x @ weight.T > 0).float()
+    found = jacobian_values(nn.Sequential(layer(weight), nn.ReLU()), x)
+    assert int((found > 1e-5 * found[0]).sum()) == int(passed.sum())
+    assert found.square().sum().item() == pytest.approx((passed.T * weight).square().sum().item(), rel=1e-5)
+
+
+def test_all_values_of_a_net_with_batch_norm_hold_its_ends_and_leave_it_as_it_was() -> None:
+    net = build(describe("digits_resnet8", in_channels=1), seed=1).train()
+    before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
+    x = normal(2, 1, 4, 4)
+    found = jacobian_values(net, x)
+    ends = jacobian_ends(net, x, tolerance=1e-6)
+    assert len(found) == 20, "ten logits of two images"
+    assert found[0].item() == pytest.approx(ends.largest, rel=1e-4)
+    assert found[-1].item() == pytest.approx(ends.smallest, abs=1e-4 * ends.largest)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in net.state_dict().items())
+
+
+def test_what_is_too_large_or_not_finite_is_refused() -> None:
+    with pytest.raises(
+        SignalError, match=r"is 1,025 × 1,025; all .* up to 1,024 of them .*smaller batch.*jacobian_ends"
+    ):
+        jacobian_values(nn.Identity(), normal(1, 1025))
+    with pytest.raises(SignalError, match=r"not finite: the net leaves the numbers. skipline.xray names"):
+        jacobian_values(nn.Sequential(*[layer(torch.full((2, 2), 1e30)) for _ in range(2)]), normal(1, 2))

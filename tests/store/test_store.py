@@ -96,6 +96,12 @@ def test_a_run_whose_lock_is_held_is_running_though_no_file_changed(make: Callab
     assert one(tmp_path).state == "stopped"
 
 
+def test_a_folder_with_nothing_of_a_run_is_no_run(make: Callable[..., Path], tmp_path: Path) -> None:
+    made = make(1)
+    (tmp_path / "photos" / "cat").mkdir(parents=True)
+    assert one(tmp_path).name == made.name
+
+
 @pytest.mark.parametrize(
     ("name", "text", "why"),
     [

@@ -17,6 +17,7 @@ import torch
 from skipline.data import Dataset
 from skipline.init import Scheme
 from skipline.report import calibration_markdown, calibration_report
+from skipline.signal.verdict import Verdict
 from skipline.spec import Network, Norm
 from skipline.study import (
     GRID,
@@ -30,7 +31,6 @@ from skipline.study import (
     Running,
     Share,
     Slab,
-    Trainability,
     calibrate,
     calibrated_from_json,
     calibrated_to_json,
@@ -51,7 +51,7 @@ def cell(init: str, *, depth: int = 8, unit: Any = "residual", learning: Learnin
     return GridCell(learning=learning, net=net, init=init)
 
 
-def came_out(init: str, word: Trainability, *, depth: int = 8) -> Calibrated:
+def came_out(init: str, word: Verdict, *, depth: int = 8) -> Calibrated:
     attempt = Attempt(
         learning_rate=0.1,
         trainability=word,
@@ -154,7 +154,7 @@ def calibration(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return {"document": document, "kept": kept, "heard": heard, "folder": folder}
 
 
-def hope(network: Network, scheme: Scheme, /, *, image_size: int) -> Trainability:
+def hope(network: Network, scheme: Scheme, /, *, image_size: int) -> Verdict:
     """Everything trains."""
     assert image_size == 8
     return "trains"
@@ -215,7 +215,7 @@ def test_an_unknown_word_is_refused() -> None:
         calibrated_from_json(entry)
 
 
-def by_depth(network: Network, scheme: Scheme, /, *, image_size: int) -> Trainability:
+def by_depth(network: Network, scheme: Scheme, /, *, image_size: int) -> Verdict:
     """A fake judge: shallow nets train, deep ones fail, and what is orthogonal degrades."""
     if scheme.name == "orthogonal":
         return "degrades"

@@ -46,6 +46,7 @@ def test_tanh_trains_up_to_six_depth_scales(weight_variance: float, chi: float, 
     found = slope(TANH, q, weight_variance=weight_variance)
     assert found == pytest.approx(chi, abs=5e-4)
     assert TRAINABLE_SCALES * depth_scale(found) == pytest.approx(layers, rel=0.02)
+    assert depth_scale(1 / chi) == pytest.approx(depth_scale(chi)), "an explosion is as bad"
 
 
 def test_the_critical_point_of_tanh() -> None:

@@ -78,6 +78,8 @@ def start_life(folder: RunFolder, at_step: AtStep) -> int:
         at_step(0)
         cpu = torch.device("cpu")
         train(recipe(), noise(), folder=folder, device=cpu, show=lambda _: None, should_stop=should_stop)
+        if "torch._dynamo" in sys.modules:
+            raise ImportError("the run imported PyTorch's compiler, which takes seconds and which it does not use")
         status = 0
     except BaseException:
         traceback.print_exc()

@@ -130,7 +130,7 @@ def test_what_does_not_fit_is_said_and_changes_nothing(
 @pytest.mark.parametrize("change", [{"optimiser": AdamW()}, {"ema_decay": 0.0}, {"seed": 1}, {"epochs": 3}])
 def test_a_checkpoint_of_another_recipe_is_refused(change: dict[str, Any], checkpoint: Path, recipe: Recipe) -> None:
     other = replace(recipe, **{"ema_decay": 0.9, **change})
-    with pytest.raises(RunError, match="was written with another recipe than"):
+    with pytest.raises(RunError, match=r"was written with another recipe than resolved\.json"):
         restore_checkpoint(checkpoint, make_learner(other, CPU), other)
 
 

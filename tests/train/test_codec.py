@@ -7,7 +7,7 @@ import math
 import re
 import tomllib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -34,8 +34,12 @@ from skipline.train import (
     recipe_from_settings,
     recipe_to_json,
 )
+from skipline.train.codec import KINDS
+from skipline.train.optimiser import OptimiserSettings
+from skipline.train.schedule import Schedule, WarmUp
 from skipline.zoo import describe
 
+UNIONS = {"optimiser": OptimiserSettings, "schedule": Schedule, "warm_up": WarmUp}
 FRACTION = st.floats(0, 1, exclude_max=True)
 INNER = st.floats(0, 1, exclude_min=True, exclude_max=True)
 RATE = st.floats(0, 1e9, exclude_min=True)
@@ -103,6 +107,12 @@ def toml(settings: Mapping[str, Any], prefix: str = "") -> str:
     lines = [f"{prefix}{name} = {text(value)}" for name, value in settings.items() if not isinstance(value, dict)]
     tables = [toml(value, f"{prefix}{name}.") for name, value in settings.items() if isinstance(value, dict)]
     return "\n".join([*lines, *tables])
+
+
+def test_everything_that_comes_in_kinds_has_a_name_in_settings() -> None:
+    assert {name: set(kinds.values()) for name, kinds in KINDS.items()} == {
+        name: set(get_args(union)) for name, union in UNIONS.items()
+    }
 
 
 @given(RECIPE)

@@ -35,6 +35,12 @@ def as_it_is(graph: torch.fx.GraphModule, inputs: list[Tensor]) -> Callable[...,
     return graph.forward
 
 
+@pytest.fixture
+def compiled_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs with compiled kernels compile nothing."""
+    monkeypatch.setattr(forward, "BlockGraphs", partial(BlockGraphs, backend=as_it_is))
+
+
 @pytest.fixture(autouse=True)
 def nothing_compiled() -> Iterator[None]:
     torch.compiler.reset()
@@ -59,7 +65,7 @@ def three_steps(num_blocks: int, *, sizes: tuple[int, ...] = (4, 4, 4)) -> Block
 
 def test_graphs_do_not_grow_with_the_depth() -> None:
     """The stem; in the first stage all blocks are equal, in the others the first one is another: 1 + 1 + 2 + 2."""
-    for num_blocks in (3, 18):  # 20 and 110 layers
+    for num_blocks in (3, 9):  # 20 and 56 layers
         counters.clear()
         graphs = three_steps(num_blocks)
         assert graphs.num_compiled.total() == counters["stats"]["unique_graphs"] == 6
@@ -142,14 +148,11 @@ def test_a_step_graph_is_for_cuda() -> None:
         make_learner(recipe, torch.device("cpu"))
 
 
+@pytest.mark.usefixtures("compiled_as_it_is")
 def test_a_run_says_what_was_compiled_and_what_ran_without(
-    recipe: Recipe,
-    new_run: Callable[[], RunFolder],
-    train_small: Callable[..., Outcome],
-    monkeypatch: pytest.MonkeyPatch,
+    recipe: Recipe, new_run: Callable[[], RunFolder], train_small: Callable[..., Outcome]
 ) -> None:
     """Stem and two blocks, each another; batches of 16, 16 and 12 images."""
-    monkeypatch.setattr(forward, "BlockGraphs", partial(BlockGraphs, backend=as_it_is))
     notes: list[str] = []
     recipe = replace(recipe, epochs=1, kernels="plain")
     plain = train_small(recipe, new_run())
@@ -161,14 +164,11 @@ def test_a_run_says_what_was_compiled_and_what_ran_without(
     assert outcome.train_loss == pytest.approx(plain.train_loss, rel=1e-4)
 
 
+@pytest.mark.usefixtures("compiled_as_it_is")
 def test_a_compiled_run_that_is_stopped_ends_the_same(
-    recipe: Recipe,
-    new_run: Callable[[], RunFolder],
-    train_small: Callable[..., Outcome],
-    monkeypatch: pytest.MonkeyPatch,
+    recipe: Recipe, new_run: Callable[[], RunFolder], train_small: Callable[..., Outcome]
 ) -> None:
     """Within its second epoch; test_inductor.py kills one that was compiled for real."""
-    monkeypatch.setattr(forward, "BlockGraphs", partial(BlockGraphs, backend=as_it_is))
     recipe = replace(recipe, kernels="compiled")
     whole, stopped = new_run(), new_run()
     train_small(recipe, whole)

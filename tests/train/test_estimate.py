@@ -33,7 +33,7 @@ def test_it_is_the_fastest_step_times_the_images_that_are_seen(monkeypatch: pyte
     dataset = noise(8)
     network = describe("digits_resnet8", num_classes=2, in_channels=1)
     recipe = Recipe(network=network, source="noise", epochs=4, batch_size=20, precision="fp32", kernels="plain")
-    timed_steps(monkeypatch, [0.0, 9.0, 10.0, 12.0, 20.0, 25.0] * 3)  # steps of 9, 2 and 5 seconds
+    timed_steps(monkeypatch, [0.0, 9.0, 10.0, 12.0] * 3)  # steps of 9 and 2 seconds
     seen = 4 * 60 + 4 * 30 / 3  # an image that is only evaluated takes a third
     assert module.estimated_seconds(recipe, dataset, CPU) == pytest.approx(2.0 / 20 * seen)
     assert module.estimated_seconds(replace(recipe, most_steps=6), dataset, CPU) == pytest.approx(seen / 2 * 0.1)
@@ -43,7 +43,7 @@ def test_smaller_images_take_less_and_are_judged_whole(monkeypatch: pytest.Monke
     """Sides of 8, 12 and 16 pixels, of which the first and the last are timed; multiply-adds are as the pixels."""
     network = describe("cifar_resnet8", num_classes=2, in_channels=1)
     recipe = Recipe(network=network, source="noise", epochs=3, batch_size=20, precision="fp32", first_size=0.5)
-    timed_steps(monkeypatch, [0.0, 5.0, 6.0, 7.0, 8.0, 10.0, 20.0, 24.0, 25.0, 28.0, 30.0, 35.0])  # 1 s, then 3 s
+    timed_steps(monkeypatch, [0.0, 5.0, 6.0, 7.0, 20.0, 24.0, 25.0, 28.0])  # 1 s, then 3 s
     middle = 1.0 + (3.0 - 1.0) * (12**2 - 8**2) / (16**2 - 8**2)
     expected = 60 * (1.0 + middle + 3.0) / 20 + 3 * 30 / 3 * 3.0 / 20
     assert module.estimated_seconds(recipe, noise(16), CPU) == pytest.approx(expected)

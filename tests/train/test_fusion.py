@@ -191,6 +191,25 @@ def test_norms_are_fused_in_every_block_that_can_be_taken_apart(
     assert (calls["alone"], calls["with an addend"]) == (alone, with_addend)
 
 
+def test_wide_convolutions_on_small_maps_are_computed_by_places(
+    kernels: Kernels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = describe("resnet18", num_classes=5)
+    network = replace(network, stages=tuple(replace(stage, num_blocks=1) for stage in network.stages))
+    own, other = two_nets(network)
+    taken: list[tuple[int, ...]] = []
+    real = fusion.convolve_small_map
+
+    def noting(conv: nn.Conv2d, x: Tensor) -> Tensor:
+        taken.append(tuple(x.shape[1:]))
+        return real(conv, x)
+
+    monkeypatch.setattr(fusion, "convolve_small_map", noting)
+    assert_same_function(own, other, kernels)
+    small = [(128, 8, 8), (256, 4, 4), (256, 4, 4), (512, 2, 2)]  # of images of 64 pixels, from the third stage on
+    assert taken == [*small, *small]  # two passes
+
+
 def test_a_norm_in_eval_mode_keeps_its_statistics(kernels: Kernels) -> None:
     network = NETWORKS["basic, option B"]
     own, other = two_nets(network)

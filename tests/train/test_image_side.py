@@ -29,6 +29,12 @@ def test_a_side_that_is_no_multiple_is_still_reached() -> None:
     assert found == [16, 24, 30]
 
 
+@pytest.mark.parametrize(("num_epochs", "sides"), [(1, [64]), (2, [32, 64]), (3, [32, 48, 64])])
+def test_the_last_epoch_is_whole_however_few_there_are(num_epochs: int, sides: list[int]) -> None:
+    found = [image_side(e, num_epochs, whole=64, first_size=0.5, least=8, of=4) for e in range(num_epochs)]
+    assert found == sides
+
+
 @pytest.mark.parametrize(
     ("model", "whole", "sides"),
     [

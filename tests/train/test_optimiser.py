@@ -15,8 +15,10 @@ from skipline.nn import freeze
 from skipline.spec import Block, ConvWeights, Head, Merge, Network, Norm, Stage, Stem
 from skipline.train import AdamW, RecipeError, Sgd
 from skipline.train.optimiser import (
+    Optimiser,
     OptimiserSettings,
     expected_tensors,
+    kept_moments,
     make_optimiser,
     optimiser_tensors,
     parameter_groups,
@@ -151,6 +153,51 @@ def test_a_halted_step_changes_nothing(settings: OptimiserSettings) -> None:
     assert all(torch.equal(old, new) for old, new in zip(moved, stayed, strict=True))
 
 
+PYTORCH_S: dict[OptimiserSettings, Callable[[list[dict[str, Any]]], torch.optim.Optimizer]] = {
+    Sgd(0.1, weight_decay=0.01): lambda groups: torch.optim.SGD(groups, 0.1, momentum=0.9, nesterov=True, fused=True),
+    Sgd(0.1, nesterov=False): lambda groups: torch.optim.SGD(groups, 0.1, momentum=0.9, fused=True),
+    Sgd(0.1, momentum=0.0, nesterov=False): lambda groups: torch.optim.SGD(groups, 0.1, fused=True),
+    AdamW(0.01, beta1=0.8): lambda groups: torch.optim.AdamW(groups, 0.01, betas=(0.8, 0.999), fused=True),
+}
+
+
+@pytest.mark.parametrize("settings", PYTORCH_S)
+@pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
+def test_it_comes_to_the_bits_of_pytorch_s_fused_optimiser(
+    settings: OptimiserSettings, layout: torch.memory_format, network: Network
+) -> None:
+    nets = [build(network).to(memory_format=layout) for _ in range(2)]  # pyright: ignore[reportCallIssue]
+    own = make_optimiser(nets[0], settings, halted=torch.zeros(()))
+    other = PYTORCH_S[settings](parameter_groups(nets[1], settings))
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(3):
+        for mine, theirs in zip(*(net.parameters() for net in nets), strict=True):
+            gradient = torch.randn(mine.shape, generator=generator)
+            mine.grad, theirs.grad = (torch.empty_like(p).copy_(gradient) for p in (mine, theirs))
+        own.step()
+        other.step()
+    for (name, mine), theirs in zip(nets[0].named_parameters(), nets[1].parameters(), strict=True):
+        assert torch.equal(mine, theirs), name
+    state, wanted = optimiser_tensors(nets[0], own), optimiser_tensors(nets[1], other)
+    assert state.keys() == wanted.keys()
+    for name, tensor in state.items():
+        assert torch.equal(tensor, wanted[name]), name
+        assert tensor.stride() == wanted[name].stride(), name
+
+
+def test_what_has_no_gradient_stays_and_gradients_are_forgotten() -> None:
+    layer = nn.Linear(2, 1)
+    optimiser = make_optimiser(layer, Sgd(weight_decay=0.1), halted=torch.zeros(()))
+    layer.weight.grad, before = torch.ones_like(layer.weight), layer.bias.detach().clone()
+    optimiser.step()
+    assert torch.equal(layer.bias, before)
+    assert set(optimiser_tensors(layer, optimiser)) == {"weight/momentum_buffer"}
+    optimiser.zero_grad(set_to_none=False)
+    assert layer.weight.grad.tolist() == [[0.0, 0.0]]
+    optimiser.zero_grad(set_to_none=True)
+    assert layer.weight.grad is None
+
+
 def test_all_groups_take_a_new_rate(network: Network) -> None:
     optimiser = make_optimiser(build(network), Sgd(), halted=torch.zeros(()))
     set_learning_rate(optimiser, 0.25)
@@ -180,7 +227,6 @@ def test_every_parameter_has_the_rate_of_its_stage_whatever_the_depth(settings: 
     for name, parameter in net.named_parameters():
         assert rates.pop(id(parameter)) == pytest.approx(expected[name.split(".")[0]]), name
     assert rates == {}
-    assert all(group["fused"] for group in optimiser.param_groups)
     decays = {
         id(parameter) for group in optimiser.param_groups if group["weight_decay"] for parameter in group["params"]
     }
@@ -222,11 +268,11 @@ def test_the_state_comes_back_whatever_its_memory_layout(
 ) -> None:
     """A kernel walks weights, gradients and state in memory order: state in another layout would mix up its entries."""
 
-    def make() -> tuple[nn.Module, torch.optim.Optimizer]:
+    def make() -> tuple[nn.Module, Optimiser]:
         net = build(network).to(memory_format=layout)  # pyright: ignore[reportCallIssue]  # torch's stubs lack it
         return net, make_optimiser(net, settings, halted=torch.zeros(()))
 
-    def step(net: nn.Module, optimiser: torch.optim.Optimizer, seed: int) -> None:
+    def step(net: nn.Module, optimiser: Optimiser, seed: int) -> None:
         generator = torch.Generator().manual_seed(seed)
         for parameter in net.parameters():
             gradient = torch.randn(parameter.shape, generator=generator)
@@ -245,8 +291,12 @@ def test_the_state_comes_back_whatever_its_memory_layout(
         assert torch.equal(tensor, other.state_dict()[name]), name
 
 
-@pytest.mark.parametrize("settings", [Sgd(), Sgd(momentum=0.0, nesterov=False), AdamW()])
-def test_the_expected_state_is_that_behind_a_step(settings: OptimiserSettings, network: Network) -> None:
+@pytest.mark.parametrize(
+    ("settings", "num_moments"), [(Sgd(), 1), (Sgd(momentum=0.0, nesterov=False), 0), (AdamW(), 2)]
+)
+def test_the_expected_state_is_that_behind_a_step(
+    settings: OptimiserSettings, num_moments: int, network: Network
+) -> None:
     net = build(network)
     optimiser = make_optimiser(net, settings, halted=torch.zeros(()))
     assert optimiser_tensors(net, optimiser) == {}
@@ -257,6 +307,9 @@ def test_the_expected_state_is_that_behind_a_step(settings: OptimiserSettings, n
     assert {name: (tensor.shape, tensor.dtype) for name, tensor in found.items()} == {
         name: (tensor.shape, tensor.dtype) for name, tensor in expected.items()
     }
+    name, weight = next(iter(net.named_parameters()))
+    like_it = [key for key, tensor in found.items() if key.startswith(f"{name}/") and tensor.shape == weight.shape]
+    assert len(like_it) == len(kept_moments(settings)) == num_moments
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from skipline.data import DataError, Dataset, ImageSet, fit_preprocess, load
+from skipline.data.classes import Classes, load_classes
 from skipline.train import (
     Interrupted,
     Outcome,
@@ -69,9 +70,11 @@ def test_a_run_starts_with_all_that_can_be_said_of_it(short: Recipe, digits: Dat
         "seed": 0,
         "data": str(tmp_path / "data"),
     }
-    assert run.read("classes.json")["classes"] == list("0123456789")
+    assert run.read("classes.json") == {"format": "skipline.classes", "version": 1, "classes": list("0123456789")}
+    assert load_classes(run.path / "classes.json") == Classes(tuple("0123456789"))
     assert run.read("preprocess.json") == fit_preprocess(digits.train).to_json()
     split = run.read("split.json")
+    assert split["format"] == "skipline.split"
     assert (split["name"], split["num_train"], split["num_test"]) == ("digits", 1437, 360)
     assert split["sha256"] == digits.fingerprint()
     for name in ("resolved", "environment", "classes", "split", "preprocess"):
@@ -123,8 +126,7 @@ def test_a_run_that_is_done_is_not_taken_up(
     take_up(run)
     message = (
         f"{run.path} is already finished: all its epochs are trained. To start a new run from its weights: "
-        "skipline train "
-        f"digits --from {run.path}. Evaluate it with: skipline evaluate {run.path}"
+        f"skipline train digits --from {run.path}. Evaluate it with: skipline evaluate {run.path}"
     )
     with pytest.raises(RunError, match=re.escape(message)):
         take_up(run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ import torch
 
 from skipline.data import Dataset
 from skipline.spec import Head, Network, Stage, Stem
-from skipline.train import Recipe
+from skipline.train import Recipe, tuned
 from skipline.train.tuned import remember, remembered
 from skipline.train.tuning import Timing, fastest, noise, time_ways
 from skipline.train.ways import WAYS, Way, graphed, own_way
@@ -65,11 +66,25 @@ def test_a_gain_within_the_noise_changes_nothing() -> None:
 def test_every_way_is_timed_or_says_why_not(tiny: Recipe, images: Dataset) -> None:
     shown: list[str] = []
     ways = (PLAIN, CHANNELS_LAST, UNFUSED, GRAPH)
-    timings = time_ways(tiny, images, CPU, ways=ways, rounds=2, show=lambda timing: shown.append(timing.way.name))
+    timings = time_ways(
+        tiny, images, CPU, ways=ways, rounds=2, seconds=math.inf, show=lambda timing: shown.append(timing.way.name)
+    )
     assert shown == [timing.way.name for timing in timings] == [way.name for way in ways]
     assert [timing.runs for timing in timings] == [True, True, True, False]
     assert all(0 < timing.step_seconds < 60 for timing in timings[:3])
     assert timings[3].remark == ("does not run here: step_graph is true, but CUDA graphs need CUDA; the device is cpu")
+
+
+def test_when_the_time_is_over_one_way_is_tried_and_the_others_say_so(tiny: Recipe, images: Dataset) -> None:
+    """The first may not run here, and then the next is the one."""
+    shown: list[str] = []
+    ways = (GRAPH, PLAIN, COMPILED, CHANNELS_LAST)
+    timings = time_ways(
+        tiny, images, CPU, ways=ways, rounds=9, seconds=0.0, show=lambda timing: shown.append(timing.remark)
+    )
+    assert [timing.runs for timing in timings] == [False, True, False, False]
+    assert [timing.remark for timing in timings[1:]] == ["", *["not tried: the time was over"] * 2]
+    assert len(shown) == len(ways)
 
 
 def test_what_is_computed_is_a_recipe_with_the_ways_settings(tiny: Recipe) -> None:
@@ -92,7 +107,9 @@ def test_on_cuda_a_step_is_one_graph_where_every_step_is_the_same(tiny: Recipe) 
         assert graphed(different, cuda) == different
 
 
-def test_timings_are_remembered_for_the_same_steps_only(tiny: Recipe, tmp_path: Path) -> None:
+def test_timings_are_remembered_for_the_same_steps_only(
+    tiny: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     timings = (Timing(PLAIN, 1.0, 1.5), Timing(GRAPH, math.nan, math.nan, "no CUDA"))
     remember(tmp_path / "speed", timings, tiny, image_size=8, device=CPU)
 
@@ -109,5 +126,10 @@ def test_timings_are_remembered_for_the_same_steps_only(tiny: Recipe, tmp_path: 
     assert not found(replace(tiny, batch_size=9))
     assert not found(tiny, image_size=16)
     assert not found(replace(tiny, network=replace(tiny.network, stages=(Stage(2, 4, 4),))))
+    for place, name in ((tuned, "processor_name"), (torch, "get_num_threads"), (importlib.metadata, "version")):
+        with monkeypatch.context() as elsewhere:  # another machine, as many threads as none has, another version
+            elsewhere.setattr(place, name, lambda *_: "1202")
+            assert not found(tiny)
+    assert found(tiny)
     again.path.write_text("{")
     assert not found(tiny)

@@ -51,7 +51,7 @@ from skipline.zoo import describe
 CPU = torch.device("cpu")
 ALL = Augment(pad=1, flip=True, cutout=2, mixup=0.2)
 NUM_STEPS = 9  # three epochs of three
-PATIENCE = 100  # seconds: a process that waits longer for another says where, and ends
+PATIENCE = 300  # seconds: a process that waits longer for another says where, and ends
 
 Job = Callable[[Team], Any]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -126,6 +127,7 @@ TOLD = {
 }
 
 
+@functools.cache
 def shapes(network: Network) -> dict[str, tuple[int, ...]]:
     return {name: tuple(tensor.shape) for name, tensor in assemble(network, device="meta").state_dict().items()}
 

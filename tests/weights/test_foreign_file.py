@@ -38,7 +38,7 @@ def same(found: dict[str, Tensor], expected: dict[str, Tensor]) -> bool:
     return found.keys() == expected.keys() and all(torch.equal(found[name], expected[name]) for name in expected)
 
 
-@pytest.mark.parametrize("suffix", [".pth", ".pt", ".th", ".bin", ".PTH"])
+@pytest.mark.parametrize("suffix", [".pth", ".pt", ".th", ".bin", ".pyth", ".ckpt", ".pth.tar", ".PTH"])
 @pytest.mark.parametrize("is_zip", [True, False])
 def test_pytorch_files_of_both_ages(suffix: str, is_zip: bool, tmp_path: Path) -> None:
     path = tmp_path / f"a{suffix}"
@@ -73,6 +73,17 @@ def test_prefixes_and_counters_are_taken_off(tmp_path: Path) -> None:
     assert (found.stripped, found.num_counters) == (("module.", "_orig_mod."), 2)
 
 
+@pytest.mark.parametrize("holder", ["model.", "net.", "backbone.", "module.model.", "model._orig_mod."])
+def test_an_attribute_that_holds_the_network_is_taken_off(holder: str, tmp_path: Path) -> None:
+    """Lightning's modules keep theirs so, and their head may stand beside it."""
+    path = tmp_path / "a.ckpt"
+    weight, bias = TENSORS["a.weight"], TENSORS["a.bias"]
+    torch.save({"state_dict": {f"{holder}a.weight": weight, "a.bias": bias}, "hyper_parameters": {"lr": 0.1}}, path)
+    found = read_foreign(path)
+    assert same(dict(found.tensors), TENSORS)
+    assert "".join(found.stripped) in (holder, "_orig_mod.model.")
+
+
 @pytest.mark.parametrize(
     ("document", "nested_in", "beside"),
     [
@@ -82,6 +93,12 @@ def test_prefixes_and_counters_are_taken_off(tmp_path: Path) -> None:
         ({"model_ema": TENSORS, "model": {"x": torch.ones(1)}, "optimizer": {}}, "model_ema", ("model",)),
         ({"net": TENSORS, "acc": 95.1}, "net", ()),
         ({"model_state": TENSORS}, "model_state", ()),
+        # as PyTorch's own ImageNet example saves it: the best accuracy is a tensor, and no weight
+        (
+            {"epoch": 3, "arch": "resnet18", "state_dict": TENSORS, "best_acc1": torch.tensor(9.5), "optimizer": {}},
+            "state_dict",
+            (),
+        ),
     ],
 )
 def test_checkpoints_are_unpacked(

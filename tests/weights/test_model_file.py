@@ -85,7 +85,8 @@ def test_it_gives_the_same_logits_to_the_bit_and_no_training_mode(model: Trained
     [
         (
             lambda header, _: header.clear(),
-            "{path} is not a model file of skipline: it contains no description. Weights of other libraries",
+            "{path} is not a model file of skipline: it contains no description. "
+            "Weights of other libraries come in with: ",
         ),
         (
             lambda header, _: header.update(format="skipline.checkpoint"),

@@ -39,6 +39,8 @@ def compared(parity: ModuleType, peer: str, name: str, folder: Path, *, double: 
         ("timm:resnetv2_50x1_bit", "bit_r50x1"),
         ("transformers:microsoft/resnet-34", "resnet34"),
         ("transformers:microsoft/resnet-50", "resnet50"),
+        ("transformers:microsoft/resnet-50+downsample_in_bottleneck", "resnet50_v1"),
+        ("transformers:google/bit-50", "bit_r50x1"),
     ],
 )
 def test_weights_come_and_go_and_compute_the_same(parity: ModuleType, peer: str, name: str, tmp_path: Path) -> None:

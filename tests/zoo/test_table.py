@@ -282,7 +282,7 @@ def test_the_table_is_known_by_its_names() -> None:
 def test_a_peer_is_a_library_and_a_name_in_it_and_belongs_to_one_row() -> None:
     peers = [peer for row in models() for peer in row.peers]
     assert max(Counter(peers).values()) == 1
-    assert all(re.fullmatch(r"(timm|torchvision|transformers):[a-z0-9_/-]+", peer) for peer in peers)
+    assert all(re.fullmatch(r"(timm|torchvision|transformers):[a-z0-9_/+-]+", peer) for peer in peers)
     assert ROWS["resnet50"].peers == ("timm:resnet50", "torchvision:resnet50", "transformers:microsoft/resnet-50")
 
 

@@ -10,12 +10,12 @@ from pathlib import Path
 from skipline.check.judge import judge
 from skipline.check.result import Check
 from skipline.data.cache_place import PhotoCache
-from skipline.data.decode import LOCAL, Limits
+from skipline.data.decode import LOCAL
 from skipline.data.duplicates import find_duplicates
 from skipline.data.fact_cache import load_facts, save_facts
 from skipline.data.photo_fact import Fact, PhotoFact, Unchanged, read_fact
 from skipline.data.photo_folder import open_photos
-from skipline.data.readers import FILE_SECONDS, Readers
+from skipline.data.readers import Readers
 from skipline.files import StorageError, storage_error
 
 MOST_UNUSABLE = 0.1  # guessed: more than one file in ten is no accident
@@ -26,8 +26,6 @@ def check_folder(
     *,
     num_processes: int,
     show: Callable[[int, int], None],
-    limits: Limits = LOCAL,
-    file_seconds: float = FILE_SECONDS,
     most_unusable: float = MOST_UNUSABLE,
     allowed: Collection[str] = (),
     cache: PhotoCache | None = None,
@@ -44,30 +42,28 @@ def check_folder(
     names = [photo.name for photo in folder.photos]
     read: dict[int, Fact] = {}
     show(0, len(names))
-    known = load_facts(cache.facts_of(folder.root), limits) if cache is not None else {}
-    job = partial(read_fact, limits=limits, known=frozenset(known))
-    with Readers(num_processes, job=job, file_seconds=file_seconds) as readers:
+    known = load_facts(cache.facts_of(folder.root), LOCAL) if cache is not None else {}
+    job = partial(read_fact, limits=LOCAL, known=frozenset(known))
+    with Readers(num_processes, job=job) as readers:
         for index, fact in readers.read(folder.root, names):
             read[index] = known[fact.content] if isinstance(fact, Unchanged) else fact
             show(len(read), len(names))
     facts = tuple(read[index] for index in range(len(names)))
     if cache is not None:
-        _keep(cache, folder.root, facts, known, limits)
+        _keep(cache, folder.root, facts, known)
     duplicates = find_duplicates({i: fact for i, fact in enumerate(facts) if isinstance(fact, PhotoFact)})
     findings = judge(folder, facts, duplicates, most_unusable=most_unusable, allowed=allowed)
     return Check(folder, facts, duplicates, findings, time.monotonic() - start)
 
 
-def _keep(
-    cache: PhotoCache, root: Path, facts: Sequence[Fact], known: Mapping[bytes, PhotoFact], limits: Limits
-) -> None:
+def _keep(cache: PhotoCache, root: Path, facts: Sequence[Fact], known: Mapping[bytes, PhotoFact]) -> None:
     """Write the facts of photos that can be used, unless they are those that are known."""
     now = {fact.content: fact for fact in facts if isinstance(fact, PhotoFact)}
     if now.keys() == known.keys():
         return
     path = cache.facts_of(root)
     try:
-        save_facts(path, now.values(), limits)
+        save_facts(path, now.values(), LOCAL)
     except OSError as error:
         told = error if isinstance(error, StorageError) else storage_error(path, error)
         if cache.is_asked:

@@ -30,7 +30,7 @@ from skipline.cli import (
     train,
     tune,
 )
-from skipline.cli.exits import CLOSED_PIPE, UsageError, tell
+from skipline.cli.exits import CLOSED_PIPE, INTERRUPTED, UsageError, tell
 from skipline.cli.help_text import flowing
 from skipline.launcher import is_launched, num_processes
 
@@ -104,8 +104,8 @@ def _all_verbs(
         )
 
 
-def main() -> NoReturn:
-    """Run the command line and end the process with its exit code."""
+def run() -> NoReturn:
+    """Run the verb that was typed and end the process with its exit code."""
     asked = _Asked(for_traceback=os.environ.get("SKIPLINE_DEBUG") == "1")
     try:
         app(prog_name="skipline", obj=asked)
@@ -113,6 +113,8 @@ def main() -> NoReturn:
         # typer ends with 1 where nobody reads on (`skipline models | head`); 141 is what a shell calls that.
         if isinstance(end.__context__, BrokenPipeError):
             sys.exit(CLOSED_PIPE)
+        if end.code == INTERRUPTED:  # typer's own, which says nothing; a run that wrote a checkpoint says so itself
+            raise KeyboardInterrupt from None
         raise
     except Exception as error:  # the one place where every failure becomes a sentence and a code
         sys.stdout.flush()

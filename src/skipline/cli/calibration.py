@@ -17,10 +17,10 @@ from skipline.cli.live_study import LiveStudy
 from skipline.data import Dataset
 from skipline.files import dump_json, write_whole
 from skipline.report import calibration_markdown, calibration_report
+from skipline.signal.verdict import VERDICTS
 from skipline.study import (
     GRID_RATES,
     LEARNING,
-    TRAINABILITIES,
     Cell,
     GridCell,
     Judge,
@@ -78,7 +78,7 @@ def _datasets(cells: Sequence[GridCell], data_dir: Path) -> dict[str, Dataset]:
 def _tell(document: Mapping[str, Any], folder: StudyFolder) -> None:
     words = Counter(each["trainability"] for each in document["cells"])
     num = len(document["cells"])
-    print(f"{num} cells: " + ", ".join(f"{words[word]} {word}" for word in TRAINABILITIES))
+    print(f"{num} cells: " + ", ".join(f"{words[word]} {word}" for word in VERDICTS))
     for judged in document["judged"]:
         right, known = (round(judged[key] * num) for key in ("agreement", "agreement_on_training"))
         print(f"{judged['judge']}: right for {right} of {num} nets; whether they train or not, for {known}")

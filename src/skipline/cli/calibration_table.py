@@ -12,7 +12,8 @@ from skipline.amount import percent
 from skipline.cli.figures import seconds_text
 from skipline.cli.live_study import LiveStudy, States
 from skipline.data import Dataset
-from skipline.study import TRAINABILITIES, Cell, Result, trainability_of
+from skipline.signal.verdict import VERDICTS
+from skipline.study import Cell, Result, trainability_of
 
 _NAME, _COUNT = 24, 12  # columns; together 72, and a terminal has 80
 
@@ -27,7 +28,7 @@ def calibration_table(cells: Sequence[Cell], dataset: Dataset, *, console: Conso
 
     def draw(states: States, width: int) -> list[Text]:
         del width  # 80 columns suit every terminal
-        head = "".join(f"{word:>{_COUNT}}" for word in (*TRAINABILITIES, "to come"))
+        head = "".join(f"{word:>{_COUNT}}" for word in (*VERDICTS, "to come"))
         lines = [Text(f"{pass_:<{_NAME}}{head}", style="dim")]
         return lines + [_row(name, group, states, dataset.num_classes) for name, group in groups.items()]
 
@@ -37,7 +38,7 @@ def calibration_table(cells: Sequence[Cell], dataset: Dataset, *, console: Conso
 def _row(name: str, cells: Sequence[Cell], states: States, num_classes: int) -> Text:
     ended = [state for cell in cells if isinstance(state := states[cell], Result)]
     words: Mapping[str, int] = Counter(trainability_of(each.train_error, num_classes=num_classes) for each in ended)
-    counts = (*(words.get(word, 0) for word in TRAINABILITIES), len(cells) - len(ended))
+    counts = (*(words.get(word, 0) for word in VERDICTS), len(cells) - len(ended))
     return Text(f"{name:<{_NAME}}" + "".join(f"{count or '':>{_COUNT}}" for count in counts))
 
 

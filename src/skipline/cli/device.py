@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from skipline.cache import user_cache
 from skipline.cli.exits import UsageError
 
 if TYPE_CHECKING:
@@ -52,8 +53,3 @@ def default_data_dir() -> Path:
     if given:
         return Path(given)
     return user_cache() / "data"
-
-
-def user_cache() -> Path:
-    """`skipline` in the user's cache folder."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "skipline"

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
     from skipline.cli.diagnosis_output import Seen
     from skipline.data.preprocess import Preprocess
+    from skipline.study.examination import Examination
     from skipline.study.remedies import Candidate
+    from skipline.study.spectrum import Spectrum
 
 MOST_MEASURED = 300  # layers: more take longer to build and to read than a person waits for (docs/results.md)
 _INIT = "he_fan_out_normal"
@@ -64,6 +66,9 @@ def diagnose(
             f"Also measure a real network. Default: up to {MOST_MEASURED} layers.", _LOOK, "--measure/--no-measure"
         ),
     ] = None,
+    jacobian: Annotated[
+        bool, _option("Also measure the singular values of the Jacobian: how much small changes grow.", _LOOK)
+    ] = False,
     fix: Annotated[bool, _option("Apply the best remedy, diagnose again, and say whether it helped.", _LOOK)] = False,
     report: Annotated[Path | None, _option("Also write a page with the figures into this .html file.", _LOOK)] = None,
     figures: Annotated[
@@ -87,7 +92,8 @@ def diagnose(
     if _is_trained(target):
         own = {"--init": init, "--fix": fix, "--measure": measure, "--number-format": number_format}
         _refuse(f"{target} is trained, and is only measured", {**thin, **parts_of_thin, **own})
-        tell_inspection(*_inspected(Path(target), image_size, batch_size, seed, data=data), output)
+        found = _inspected(Path(target), image_size, batch_size, seed, data=data, with_jacobian=jacobian)
+        tell_inspection(*found, output)
         return
     _refuse("images are Gaussian pixels where no run is examined", {"--data": data})
     if target:
@@ -118,7 +124,15 @@ def diagnose(
         is_measured = candidate.network.depth <= MOST_MEASURED if measure is None else measure
         examined.append(examine(candidate, conditions, measure=is_measured))
     ill = [each for each in examined if each.verdict != "trains"] if fix else []
-    tell_examinations(examined, [treat(each, measure=each.reading is not None) for each in ill], output)
+    treated = [treat(each, measure=each.reading is not None) for each in ill]
+    tell_examinations(examined, treated, output, spectra=_spectra(examined) if jacobian else ())
+
+
+def _spectra(examined: list[Examination]) -> list[Spectrum]:
+    """Those of the networks that were examined; here, since predictions load no torch."""
+    from skipline.study.spectrum import starting_spectrum
+
+    return [starting_spectrum(each.candidate, each.conditions) for each in examined]
 
 
 def _refuse(reason: str, flags: Mapping[str, object]) -> None:
@@ -197,7 +211,13 @@ def _numbers(text: str) -> list[float]:
 
 
 def _inspected(
-    target: Path, image_size: int | None, batch_size: int, seed: int, *, data: Path | None
+    target: Path,
+    image_size: int | None,
+    batch_size: int,
+    seed: int,
+    *,
+    data: Path | None,
+    with_jacobian: bool,
 ) -> tuple[Any, Any, Seen]:
     """A trained network measured on images of its own where it is a run, which knows them; else on Gaussian pixels."""
     import torch
@@ -206,6 +226,7 @@ def _inspected(
     from skipline.cli.model_file import is_model_file, model_file
     from skipline.seeds import split_seed
     from skipline.study.inspection import inspect
+    from skipline.study.spectrum import spectrum
     from skipline.weights import load_model
 
     model = load_model(model_file(target, best=False))
@@ -221,7 +242,9 @@ def _inspected(
             raise UsageError(f"{target} is measured on its own images, which have their size. Leave out --image-size.")
         images, source = _own_images(target, model.preprocess, batch_size, generator, data=data)
         about = f"{len(images)} training images of {source}"
-    return network, inspect(model.net.train(), images, is_fresh=False), Seen(about=about, seed=seed)
+    net = model.net.train()
+    spectra = (spectrum(net, images),) if with_jacobian else ()
+    return network, inspect(net, images, is_fresh=False), Seen(about=about, seed=seed, spectra=spectra)
 
 
 def _own_images(
@@ -231,8 +254,8 @@ def _own_images(
     import torch
 
     from skipline.data.preprocess import normalise
-    from skipline.train import open_run, setup_of
-    from skipline.train.run import load_again, read_recipe
+    from skipline.train import open_run, read_recipe, setup_of
+    from skipline.train.run import load_again
 
     folder = open_run(target)
     recipe = read_recipe(folder)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +19,9 @@ from skipline.report.diagnosis import diagnosis_figures, diagnosis_page
 from skipline.report.diagnosis_record import DiagnosisRecord
 from skipline.report.phase import PhaseRecord
 from skipline.report.picture import require_png, write_picture
-from skipline.signal.causes import RemedyName, Verdict
+from skipline.signal.causes import RemedyName
 from skipline.signal.diagnosis import Diagnosis
+from skipline.signal.verdict import Verdict
 from skipline.spec import Network
 from skipline.study.alpha_power import alpha_power
 from skipline.study.examination import Conditions, Examination, Treatment
@@ -29,6 +30,7 @@ from skipline.study.remedies import REMEDIES
 
 if TYPE_CHECKING:
     from skipline.study.inspection import Inspection
+    from skipline.study.spectrum import Spectrum
 
 FORMAT = "skipline.diagnosis"
 VERSION = 1
@@ -66,27 +68,42 @@ class Output:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What a trained network was measured on: `16 training images of digits`, and the seed that chose them."""
+    """What a trained network was measured on: `16 training images of digits`, and the seed that chose them.
+
+    `spectra` is empty, or has the singular values of its Jacobian.
+    """
 
     about: str
     seed: int
+    spectra: tuple[Spectrum, ...] = ()
 
 
 def tell_examinations(
-    examined: Sequence[Examination], treatments: Sequence[Sequence[Treatment]], output: Output
+    examined: Sequence[Examination],
+    treatments: Sequence[Sequence[Treatment]],
+    output: Output,
+    *,
+    spectra: Sequence[Spectrum],
 ) -> None:
     """Say what was found of each network; `treatments` has, for each that was to be fixed, what was tried.
 
-    Raises `GateFailed`, after all is said, where something was to be fixed and nothing could be shown to help.
+    `spectra` is empty, or has the singular values of each network's Jacobian. Raises `GateFailed`, after all is said,
+    where something was to be fixed and nothing could be shown to help.
     """
     treated = [treatment for tried in treatments for treatment in tried[::-1]]  # in the order that they were tried
-    records = [record_of(each, [t for t in treated if t.before is each]) for each in examined]
+    values = [found.values for found in spectra] or [()] * len(examined)
+    records = [
+        record_of(each, [t for t in treated if t.before is each], singular_values=found)
+        for each, found in zip(examined, values, strict=True)
+    ]
     if output.as_json:
-        nets = [document_of(each) for each in examined]
+        found = [asdict(each) for each in spectra] or [{}] * len(examined)
+        nets = [{**document_of(each), "jacobian": of} for each, of in zip(examined, found, strict=True)]
         fixes = [{"remedy": each.remedy, "helped": each.helped, "after": document_of(each.after)} for each in treated]
         print(dump_json({"format": FORMAT, "version": VERSION, "nets": nets, "treatments": fixes}), end="")
     else:
-        print("\n\n".join(_told(each) for each in examined))
+        lines = [f"\n{_spread(each)}" for each in spectra] or [""] * len(examined)
+        print("\n\n".join(_told(each) + line for each, line in zip(examined, lines, strict=True)))
         for treatment in treated:
             print(f"\n{_told_treatment(treatment)}")
     phases = phases_of(examined) if output.is_drawn else ()
@@ -109,14 +126,17 @@ def tell_inspection(network: Network, inspection: Inspection, seen: Seen, output
             "seed": seen.seed,
             **judged(diagnosis),
             "measured": sites_of(inspection.reading),
+            "jacobian": asdict(seen.spectra[0]) if seen.spectra else {},
         }
         print(dump_json({"format": FORMAT, "version": VERSION, "nets": [found], "treatments": []}), end="")
     else:
         print(f"{name}, trained\n{_MARKS[diagnosis.verdict]} measured: {diagnosis.sentence}")
         print(f"  measured   its last weights, in training mode, on {seen.about}")
-        print("\n".join([*_details(diagnosis, said=diagnosis.sentence), *_listed(diagnosis.remedies)]))
+        spread = map(_spread, seen.spectra)
+        print("\n".join([*_details(diagnosis, said=diagnosis.sentence), *spread, *_listed(diagnosis.remedies)]))
     settings = {"images": seen.about, "seed": seen.seed}
-    _write([record_of_inspection(network, inspection)], (), output, settings=settings)
+    values = seen.spectra[0].values if seen.spectra else ()
+    _write([record_of_inspection(network, inspection, singular_values=values)], (), output, settings=settings)
 
 
 def _told(examination: Examination) -> str:
@@ -164,6 +184,22 @@ def _measured(examination: Examination) -> list[str]:
         other = examination.diagnosis if examination.decisive is seen else seen
         lines.append(f"             {'predicted' if other is not seen else 'measured'}: {other.sentence}")
     return lines
+
+
+def _spread(spectrum: Spectrum) -> str:
+    """A line of the singular values, or the reason why there are none."""
+    if math.isnan(spectrum.largest):
+        return f"  Jacobian   {spectrum.says}"
+    ends = f"{spectrum.largest:.3g} to {spectrum.smallest:.3g}"
+    about = f"of {counted(spectrum.num_images, 'image')}, {spectrum.start} to {spectrum.end}"
+    if spectrum.values:
+        number = counted(len(spectrum.values), "singular value")
+        return f"  Jacobian   {number} {about}: {ends}, half of them below {spectrum.median:.3g}"
+    errors = f"±{spectrum.largest_error:.1g} and ±{spectrum.smallest_error:.1g}"
+    return (
+        f"  Jacobian   singular values {about}: {ends}, {errors}\n"
+        f"             only the two ends: {spectrum.says.split(';')[0]}, too large to be formed"
+    )
 
 
 def _listed(remedies: Sequence[RemedyName]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from skipline.report.phase import PhasePoint, PhaseRecord
+from skipline.report.phase import NetPoint, PhaseRecord
 from skipline.spec import Activation
 from skipline.study.examination import Examination
 from skipline.study.phase_place import has_phases, phase_place
@@ -20,20 +20,20 @@ def phases_of(examined: Sequence[Examination]) -> tuple[PhaseRecord, ...]:
 
     σ_w² and σ_b² are those of `study.phase_place`; linear nets have no phases.
     """
-    points: dict[Activation, list[PhasePoint]] = {}
+    points: dict[Activation, list[NetPoint]] = {}
     for each in examined:
         if has_phases(each.candidate):
             points.setdefault(each.candidate.network.activation, []).append(_point(each))
     return tuple(_record(activation, tuple(there)) for activation, there in points.items())
 
 
-def _point(examination: Examination) -> PhasePoint:
+def _point(examination: Examination) -> NetPoint:
     place = phase_place(examination.candidate)
     name = examination.candidate.network.name
-    return PhasePoint(name=name, weight_variance=place.weight_variance, bias_variance=place.bias_variance)
+    return NetPoint(name=name, weight_variance=place.weight_variance, bias_variance=place.bias_variance)
 
 
-def _record(activation: Activation, points: tuple[PhasePoint, ...]) -> PhaseRecord:
+def _record(activation: Activation, points: tuple[NetPoint, ...]) -> PhaseRecord:
     low, high = _LEAST_RANGE
     low = min(low, *(0.8 * point.weight_variance for point in points))
     high = max(high, *(1.2 * point.weight_variance for point in points))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from skipline.report.diagnosis_record import CauseRecord, DiagnosisRecord, RemedyRecord
 from skipline.report.net_record import NetRecord, SiteRecord
-from skipline.signal.causes import Verdict
 from skipline.signal.diagnosis import Diagnosis, Finding
 from skipline.signal.reading import SiteReading
+from skipline.signal.verdict import Verdict
 from skipline.spec import Network
 from skipline.study.examination import Examination, Treatment
 from skipline.study.remedies import REMEDIES
@@ -26,7 +27,9 @@ _OUTCOMES: Mapping[Verdict, str] = {
 }
 
 
-def record_of(examination: Examination, treatments: Sequence[Treatment]) -> DiagnosisRecord:
+def record_of(
+    examination: Examination, treatments: Sequence[Treatment], *, singular_values: tuple[float, ...]
+) -> DiagnosisRecord:
     """The record of one network; `treatments` are those that were tried on it."""
     name = examination.candidate.network.name
     readings = {} if examination.reading is None else examination.reading.sites
@@ -46,10 +49,14 @@ def record_of(examination: Examination, treatments: Sequence[Treatment]) -> Diag
         for each in examination.remedies
     )
     net, depth = NetRecord(name=name, sites=sites), examination.candidate.network.depth
-    return _record(net, examination.decisive, remedies, depth=depth, trainable_depth=examination.greatest_depth)
+    deepest = examination.greatest_depth
+    record = _record(net, examination.decisive, remedies, depth=depth, trainable_depth=deepest)
+    return replace(record, singular_values=singular_values)
 
 
-def record_of_inspection(network: Network, inspection: Inspection) -> DiagnosisRecord:
+def record_of_inspection(
+    network: Network, inspection: Inspection, *, singular_values: tuple[float, ...]
+) -> DiagnosisRecord:
     """The record of a trained network: dots alone."""
     sites = tuple(
         SiteRecord(name=place, predicted={}, measured=_numbers(site))
@@ -57,7 +64,8 @@ def record_of_inspection(network: Network, inspection: Inspection) -> DiagnosisR
     )
     diagnosis = inspection.diagnosis
     net = NetRecord(name=network.name, sites=sites)
-    return _record(net, diagnosis, (), depth=network.depth, trainable_depth=math.nan)
+    record = _record(net, diagnosis, (), depth=network.depth, trainable_depth=math.nan)
+    return replace(record, singular_values=singular_values)
 
 
 def _record(

@@ -1,7 +1,7 @@
 """Exit codes, and how a failure is told: one sentence on stderr, no traceback unless it is asked for.
 
 0 ok · 1 internal · 2 usage · 3 data or storage · 4 a gate that failed · 5 an extra is missing · 6 out of memory ·
-7 diverged · 130 interrupted, with a checkpoint written · 141 nobody read on.
+7 diverged · 130 interrupted; a run that had begun leaves a checkpoint · 141 the output pipe was closed.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import traceback
 from skipline.launcher import rank
 
 CLOSED_PIPE = 141  # 128 + SIGPIPE, as for every program that `head` stops
+INTERRUPTED = 130  # 128 + SIGINT
 _OUT_OF_MEMORY = 6
 EXITS: dict[str, int] = {
     "skipline.study.error.CellError": 1,
@@ -40,8 +41,8 @@ EXITS: dict[str, int] = {
     "torch.OutOfMemoryError": _OUT_OF_MEMORY,
     "skipline.train.outcome.RanOut": _OUT_OF_MEMORY,
     "skipline.train.outcome.Diverged": 7,
-    "skipline.train.outcome.Interrupted": 130,
-    "skipline.cli.conduct.StudyInterrupted": 130,
+    "skipline.train.outcome.Interrupted": INTERRUPTED,
+    "skipline.cli.conduct.StudyInterrupted": INTERRUPTED,
 }
 """By full name, so that looking one up imports nothing: most verbs never load torch.
 
@@ -50,7 +51,7 @@ something that is broken or of another kind.
 """
 
 
-_AGREED = (7, 130)
+_AGREED = (7, INTERRUPTED)
 """Ends that all processes of a run come to together."""
 _HAVE_A_REMEDY = ("skipline.train.outcome.RanOut",)
 """What is said of memory and ends with a remedy of its own."""
@@ -107,5 +108,5 @@ def tell(error: BaseException, *, debug: bool) -> int:
         if _full_name(type(error)) not in _HAVE_A_REMEDY:
             message += f"{'' if message.endswith('.') else '.'} Use a smaller --batch-size, or more --accumulate."
     who = f"process {own}: " if own > 0 else ""
-    print(f"{who}{'' if code == 130 else 'error: '}{message}", file=sys.stderr)
+    print(f"{who}{'' if code == INTERRUPTED else 'error: '}{message}", file=sys.stderr)
     return code

@@ -15,7 +15,8 @@ from skipline.cli import options
 def export_weights(
     run: options.RunOrModel,
     file: Annotated[
-        Path, typer.Argument(help="The file to write: .safetensors, .pth, .pt, .th, .bin or .npz.", show_default=False)
+        Path,
+        typer.Argument(help="The file to write: .safetensors, .pth, .pt, .bin, .pyth or .npz.", show_default=False),
     ],
     to: Annotated[str, typer.Option(help="Target library: torchvision, timm, transformers, …", show_default=False)],
     best: options.Best = False,

@@ -27,7 +27,12 @@ def _option(text: str, *names: str) -> Any:
 
 
 def import_weights(
-    file: Annotated[Path, typer.Argument(help="A .pth, .pt, .th, .bin, .safetensors or .npz.", show_default=False)],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="A .pth, .pt, .th, .bin, .pyth, .ckpt, .pth.tar, .safetensors or .npz.", show_default=False
+        ),
+    ],
     model: options.Model,
     out: Annotated[Path, typer.Option(help="The file to write.")] = Path("model.safetensors"),
     source: Annotated[
@@ -146,7 +151,12 @@ def _preprocess(
         text = text or (source.preprocess(network) if is_source_given else usual_preprocess(known, network))
         if text == "unknown":
             origins = " or ".join(row.origin for row in (source, *(() if is_source_given else known.rivals)))
-            which = ", or --from with the source" if known.rivals and not is_source_given else ""
+            told = (
+                []
+                if is_source_given
+                else [row for row in (source, *known.rivals) if row.preprocess(network) != "unknown"]
+            )
+            which = "".join(f", or --from {row.name}" for row in told)
             raise UsageError(
                 f"{origins} does not say how the images were prepared. Give --preprocess: "
                 f"{', '.join(preprocess_names())}, or MEAN,…/STD,… of pixels in [0, 1]{which}. {source.note}".rstrip()

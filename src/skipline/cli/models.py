@@ -21,18 +21,22 @@ _WIDE = 120  # columns from which a summary has room beside the longest name
 
 def models(
     name: Annotated[
-        str, typer.Argument(help="A model to describe, or a part of the names to list.", show_default=False)
+        str,
+        typer.Argument(
+            help="A model to describe, by name or a description in a .json; or a part of the names to list.",
+            show_default=False,
+        ),
     ] = "",
     image_size: Annotated[
         int | None,
-        typer.Option(min=1, help="Side of the images, in pixels. Default: the source's.", show_default=False),
+        typer.Option(min=1, help="Side of the images, in pixels. Default: the source's, or 32.", show_default=False),
     ] = None,
     svg: Annotated[Path | None, typer.Option(help="Also draw the model into this file.", show_default=False)] = None,
     json_: options.Json = False,
 ) -> None:
     """List the named networks, or describe one: layers, shapes, receptive fields and cost."""
+    from skipline.cli.network import described
     from skipline.files import dump_json
-    from skipline.zoo import describe
     from skipline.zoo import models as rows
 
     listed = [row for row in rows() if name in row.name or name in row.family]
@@ -55,16 +59,17 @@ def models(
         return
     if svg is not None and svg.suffix.lower() != ".svg":
         raise UsageError(f"--svg {svg} does not end in .svg, but it would be an SVG file. Name it {svg.stem}.svg.")
-    network = describe(name)
-    row = next(row for row in rows() if row.has(name))
-    size = image_size or row.image_size
+    network = described(name)
+    row = next((row for row in rows() if row.has(name)), None)
+    summary, source = (row.summary, row.source) if row else ("a description of your own", name)
+    size = image_size or (row.image_size if row else max(32, network.smallest_image))
     if svg is not None:
         _draw(network, size, svg)
         print(f"drawn into {svg}", file=sys.stderr)
     if json_:
-        print(dump_json(_network_document(network, row, size)), end="")
+        print(dump_json(_network_document(network, summary, source, size)), end="")
     else:
-        _print_network(network, row, size)
+        _print_network(network, summary, source, size)
 
 
 def _row_document(row: Row) -> dict[str, Any]:
@@ -86,7 +91,7 @@ def _row_document(row: Row) -> dict[str, Any]:
     }
 
 
-def _network_document(network: Network, row: Row, size: int) -> dict[str, Any]:
+def _network_document(network: Network, summary: str, source: str, size: int) -> dict[str, Any]:
     from skipline.cost import cost
     from skipline.spec import to_json
 
@@ -95,8 +100,8 @@ def _network_document(network: Network, row: Row, size: int) -> dict[str, Any]:
         "format": "skipline.model_cost",
         "version": 1,
         "name": network.name,
-        "summary": row.summary,
-        "source": row.source,
+        "summary": summary,
+        "source": source,
         "depth": network.depth,
         "image_size": size,
         "parameters": costs.parameters,
@@ -138,7 +143,7 @@ def _short(count: int) -> str:
     return f"{count / 1e9:,.2f} G" if count >= 1e9 else f"{count / 1e6:,.2f} M"
 
 
-def _print_network(network: Network, row: Row, size: int) -> None:
+def _print_network(network: Network, summary: str, source: str, size: int) -> None:
     from rich.console import Console
 
     from skipline.cost import cost
@@ -147,8 +152,8 @@ def _print_network(network: Network, row: Row, size: int) -> None:
 
     costs = cost(network, image_size=size)
     kept = size_text(costs.activation_elements * 4)  # fp32
-    print(f"{network.name}: {row.summary}")
-    print(f"source         {row.source}")
+    print(f"{network.name}: {summary}")
+    print(f"source         {source}")
     print(f"depth          {network.depth} weighted layers in {counted(network.num_blocks, 'block')}")
     print(f"parameters     {costs.parameters:,}")
     print(f"multiply-adds  {costs.macs / 1e6:,.3f} M an image of {size}×{size}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from skipline.cli.device import user_cache
+from skipline.cache import user_cache
 from skipline.data.cache_place import PhotoCache
 
 OFF = "off"

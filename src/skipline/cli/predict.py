@@ -26,6 +26,7 @@ def predict(
     ],
     top: Annotated[int, typer.Option(min=1, help="Number of classes listed per photo.")] = 1,
     format_: Annotated[str, typer.Option("--format", help="csv, jsonl or parquet. Default: by --out, or csv.")] = "",
+    json_: Annotated[bool, typer.Option("--json", help="As --format jsonl: an object on each line.")] = False,
     out: Annotated[Path | None, typer.Option(help="File to write. Default: stdout.", show_default=False)] = None,
     best: options.Best = False,
     image_size: Annotated[
@@ -50,7 +51,9 @@ def predict(
     from skipline.data.photo_stream import named_files, read_photos
     from skipline.weights import load_model
 
-    chosen_format = format_of(format_, out)
+    if json_ and format_ not in ("", "jsonl"):
+        raise UsageError(f"--json is --format jsonl, and --format is {format_}. Leave one of them out.")
+    chosen_format = format_of("jsonl" if json_ else format_, out)
     path = model_file(run, best=best)
     model = load_model(path)
     if top > len(model.class_names):

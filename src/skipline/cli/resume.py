@@ -38,9 +38,13 @@ def resume(
     """
     from skipline.cli.launch import launched
     from skipline.train import open_run, setup_of
+    from skipline.train.remains import restore_settings
     from skipline.train.run import require_open
 
     folder = open_run(run)
+    restored = restore_settings(folder)
+    if restored:
+        typer.echo(f"note: {restored}", err=True)
     require_open(folder)  # before anything is shown
     said_by = "--device" if device else "the run's device"
     with launched(device or setup_of(folder).device, said_by=said_by) as (team, chosen):

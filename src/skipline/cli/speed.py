@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from collections.abc import Mapping
@@ -46,7 +47,7 @@ def with_speed(
         return own, ""
     measured = remembered(speed_folder(), recipe, image_size=size, device=device)
     if measured is None and speed == "measure":
-        measured = measure(recipe, image_size=size, device=device, rounds=ROUNDS, ways=WAYS)
+        measured = measure(recipe, image_size=size, device=device, rounds=ROUNDS, seconds=math.inf, ways=WAYS)
     if measured is None:
         return own, ""
     default = own_way(own, device)
@@ -57,8 +58,13 @@ def with_speed(
     return chosen.way.applied(recipe), measured_line(measured.timings, chosen, default=default)
 
 
-def measure(recipe: Recipe, *, image_size: int, device: torch.device, rounds: int, ways: tuple[Way, ...]) -> Measured:
-    """Time `ways` on images of noise, each shown on stderr as it is done, and keep what came out."""
+def measure(
+    recipe: Recipe, *, image_size: int, device: torch.device, rounds: int, seconds: float, ways: tuple[Way, ...]
+) -> Measured:
+    """Time `ways` on images of noise, each shown on stderr as it is done, and keep what came out.
+
+    After `seconds` no further way is begun, once one runs, and no further round.
+    """
     _warn_if_busy()
     network = recipe.network
     data = noise(
@@ -68,7 +74,7 @@ def measure(recipe: Recipe, *, image_size: int, device: torch.device, rounds: in
         num_classes=network.head.num_classes,
     )
     bare = replace(recipe, start_from="", head_epochs=0, deepen=())
-    timings = time_ways(bare, data, device, ways=ways, rounds=rounds, show=show_timing)
+    timings = time_ways(bare, data, device, ways=ways, rounds=rounds, seconds=seconds, show=show_timing)
     if all(not timing.runs for timing in timings):
         raise UsageError(f"no way to compute a step of {network.name} runs here: {timings[0].remark}")
     return remember(speed_folder(), timings, recipe, image_size=image_size, device=device)

@@ -284,7 +284,10 @@ def _show_plan(
         )
     tested = counted(len(dataset.test), "test image")
     print(f"{dataset.name}: {counted(len(dataset.train), 'training image')} and {tested} on {device}")
-    print(f"{counted(recipe.epochs, 'epoch')}, {counted(steps, 'step')}, batch size {recipe.batch_size:,}")
+    batch = min(recipe.batch_size, len(dataset.train))
+    print(f"{counted(recipe.epochs, 'epoch')}, {counted(steps, 'step')}, batch size {batch:,}")
+    if batch < recipe.batch_size:
+        print(f"a batch of {recipe.batch_size:,} is larger than the training set: every step has all of it")
     plan = plan_memory_of(recipe, recipe.network, dataset.train, device=device, num_processes=team.size)
     print(plan.sentence())
     print("nothing was trained (--dry-run); --json prints every setting")

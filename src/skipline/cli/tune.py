@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -23,6 +24,10 @@ def tune(
     ] = None,
     accumulate: Annotated[int, typer.Option(min=1, help="Parts that a batch is computed in.")] = 1,
     rounds: Annotated[int, typer.Option(min=1, help="Times that each way is timed; medians count.")] = 5,
+    minutes: Annotated[
+        float,
+        typer.Option(min=0.0, help="Begin no further way, nor round, after so many. Default: all.", show_default=False),
+    ] = math.inf,
     way: Annotated[
         list[str] | None,
         typer.Option(help="Only ways with this in their name, e.g. compiled; repeatable.", show_default=False),
@@ -54,7 +59,7 @@ def tune(
     keep_freed_memory()
     default = own_way(graphed(recipe, chosen_device), chosen_device)
     ways = _named(way or [], default)
-    measured = measure(recipe, image_size=size, device=chosen_device, rounds=rounds, ways=ways)
+    measured = measure(recipe, image_size=size, device=chosen_device, rounds=rounds, seconds=60 * minutes, ways=ways)
     if json_:
         best = fastest(measured.timings, default=default)
         document = {
@@ -77,13 +82,14 @@ def tune(
 
 
 def _named(parts: list[str], default: Way) -> tuple[Way, ...]:
-    """The ways with one of `parts` in their names, and the default; without parts all of them."""
+    """The default, and the ways with one of `parts` in their names; without parts all of them."""
     from skipline.train.ways import WAYS
 
     for part in parts:
         if not any(part in way.name for way in WAYS):
             raise UsageError(f"--way is {part!r}, and no way has that in its name: {', '.join(w.name for w in WAYS)}.")
-    return tuple(way for way in WAYS if way == default or not parts or any(part in way.name for part in parts))
+    others = (way for way in WAYS if way != default and (not parts or any(part in way.name for part in parts)))
+    return default, *others
 
 
 def _image_size(model: str, network: Network) -> int:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 from skipline.lazy import lazily
 
 if TYPE_CHECKING:
-    from skipline.data.augment import Augment, cutout, flip, mixup, pad_crop
+    from skipline.data.augment import Augment
     from skipline.data.batch import Batch, draw_batch, epoch_batches
     from skipline.data.dataset import Dataset
     from skipline.data.error import DataError
     from skipline.data.image_set import ImageSet
-    from skipline.data.order import batch_indices, epoch_order
+    from skipline.data.order import epoch_order
     from skipline.data.preprocess import Normaliser, Preprocess, fit_preprocess, normalise, normaliser
     from skipline.data.share import WHOLE, Share
     from skipline.data.source import Treatment, load, place_of, source_names, treatment_of
@@ -32,18 +32,13 @@ __all__ = [
     "Preprocess",
     "Share",
     "Treatment",
-    "batch_indices",
-    "cutout",
     "draw_batch",
     "epoch_batches",
     "epoch_order",
     "fit_preprocess",
-    "flip",
     "load",
-    "mixup",
     "normalise",
     "normaliser",
-    "pad_crop",
     "place_of",
     "source_names",
     "treatment_of",
@@ -52,12 +47,12 @@ __all__ = [
 __getattr__, __dir__ = lazily(
     "skipline.data",
     {
-        "skipline.data.augment": "Augment cutout flip mixup pad_crop",
+        "skipline.data.augment": "Augment",
         "skipline.data.batch": "Batch draw_batch epoch_batches",
         "skipline.data.dataset": "Dataset",
         "skipline.data.error": "DataError",
         "skipline.data.image_set": "ImageSet",
-        "skipline.data.order": "batch_indices epoch_order",
+        "skipline.data.order": "epoch_order",
         "skipline.data.preprocess": "Normaliser Preprocess fit_preprocess normalise normaliser",
         "skipline.data.share": "WHOLE Share",
         "skipline.data.source": "Treatment load place_of source_names treatment_of",

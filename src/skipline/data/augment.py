@@ -1,9 +1,13 @@
-"""Augmentation: random changes of training images, as pure batched functions of (images, generator).
+"""Augmentation: random changes of training images, each as its draws and as what these do to images.
 
-The generator is a CPU one and every draw is made on the CPU and then sent, so that a run draws the same on any device.
-Images are (N, C, H, W) and each has draws of its own. New pixels are 0: once normalised that is the mean colour, which
-is what He et al. 2015 (arXiv 1512.03385, section 4.2) pad with, for they subtract the mean first; on raw uint8 it is
-black.
+The draws are those of a whole batch, made by a CPU generator and then sent, so that a run draws the same on any device.
+What they do is a function of the images that are given, which may be a few of the batch: an image's draws depend on its
+place in the batch and on nothing else, so that several processes can make a batch together. `data/changes.py` puts the
+two together.
+
+Images are (N, C, H, W), of any dtype where they are not mixed, and each has draws of its own. New pixels are 0: once
+normalised that is the mean colour, which is what He et al. 2015 (arXiv 1512.03385, section 4.2) pad with, for they
+subtract the mean first; on raw uint8 it is black.
 """
 
 from __future__ import annotations
@@ -22,9 +26,9 @@ from skipline.data.transfer import send
 class Augment:
     """Which augmentations a run uses, applied in this order; at its default each is off.
 
-    ``pad``: pixels of padding for ``pad_crop``. ``flip``: whether half of the images are mirrored. ``cutout``: side of
-    the square that is cut out, in pixels. ``mixup`` and ``cutmix``: their alphas; where both are on, a batch has one
-    of them, each with probability 1/2. Raises ValueError where one is negative.
+    ``pad``: pixels of padding on every side, of which a window is cropped. ``flip``: whether half of the images are
+    mirrored. ``cutout``: side of the square that is cut out, in pixels. ``mixup`` and ``cutmix``: their alphas; where
+    both are on, a batch has one of them, each with probability 1/2. Raises ValueError where one is negative.
     """
 
     pad: int = 0
@@ -40,61 +44,16 @@ class Augment:
             raise ValueError(f"flip must be true or false; got {self.flip!r}.")
         for name, alpha in (("mixup", self.mixup), ("cutmix", self.cutmix)):
             if alpha != 0:
-                _check_alpha(alpha, name)
-
-
-def pad_crop(images: Tensor, pad: int, *, generator: torch.Generator) -> Tensor:
-    """A random (H, W) window of each image padded by ``pad`` pixels of 0 on every side (He et al. 2015, section 4.2).
-
-    The (2 pad + 1)^2 windows are equally likely. Any dtype; contiguous (N, C, H, W) out. Raises ValueError for pad < 0.
-    """
-    _check_pixels("pad", pad)
-    return cropped(images, pad, draw_offsets(len(images), pad, generator))
-
-
-def flip(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Each image mirrored left to right with probability 1/2. Any dtype."""
-    return flipped(images, draw_mirrored(len(images), generator))
-
-
-def cutout(images: Tensor, size: int, *, generator: torch.Generator) -> Tensor:
-    """A square of ``size`` x ``size`` pixels of each image set to 0 (DeVries & Taylor 2017, arXiv 1708.04552).
-
-    The centre is uniform over the pixels of the image and the square is clipped at the border, so that less is cut
-    there, as in the paper. Rows y - size // 2 to y - size // 2 + size - 1 of a centre y; columns alike. Any dtype.
-    Raises ValueError for size < 0.
-    """
-    _check_pixels("cutout", size)
-    num_images, _, height, width = images.shape
-    rows = draw_span(height, size, num_images, generator)
-    return with_hole(images, rows, draw_span(width, size, num_images, generator))
-
-
-def mixup(images: Tensor, targets: Tensor, *, alpha: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Each image and its target mixed with those of another of the batch (Zhang et al. 2018, arXiv 1710.09412).
-
-    x_i <- lam_i x_i + (1 - lam_i) x_p(i) and the same for the targets; p a random permutation of the batch, lam_i ~
-    Beta(alpha, alpha) drawn for each image (the authors' code draws one for the batch). Images are float (N, C, H, W),
-    targets float (N, K) whose rows sum to 1; so do those returned. Raises ValueError for alpha <= 0.
-    """
-    _check_alpha(alpha)
-    partners, shares = draw_mixture(len(images), alpha, generator)
-    there = send(partners, images.device)
-    return mixed(images, targets, images[there], targets[there], shares)
-
-
-# Each augmentation in its two halves: the draws, made on the CPU for a whole batch, and what they do to the images that
-# they are given, which may be a few of the batch. An image's draws depend on its place in the batch and on nothing
-# else, so that several processes can make a batch together.
+                _check_alpha(name, alpha)
 
 
 def draw_offsets(num_images: int, pad: int, generator: torch.Generator) -> Tensor:
-    """Where each image's window begins, down and to the right: int64 (2, N)."""
+    """Where each image's window begins, down and to the right, all (2 pad + 1)^2 equally likely: int64 (2, N)."""
     return torch.randint(0, 2 * pad + 1, (2, num_images), generator=generator)
 
 
 def cropped(images: Tensor, pad: int, offsets: Tensor) -> Tensor:
-    """The windows at ``offsets`` of the padded images."""
+    """The (H, W) windows at ``offsets`` of images padded by ``pad`` pixels of 0 on every side (He et al. 2015, 4.2)."""
     num_images, _, height, width = images.shape
     down, right = send(offsets, images.device)
     # A view of all windows, (N, C, 2 pad + 1, 2 pad + 1, H, W), one of which is copied for each image.
@@ -113,13 +72,20 @@ def flipped(images: Tensor, is_mirrored: Tensor) -> Tensor:
 
 
 def with_hole(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """The images with 0 where both ``rows``, bool (N, H), and ``columns``, bool (N, W), say so."""
+    """The images with 0 where both ``rows``, bool (N, H), and ``columns``, bool (N, W), say so.
+
+    Of two ``draw_span`` that is a square clipped at the border (DeVries & Taylor 2017, arXiv 1708.04552).
+    """
     rows, columns = send(rows, images.device), send(columns, images.device)
     return images.masked_fill(rows[:, None, :, None] & columns[:, None, None, :], 0)
 
 
 def draw_mixture(num_images: int, alpha: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """The partner of each image, int64 (N,), and the image's own share in their mixture, float64 (N,)."""
+    """Of mixup: the partner of each image, int64 (N,), and the image's own share in their mixture, float64 (N,).
+
+    Partners are a random permutation of the batch. Shares are Beta(alpha, alpha), drawn for each image (the code of
+    the paper's authors draws one for the batch).
+    """
     partners = torch.randperm(num_images, generator=generator)
     return partners, _symmetric_beta(alpha, num_images, generator)
 
@@ -136,7 +102,11 @@ def draw_boxes(num_images: int, alpha: float, generator: torch.Generator) -> tup
 def mixed(
     images: Tensor, targets: Tensor, partner_images: Tensor, partner_targets: Tensor, shares: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Images and targets mixed with those of their partners; ``shares`` is the images' own part."""
+    """Images and targets mixed with those of their partners (Zhang et al. 2018, arXiv 1710.09412).
+
+    x_i <- lam_i x_i + (1 - lam_i) x_p(i) and the same for the targets, with lam the ``shares``. Images are float (N, C,
+    H, W), targets float (N, K) whose rows sum to 1; so do those returned.
+    """
     shares = send(shares.to(images.dtype), images.device)
     mixed_images = torch.lerp(partner_images, images, shares[:, None, None, None])
     mixed_targets = torch.lerp(partner_targets, targets, shares.to(targets)[:, None])
@@ -144,7 +114,11 @@ def mixed(
 
 
 def draw_span(length: int, size: int, num_images: int, generator: torch.Generator) -> Tensor:
-    """For each image, which of ``length`` positions lie within ``size`` of them about a random centre: bool (N, L)."""
+    """For each image, which of ``length`` positions lie within ``size`` of them about a random centre: bool (N, L).
+
+    The centre c is uniform over the positions; c - size // 2 to c - size // 2 + size - 1 are within, as far as they
+    exist.
+    """
     starts = torch.randint(0, length, (num_images, 1), generator=generator) - size // 2
     positions = torch.arange(length)
     return (positions >= starts) & (positions < starts + size)
@@ -169,7 +143,7 @@ def _check_pixels(name: str, value: int) -> None:
         raise ValueError(f"{name} must be a whole number of pixels, 0 (off) or more; got {value!r}.")
 
 
-def _check_alpha(alpha: float, name: str = "mixup") -> None:
+def _check_alpha(name: str, alpha: float) -> None:
     if isinstance(alpha, bool) or not isinstance(alpha, (int, float)) or not 0 < alpha < math.inf:
         raise ValueError(
             f"{name} must be a finite number above 0, the alpha of Beta(alpha, alpha) "

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from skipline.data.error import DataError
 from skipline.data.natural import natural_key
-from skipline.files import dump_json, write_whole
 
 FORMAT = "skipline.classes"
 VERSION = 1
@@ -57,13 +56,8 @@ def classes_of(names: Iterable[str]) -> Classes:
     return Classes(tuple(sorted(set(names), key=natural_key)))
 
 
-def save_classes(classes: Classes, path: Path) -> None:
-    """Write ``classes`` to ``path``, usually ``classes.json`` of a run."""
-    write_whole(path, dump_json(classes.to_json()))
-
-
 def load_classes(path: Path) -> Classes:
-    """What ``save_classes`` wrote. Raises DataError, naming the file."""
+    """The list in a file that holds ``to_json``, as a run's ``classes.json`` does. Raises DataError, naming it."""
     try:
         return Classes.from_json(json.loads(path.read_bytes()))
     except (OSError, ValueError) as error:  # DataError, JSON's and Unicode's errors are ValueErrors

@@ -75,7 +75,6 @@ class Limits:
 MOST_MEGAPIXELS = 2**30 / 12 / 1e6  # Pillow's: a quarter of a gigabyte of RGB pixels; it warns beyond
 # A person's own disk: all that Pillow decodes, and guessed, files as large as the largest of that many raw 16-bit RGB.
 LOCAL = Limits(megapixels=MOST_MEGAPIXELS, file_bytes=512 * 2**20)
-SERVED = Limits(megapixels=50.0, file_bytes=32 * 2**20)  # both are guessed
 
 
 @dataclass(frozen=True, kw_only=True)

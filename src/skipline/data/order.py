@@ -17,18 +17,6 @@ def epoch_order(num_samples: int, *, seed: int, epoch: int) -> Tensor:
     return torch.randperm(num_samples, generator=generator)
 
 
-def batch_indices(
-    num_samples: int, *, batch_size: int, seed: int, epoch: int, keep_short: bool, device: torch.device
-) -> tuple[Tensor, ...]:
-    """The epoch's order cut into batches: int64 (batch_size,) each, on ``device``, to which it is sent once and whole.
-
-    What is left over at the end is the last, shorter batch, or is dropped where ``keep_short`` is false (other samples
-    each epoch). Raises ValueError where that would leave no batch.
-    """
-    order = epoch_order(num_samples, seed=seed, epoch=epoch)
-    return cut_order(order, batch_size=batch_size, keep_short=keep_short, device=device)
-
-
 def balanced_order(labels: Tensor, *, seed: int, epoch: int) -> Tensor:
     """As many draws as there are samples, with replacement, every class equally likely: int64 (N,) on the CPU.
 
@@ -44,7 +32,11 @@ def balanced_order(labels: Tensor, *, seed: int, epoch: int) -> Tensor:
 
 
 def cut_order(order: Tensor, *, batch_size: int, keep_short: bool, device: torch.device) -> tuple[Tensor, ...]:
-    """``order`` cut into batches, as ``batch_indices`` gives them."""
+    """``order`` cut into batches: int64 (batch_size,) each, on ``device``, to which it is sent once and whole.
+
+    What is left over at the end is the last, shorter batch, or is dropped where ``keep_short`` is false (other samples
+    each epoch). Raises ValueError where that would leave no batch.
+    """
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1; got {batch_size}.")
     num_samples = len(order)

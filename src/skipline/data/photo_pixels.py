@@ -16,7 +16,7 @@ from torch import Tensor
 
 from skipline.amount import counted, size_text
 from skipline.data.cache_place import PhotoCache
-from skipline.data.decode import LOCAL, Limits
+from skipline.data.decode import LOCAL
 from skipline.data.error import DataError
 from skipline.data.framing import Framed, Framing, read_framed
 from skipline.data.photo_cache import Kept, open_kept, writing_kept
@@ -50,7 +50,6 @@ def read_pixels(
     *,
     num_processes: int,
     show: Callable[[int, int], None],
-    limits: Limits = LOCAL,
     cache: PhotoCache | None = None,
 ) -> PhotoPixels:
     """The pixels of ``photos``, which lie below ``root``, in their order.
@@ -60,7 +59,7 @@ def read_pixels(
     the pixels lie in its file, mapped. Raises DataError where they are to be in memory and would take more than
     ``MOST_MEMORY`` of what is free; StorageError where a cache that was asked for cannot be written.
     """
-    reading = _Reading(root, photos, framing, limits, num_processes, show)
+    reading = _Reading(root, photos, framing, num_processes, show)
     if cache is not None:
         try:
             return _through(cache, reading)
@@ -90,7 +89,6 @@ class _Reading:
     root: Path
     photos: Sequence[SplitPhoto]
     framing: Framing
-    limits: Limits
     num_processes: int
     show: Callable[[int, int], None]
 
@@ -99,7 +97,7 @@ class _Reading:
         lost: dict[int, Unusable] = {}
         done = 0
         self.show(0, len(self.photos))
-        job = partial(read_framed, framing=self.framing, limits=self.limits, known=known)
+        job = partial(read_framed, framing=self.framing, limits=LOCAL, known=known)
         with Readers(self.num_processes, job=job) as readers:
             for index, answer in readers.read(self.root, [photo.file for photo in self.photos]):
                 if isinstance(answer, Unusable):
@@ -126,9 +124,9 @@ class _Reading:
 
 def _through(cache: PhotoCache, reading: _Reading) -> PhotoPixels:
     """``reading``, by way of the cache's file, which afterwards holds these photos and no others."""
-    photos, framing, limits = reading.photos, reading.framing, reading.limits
+    photos, framing = reading.photos, reading.framing
     path = cache.place_of(reading.root, framing)
-    kept = open_kept(path, framing, limits)
+    kept = open_kept(path, framing, LOCAL)
     if kept.note:
         cache.tell(kept.note)
     wanted = tuple(bytes.fromhex(photo.sha256) for photo in photos)
@@ -142,7 +140,7 @@ def _through(cache: PhotoCache, reading: _Reading) -> PhotoPixels:
             return reading.result(kept.images, lost)
         images = _written(path, reading, kept, lost)
     else:
-        with writing_kept(path, framing, limits, len(photos)) as writer:
+        with writing_kept(path, framing, LOCAL, len(photos)) as writer:
             lost = reading.read(known, writer.put)
             rest = _rest(len(photos), lost)
             for index in rest:
@@ -159,7 +157,7 @@ def _through(cache: PhotoCache, reading: _Reading) -> PhotoPixels:
 def _written(path: Path, reading: _Reading, kept: Kept, lost: dict[int, Unusable]) -> Tensor:
     """The file anew, of rows that it has, without the photos that are ``lost``."""
     rest = _rest(len(reading.photos), lost)
-    with writing_kept(path, reading.framing, reading.limits, len(rest)) as writer:
+    with writing_kept(path, reading.framing, LOCAL, len(rest)) as writer:
         for place, row in enumerate(rest):
             writer.put(place, kept.images[row].numpy().tobytes())
         return writer.finish(range(len(rest)), [kept.order[row] for row in rest])

@@ -17,7 +17,6 @@ from skipline.data.photo_fact import PhotoFact
 from skipline.data.photo_folder import Photo, PhotoFolder
 from skipline.data.printable import printable
 from skipline.data.sighting import Part
-from skipline.files import dump_json, write_whole
 from skipline.seeds import split_seed
 
 FORMAT = "skipline.split"
@@ -64,7 +63,7 @@ class Split:
         return parts.get(name, (*self.train, *self.val, *self.test))
 
     def to_json(self) -> dict[str, object]:
-        """The content of ``split.json``."""
+        """The photos in ``split.json``, to which a run adds what its data were."""
         parts = {
             name: [{"file": p.file, "label": p.label, "sha256": p.sha256} for p in self.part(name)] for name in _PARTS
         }
@@ -137,13 +136,8 @@ def split_photos(
     return Split(folder=root, seed=seed, train=train, val=val, test=test)
 
 
-def save_split(split: Split, path: Path) -> None:
-    """Write ``split`` to ``path``, usually ``split.json`` of a run."""
-    write_whole(path, dump_json(split.to_json()))
-
-
 def load_split(path: Path) -> Split:
-    """What ``save_split`` wrote. Raises DataError, naming the file."""
+    """The split in a file that holds ``to_json``, as a photo run's ``split.json`` does. Raises DataError, naming it."""
     try:
         return Split.from_json(json.loads(path.read_bytes()))
     except (OSError, ValueError) as error:  # DataError, JSON's and Unicode's errors are ValueErrors

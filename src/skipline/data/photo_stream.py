@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
-from skipline.data.decode import LOCAL, Limits
+from skipline.data.decode import LOCAL
 from skipline.data.framing import Framed, Framing, read_framed
 from skipline.data.listing import list_folder
 from skipline.data.photo_fact import Unchanged, Unusable
@@ -45,11 +45,11 @@ def named_files(paths: Iterable[str], stdin: TextIO) -> Iterator[str]:
 
 
 def read_photos(
-    files: Iterable[str], framing: Framing, *, num_processes: int, limits: Limits = LOCAL
+    files: Iterable[str], framing: Framing, *, num_processes: int
 ) -> Iterator[tuple[str, Framed | Unusable]]:
     """Each of ``files`` with its pixels, or why it has none, in the order of ``files``."""
     waiting = iter(files)
-    job = partial(read_framed, framing=framing, limits=limits)
+    job = partial(read_framed, framing=framing, limits=LOCAL)
     while names := list(islice(waiting, _AT_A_TIME)):
         with Readers(num_processes, job=job) as readers:
             early: dict[int, Framed | Unusable] = {}

@@ -11,7 +11,6 @@ import contextlib
 import math
 import os
 import signal
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +24,7 @@ from typing import Generic, TypeVar
 
 from skipline.data.photo_fact import Unusable
 from skipline.data.printable import printable
+from skipline.interrupt import interrupt_held_back
 
 FILE_SECONDS = 60.0  # guessed: the largest image allowed takes a few seconds
 _CHUNK = 32  # guessed: names sent at a time; the wait between two chunks is then below one per cent
@@ -111,7 +111,7 @@ class Readers(Generic[Answer]):
         context = get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=_read_on_demand, args=(theirs, root, self._job), daemon=True)
-        with _interrupt_held_back():
+        with interrupt_held_back():
             process.start()
         theirs.close()  # so that reading ends when the worker does
         self._workers.append(_Worker(process, ours))
@@ -176,19 +176,3 @@ def _read_on_demand(pipe: Connection, root: Path, job: Callable[[Path, str], obj
         while True:
             for name in pipe.recv():
                 pipe.send(job(root, name))
-
-
-@contextlib.contextmanager
-def _interrupt_held_back() -> Iterator[None]:
-    """Hold back Ctrl-C: here until the block ends, and for good in a process that is started in it.
-
-    Without it Ctrl-C would end a worker with a traceback of its own; on Windows, which cannot hold it back, it does.
-    """
-    if sys.platform == "win32":
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 class Share:
     """Of each part of a batch, slice number ``rank`` of ``size`` slices that differ by one image at most.
 
-    A batch is the same images in the same order however many processes share it: which those are is ``batch_indices``,
-    and here is only who computes which. The default is everything.
+    A batch is the same images in the same order however many processes share it: which those are is ``cut_order``, and
+    here is only who computes which. The default is everything.
     """
 
     rank: int = 0

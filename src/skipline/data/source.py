@@ -12,11 +12,10 @@ from skipline.data.cifar_layout import ARCHIVE_SUFFIXES, CIFAR_LAYOUTS, find_cif
 from skipline.data.dataset import Dataset
 from skipline.data.digits import load_digits
 from skipline.data.error import DataError
+from skipline.data.image_format import SUFFIXES
 from skipline.data.listing import TABLE_SUFFIXES
 from skipline.data.mnist import IDX_SETS, IdxSet, find_idx, read_idx_folder, read_idx_set
 from skipline.spec.check import did_you_mean
-
-_IMAGE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".heic", ".avif"))
 
 
 @dataclass(frozen=True)
@@ -148,7 +147,7 @@ def _class_folder(folder: Path) -> str:
     """The first folder with images in it, one or two levels below ``folder``, or "" where there is none."""
     for pattern in ("*/", "*/*/"):
         for below in sorted(folder.glob(pattern)):
-            if any(path.suffix.lower() in _IMAGE_SUFFIXES for path in below.iterdir()):
+            if any(path.suffix.lower() in SUFFIXES for path in below.iterdir()):
                 return below.relative_to(folder).as_posix()
     return ""
 

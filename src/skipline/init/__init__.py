@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         with_scaled_weights,
         with_skip_init,
     )
+    from skipline.init.scaled import scaled
     from skipline.init.scheme import Scheme
     from skipline.init.schemes import HE_FAN_OUT_NORMAL, SCHEMES, scaled_identity
     from skipline.init.zero import zero_branch, zero_gamma
@@ -46,6 +47,7 @@ __all__ = [
     "gain",
     "initialise",
     "laws_of",
+    "scaled",
     "scaled_identity",
     "scheme_named",
     "scheme_names",
@@ -77,6 +79,7 @@ __getattr__, __dir__ = lazily(
         "skipline.init.names": "scheme_named scheme_names start_named start_names",
         "skipline.init.parameterisations": "with_deep_kernel_shape with_depth_scaling with_fixup with_leaky_shape "
         "with_normaliser_free with_rezero with_scaled_weights with_skip_init",
+        "skipline.init.scaled": "scaled",
         "skipline.init.scheme": "Scheme",
         "skipline.init.schemes": "HE_FAN_OUT_NORMAL SCHEMES scaled_identity",
         "skipline.init.zero": "zero_branch zero_gamma",

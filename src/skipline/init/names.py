@@ -11,6 +11,7 @@ from skipline.init.depth import taki
 from skipline.init.error import InitError
 from skipline.init.fit import Fit
 from skipline.init.fits import FITS_OF_SCHEME, PLAIN_FITS
+from skipline.init.scaled import scaled
 from skipline.init.scheme import Scheme
 from skipline.init.schemes import SCHEMES, scaled_identity
 from skipline.init.zero import zero_branch, zero_gamma
@@ -23,6 +24,7 @@ _OF_NUMBER: Mapping[str, Callable[[float], Scheme]] = {
     "critical": critical,
 }
 _OF_SCHEME: Mapping[str, Callable[[Scheme], Scheme]] = {"zero_gamma": zero_gamma, "zero_branch": zero_branch}
+_SCALED = "scaled"  # of a number and a scheme
 _FORM = re.compile(r"\s*(?P<name>\w+)\s*(?:\((?P<argument>.*)\))?\s*")
 
 
@@ -42,7 +44,7 @@ def start_named(text: str) -> Scheme | Fit:
         return PLAIN_FITS[name]
     if name in FITS_OF_SCHEME:
         return FITS_OF_SCHEME[name](_inner(name, argument))
-    if name not in (*_PLAIN, *_OF_NUMBER, *_OF_SCHEME):
+    if name not in (*_PLAIN, *_OF_NUMBER, *_OF_SCHEME, _SCALED):
         raise _unknown(name, start_names())
     return scheme_named(text)
 
@@ -50,8 +52,9 @@ def start_named(text: str) -> Scheme | Fit:
 def scheme_names() -> tuple[str, ...]:
     """What `scheme_named` reads, in the order of the table: `he_fan_in_normal`, `scaled_identity(NUMBER)`, …"""
     of_number = tuple(f"{name}(NUMBER)" for name in _OF_NUMBER)
+    wrappers = (*(f"{name}(SCHEME)" for name in _OF_SCHEME), f"{_SCALED}(NUMBER, SCHEME)")
     plain = tuple(name for name in _PLAIN if "(" not in name)
-    return (*of_number, *plain, *(f"{name}(SCHEME)" for name in _OF_SCHEME))
+    return (*of_number, *plain, *wrappers)
 
 
 def scheme_named(text: str) -> Scheme:
@@ -64,6 +67,9 @@ def scheme_named(text: str) -> Scheme:
         return _OF_NUMBER[name](_number(name, argument))
     if name in _OF_SCHEME:
         return _OF_SCHEME[name](_inner(name, argument))
+    if name == _SCALED:
+        number, _, inner = (argument or "").partition(",")
+        return scaled(_number(name, number.strip() or None), _inner(name, inner.strip() or None))
     if name in PLAIN_FITS or name in FITS_OF_SCHEME:
         raise InitError(
             f"{name} looks at images before training, and {text.strip()!r} is to start a net without any. "
@@ -76,7 +82,7 @@ def scheme_named(text: str) -> Scheme:
 
 
 def _unknown(name: str, names: tuple[str, ...]) -> InitError:
-    known = (*_PLAIN, *_OF_NUMBER, *_OF_SCHEME, *PLAIN_FITS, *FITS_OF_SCHEME)
+    known = (*_PLAIN, *_OF_NUMBER, *_OF_SCHEME, _SCALED, *PLAIN_FITS, *FITS_OF_SCHEME)
     hint = did_you_mean(name, known, least=0.4)
     return InitError(f"there is no scheme {name!r}.{hint} There are {', '.join(names)}.")
 
@@ -90,12 +96,14 @@ def _split(text: str) -> tuple[str, str | None]:
 
 def _inner(name: str, argument: str | None) -> Scheme:
     if argument is None:
-        raise InitError(f"{name} needs the scheme for everything else, e.g. {name}(he_fan_out_normal).")
+        raise InitError(f"{name} needs the scheme for everything else, e.g. {_example(name)}.")
     if _split(argument)[0] in (*PLAIN_FITS, *FITS_OF_SCHEME):
-        raise InitError(
-            f"{name} needs a scheme that looks at no images and got {argument!r}; e.g. {name}(he_fan_out_normal)."
-        )
+        raise InitError(f"{name} needs a scheme that looks at no images and got {argument!r}; e.g. {_example(name)}.")
     return scheme_named(argument)
+
+
+def _example(name: str) -> str:
+    return f"{name}(0.5, he_fan_out_normal)" if name == _SCALED else f"{name}(he_fan_out_normal)"
 
 
 def _require_no_argument(text: str, name: str, argument: str | None) -> None:
@@ -110,5 +118,6 @@ def _number(name: str, argument: str | None) -> float:
         number = math.nan
     if not math.isfinite(number):
         given = "nothing" if argument is None else repr(argument)
-        raise InitError(f"{name} needs a finite number and got {given}; e.g. {name}(0.5).")
+        example = _example(name) if name == _SCALED else f"{name}(0.5)"
+        raise InitError(f"{name} needs a finite number and got {given}; e.g. {example}.")
     return number

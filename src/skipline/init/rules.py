@@ -73,20 +73,12 @@ def identity(alpha: float) -> Rule:
 
 def orthogonal() -> Rule:
     """The activation's gain times a random orthogonal matrix, in each group."""
-
-    def draw(tensor: Tensor, slot: Slot, gain: float, generator: Generator) -> None:
-        draws.orthogonal(matrices(tensor, slot.layer), gain, generator)
-
-    return rule("orthogonal", lambda slot: slot.gain, draw)
+    return rule("orthogonal", lambda slot: slot.gain, _draw_orthogonal)
 
 
 def orthonormal() -> Rule:
     """A random matrix with orthonormal rows or columns, in each group: `orthogonal` without a gain."""
-
-    def draw(tensor: Tensor, slot: Slot, gain: float, generator: Generator) -> None:
-        draws.orthogonal(matrices(tensor, slot.layer), gain, generator)
-
-    return rule("orthogonal", lambda _slot: 1.0, draw)
+    return rule("orthogonal", lambda _slot: 1.0, _draw_orthogonal)
 
 
 def delta_orthogonal() -> Rule:
@@ -114,3 +106,7 @@ def zero_unless_norm_follows(other: Rule) -> Rule:
 
 def _fill(tensor: Tensor, _slot: Slot, value: float, _generator: Generator) -> None:
     tensor.fill_(value)
+
+
+def _draw_orthogonal(tensor: Tensor, slot: Slot, gain: float, generator: Generator) -> None:
+    draws.orthogonal(matrices(tensor, slot.layer), gain, generator)

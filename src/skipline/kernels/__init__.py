@@ -6,5 +6,15 @@ from skipline.kernels.batch_norm import norm_rectify, takes
 from skipline.kernels.implementation import KernelError, Kernels
 from skipline.kernels.load import load_kernels
 from skipline.kernels.shortcut import subsample_and_pad
+from skipline.kernels.small_map import convolve_small_map, takes_small_map
 
-__all__ = ["KernelError", "Kernels", "load_kernels", "norm_rectify", "subsample_and_pad", "takes"]
+__all__ = [
+    "KernelError",
+    "Kernels",
+    "convolve_small_map",
+    "load_kernels",
+    "norm_rectify",
+    "subsample_and_pad",
+    "takes",
+    "takes_small_map",
+]

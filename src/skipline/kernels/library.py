@@ -12,10 +12,11 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from skipline.files import StorageError, write_whole
+from skipline.files import StorageError, make_folder, write_whole
 from skipline.kernels.implementation import KernelError
 
 SOURCES = ("batch_norm.c", "batch_norm_sweeps.h", "bfloat16.h")
+_BESIDE = ("small_map.py",)  # not compiled, but it decides bits too
 _FLAGS = (
     "-std=c11",
     "-O3",
@@ -47,14 +48,13 @@ class Library:
     backward: dict[str, ctypes._NamedFuncPointer]
 
 
-def load_library(folder: Path | None = None) -> Library:
-    """The library, compiled into `folder` (default: the user's cache) unless the same ones lie there already.
+def load_library(folder: Path) -> Library:
+    """The library, compiled into `folder` unless the same ones lie there already.
 
     Equal sources, flags, compiler and processor are the same kernels. `$CC` names another compiler than `cc`. Raises
     `KernelError` where there is no compiler, it fails, or what it made cannot be kept or loaded.
     """
     compiler = _compiler()
-    folder = _cache() if folder is None else folder
     key = _key(compiler)
     path = folder / f"batch_norm-{key}.so"
     if not path.is_file():
@@ -101,9 +101,9 @@ def _compile(compiler: list[str], path: Path) -> None:
         built = Path(scratch) / "kernels.so"
         _run([*compiler, *_FLAGS, str(source), "-o", str(built), "-lm"])
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             write_whole(path, built.read_bytes())
-        except (OSError, StorageError) as error:
+        except StorageError as error:
             raise KernelError(
                 f"the compiled kernels cannot be kept in {path.parent}: {error} Set XDG_CACHE_HOME to a folder that "
                 "can be written."
@@ -130,9 +130,9 @@ def _run(command: list[str]) -> str:
 
 
 def _key(compiler: list[str]) -> str:
-    """Of all that decides the machine code: sources, flags, compiler, and the processor that `native` stands for."""
+    """Of all that decides the bits: sources, flags, compiler, and the processor that `native` stands for."""
     digest = hashlib.sha256()
-    for name in SOURCES:
+    for name in (*SOURCES, *_BESIDE):
         digest.update(Path(__file__).with_name(name).read_bytes() + b"\0")
     for text in (*_FLAGS, *compiler, _run([*compiler, "--version"]), platform.machine(), _instructions()):
         digest.update(text.encode() + b"\0")
@@ -147,8 +147,3 @@ def _instructions() -> str:
     lines = information.read_text(encoding="utf-8", errors="replace").splitlines()
     kept = ("flags", "Features", "model name", "CPU part")
     return "\n".join(sorted({line for line in lines if line.startswith(kept)}))
-
-
-def _cache() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "skipline" / "kernels"

@@ -7,6 +7,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from skipline.cache import user_cache
 from skipline.kernels.implementation import Gradients, Kept, Kernels, rows_and_channels
 from skipline.kernels.library import Library, load_library
 
@@ -16,7 +17,7 @@ _MOST_CHANNELS = 16_384  # two rows of fp32 sums lie on a thread's stack, 128 Ki
 
 def cpu_kernels() -> Kernels:
     """The C kernels; raises `KernelError` where `load_library` does."""
-    library = load_library()
+    library = load_library(user_cache() / "kernels")
     return Kernels(
         device_type="cpu",
         dtypes=frozenset(_FORMATS),

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, get_args
 
 from skipline.cost import StepCost, cost
 from skipline.lab.code import code_of_blocks
 from skipline.lab.error import LabError
-from skipline.lab.setup import setup_of
+from skipline.lab.setup import SHORTCUT_OPTIONS, setup_of
 from skipline.report.outline import layer_text, outline
 from skipline.spec import Block, Branch, Head, Network, Stage, Stem, Step, unfold
+from skipline.spec.block import BRANCH_KINDS, StrideAt
 from skipline.spec.layers import Conv, Linear, Normalise
 from skipline.zoo.families import shortcut_of
 
 _MOST_CHANNELS = 2048
 _SIDES = (4, 224)  # pixels: the least and the most of a drawing
 _CHOICES: Mapping[str, tuple[str, ...]] = {
-    "branch": ("basic", "bottleneck"),
+    "branch": BRANCH_KINDS,
     "order": ("post", "pre"),
-    "shortcut": ("none", "a", "b", "c", "d"),
-    "stride_at": ("first", "middle"),
+    "shortcut": ("none", *SHORTCUT_OPTIONS),
+    "stride_at": get_args(StrideAt),
 }
 _STANDARD: Mapping[str, Any] = {
     "branch": "basic",

@@ -23,7 +23,8 @@ from skipline.seeds import split_seed
 from skipline.signal.lesion import predicted
 from skipline.signal.reading import StepReading
 from skipline.signal.watch import Watch
-from skipline.spec import Head
+from skipline.spec import Head, unfold
+from skipline.spec.layers import Activate
 from skipline.study.subject import IMAGE_SIZE
 from skipline.train.learner import Learner, look_at_data, make_learner
 from skipline.train.optimiser import Sgd
@@ -113,8 +114,8 @@ class Racer:
         look_at_data(self.learner, self.recipe, lambda: (first.images, first.targets))
         for hook in hooks:
             hook.remove()
-        sites = ["stem", *(f"{stage}.{name}.out" for stage, name in _blocks(self.learner))]
-        self._watch = Watch(self.learner.net, every=READ_EVERY, sites=sites, batch_axis=0)
+        self._activations = [step.name for step in unfold(network).steps() if isinstance(step.layer, Activate)]
+        self._watch = Watch(self.learner.net, every=READ_EVERY, sites=self._activations or ["stem"], batch_axis=0)
         self.reading: StepReading | None = None
         self.loss = math.nan
 
@@ -144,7 +145,7 @@ class Racer:
         return (logits.argmax(dim=1) != labels).double().mean().item()
 
     def _layers(self) -> dict[str, Any]:
-        """Of each weight tensor the gradient and the update, of each block's end the units that are silent."""
+        """Of each weight tensor the gradient and the update, of each activation the channels that are silent."""
         if self.reading is None:
             return {}
         moved = {name: each for name, each in self.reading.tensors.items() if len(each.shape) > 1}
@@ -152,8 +153,8 @@ class Racer:
             "layers": list(moved),
             "gradient": [math.nan if each.gradient_norm is None else each.gradient_norm for each in moved.values()],
             "update": [each.update_ratio for each in moved.values()],
-            "dead": _mean([site.dead_fraction for site in self.reading.sites.values()]),
-            "zeros": _mean([site.zero_fraction for site in self.reading.sites.values()]),
+            "activations": self._activations,
+            "silent": [self.reading.sites[name].dead_fraction for name in self._activations],
         }
 
     def _boundary(self) -> dict[str, Any]:
@@ -168,10 +169,6 @@ class Racer:
 def _blocks(learner: Learner) -> list[tuple[str, str]]:
     net = learner.net
     return [(stage, name) for stage in net.stage_names for name, _ in net.get_submodule(stage).named_children()]
-
-
-def _mean(values: list[float]) -> float:
-    return sum(values) / len(values) if values else math.nan
 
 
 class Race:

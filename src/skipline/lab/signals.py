@@ -9,24 +9,23 @@ from functools import partial
 from typing import Any
 
 from skipline.cost import totals
-from skipline.init import Fit, build, laws_of, scheme_named
+from skipline.init import Fit, laws_of, scheme_named
 from skipline.lab.code import code_of
 from skipline.lab.error import LabError
 from skipline.lab.fitted import base_prediction, check_depth, fit_of, measured
+from skipline.lab.jacobian import MOST_DEPTH as MOST_JACOBIAN_DEPTH
+from skipline.lab.jacobian import jacobian
 from skipline.lab.kept import Kept
 from skipline.lab.measuring import Measuring
 from skipline.lab.pacer import Pacer
 from skipline.lab.setup import MOST_WEIGHTS, Setup
-from skipline.nn import seed_dropout
 from skipline.report.contour import contour
-from skipline.signal import jacobian_ends
-from skipline.signal.lesion import lesioned
 from skipline.signal.reading import SiteReading, Xray
 from skipline.spec import Activation, BlockPlan, unfold
 from skipline.study.alpha_power import alpha_power
 from skipline.study.examination import Examination, examining
 from skipline.study.examination_document import judged
-from skipline.study.measurement import images_of, read
+from skipline.study.measurement import read
 from skipline.study.phase_place import has_phases, phase_place
 from skipline.study.remedies import REMEDIES, Candidate
 from skipline.theory.mean_field import TRAINABLE_SCALES
@@ -38,9 +37,6 @@ Frame = dict[str, Any]
 Between = Callable[[], None]
 
 CORRELATIONS = (0.0, 0.25, 0.5, 0.75, 0.95)  # of two inputs, from which the fan opens
-_MOST_JACOBIAN_DEPTH = 200  # layers: each of the products below is a pass through all of them
-_JACOBIAN_STEPS = 12  # guessed: the ends of a spectrum are then good to a few per cent
-_JACOBIAN_INPUTS = 2  # the fewest that batch norm can take a mean over
 _PHASE_POINTS = (25, 9)  # of the diagram, across and up: tanh's fixed points have to be found, each in some ms
 _LEAST_WEIGHT_RANGE = (0.5, 3.0)  # of σ_w²: the critical lines of all activations here lie within
 _MOST_BIAS = 0.3  # guessed: beyond it nobody starts a net
@@ -74,7 +70,7 @@ def signals(setup: Setup, *, kept: Kept, between: Between) -> Iterator[Frame]:
         if has_phases(candidate):
             yield from _phases(setup, kept, pacer)
         yield from _fan(setup, kept, between)
-    if is_measured and network.depth <= _MOST_JACOBIAN_DEPTH and fit is None:
+    if is_measured and network.depth <= MOST_JACOBIAN_DEPTH and fit is None:
         between()
         yield from _jacobian(setup, pacer)
 
@@ -152,6 +148,7 @@ def _drawn(setup: Setup, prediction: Prediction, names: Sequence[str]) -> Frame:
         "part": "predicted",
         "network": network.name,
         "init": candidate.init,
+        "weight_deviation": _weight_deviation(candidate),
         "depth": network.depth,
         "asked": setup.depth,
         "applied": [REMEDIES[name].says for name in setup.fixes],
@@ -163,6 +160,11 @@ def _drawn(setup: Setup, prediction: Prediction, names: Sequence[str]) -> Frame:
         "gradient_band": [prediction.sites[name].gradient_band for name in names],
         "code": code_of(setup),
     }
+
+
+def _weight_deviation(candidate: Candidate) -> float:
+    """σ_w of the last block's first convolution; NaN of a start that looks at data, which is not known before."""
+    return math.nan if fit_of(candidate.init) else math.sqrt(phase_place(candidate).weight_variance)
 
 
 def _verdict(examination: Examination) -> Frame:
@@ -267,38 +269,11 @@ def _fan_so_far(kept: Kept, names: Sequence[str]) -> Frame:
 
 
 def _jacobian(setup: Setup, pacer: Pacer) -> Iterator[Frame]:
-    """The extreme singular values of the Jacobian from behind the stem to the end of the last block."""
     try:
-        yield (
-            yield from pacer.run(partial(_ends, setup, pacer.between), show=lambda: _working("computing the Jacobian"))
-        )
+        work = partial(jacobian, setup, pacer.between)
+        yield (yield from pacer.run(work, show=lambda: _working("computing the Jacobian")))
     except (ValueError, RuntimeError) as error:
         yield {"part": "jacobian", "says": str(error)}
-
-
-def _ends(setup: Setup, between: Between) -> Frame:
-    candidate = setup.candidate
-    net = build(candidate.network, seed=setup.seed, scheme=scheme_named(candidate.init)).train()
-    seed_dropout(net, setup.seed)
-    if setup.lesions:
-        net = lesioned(net, drop=setup.lesions)
-    ends = jacobian_ends(
-        net,
-        images_of(candidate.network, replace(setup.conditions, batch_size=_JACOBIAN_INPUTS)),
-        start="stem",
-        end=f"{unfold(candidate.network).blocks[-1].name}.out",
-        most_steps=_JACOBIAN_STEPS,
-        seed=setup.seed,
-        between=between,
-    )
-    return {
-        "part": "jacobian",
-        "largest": ends.largest,
-        "smallest": ends.smallest,
-        "largest_error": ends.largest_error,
-        "smallest_error": ends.smallest_error,
-        "num_steps": ends.num_steps,
-    }
 
 
 def blocks_of(setup: Setup) -> list[str]:

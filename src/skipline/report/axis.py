@@ -13,6 +13,7 @@ Kind = Literal["linear", "log"]
 
 # Steps that read as round in decimal; Heckbert, "Nice numbers for graph labels", Graphics Gems 1990.
 _ROUND_STEPS = (1.0, 2.0, 5.0, 10.0)
+_MOST_POWERS = 6  # of ten that are ticks of one axis; guessed: their labels have room
 _LEAST_EXPONENT, _MOST_EXPONENT = -323, 308  # of ten, in IEEE 754 binary64, denormal numbers included
 
 
@@ -119,7 +120,7 @@ def linear_axis(
     return Axis(title=title, kind="linear", low=low, high=high, ticks=ticks, labels=tick_labels(ticks, step=step))
 
 
-def log_axis(values: Iterable[float], *, title: str, num: int = 6) -> Axis:
+def log_axis(values: Iterable[float], *, title: str) -> Axis:
     """An axis over the finite positive ``values``, from a power of ten to a power of ten, its ticks powers of ten.
 
     Raises ValueError where none of ``values`` is positive.
@@ -132,7 +133,7 @@ def log_axis(values: Iterable[float], *, title: str, num: int = 6) -> Axis:
     low, high = math.floor(math.log10(min(positive))), min(math.ceil(math.log10(max(positive))), _MOST_EXPONENT)
     low = max(min(low, _MOST_EXPONENT - 1), _LEAST_EXPONENT)
     high = max(high, low + 1)
-    step = math.ceil((high - low) / num)
+    step = math.ceil((high - low) / _MOST_POWERS)
     exponents = range(step * math.ceil(low / step), high + 1, step)
     return Axis(
         title=title,

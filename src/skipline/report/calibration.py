@@ -19,7 +19,7 @@ from skipline.report.number import count, counted, duration
 from skipline.report.page import document, header, paragraph, section
 from skipline.report.settings import settings_table
 from skipline.report.table import Table, markdown_table, write_table
-from skipline.report.trainability import WORDS
+from skipline.signal.verdict import VERDICTS
 
 
 def calibration_report(study: Mapping[str, Any], *, where: str = "study.json") -> str:
@@ -57,7 +57,9 @@ def _tables_of(judged: JudgedRecord) -> Iterator[Any]:
 
 def _sentence(calibration: Calibration) -> str:
     words = Counter(cell.trainability for cell in calibration.cells)
-    counts = ", ".join(f"{count(words[word])} {word if words[word] == 1 else word.removesuffix('s')}" for word in WORDS)
+    counts = ", ".join(
+        f"{count(words[word])} {word if words[word] == 1 else word.removesuffix('s')}" for word in VERDICTS
+    )
     return f"Of {count(len(calibration.cells))} nets trained for real, {counts}."
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, StrictInt, StrictStr, model_validator
 
 from skipline.report.record import Real, Record, check_format, parse
-from skipline.report.trainability import WORDS, Word
+from skipline.signal.verdict import VERDICTS, Verdict
 
 FORMAT = "skipline.study.calibration"
 VERSION = 1
@@ -21,7 +21,7 @@ class AttemptRecord(Record):
     """A cell trained at one rate; NaN where it diverged."""
 
     learning_rate: Real
-    trainability: Word
+    trainability: Verdict
     num_steps: NonNegative
     start_loss: Real
     train_loss: Real
@@ -39,7 +39,7 @@ class GridRecord(Record):
     activation: StrictStr
     slope: Real
     init: StrictStr
-    trainability: Word
+    trainability: Verdict
     attempts: tuple[AttemptRecord, ...] = Field(min_length=1)
 
     @property
@@ -65,12 +65,12 @@ class DisagreementRecord(Record):
     """A cell of which something else was predicted than came out."""
 
     cell: StrictStr
-    predicted: Word
-    actual: Word
+    predicted: Verdict
+    actual: Verdict
 
 
 class JudgedRecord(Record):
-    """What one judge said; a row of ``counts`` is what was predicted, a column what came out, as in ``WORDS``."""
+    """What one judge said; a row of ``counts`` is what was predicted, a column what came out, as in ``VERDICTS``."""
 
     judge: StrictStr
     num_cells: Positive
@@ -81,7 +81,7 @@ class JudgedRecord(Record):
 
     @model_validator(mode="after")
     def _a_count_for_each_pair(self) -> Self:
-        if [len(row) for row in self.counts] != [len(WORDS)] * len(WORDS):
+        if [len(row) for row in self.counts] != [len(VERDICTS)] * len(VERDICTS):
             raise ValueError(f"counts has rows of {[len(row) for row in self.counts]}; expected three of three")
         return self
 

@@ -8,7 +8,7 @@ from collections import Counter
 from skipline.report.calibration_record import Calibration, GridRecord, JudgedRecord
 from skipline.report.number import MISSING, SPACE, count, number, percent
 from skipline.report.table import Rows, Table
-from skipline.report.trainability import WORDS
+from skipline.signal.verdict import VERDICTS
 
 
 def trained_tables(calibration: Calibration) -> tuple[Table, ...]:
@@ -41,22 +41,22 @@ def init_table(calibration: Calibration) -> Table:
     """By initialiser: how many cells train, degrade, fail."""
     inits = list(dict.fromkeys(cell.init for cell in calibration.cells))
     words = {init: Counter(c.trainability for c in calibration.cells if c.init == init) for init in inits}
-    rows = tuple((init, *(count(words[init][word]) for word in WORDS)) for init in inits)
+    rows = tuple((init, *(count(words[init][word]) for word in VERDICTS)) for init in inits)
     total = Counter(cell.trainability for cell in calibration.cells)
     return Table(
         caption=f"All {count(len(calibration.cells))} cells by initialiser",
-        head=("initialiser", *WORDS),
-        groups=(("", rows), ("", (("all", *(count(total[word]) for word in WORDS)),))),
+        head=("initialiser", *VERDICTS),
+        groups=(("", rows), ("", (("all", *(count(total[word]) for word in VERDICTS)),))),
     )
 
 
 def confusion_table(judged: JudgedRecord) -> Table:
     """What was predicted against what came out."""
-    rows = tuple((f"predicted: {word}", *map(count, row)) for word, row in zip(WORDS, judged.counts, strict=True))
+    rows = tuple((f"predicted: {word}", *map(count, row)) for word, row in zip(VERDICTS, judged.counts, strict=True))
     return Table(
         caption=f"{judged.judge}: {percent(judged.agreement, places=1)} of {count(judged.num_cells)} cells as "
         f"predicted, one word of three; whether it trains or not {percent(judged.agreement_on_training, places=1)}",
-        head=("", *(f"{word}" for word in WORDS)),
+        head=("", *(f"{word}" for word in VERDICTS)),
         groups=(("", rows),),
     )
 
@@ -64,7 +64,7 @@ def confusion_table(judged: JudgedRecord) -> Table:
 def disagreement_table(judged: JudgedRecord) -> Table:
     """Each cell of which something else was predicted than came out; those worst foreseen first."""
     ordered = sorted(
-        judged.disagreements, key=lambda each: -abs(WORDS.index(each.predicted) - WORDS.index(each.actual))
+        judged.disagreements, key=lambda each: -abs(VERDICTS.index(each.predicted) - VERDICTS.index(each.actual))
     )
     rows = tuple((each.cell, each.predicted, each.actual) for each in ordered)
     return Table(
@@ -79,7 +79,7 @@ def cell_table(calibration: Calibration) -> Table:
     """Every cell, with the attempt that tells it: the first of the best."""
     groups: dict[str, list[tuple[str, ...]]] = {}
     for cell in calibration.cells:
-        best = min(cell.attempts, key=lambda attempt: WORDS.index(attempt.trainability))
+        best = min(cell.attempts, key=lambda attempt: VERDICTS.index(attempt.trainability))
         end = percent(best.train_error) if math.isfinite(best.train_error) else f"diverged, step {best.num_steps}"
         row = (cell.init, count(cell.depth), f"{best.learning_rate:g}", number(best.start_loss), end, cell.trainability)
         groups.setdefault(f"{cell.images}: {cell.kind}", []).append(row)

@@ -6,15 +6,18 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from skipline.report.diagnosis_record import DiagnosisRecord, Outcome
+from skipline.report.diagnosis_record import DiagnosisRecord
 from skipline.report.figure import Figure, write_figure
+from skipline.report.net_record import NetRecord
 from skipline.report.number import MISSING, count, number
 from skipline.report.page import document, header, paragraph, section
 from skipline.report.phase import PhaseRecord, phase_keys, phase_panel
 from skipline.report.settings import settings_table
 from skipline.report.signal_charts import signal_keys, signal_panels, small_panels
+from skipline.report.spectrum import spectrum_keys, spectrum_panel
 from skipline.report.table import Table, write_table
 from skipline.report.text import html_text
+from skipline.signal.verdict import Outcome
 
 # The word for an outcome, and the class of page.css that colours it; the word alone says it too.
 _OUTCOMES: Mapping[Outcome, tuple[str, str]] = {
@@ -25,12 +28,19 @@ _OUTCOMES: Mapping[Outcome, tuple[str, str]] = {
 }
 _SIGNAL_CAPTION = (
     "Forward: the mean of x² over all values at a site. Backward: the norm of the gradient of one image there, for a "
-    "loss of random weights on the logits. Lines are predicted from the description and the initialiser alone, dots "
-    "were measured on one batch. A straight line on this scale is exponential growth; one that bends is polynomial."
+    "loss of random weights on the logits. A straight line on this scale is exponential growth; one that bends is "
+    "polynomial."
 )
+_LINES = "Lines are predicted from the description and the initialiser alone"
+_DOTS = "ots were measured on one batch"
 _SMALL_CAPTION = (
     "Correlation: the mean cosine of two images, which at 1 can no longer be told apart. Zeros: values that are "
     "exactly 0. Channel variance: what differs within a channel, the mean of the channel taken off."
+)
+_JACOBIAN_CAPTION = (
+    "The singular values of the Jacobian from behind the stem to the end of the last block, measured on two images: by "
+    "how much a small change grows on its way, in each direction. At 1 it arrives as it went in; a steep line loses "
+    "most directions. Values that are 0 to rounding are left out."
 )
 _PHASE_CAPTION = (
     "Where the variances of weights and biases put a net without norms, by mean field theory: left of the critical "
@@ -54,7 +64,7 @@ def diagnosis_page(
     diagnosis, and for more nets than a chart can tell apart.
     """
     figures = diagnosis_figures(diagnoses, phases=phases)
-    shared = [figure for figure in figures if figure.name in ("signals", "details")]
+    shared = [figure for figure in figures if figure.name in ("signals", "details", "jacobian")]
     body = [
         header(kind="skipline · diagnosis", headline=headline, facts=facts),
         section("Verdict" if len(diagnoses) == 1 else "Verdicts", *_verdicts(diagnoses), name="verdicts"),
@@ -73,20 +83,7 @@ def diagnosis_figures(diagnoses: Sequence[DiagnosisRecord], *, phases: Sequence[
     if not diagnoses:
         raise ValueError("a diagnosis of no nets; expected at least one")
     nets = [diagnosis.net for diagnosis in diagnoses]
-    figures = [
-        Figure(
-            name="signals",
-            label="Forward and backward.",
-            caption=_SIGNAL_CAPTION,
-            panels=signal_panels(nets),
-            keys=signal_keys(nets),
-        )
-    ]
-    small = small_panels(nets)
-    if small:
-        figures.append(
-            Figure(name="details", label="In detail.", caption=_SMALL_CAPTION, panels=small, keys=signal_keys(nets))
-        )
+    figures = [*_figures_of_all(diagnoses, nets)]
     if len(nets) > 1:
         figures += [
             Figure(
@@ -109,6 +106,36 @@ def diagnosis_figures(diagnoses: Sequence[DiagnosisRecord], *, phases: Sequence[
         for index, phase in enumerate(phases, start=1)
     ]
     return tuple(figures)
+
+
+def _figures_of_all(diagnoses: Sequence[DiagnosisRecord], nets: Sequence[NetRecord]) -> Iterator[Figure]:
+    """Those that show all nets side by side."""
+    keys = signal_keys(nets)
+    caption = f"{_SIGNAL_CAPTION} {_sources(nets)}"
+    panels = signal_panels(nets)
+    yield Figure(name="signals", label="Forward and backward.", caption=caption, panels=panels, keys=keys)
+    small = small_panels(nets)
+    if small:
+        caption = f"{_SMALL_CAPTION} {_sources(nets)}"
+        yield Figure(name="details", label="In detail.", caption=caption, panels=small, keys=keys)
+    spectra = [(diagnosis.net, diagnosis.singular_values) for diagnosis in diagnoses if diagnosis.singular_values]
+    if spectra:
+        yield Figure(
+            name="jacobian",
+            label="How a small change arrives.",
+            caption=_JACOBIAN_CAPTION,
+            panels=(spectrum_panel(spectra),),
+            keys=spectrum_keys(spectra),
+        )
+
+
+def _sources(nets: Sequence[NetRecord]) -> str:
+    """Which marks are predicted and which measured, as far as there are any."""
+    sites = [site for net in nets for site in net.sites]
+    predicted, measured = any(site.predicted for site in sites), any(site.measured for site in sites)
+    if predicted and measured:
+        return f"{_LINES}, d{_DOTS}."
+    return f"{_LINES}; nothing was measured." if predicted else f"D{_DOTS}; nothing was predicted."
 
 
 def _verdicts(diagnoses: Sequence[DiagnosisRecord]) -> Iterator[str]:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
 
 from skipline.report.net_record import NetRecord
-
-Outcome = Literal["trains", "degrades", "fails", "undecided"]
+from skipline.signal.verdict import Outcome
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +32,7 @@ class RemedyRecord:
 class DiagnosisRecord:
     """One net, judged. ``verdict`` is a sentence, ``law`` what it follows from.
 
+    ``singular_values`` are those of its Jacobian, the largest first, where they were asked for and can be had;
     ``depth`` counts what ``depth_unit`` names, such as ``layers``. ``trainable_depth`` is the depth N* at which the net
     stops training, in the same unit: infinite where none is known to, NaN where it cannot be said.
     """
@@ -47,6 +46,7 @@ class DiagnosisRecord:
     causes: tuple[CauseRecord, ...]
     remedies: tuple[RemedyRecord, ...]
     depth_unit: str = "layers"
+    singular_values: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         if self.trainable_depth < 0 or self.depth < 0:

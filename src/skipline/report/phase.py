@@ -14,18 +14,17 @@ from skipline.report.contour import contour
 from skipline.report.number import count, number
 from skipline.report.page import Key, Panel
 from skipline.report.table import Table, thinned
+from skipline.theory.mean_field import TRAINABLE_SCALES
 
 # Depths whose lines are drawn; beyond the last the lines stand closer than they are wide.
 DEPTHS = (10, 20, 50, 100)
-# A signal is lost after about six depth scales: S. S. Schoenholz et al., 1611.01232, section 5.
-SCALES = 6
 _MOST_ROWS = 60
 _FINE = 110  # cells to a side: each about as wide as the critical line
 _WORD = 12  # the height of a word, in the drawing's units
 
 
 @dataclass(frozen=True, kw_only=True)
-class PhasePoint:
+class NetPoint:
     """Where one net stands: variance of the weights (times fan-in), variance of the biases, and the net's name."""
 
     name: str
@@ -45,7 +44,7 @@ class PhaseRecord:
     weight_variances: tuple[float, ...]
     bias_variances: tuple[float, ...]
     chi: tuple[tuple[float, ...], ...]
-    points: tuple[PhasePoint, ...]
+    points: tuple[NetPoint, ...]
 
     def __post_init__(self) -> None:
         found = {(len(self.chi), len(row)) for row in self.chi}
@@ -57,13 +56,6 @@ class PhaseRecord:
         for name, values in (("σ_w²", self.weight_variances), ("σ_b²", self.bias_variances)):
             if len(values) < 2 or any(after <= before for before, after in pairwise(values)):
                 raise ValueError(f"phase diagram: {name} is {values}; expected at least two values, rising")
-
-
-def trainable_depth(chi: float) -> float:
-    """About how many layers a signal passes: 6ξ with ξ = 1 / |ln χ₁|; infinite at χ₁ = 1, NaN where χ₁ has no sense."""
-    if not chi > 0 or not math.isfinite(chi):
-        return math.nan
-    return math.inf if chi == 1 else SCALES / abs(math.log(chi))
 
 
 def phase_panel(record: PhaseRecord) -> Panel:
@@ -89,7 +81,7 @@ def phase_keys(record: PhaseRecord) -> tuple[Key, ...]:
         Key(look="level-a", label="ordered: signals and gradients vanish"),
         Key(look="level-c", label="chaotic: gradients explode"),
         Key(look="ink", label="critical: χ₁ = 1", strokes=("solid",)),
-        Key(look="neutral", label="layers that still train, about 6ξ", strokes=("thin",)),
+        Key(look="neutral", label=f"layers that still train, about {TRAINABLE_SCALES:g}ξ", strokes=("thin",)),
         *((Key(look="net-a", label="you are here", markers=("here",)),) if record.points else ()),
     )
 
@@ -130,21 +122,21 @@ def _lines(record: PhaseRecord) -> Iterator[tuple[Line, str, int]]:
     """The contours, each with its word and how much the word matters: the critical line before the depths."""
     for depth in (math.inf, *reversed(DEPTHS)):
         words = "critical" if math.isinf(depth) else count(int(depth))
-        for chi in {math.exp(-SCALES / depth), math.exp(SCALES / depth)}:
+        for chi in {math.exp(-TRAINABLE_SCALES / depth), math.exp(TRAINABLE_SCALES / depth)}:
             for points in contour(record.weight_variances, record.bias_variances, record.chi, level=chi):
                 critical = math.isinf(depth)
                 look, stroke = ("ink", "solid") if critical else ("neutral", "thin")
                 yield Line(points=points, look=look, stroke=stroke), words, 0 if critical else 1
 
 
-def _points(inside: Sequence[PhasePoint]) -> Iterator[Mark]:
+def _points(inside: Sequence[NetPoint]) -> Iterator[Mark]:
     for point in inside:
         at = (point.weight_variance, point.bias_variance)
         said = f"{point.name}: σ_w² {number(at[0])}, σ_b² {number(at[1])}"
         yield Dots(points=(at,), names=(said,), look="net-a", marker="here")
 
 
-def _words(record: PhaseRecord, lines: Sequence[tuple[Line, str, int]], inside: Sequence[PhasePoint]) -> Iterator[Word]:
+def _words(record: PhaseRecord, lines: Sequence[tuple[Line, str, int]], inside: Sequence[NetPoint]) -> Iterator[Word]:
     """Write the points' names, then a word on each line, wherever none touches another or leaves the plot."""
     xs, ys = record.weight_variances, record.bias_variances
     plot = _Plot(left=xs[0], bottom=ys[0], width=xs[-1] - xs[0], height=ys[-1] - ys[0], taken=[])

@@ -108,7 +108,7 @@ def _sentence(text: str) -> str:
 
 
 def _line(place: Place) -> str:
-    what = f' <span class="what">{html_text(printable(place.what))}</span>' if place.what else ""
+    what = f': <span class="what">{html_text(printable(place.what))}</span>' if place.what else ""
     return f"<li>{' = '.join(escape(_short(file)) for file in place.files[:4])}{what}</li>"
 
 

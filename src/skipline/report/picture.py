@@ -85,9 +85,9 @@ def require_png() -> None:
     _svg_to_bytes()
 
 
-def png_picture(figure: Figure, *, scale: float = SCALE) -> bytes:
-    """``figure`` as a PNG of ``scale`` pixels to a unit; raises ExtraMissing as ``require_png`` does."""
-    return bytes(_svg_to_bytes()(svg_string=svg_picture(figure), zoom=scale))
+def png_picture(figure: Figure) -> bytes:
+    """``figure`` as a PNG of ``SCALE`` pixels to a unit; raises ExtraMissing as ``require_png`` does."""
+    return bytes(_svg_to_bytes()(svg_string=svg_picture(figure), zoom=SCALE))
 
 
 def _svg_to_bytes() -> Callable[..., Any]:

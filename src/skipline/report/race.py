@@ -14,7 +14,7 @@ from skipline.report.settings import settings_table
 from skipline.report.spread import Spread, spread
 from skipline.report.table import Table, write_table
 from skipline.report.text import html_text
-from skipline.report.trainability import OUTCOMES, Outcome
+from skipline.signal.verdict import OUTCOMES, Outcome
 
 _SIGNS: dict[Outcome, str] = {"trains": "✓", "degrades": "~", "undecided": "?", "fails": "✗"}
 

@@ -10,7 +10,7 @@ from pydantic import Field, StrictInt, StrictStr, model_validator
 
 from skipline.report.record import Real, Record, check_format, parse
 from skipline.report.spread import Spread, spread
-from skipline.report.trainability import OUTCOMES, Outcome
+from skipline.signal.verdict import OUTCOMES, Outcome
 
 FORMAT = "skipline.study.race"
 VERSION = 1

@@ -48,7 +48,9 @@ def run_report(run: Path) -> str:
 def _named(folder: RunRecord) -> str:
     """The model and the data by the names the run has for them; the folder's name where it has none."""
     network, source = network_name(folder.resolved), folder.resolved.get("source")
-    return f"{network} on {source}" if network and isinstance(source, str) else folder.name
+    if not (network and isinstance(source, str)):
+        return folder.name
+    return f"{network} on {Path(source).name if Path(source).is_absolute() else source}"
 
 
 def _headline(folder: RunRecord, evaluated: EvaluationFile | None) -> str:

@@ -21,6 +21,7 @@ MOST_POINTS = 600
 MOST_DOTS = 60
 MOST_DOTS_BESIDE = 30  # of each of several nets
 _FEWEST_DOTS = 6
+_HAIR = 0.02  # of a share: less than a marker is wide
 _LONGEST_LABEL = 9  # letters; longer names would leave the plot no room
 
 
@@ -52,7 +53,9 @@ _SMALL = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Style:
+class Style:
+    """The look, stroke and marker of one net, and its short name at a line's end."""
+
     look: str
     stroke: Stroke
     marker: Marker
@@ -60,15 +63,15 @@ class _Style:
 
 
 _STYLES = (
-    _Style(look="net-a", stroke="solid", marker="circle"),
-    _Style(look="net-b", stroke="dashed", marker="square"),
-    _Style(look="net-c", stroke="dotted", marker="triangle"),
-    _Style(look="net-d", stroke="chained", marker="diamond"),
-    _Style(look="net-e", stroke="thin", marker="cross"),
+    Style(look="net-a", stroke="solid", marker="circle"),
+    Style(look="net-b", stroke="dashed", marker="square"),
+    Style(look="net-c", stroke="dotted", marker="triangle"),
+    Style(look="net-d", stroke="chained", marker="diamond"),
+    Style(look="net-e", stroke="thin", marker="cross"),
 )
 MOST_NETS = len(_STYLES)
-_ALONE = _Style(look="net-b", stroke="solid", marker="circle")
-_BRANCH = _Style(look="net-d", stroke="dashed", marker="diamond")
+_ALONE = Style(look="net-b", stroke="solid", marker="circle")
+_BRANCH = Style(look="net-d", stroke="dashed", marker="diamond")
 
 
 def signal_panels(nets: Sequence[NetRecord]) -> tuple[Panel, Panel]:
@@ -87,9 +90,9 @@ def small_panels(nets: Sequence[NetRecord]) -> tuple[Panel, ...]:
 def signal_keys(nets: Sequence[NetRecord]) -> tuple[Key, ...]:
     """How the nets, and what was predicted and measured, are told apart; by shape, not by colour alone."""
     entries = []
-    for net, style in _styled(nets):
+    for net, style in styled(nets):
         known = {"predicted" for site in net.sites if site.predicted} | {"measured" for s in net.sites if s.measured}
-        words = " and ".join(word for word in ("predicted", "measured") if word in known)
+        words = "predicted (line), measured (dots)" if len(known) == 2 else "".join(known)
         what = f"{net.name}: {words}" if len(nets) > 1 else f"what passes on: {words}"
         short = f"{style.label}, " if style.label not in ("", net.name) else ""
         entries.append(_key(style, f"{short}{what}", known))
@@ -100,7 +103,7 @@ def signal_keys(nets: Sequence[NetRecord]) -> tuple[Key, ...]:
     return tuple(entries)
 
 
-def _key(style: _Style, label: str, known: set[str]) -> Key:
+def _key(style: Style, label: str, known: set[str]) -> Key:
     return Key(
         look=style.look,
         label=label,
@@ -109,7 +112,8 @@ def _key(style: _Style, label: str, known: set[str]) -> Key:
     )
 
 
-def _styled(nets: Sequence[NetRecord]) -> Iterator[tuple[NetRecord, _Style]]:
+def styled(nets: Sequence[NetRecord]) -> Iterator[tuple[NetRecord, Style]]:
+    """The nets with what their lines and dots look like; raises ValueError for more than can be told apart."""
     if len(nets) > MOST_NETS:
         raise ValueError(
             f"a chart of {len(nets)} nets; at most {MOST_NETS} can be told apart. Draw them in groups of {MOST_NETS}"
@@ -119,7 +123,7 @@ def _styled(nets: Sequence[NetRecord]) -> Iterator[tuple[NetRecord, _Style]]:
         return
     for index, (net, style) in enumerate(zip(nets, _STYLES, strict=False)):
         label = net.name if len(net.name) <= _LONGEST_LABEL else "ABCDE"[index]
-        yield net, _Style(look=style.look, stroke=style.stroke, marker=style.marker, label=label)
+        yield net, Style(look=style.look, stroke=style.stroke, marker=style.marker, label=label)
 
 
 def _is_banded(site: SiteRecord) -> bool:
@@ -134,7 +138,7 @@ def _values(nets: Sequence[NetRecord], quantity: Quantity) -> Iterator[bool]:
 def _panel(nets: Sequence[NetRecord], quantity: Quantity) -> Panel:
     """One quantity of all nets; raises ValueError for more nets than can be told apart."""
     longest = max(net.places[-1].at for net in nets)
-    tracks = tuple(track for net, style in _styled(nets) for track in _tracks(net, style, quantity, longest=longest))
+    tracks = tuple(track for net, style in styled(nets) for track in _tracks(net, style, quantity, longest=longest))
     unit = "block" if all(is_ours([site.name for site in net.sites]) for net in nets) else "site"
     ends = [place.at for net in nets for place in net.places]
     y = _y_axis(tracks, quantity)
@@ -155,7 +159,7 @@ class _Track:
     """One line of a chart and its dots: the sites of one role in one net, with their places."""
 
     net: NetRecord
-    style: _Style
+    style: Style
     sites: tuple[tuple[float, SiteRecord], ...]
     name: str
     most_dots: int
@@ -199,7 +203,7 @@ def _shown(value: float, quantity: Quantity) -> bool:
     return math.isfinite(value) and (quantity.kind == "linear" or value > 0)
 
 
-def _tracks(net: NetRecord, style: _Style, quantity: Quantity, *, longest: float) -> Iterator[_Track]:
+def _tracks(net: NetRecord, style: Style, quantity: Quantity, *, longest: float) -> Iterator[_Track]:
     placed = list(zip(net.places, net.sites, strict=True))
     alone = style is _ALONE
     # A net that takes a part of the width has as many dots to an inch as one that takes all of it.
@@ -216,8 +220,9 @@ def _y_axis(tracks: Sequence[_Track], quantity: Quantity) -> Axis:
     values = [value for track in tracks for measured in (False, True) for _, value in track.points(measured)]
     shown = [value for value in values if _shown(value, quantity)]
     if quantity.kind == "linear":
-        # A share or a cosine: the whole of its range, so that two charts can be compared.
-        return linear_axis([*shown, 0.0, 1.0], title=quantity.axis, num=4)
+        # A share or a cosine: the whole of its range, so that two charts can be compared. A hair beyond is on its end.
+        inside = [value for value in shown if not -_HAIR < value < 1 + _HAIR]
+        return linear_axis([*inside, 0.0, 1.0], title=quantity.axis, num=4)
     if quantity.banded:
         sites = [site for track in tracks for _, site in track.sites if quantity.name in site.predicted]
         shown += [edge for site in sites for edge in _edges(site, quantity.name) if math.isfinite(edge)]

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from skipline.signal.early import EarlyWarning, early_warnings
     from skipline.signal.error import SignalError
     from skipline.signal.feature_pass import features
-    from skipline.signal.jacobian import jacobian_ends
+    from skipline.signal.jacobian import jacobian_ends, jacobian_values
     from skipline.signal.lesion import errors_without_each, lesioned
     from skipline.signal.line import LineReading, gradients_along_line
     from skipline.signal.nonfinite import first_nonfinite_site
@@ -45,6 +45,7 @@ __all__ = [
     "first_nonfinite_site",
     "gradients_along_line",
     "jacobian_ends",
+    "jacobian_values",
     "lesioned",
     "norms_at",
     "path_lengths",
@@ -60,7 +61,7 @@ __getattr__, __dir__ = lazily(
         "skipline.signal.early": "EarlyWarning early_warnings",
         "skipline.signal.error": "SignalError",
         "skipline.signal.feature_pass": "features",
-        "skipline.signal.jacobian": "jacobian_ends",
+        "skipline.signal.jacobian": "jacobian_ends jacobian_values",
         "skipline.signal.lesion": "errors_without_each lesioned",
         "skipline.signal.line": "LineReading gradients_along_line",
         "skipline.signal.nonfinite": "first_nonfinite_site",

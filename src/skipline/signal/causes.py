@@ -14,12 +14,10 @@ from skipline.signal.evidence import Evidence
 from skipline.signal.symptoms import Symptom
 from skipline.theory.thresholds import THRESHOLDS, TRAINED_THRESHOLDS, Limit, Thresholds
 
-Verdict = Literal["trains", "degrades", "fails"]
 RemedyName = Literal[
     "residual", "batch_norm", "he", "critical", "zero_branch", "depth_scaling", "leaky", "clean_shortcut"
 ]
 """What may help, by name; what each does to a network is in `study/remedies.py`."""
-VERDICTS: tuple[Verdict, ...] = ("trains", "degrades", "fails")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from skipline.amount import counted
-from skipline.signal.causes import CAUSES, VERDICTS, Cause, RemedyName, Verdict
+from skipline.signal.causes import CAUSES, Cause, RemedyName
 from skipline.signal.evidence import Evidence
+from skipline.signal.verdict import VERDICTS, Verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from skipline.signal import abnormal, symptoms
-from skipline.signal.causes import CAUSES, TRAINED, Cause, Verdict
+from skipline.signal.causes import CAUSES, TRAINED, Cause
 from skipline.signal.course import course_of
 from skipline.signal.diagnosis import diagnose
 from skipline.signal.evidence import LARGEST, evidence_of
 from skipline.signal.reading import StepReading, TensorChange, TensorReading, TensorState, Xray
 from skipline.signal.traits import traits_of
+from skipline.signal.verdict import Verdict
 from skipline.spec import Network, unfold
 
 _FATAL = tuple(cause for cause in CAUSES if cause.symptom is abnormal.not_finite)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from torch import Tensor
 
@@ -14,7 +14,9 @@ class _Enough(Exception):
     """Everything that was wanted has passed."""
 
 
-def features(net: ResidualNet, images: Tensor, sites: Iterable[str | int]) -> dict[str, Tensor]:
+def features(
+    net: ResidualNet, images: Tensor, sites: Iterable[str | int], *, out: Mapping[str, Tensor] | None = None
+) -> dict[str, Tensor]:
     """The values at `sites` as `images` (N, C, H, W) pass through `net`: full name → (N, C′, H′, W′), as they pass.
 
     A site is a name (`stem`, `stage2`, `stage2.block7.sum`, a step, `head`) or the index of a block, 0 the first and −1
@@ -22,17 +24,28 @@ def features(net: ResidualNet, images: Tensor, sites: Iterable[str | int]) -> di
     value is there: layers behind it do not run. The tensors are part of the autograd graph (unless under `no_grad`),
     each a node of its own, so that its gradient is that of the edge behind the site; their memory two of them may share
     (an identity hands on what it reads), so clone one before changing it in place. The result is in the order of
-    `sites`. Raises `ValueError` for a place that the network has not and for `sites` that is one name, and
-    `RuntimeError` for one that this pass did not reach (a branch that stochastic depth skipped).
+    `sites`.
+
+    `out` is what an earlier call gave for these sites and at least as many images of this size: the values are copied
+    into its tensors, whose first N rows are returned, so that many batches need the memory of one. What stood there is
+    gone. It holds values alone: call it under `torch.no_grad()`.
+
+    Raises `ValueError` for a place that the network has not, for `sites` that is one name and for an `out` that lacks a
+    site or does not fit, and `RuntimeError` for a place that this pass did not reach (a branch that stochastic depth
+    skipped) and for an `out` that would have to carry gradients.
     """
     names = list(dict.fromkeys(places_of(net, sites)))
+    lacking = [name for name in names if out is not None and name not in out]
+    if lacking:
+        raise ValueError(f"out has no {lacking[0]!r}; expected what an earlier call gave for the same sites.")
     passed: dict[str, Tensor] = {}
 
     def read(name: str, output: Tensor) -> Tensor:
-        passed[name] = output.view_as(output)  # a node of its own, though the identity hands on its input
+        seen = output.view_as(output)  # a node of its own, though the identity hands on its input
+        passed[name] = seen if out is None else _copied(name, output, out[name])
         if len(passed) == len(names):
             raise _Enough
-        return passed[name]
+        return seen
 
     if names:
         try:
@@ -47,3 +60,23 @@ def features(net: ResidualNet, images: Tensor, sites: Iterable[str | int]) -> di
             "block that was compiled in place hides what is in it. Call net.eval(), or use the net before compiling it."
         )
     return {name: passed[name] for name in names}
+
+
+def _copied(name: str, output: Tensor, held: Tensor) -> Tensor:
+    """The first rows of `held`, with the values of `output` in them."""
+    if output.requires_grad or held.requires_grad:
+        raise RuntimeError(
+            "out holds values and no gradients. Call features under torch.no_grad(), the first time too, or leave out "
+            "away."
+        )
+    rows = held[: len(output)]
+    if (rows.shape, rows.dtype, rows.device) != (output.shape, output.dtype, output.device):
+        raise ValueError(
+            f"out[{name!r}] is {_kind(held)}, and {_kind(output)} passes there; expected the same but for fewer "
+            "images. Leave out away for images of another kind."
+        )
+    return rows.copy_(output)
+
+
+def _kind(tensor: Tensor) -> str:
+    return f"{tuple(tensor.shape)} in {str(tensor.dtype).removeprefix('torch.')} on {tensor.device}"

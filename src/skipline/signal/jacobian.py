@@ -1,9 +1,10 @@
-"""How far a small change spreads: the extreme singular values of a Jacobian between two places."""
+"""How far a small change spreads: the singular values of a Jacobian between two places, all or the extreme ones."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -11,11 +12,16 @@ from torch import Tensor, nn
 
 from skipline.nn import ResidualNet
 from skipline.seeds import split_seed
-from skipline.signal.bidiagonal import Ends, ends_of
-from skipline.signal.error import SignalError
+from skipline.signal.bidiagonal import Ends, Product, ends_of
+from skipline.signal.error import JacobianSizeError, SignalError
 from skipline.signal.objective import named_tensors
 from skipline.signal.taps import tapped
 from skipline.signal.target import Batch, batch_of, called, undisturbed, unwrapped
+
+# Of `jacobian_values`. Each value costs a pass through the net, and each entry 8 bytes: guessed, what a person waits
+# for and a laptop has (128 MiB, and a decomposition of seconds).
+MOST_VALUES = 1024
+MOST_ENTRIES = 2**24
 
 
 def jacobian_ends(
@@ -42,10 +48,72 @@ def jacobian_ends(
     is as in `xray`: the module is left as it was. Raises `SignalError` where a place is not met, or `end` does not
     depend on `start`.
     """
+    with _linearised(module, batch, start, end, between) as line:
+        generator = torch.Generator().manual_seed(split_seed(seed, "jacobian"))
+        first = torch.empty(min(line.x.numel(), line.y.numel())).normal_(generator=generator).to(line.x)
+        forward, back = line.times, line.times_transposed
+        products = (forward, back) if line.x.numel() <= line.y.numel() else (back, forward)
+        return ends_of(*products, first, tolerance=tolerance, most_steps=most_steps)
+
+
+def jacobian_values(
+    module: nn.Module,
+    batch: Any,
+    *,
+    start: str = "input",
+    end: str = "output",
+    between: Callable[[], None] = lambda: None,
+) -> Tensor:
+    """All min(m, n) singular values of the J that `jacobian_ends` speaks of, the largest first: (min(m, n),), fp64.
+
+    J is formed, row by row or column by column, whichever are fewer, each by one product, and decomposed on the CPU:
+    exact to the rounding of the products, so that a value below about 1e-7 of the largest is 0 for all that fp32 can
+    say. For up to `MOST_VALUES` values and `MOST_ENTRIES` entries: fewer or smaller inputs have fewer, and
+    `jacobian_ends` forms nothing. Raises `JacobianSizeError` for more, `SignalError` for a J that is not finite, and
+    as `jacobian_ends` does.
+    """
+    with _linearised(module, batch, start, end, between) as line:
+        num_in, num_out = line.x.numel(), line.y.numel()
+        count = min(num_in, num_out)
+        if count > MOST_VALUES or num_in * num_out > MOST_ENTRIES:
+            raise JacobianSizeError(
+                f"the Jacobian from {start!r} to {end!r} is {num_out:,} × {num_in:,}; all its singular values are "
+                f"computed up to {MOST_VALUES:,} of them and {MOST_ENTRIES:,} entries. Give a smaller batch or places "
+                "that lie closer, or take the two ends alone: skipline.signal.jacobian_ends."
+            )
+        product, like = (line.times, line.x) if num_in <= num_out else (line.times_transposed, line.y)
+        formed = torch.empty(count, max(num_in, num_out), dtype=torch.float64, device=like.device)
+        unit = torch.zeros(count).to(like)
+        for index, row in enumerate(formed):
+            unit[index] = 1
+            row.copy_(product(unit))
+            unit[index] = 0
+        found = formed.cpu()
+    if not found.isfinite().all():
+        raise SignalError(
+            f"the Jacobian from {start!r} to {end!r} has entries that are not finite: the net leaves the numbers. "
+            "skipline.xray names the first place that does."
+        )
+    return torch.linalg.svdvals(found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A net as the linear map between two of its values, near them: `v ↦ J v` and `u ↦ Jᵀ u`, on flat vectors."""
+
+    x: Tensor
+    y: Tensor
+    times: Product
+    times_transposed: Product
+
+
+@contextmanager
+def _linearised(
+    module: nn.Module, batch: Any, start: str, end: str, between: Callable[[], None]
+) -> Generator[_Line, None, None]:
     target = unwrapped(module)
     with undisturbed(target):
-        data = batch_of(target, batch, batch_axis=0)
-        x, y = _between(target, data, start, end)
+        x, y = _between(target, batch_of(target, batch, batch_axis=0), start, end)
         u = torch.zeros_like(y, requires_grad=True)
         (back,) = torch.autograd.grad(y, [x], u, create_graph=True, allow_unused=True)
         if back is None:
@@ -62,12 +130,10 @@ def jacobian_ends(
             return (torch.zeros_like(y) if found is None else found).detach().flatten()
 
         def times_transposed(w: Tensor) -> Tensor:
+            between()
             return torch.autograd.grad(y, [x], w.view_as(y), retain_graph=True)[0].detach().flatten()
 
-        products = (times, times_transposed) if x.numel() <= y.numel() else (times_transposed, times)
-        generator = torch.Generator().manual_seed(split_seed(seed, "jacobian"))
-        first = torch.empty(min(x.numel(), y.numel())).normal_(generator=generator).to(x)
-        return ends_of(*products, first, tolerance=tolerance, most_steps=most_steps)
+        yield _Line(x, y, times, times_transposed)
 
 
 def _between(module: nn.Module, batch: Batch, start: str, end: str) -> tuple[Tensor, Tensor]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from skipline.spec import Network, ProjectionShortcut
+from skipline.spec import Network
 from skipline.spec.layers import ActivationKind, NormKind
 from skipline.theory.depth_limit import is_normalised
 
@@ -47,13 +47,12 @@ def traits_of(network: Network) -> Traits:
     stage = max(network.stages, key=lambda stage: stage.num_blocks)
     block = stage.block
     merge = block.merge
-    always = isinstance(block.shortcut, ProjectionShortcut) and block.shortcut.when == "always"
     is_clean = (
         merge.shortcut_scale == 1.0
         and merge.shortcut_dropout == 0.0
         and merge.gate == "none"
         and block.order != "norm_after_add"
-        and not always
+        and not block.projects(changes_shape=False)
     )
     return Traits(
         unit="residual" if block.is_residual else "plain",

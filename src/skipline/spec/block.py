@@ -212,6 +212,11 @@ class Block:
         """Whether there is a shortcut to add."""
         return not isinstance(self.shortcut, NoShortcut)
 
+    def projects(self, *, changes_shape: bool) -> bool:
+        """Whether the shortcut of such a block has weights, where the block changes the shape or does not."""
+        shortcut = self.shortcut
+        return isinstance(shortcut, ProjectionShortcut) and (changes_shape or shortcut.when == "always")
+
     @property
     def num_halves(self) -> int:
         """In how many parts the channels are taken: 2 where halves are coupled, 1 otherwise."""
@@ -227,10 +232,10 @@ class Block:
 
     def _irreversible(self) -> str:
         """Why x does not follow from y, with the remedy; empty if it does."""
-        shortcut, merge = self.shortcut, self.merge
+        merge = self.merge
         if not self.is_residual:
             return "without a shortcut x₁ would be lost. Use PadShortcut() or ProjectionShortcut()."
-        if isinstance(shortcut, ProjectionShortcut) and shortcut.when == "always":
+        if self.projects(changes_shape=False):
             return "a projection in every block has no inverse at hand. Use ProjectionShortcut(when='change')."
         if self.order in ("post", "norm_after_add"):
             return f"order {self.order!r} puts layers behind the sum, which lose what it was. Use order='pre'."

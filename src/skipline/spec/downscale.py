@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import sqrt
 
-from skipline.spec.block import ProjectionShortcut
 from skipline.spec.network import Network
 
 
@@ -19,10 +18,10 @@ def input_deviations(network: Network) -> Iterator[float]:
     """
     variance, channels = 1.0, network.stem.channels[-1]
     for stage in network.stages:
-        merge, shortcut = stage.block.merge, stage.block.shortcut
+        block, merge = stage.block, stage.block.merge
         for number in range(stage.num_blocks):
             yield sqrt(variance)
             changes = channels != stage.channels or (number == 0 and stage.stride > 1)
-            projects = isinstance(shortcut, ProjectionShortcut) and (changes or shortcut.when == "always")
-            variance = merge.shortcut_scale**2 * (1.0 if projects else variance) + merge.branch_scale**2
+            passed = 1.0 if block.projects(changes_shape=changes) else variance
+            variance = merge.shortcut_scale**2 * passed + merge.branch_scale**2
             channels = stage.channels

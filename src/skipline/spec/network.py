@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import Literal, get_args
 
-from skipline.spec.block import Block, PadShortcut, ProjectionShortcut
+from skipline.spec.block import Block, PadShortcut
 from skipline.spec.check import (
     SpecError,
     require_choice,
@@ -331,8 +331,7 @@ class Network:
     def _first_block_projects(self) -> bool:
         first = self.stages[0]
         changes = first.stride != 1 or first.channels != self.stem.channels[-1]
-        shortcut = first.block.shortcut
-        return isinstance(shortcut, ProjectionShortcut) and (changes or shortcut.when == "always")
+        return first.block.projects(changes_shape=changes)
 
     def _check_fan_ins(self) -> None:
         if self.conv_weights.kind == "free":
@@ -342,13 +341,16 @@ class Network:
         incoming = self.stem.channels[-1]
         for number, stage in enumerate(self.stages, start=1):
             block, halves = stage.block, stage.block.num_halves
-            reads = {incoming // halves} | ({stage.channels // halves} if stage.num_blocks > 1 else set())
-            inside = block.branch.kind == "bottleneck" and (1 in reads or stage.inner_channels == 1)
-            changes = incoming != stage.channels or stage.stride > 1
-            projects = isinstance(block.shortcut, ProjectionShortcut) and (
-                (incoming == halves and changes) or (1 in reads and block.shortcut.when == "always")
+            first_reads_one = incoming == halves
+            later_read_one = stage.channels == halves and stage.num_blocks > 1
+            inside = block.branch.kind == "bottleneck" and (
+                first_reads_one or later_read_one or stage.inner_channels == 1
             )
-            if inside or projects:
+            changes = incoming != stage.channels or stage.stride > 1
+            beside = (first_reads_one and block.projects(changes_shape=changes)) or (
+                later_read_one and block.projects(changes_shape=False)
+            )
+            if inside or beside:
                 raise SpecError(_one_weight(f"stage{number}"))
             incoming = stage.channels
 

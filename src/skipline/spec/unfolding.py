@@ -82,8 +82,7 @@ class _Place:
 
     @property
     def projects(self) -> bool:
-        shortcut = self.block.shortcut
-        return isinstance(shortcut, ProjectionShortcut) and (self.changes_shape or shortcut.when == "always")
+        return self.block.projects(changes_shape=self.changes_shape)
 
     @property
     def path_in(self) -> int:

@@ -62,7 +62,7 @@ def list_runs(root: Path, *, rebuild: bool = False) -> Listing:
 
 
 def _folders(root: Path) -> tuple[list[Path], tuple[str, ...]]:
-    """The folders in ``root`` that are, or should be, runs; and the names of studies."""
+    """The folders in ``root`` that are runs, if only by one file that a run has; and the names of studies."""
     folders, studies = [], []
     with os.scandir(root) as found:
         for item in found:
@@ -71,7 +71,7 @@ def _folders(root: Path) -> tuple[list[Path], tuple[str, ...]]:
             path = root / item.name
             if (path / "runs").is_dir() and not (path / "resolved.json").exists():
                 studies.append(item.name)
-            else:
+            elif any((path / name).exists() for name in WATCHED):
                 folders.append(path)
     return folders, tuple(sorted(studies))
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
         study_race,
     )
     from skipline.study.result import Epoch, Result
-    from skipline.study.trainability import RULE, TRAINABILITIES, Trainability, trainability_of
+    from skipline.study.trainability import RULE, trainability_of
     from skipline.study.training import Running
     from skipline.study.trainings import Place, Trained, train_cells, work_of
 
@@ -47,7 +47,6 @@ __all__ = [
     "LEARNING",
     "RATES",
     "RULE",
-    "TRAINABILITIES",
     "UNITS",
     "Attempt",
     "Calibrated",
@@ -76,7 +75,6 @@ __all__ = [
     "Slab",
     "StudyError",
     "StudyFolder",
-    "Trainability",
     "Trained",
     "Treatment",
     "Unit",
@@ -132,7 +130,7 @@ __getattr__, __dir__ = lazily(
         "skipline.study.net_design": "NetDesign",
         "skipline.study.race": "RATES LeftOut RaceDesign cells_of_race default_inits network_of_race study_race",
         "skipline.study.result": "Epoch Result",
-        "skipline.study.trainability": "RULE TRAINABILITIES Trainability trainability_of",
+        "skipline.study.trainability": "RULE trainability_of",
         "skipline.study.training": "Running",
         "skipline.study.trainings": "Place Trained train_cells work_of",
     },

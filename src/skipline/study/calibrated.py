@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from skipline.files import read_number
+from skipline.signal.verdict import VERDICTS, Verdict
 from skipline.spec import Activation, Norm
 from skipline.study.grid import LEARNING, GridCell
 from skipline.study.net_design import NetDesign
-from skipline.study.trainability import TRAINABILITIES, Trainability
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +18,7 @@ class Attempt:
     """A cell trained at one rate. `num_steps` had a finite loss; the first of them had `start_loss`."""
 
     learning_rate: float
-    trainability: Trainability
+    trainability: Verdict
     num_steps: int
     start_loss: float
     train_loss: float
@@ -35,10 +35,10 @@ class Calibrated:
     attempts: tuple[Attempt, ...]
 
     @property
-    def trainability(self) -> Trainability:
+    def trainability(self) -> Verdict:
         """The best word of all rates tried."""
-        words: list[Trainability] = [attempt.trainability for attempt in self.attempts]
-        return min(words, key=TRAINABILITIES.index)
+        words: list[Verdict] = [attempt.trainability for attempt in self.attempts]
+        return min(words, key=VERDICTS.index)
 
 
 def calibrated_to_json(calibrated: Calibrated) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def calibrated_from_json(entry: Mapping[str, Any]) -> Calibrated:
 
 
 def _attempt_from_json(entry: Mapping[str, Any]) -> Attempt:
-    if entry["trainability"] not in TRAINABILITIES:
+    if entry["trainability"] not in VERDICTS:
         raise ValueError(f"trainability {entry['trainability']!r}")
     names = ("learning_rate", "start_loss", "train_loss", "train_error", "test_error", "seconds")
     numbers = {name: read_number(entry[name]) for name in names}

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from skipline.init import Scheme, scheme_named
+from skipline.signal.verdict import VERDICTS, Verdict
 from skipline.spec import Network
 from skipline.study.calibrated import Calibrated
 from skipline.study.grid import GridCell
-from skipline.study.trainability import TRAINABILITIES, Trainability
 
 
 class Judge(Protocol):
@@ -20,7 +20,7 @@ class Judge(Protocol):
     `image_size` is that of the images, in pixels a side.
     """
 
-    def __call__(self, network: Network, scheme: Scheme, /, *, image_size: int) -> Trainability: ...
+    def __call__(self, network: Network, scheme: Scheme, /, *, image_size: int) -> Verdict: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +28,15 @@ class Disagreement:
     """A cell of which something else was predicted than came out."""
 
     cell: GridCell
-    predicted: Trainability
-    actual: Trainability
+    predicted: Verdict
+    actual: Verdict
 
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
     """How often what was predicted where what came out (`counts[predicted, actual]`), and each disagreement."""
 
-    counts: Mapping[tuple[Trainability, Trainability], int]
+    counts: Mapping[tuple[Verdict, Verdict], int]
     disagreements: tuple[Disagreement, ...]
 
     @property
@@ -62,7 +62,7 @@ class Confusion:
             "num_cells": self.num_cells,
             "agreement": self.agreement,
             "agreement_on_training": self.agreement_on_training,
-            "counts": [[self.counts.get((said, was), 0) for was in TRAINABILITIES] for said in TRAINABILITIES],
+            "counts": [[self.counts.get((said, was), 0) for was in VERDICTS] for said in VERDICTS],
             "disagreements": [
                 {"cell": each.cell.title, "predicted": each.predicted, "actual": each.actual}
                 for each in self.disagreements
@@ -74,7 +74,7 @@ def confusion_of(calibrated: Sequence[Calibrated], judge: Judge) -> Confusion:
     """What `judge` says of each cell against what came of it. Raises `ValueError` where there is no cell to judge."""
     if not calibrated:
         raise ValueError("there is no cell to judge; calibrate some first: skipline study calibration")
-    counts: Counter[tuple[Trainability, Trainability]] = Counter()
+    counts: Counter[tuple[Verdict, Verdict]] = Counter()
     disagreements: list[Disagreement] = []
     for each in calibrated:
         cell, actual = each.cell, each.trainability

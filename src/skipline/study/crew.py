@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import signal
-import sys
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from multiprocessing import get_context
@@ -13,6 +12,7 @@ from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import cast
 
+from skipline.interrupt import interrupt_held_back
 from skipline.study.cell import Cell
 from skipline.study.error import CellError
 from skipline.study.result import Result
@@ -39,7 +39,7 @@ class Crew:
             for _ in range(self._num):
                 ours, theirs = context.Pipe()
                 process = context.Process(target=work, args=(theirs, self._errand), daemon=True)
-                with _interrupt_held_back():
+                with interrupt_held_back():
                     process.start()
                 self._processes[ours] = process
                 theirs.close()  # so that reading ends when the worker does
@@ -109,20 +109,3 @@ def _ending(exit_code: int | None) -> str:
         f"its process was killed from outside ({signal.Signals(-exit_code).name}). If nobody did that, the machine may "
         "have run out of memory: train fewer networks at a time, with --jobs 1."
     )
-
-
-@contextlib.contextmanager
-def _interrupt_held_back() -> Iterator[None]:
-    """Hold back Ctrl-C: here until the block ends, and for good in a process that is started in it.
-
-    Without it Ctrl-C would end a worker that is still importing with a traceback of its own; on Windows, which cannot
-    hold signals back, it does.
-    """
-    if sys.platform == "win32":
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

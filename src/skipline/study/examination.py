@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from skipline.init import InitError, Scheme, laws_of, scheme_named
-from skipline.signal.causes import VERDICTS, RemedyName, Verdict
+from skipline.signal.causes import RemedyName
 from skipline.signal.comparison import Comparison, compared
 from skipline.signal.course import course_of
 from skipline.signal.diagnosis import Diagnosis, diagnose
 from skipline.signal.evidence import LARGEST, evidence_of
 from skipline.signal.reading import Xray
 from skipline.signal.traits import traits_of
+from skipline.signal.verdict import VERDICTS, Verdict
 from skipline.spec import Network, SpecError
 from skipline.study.error import StudyError
 from skipline.study.remedies import REMEDIES, Candidate, remedies_for

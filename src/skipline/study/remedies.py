@@ -123,8 +123,7 @@ def _has_merge(candidate: Candidate) -> bool:
 
 def _cleaned(block: Block) -> Block:
     order = "post" if block.order == "norm_after_add" else block.order
-    always = isinstance(block.shortcut, ProjectionShortcut) and block.shortcut.when == "always"
-    shortcut = ProjectionShortcut() if always else block.shortcut
+    shortcut = ProjectionShortcut() if block.projects(changes_shape=False) else block.shortcut
     return replace(block, shortcut=shortcut, merge=Merge(), order=order)
 
 

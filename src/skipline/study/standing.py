@@ -9,10 +9,11 @@ from typing import Any
 
 from skipline.files import read_number
 from skipline.init import start_named
+from skipline.signal.verdict import OUTCOMES, Outcome
 from skipline.study.cell import Cell
 from skipline.study.folder import steps_taken
 from skipline.study.result import Result
-from skipline.study.trainability import LEAST_STEPS, OUTCOMES, Outcome, outcome_of, worst
+from skipline.study.trainability import LEAST_STEPS, outcome_of, worst
 from skipline.study.trainings import Trained
 from skipline.train import RunFolder
 

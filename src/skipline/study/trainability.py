@@ -3,16 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
 
 from skipline.amount import percent
-from skipline.signal.causes import VERDICTS, Verdict
-
-Trainability = Verdict  # a diagnosis says beforehand what a training is told by afterwards
-TRAINABILITIES = VERDICTS
-
-Outcome = Literal["trains", "degrades", "undecided", "fails"]
-OUTCOMES: tuple[Outcome, ...] = ("trains", "degrades", "undecided", "fails")
+from skipline.signal.verdict import OUTCOMES, Outcome, Verdict
 
 TRAINS = 0.2  # of the error of guessing; guessed, see RULE for what it means
 FAILS = 0.8
@@ -26,7 +19,7 @@ LEAST_STEPS = 150  # guessed: the fewest that the calibration grid gives; what s
 RACE_RULE = f"{RULE} After fewer than {LEAST_STEPS} steps one that neither trains nor diverged is undecided."
 
 
-def trainability_of(train_error: float, *, num_classes: int) -> Trainability:
+def trainability_of(train_error: float, *, num_classes: int) -> Verdict:
     """The word for a final training error, a fraction in [0, 1]; NaN for a training that diverged.
 
     With r = error / (1 − 1 / num_classes), the error over that of guessing: trains for r ≤ 0.2, fails for r > 0.8,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -21,18 +22,24 @@ _HALF_WAY = 0.5  # see `_crossed`
 
 
 class Correlations:
-    """E[φ(x) φ(y)] for Gaussian pairs, each computed once: blocks that are alike ask again and again."""
+    """An activation φ, and E[φ(x) φ(y)] of Gaussian pairs, each computed once: blocks that are alike ask for the same.
+
+    `is_homogeneous` as `activation.is_homogeneous` has it; φ's slope below 0 is then `below`.
+    """
 
     def __init__(self, activation: Activation) -> None:
         self.activation = activation
+        self.is_homogeneous = is_homogeneous(activation)
+        self.below = negative_slope(activation)
         self.known: dict[tuple[float, float, float], float] = {}
 
     def product(self, correlation: float, mean: float, variance: float) -> float:
         """See `gaussian.product`; the correlation to ten digits."""
         key = (round(correlation, 10), mean, variance)
-        if key not in self.known:
-            self.known[key] = product(self.activation, key[0], mean=mean, variance=variance)
-        return self.known[key]
+        found = self.known.get(key)
+        if found is None:
+            found = self.known[key] = product(self.activation, key[0], mean=mean, variance=variance)
+        return found
 
 
 def passed_activation(signal: Signal, pairs: Correlations, *, largest_of: float) -> Passed:
@@ -44,40 +51,44 @@ def passed_activation(signal: Signal, pairs: Correlations, *, largest_of: float)
     activation = pairs.activation
     if activation.kind == "identity" and not activation.is_transformed:
         return signal, lambda gradient: gradient
-    uneven = 0.0 if is_homogeneous(activation) else _unevenness(signal.profile)
-    reactions, tilts = zip(*(_reaction(p.law, activation, uneven) for p in signal.populations), strict=True)
-    populations, squares = [], []
-    for population, reaction in zip(signal.populations, reactions, strict=True):
+    uneven = 0.0 if pairs.is_homogeneous else _unevenness(signal.profile)
+    populations, squares, tilt = [], [], 0.0
+    for number, population in enumerate(signal.populations):
+        reaction, own = _reaction(population.law, activation, uneven)
+        tilt = tilt if number else own
         kernel = _kernel(population, pairs, reaction)
         zeros = population.zeros if activation.output_shift == activation.input_shift == 0 else 0.0
-        if is_homogeneous(activation) and negative_slope(activation) == 0:
+        if pairs.is_homogeneous and pairs.below == 0:
             zeros = max(zeros, reaction.below)
         populations.append(Population(population.channels, reaction.moments.mean, kernel, zeros, reaction.law))
         squares.append(_slope_square(population.law, reaction, activation, largest_of))
-    exact = is_homogeneous(activation) and all(isinstance(p.law, Gaussian) for p in signal.populations)
-    spread, follows = _spread(signal, activation)
+    exact = pairs.is_homogeneous and all(isinstance(p.law, Gaussian) for p in signal.populations)
+    spread, follows = _spread(signal, pairs)
     profile = signal.profile**follows if uneven else signal.profile
     out = Signal(
         signal.side,
         profile / mean_of(profile) if uneven else profile,
         tuple(populations),
         spread=spread,
-        odd=_odd(signal, activation),
+        odd=_odd(signal, pairs),
         rank=max(signal.rank, 1 if exact else 2),
     )
+    return out, partial(_back_through, signal, pairs, tuple(squares), tilt)
 
-    def pull(gradient: Gradient) -> Gradient:
-        flows = zip(gradient.flows, squares, signal.populations, strict=True)
-        back = tuple([_before(flow, square, population, activation) for flow, square, population in flows])
-        own, common = _gradient_spread(gradient, signal, activation)
-        profile = gradient.profile
-        if tilts[0]:
-            profile = _tilted(profile, signal, tilts[0])
-            mean = mean_of(profile)
-            profile, back = profile / mean, tuple([flow.before(1.0, factor=mean * mean) for flow in back])
-        return Gradient(gradient.side, profile, back, gradient.spread + own, gradient.common + common)
 
-    return out, pull
+def _back_through(
+    signal: Signal, pairs: Correlations, squares: tuple[float, ...], tilt: float, gradient: Gradient
+) -> Gradient:
+    """The gradient before φ: `squares` are E[φ′²] of each population, `tilt` how its profile follows the signal's."""
+    flows = zip(gradient.flows, squares, signal.populations, strict=True)
+    back = tuple([_before(flow, square, population, pairs.activation) for flow, square, population in flows])
+    own, common = _gradient_spread(gradient, signal, pairs)
+    profile = gradient.profile
+    if tilt:
+        profile = _tilted(profile, signal, tilt)
+        mean = mean_of(profile)
+        profile, back = profile / mean, tuple([flow.before(1.0, factor=mean * mean) for flow in back])
+    return Gradient(gradient.side, profile, back, gradient.spread + own, gradient.common + common)
 
 
 def _slope_square(law: Law, reaction: Reaction, activation: Activation, largest_of: float) -> float:
@@ -163,13 +174,13 @@ def _kernel(population: Population, pairs: Correlations, reaction: Reaction) -> 
     return Kernel(second, pixels, images, both)
 
 
-def _odd(signal: Signal, activation: Activation) -> Kernel | None:
+def _odd(signal: Signal, pairs: Correlations) -> Kernel | None:
     """Of (φ(x) − φ(−x)) / 2: ((1 + a) / 2) x for leaky relu, x / 2 for gelu and silu too; tanh is odd itself."""
-    if signal.odd is None or activation.is_transformed:
+    if signal.odd is None or pairs.activation.is_transformed:
         return None
-    if is_homogeneous(activation):
-        return signal.odd.times(((1 + negative_slope(activation)) / 2) ** 2)
-    return signal.odd.times(0.25) if activation.kind in ("gelu", "silu") else None
+    if pairs.is_homogeneous:
+        return signal.odd.times(((1 + pairs.below) / 2) ** 2)
+    return signal.odd.times(0.25) if pairs.activation.kind in ("gelu", "silu") else None
 
 
 def _unevenness(profile: Array) -> float:
@@ -203,42 +214,49 @@ def _reaction(law: Law, activation: Activation, uneven: float) -> tuple[Reaction
     return replace(reaction, moments=found), tilt
 
 
-def _spread(signal: Signal, activation: Activation) -> tuple[float, float]:
+def _spread(signal: Signal, pairs: Correlations) -> tuple[float, float]:
     """The variance of ln second moment behind φ: 5/n in all for a ReLU layer whose images have become alike.
 
     n is the number of channels; what independent images bring averages out. φ passes on what was there before as its
-    second moment follows that of its input, with the exponent that comes second.
+    second moment follows that of its input, with the exponent that comes second. Where the input is levelled φ² varies
+    by what neither x nor x² says of it: for relu by 3 − 8/π in place of 3.
     """
     population = signal.populations[0]
     second, base = population.kernel.second, signal.spread - signal.fresh
     if len(signal.populations) > 1 or not isinstance(population.law, Gaussian) or not 0 < second < math.inf:
         return signal.spread, 1.0
-    if is_homogeneous(activation):
-        a = negative_slope(activation)
+    if pairs.is_homogeneous:
+        a = pairs.below
         excess, follows = 6 * (1 + a**4) / (1 + a * a) ** 2 - 3, 1.0
+        if signal.levelled:
+            excess -= 8 / math.pi * _uneven_sides(a)
     else:
-        law = population.law
+        law, activation = population.law, pairs.activation
         points = as_points(law)
         y = values(activation, points.values) ** 2
         mean = (points.weights @ y).item()
         excess = (points.weights @ y**2).item() / mean**2 - 3
         grown = moments(activation, mean=law.mean, variance=(1 + _STEP) * law.variance).second_moment
         follows = (grown / mean - 1) / _STEP
+        if signal.levelled:
+            z = (points.values - law.mean) / math.sqrt(law.variance)
+            excess += 2 - 2 * follows**2 - ((points.weights @ (y * z)).item() / mean) ** 2
     alike = max(0.0, min(1.0, ratio(population.kernel.across_images, second)))
     return max(0.0, base * follows**2 + signal.fresh + excess / signal.channels * alike**2), max(follows, 0.0)
 
 
-def _gradient_spread(gradient: Gradient, signal: Signal, activation: Activation) -> tuple[float, float]:
+def _gradient_spread(gradient: Gradient, signal: Signal, pairs: Correlations) -> tuple[float, float]:
     """What one layer adds to the variance of ln ‖g‖²: for images one by one, and for all of them together.
 
     (1 + κ)(1 + 2) − 1 over n: κ = E[φ′⁴]/E[φ′²]² − 1, 1 for relu, and a Gaussian gradient by the weights behind. Pixels
     average it out as far as they differ: of two pixels whose gradients have correlation a, and whose inputs ρ, it is
     (1 + κ 2/π arcsin ρ)(1 + 2a²) − 1. Images that are alike have the same φ′ and so a gradient through the same matrix.
+    Of a levelled input about as many elements are above 0 as below: κ is (1 − 2/π) of what it is.
     """
     if not isinstance(signal.populations[0].law, Gaussian):
         return 0.0, 0.0  # behind a sum: elements that come by the shortcut are not mixed anew
-    a = negative_slope(activation) if is_homogeneous(activation) else 1.0  # guessed: smooth φ as linear
-    kappa = ((1 - a * a) / (1 + a * a)) ** 2
+    a = pairs.below if pairs.is_homogeneous else 1.0  # guessed: smooth φ as linear
+    kappa = _uneven_sides(a) * (1 - 2 / math.pi if signal.levelled else 1.0)
     alike = min(1.0, max(0.0, max(ratio(flow.across_pixels, flow.square) for flow in gradient.flows)))
     kernel, pixels = signal.kernel, 1 / signal.num_pixels
     same_side = 2 / math.pi * math.asin(min(1.0, max(0.0, ratio(kernel.across_pixels, kernel.second))))
@@ -246,3 +264,8 @@ def _gradient_spread(gradient: Gradient, signal: Signal, activation: Activation)
     whole = (pixels * (3 * (1 + kappa) - 1) + (1 - pixels) * of_pixels) / signal.channels
     shared = min(1.0, max(0.0, ratio(kernel.across_images, kernel.second))) ** 2
     return whole * (1 - shared), whole * shared
+
+
+def _uneven_sides(a: float) -> float:
+    """E[φ′⁴]/E[φ′²]² − 1 of slopes 1 and a."""
+    return ((1 - a * a) / (1 + a * a)) ** 2

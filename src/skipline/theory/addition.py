@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -12,15 +13,21 @@ from skipline.theory.activation import Array
 from skipline.theory.element_law import Gaussian, Law, Points, added, moments_of, smoothed
 from skipline.theory.signal_state import Flow, Given, Gradient, Kernel, Population, Signal, flow_of, ratio
 
-Split = Callable[[Gradient], tuple[Gradient, Gradient]]
-"""From the gradient of a sum to those of its branch and of its shortcut."""
+Halves = tuple[Gradient, Gradient]
+"""The gradients of a sum's branch and of its shortcut."""
+
+Split = Callable[[Gradient], Halves]
+"""From the gradient of a sum to those two."""
+
+Cuts = tuple[tuple[int, int, int], ...]
+"""For each population of a sum: that of the branch, that of the shortcut, and its channels."""
 
 
 def summed(branch: Signal, shortcut: Signal) -> tuple[Signal, Split]:
     """`f + s`: independent, as weights of mean 0 make them, or functions of one variable, as αI does."""
     cuts = _cuts(branch.populations, shortcut.populations)
     f, s = branch.populations, shortcut.populations
-    populations = tuple(_added(f[i], s[j], channels) for i, j, channels in cuts)
+    populations = tuple([_added(f[i], s[j], channels) for i, j, channels in cuts])
     coherent = any(_of_one_variable(f[i], s[j]) for i, j, _ in cuts)
     weights = branch.kernel.second, shortcut.kernel.second
     odd = None if branch.odd is None or shortcut.odd is None else branch.odd.plus(shortcut.odd)
@@ -32,18 +39,22 @@ def summed(branch: Signal, shortcut: Signal) -> tuple[Signal, Split]:
         odd=odd,
         rank=max(branch.rank, shortcut.rank),
     )
+    if coherent:
+        return out, partial(_split_by_value, out, cuts, branch, len(s))
+    return out, partial(_split, cuts, branch, len(s))
 
-    def split(gradient: Gradient) -> tuple[Gradient, Gradient]:
-        if coherent:
-            gradient = _known_by_value(gradient, out)
-        indices = [i for i, _, _ in cuts], [j for _, j, _ in cuts]
-        channels = [count for _, _, count in cuts]
-        to_branch = gathered(gradient.flows, indices[0], channels, len(f))
-        onto = tuple(_without(flow, f[i].law) for flow, i in zip(gradient.flows, indices[0], strict=True))
-        to_shortcut = gathered(onto, indices[1], channels, len(s))
-        return _with_flows(gradient, to_branch), _with_flows(gradient, to_shortcut)
 
-    return out, split
+def _split_by_value(out: Signal, cuts: Cuts, branch: Signal, num_onto: int, gradient: Gradient) -> Halves:
+    return _split(cuts, branch, num_onto, _known_by_value(gradient, out))
+
+
+def _split(cuts: Cuts, branch: Signal, num_onto: int, gradient: Gradient) -> Halves:
+    to_branch, to_shortcut, channels = zip(*cuts, strict=True)
+    flows, laws = gradient.flows, branch.populations
+    down = gathered(flows, to_branch, channels, len(laws))
+    flows = tuple([_without(flow, laws[i].law) for flow, i in zip(flows, to_branch, strict=True)])
+    onto = gathered(flows, to_shortcut, channels, num_onto)
+    return _with_flows(gradient, down), _with_flows(gradient, onto)
 
 
 def joined(one: Gradient, two: Gradient) -> Gradient:
@@ -70,7 +81,7 @@ def _without(flow: Flow, other: Law) -> Flow:
     if flow.given is None:
         return flow
     if not isinstance(other, Gaussian):
-        return replace(flow, given=None)
+        return flow._replace(given=None)
     given = flow.given
     squares = smoothed(given.squares, other.variance / given.step**2)
     known = Given(given.start - other.mean, given.step, squares)
@@ -137,12 +148,11 @@ def _both_given(one: Flow, two: Flow) -> Given | None:
     return None
 
 
-def _cuts(f: tuple[Population, ...], s: tuple[Population, ...]) -> list[tuple[int, int, int]]:
-    """For each population of the sum: that of the branch, that of the shortcut, and its channels."""
+def _cuts(f: tuple[Population, ...], s: tuple[Population, ...]) -> Cuts:
     if len(f) == 1:
-        return [(0, j, p.channels) for j, p in enumerate(s)]
+        return tuple([(0, j, p.channels) for j, p in enumerate(s)])
     if len(s) == 1:
-        return [(i, 0, p.channels) for i, p in enumerate(f)]
+        return tuple([(i, 0, p.channels) for i, p in enumerate(f)])
     cuts = []
     i = j = 0
     left, right = f[0].channels, s[0].channels
@@ -155,11 +165,11 @@ def _cuts(f: tuple[Population, ...], s: tuple[Population, ...]) -> list[tuple[in
         if right == 0:
             j += 1
         if i == len(f) or j == len(s):
-            return cuts
+            return tuple(cuts)
         left, right = left or f[i].channels, right or s[j].channels
 
 
-def gathered(flows: tuple[Flow, ...], places: list[int], channels: list[int], count: int) -> tuple[Flow, ...]:
+def gathered(flows: tuple[Flow, ...], places: Sequence[int], channels: Sequence[int], count: int) -> tuple[Flow, ...]:
     """The flows of a sum's populations as flows of one side's, each the mean over its channels."""
     if len(flows) == count:
         return flows

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 
@@ -141,12 +141,8 @@ def convolved(signal: Signal, conv: Conv, weights: Weights, *, bias: WeightLaw, 
         odd=y if weights.makes_pairs else None,
         rank=max(signal.rank, 1),
     )
-
-    def pull(gradient: Gradient) -> Gradient:
-        factor = weights.variance * (conv.out_channels // conv.groups)
-        return _pulled(gradient, signal, taps, factor + weights.offset**2 * (conv.out_channels // conv.groups))
-
-    return out, pull
+    factor = (weights.variance + weights.offset**2) * (conv.out_channels // conv.groups)
+    return out, partial(_pulled, signal.side, len(signal.populations), taps, factor)
 
 
 def carried(signal: Signal, conv: Conv, alpha: float) -> Passed:
@@ -166,12 +162,13 @@ def carried(signal: Signal, conv: Conv, alpha: float) -> Passed:
     out = replace(signal, side=taps.num_outputs, profile=profile, populations=tuple(populations), fresh=0.0, odd=odd)
 
     def pull(gradient: Gradient) -> Gradient:
-        back = _returned(gradient, signal, taps)
+        profile, mean, different = _returned(gradient, signal.side, taps)
         flows = []
         for index, population in enumerate(signal.populations):
             share = out.populations[index].channels / population.channels if index < len(kept) else 0.0
-            flows.append(back.flows[index].before(alpha, factor=share) if share else NO_FLOW)
-        return replace(back, flows=tuple(flows))
+            flow = _over_taps(gradient.flows[index], mean, different) if share else NO_FLOW
+            flows.append(flow.before(alpha, factor=share) if share else NO_FLOW)
+        return Gradient(signal.side, profile, tuple(flows), gradient.spread, gradient.common)
 
     return out, pull
 
@@ -204,35 +201,37 @@ def _pairs(profile: Array, taps: Taps, same: float) -> float:
     return (every * pixels - same * same) / (pixels - 1) / ((before * pixels_before - 1) / (pixels_before - 1))
 
 
-def _pulled(gradient: Gradient, signal: Signal, taps: Taps, factor: float) -> Gradient:
+def _pulled(side: int, num_populations: int, taps: Taps, factor: float, gradient: Gradient) -> Gradient:
     """Back through weights that mix all channels: one flow for every population of the input."""
-    back = _returned(gradient, signal, taps)
-    (flow,) = back.flows
-    each = Flow(flow.square * factor, flow.across_pixels * factor)
-    return Gradient(back.side, back.profile, (each,) * len(signal.populations), back.spread, back.common)
+    profile, mean, different = _returned(gradient, side, taps)
+    (flow,) = gradient.flows
+    each = Flow(flow.square * mean * mean * factor, flow.across_pixels * different * different * factor)
+    return Gradient(side, profile, (each,) * num_populations, gradient.spread, gradient.common)
 
 
-def _returned(gradient: Gradient, signal: Signal, taps: Taps) -> Gradient:
-    """Each output's gradient handed to the pixels that it has read, with weights of 1."""
-    size = signal.side
+def _returned(gradient: Gradient, side: int, taps: Taps) -> tuple[Array, float, float]:
+    """Each output's gradient handed to the pixels that it has read, with weights of 1.
+
+    Its profile there, and along a side the factors of one pixel's square and of products of two.
+    """
     received = gradient.profile.dot(taps.reads)
     mean = mean_of(received)
-    profile = received / mean if mean else np.ones(size)
     roots = np.sqrt(gradient.profile)
     sums = taps.inside.dot(roots)
-    typical = mean_of(roots) * size
+    typical = mean_of(roots) * side
     different = sums.dot(sums).item() / (typical * typical)
-    flows = tuple(
-        Flow(
-            flow.square * mean * mean,
-            flow.across_pixels * different * different,
-            None if flow.amplitudes is None else mean * flow.amplitudes,
-            flow.weights,
-            None if flow.given is None else flow.given.times(mean * mean),
-        )
-        for flow in gradient.flows
+    return received / mean if mean else np.ones(side), mean, different
+
+
+def _over_taps(flow: Flow, mean: float, different: float) -> Flow:
+    """A flow whose elements each go where they have come from, with the factors of `_returned`."""
+    return Flow(
+        flow.square * mean * mean,
+        flow.across_pixels * different * different,
+        None if flow.amplitudes is None else mean * flow.amplitudes,
+        flow.weights,
+        None if flow.given is None else flow.given.times(mean * mean),
     )
-    return Gradient(size, profile, flows, gradient.spread, gradient.common)
 
 
 def _patterned(x: Kernel, y: Kernel, factor: float, side: int, falls: tuple[float, float]) -> Kernel:
@@ -257,8 +256,10 @@ def _looking_linear(y: Kernel, odd: Kernel) -> Kernel:
 
 
 def _biased(y: Kernel, mean: float, bias: WeightLaw) -> tuple[Kernel, float]:
+    if bias.scale == 0:
+        return y, mean
     if bias.kind == "constant":
-        return y.shifted(2 * mean * bias.scale + bias.scale**2) if bias.scale else y, mean + bias.scale
+        return y.shifted(2 * mean * bias.scale + bias.scale**2), mean + bias.scale
     return y.shifted(bias.scale**2), mean
 
 

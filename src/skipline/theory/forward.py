@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from skipline.spec import Activation, BlockPlan, Network, Plan, Step
 from skipline.spec.layers import (
@@ -68,6 +69,12 @@ def _unsplit(gradient: Gradient) -> tuple[Gradient, Gradient]:
 
 def _unjoined(one: Gradient, _two: Gradient) -> Gradient:
     return one
+
+
+def _through_all(pulls: tuple[Pull, ...], gradient: Gradient) -> Gradient:
+    for pull in pulls:
+        gradient = pull(gradient)
+    return gradient
 
 
 NOTHING = WeightLaw("constant", 0.0)
@@ -162,18 +169,17 @@ class ForwardFold:
 
     def run(self, steps: Sequence[Step], x: Signal) -> Passed:
         """The signal behind `steps`, and the way back through them."""
+        if not steps:
+            return x, _unused
         pulls: list[Pull] = []
-        for place, step in enumerate(steps):
-            x, back = self._step(step, x, _largest_of(steps[place + 1 :], x.side))
+        for place, step in enumerate(steps, 1):
+            largest_of = _largest_of(steps[place:], x.side) if isinstance(step.layer, Activate) else 1.0
+            x, back = self._step(step, x, largest_of)
             pulls.append(back)
+        if len(pulls) == 1:
+            return x, pulls[0]
         pulls.reverse()
-
-        def pull(gradient: Gradient) -> Gradient:
-            for each in pulls:
-                gradient = each(gradient)
-            return gradient
-
-        return x, pull
+        return x, partial(_through_all, tuple(pulls))
 
     def _met(self, plan: BlockPlan, x: Signal, f: Signal, s: Signal) -> tuple[Signal, Split]:
         """Branch and shortcut at the sum, each weighed by what stands before it."""
@@ -236,12 +242,13 @@ class ForwardFold:
 
     def _law(self, step: str, tensor: str) -> WeightLaw:
         name = f"{step}.{tensor}"
-        if name not in self.start:
+        law = self.start.get(name)
+        if law is None:
             raise ValueError(
                 f"the start has no law for {name}. Give one for every parameter of the network, as "
                 "skipline.init.laws_of(network, scheme) does."
             )
-        return self.start[name]
+        return law
 
 
 def _passed(step: Step, x: Signal) -> Passed:

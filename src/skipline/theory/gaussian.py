@@ -85,9 +85,9 @@ def slope_product(activation: Activation, correlation: float, *, mean: float = 0
     return _shared(activation, c, mean, variance, of_slopes=True)
 
 
-def forward_gain(activation: Activation, *, variance: float = 1.0) -> float:
-    """`√(variance / E[φ²])` for x ~ N(0, variance): Var W = gain² / fan_in keeps that variance through W φ(x)."""
-    return math.sqrt(variance / moments(activation, variance=variance).second_moment)
+def forward_gain(activation: Activation) -> float:
+    """`√(1 / E[φ²])` for x ~ N(0, 1): Var W = gain² / fan_in keeps that variance through W φ(x)."""
+    return math.sqrt(1 / moments(activation).second_moment)
 
 
 def nodes(mean: float, variance: float, *, bends: tuple[float, ...] = (0.0,)) -> tuple[Array, Array]:

@@ -145,7 +145,7 @@ def passed_dropout(signal: Signal, rate: float, *, approximate: bool) -> Passed:
     keep = 1 - rate
     populations = []
     for p in signal.populations:
-        kernel = replace(p.kernel, second=p.kernel.second / keep)
+        kernel = p.kernel._replace(second=p.kernel.second / keep)
         zeros = rate + keep * p.zeros
         law = Gaussian(p.mean, max(kernel.second - p.mean**2, 0.0))
         if not isinstance(p.law, Gaussian):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -24,46 +25,98 @@ from skipline.theory.signal_state import (
 )
 from skipline.theory.start import WeightLaw
 
+Moves = tuple[tuple[float, float], ...]
+"""Of each population the scale and the mean that a norm applied: scale (x − mean)."""
+
 
 def passed_norm(signal: Signal, layer: Normalise, gamma: WeightLaw, beta: WeightLaw, *, num_images: int) -> Passed:
     """`γ (x − μ) / √(σ² + ε) + β`, over each channel of the batch, or over each group's channels of an image.
 
     Exact in the mean, with one σ² for each population, or for all: those of single channels differ by about 1/√(number
     of independent values). The gradient also loses its components along 1 and x; of many images those are a small part,
-    and they are not counted.
+    and they are not counted. Groups of one image are small: see `_Group`.
     """
     norm = layer.norm
+    is_group = norm.kind != "batch"
     size = layer.channels // norm.groups
     populations, factors = [], []
     for population in signal.populations:
-        if norm.kind == "batch":
-            centred = _over_batch(population, signal, num_images)
-        else:
+        if is_group:
             centred = _over_group(population, signal, size)
+        else:
+            centred = _over_batch(population, signal, num_images)
         factor = gamma.scale**2 / (centred.variance + norm.epsilon)
         populations.append(_normalised(population, centred, factor, beta, gamma.scale**2))
         factors.append(factor)
     merged = tuple(populations)
-    if norm.kind == "batch" and all(isinstance(p.law, Gaussian) for p in merged):
+    if not is_group and all(isinstance(p.law, Gaussian) for p in merged):
         merged = (_merged(merged),)
     odd = merged[0].kernel if signal.odd == signal.populations[0].kernel and len(merged) == 1 else None
-    profile = _centred_profile(signal, num_images) if norm.kind == "batch" else signal.profile
-    out = Signal(signal.side, profile, merged, odd=odd, rank=max(signal.rank, 1))
-    unequal = _unequal(out) if norm.kind == "batch" else 0.0
-
-    def pull(gradient: Gradient) -> Gradient:
-        flows = gradient.flows if len(gradient.flows) == len(factors) else gradient.flows * len(factors)
-        moves = zip(flows, signal.populations, factors, strict=True)
-        back = tuple([_before(flow, p, factor, 1 + unequal) for flow, p, factor in moves])
-        return Gradient(gradient.side, gradient.profile, back, gradient.spread, gradient.common)
-
-    return out, pull
+    profile = signal.profile if is_group else _centred_profile(signal, num_images)
+    out = Signal(signal.side, profile, merged, odd=odd, rank=max(signal.rank, 1), levelled=is_group)
+    moves = tuple([(math.sqrt(factor), p.mean) for factor, p in zip(factors, signal.populations, strict=True)])
+    if is_group:
+        return out, partial(_through_groups, moves, _group_of(signal, size))
+    return out, partial(_through_batch, moves, 1 + _unequal(out))
 
 
-def _before(flow: Flow, population: Population, factor: float, more: float) -> Flow:
-    """The gradient by x where `flow` is by √factor (x − mean)."""
-    scale = math.sqrt(factor)
-    return flow.before(scale, shift=-scale * population.mean, factor=more)
+def _through_batch(moves: Moves, more: float, gradient: Gradient) -> Gradient:
+    flows = zip(_one_each(gradient, moves), moves, strict=True)
+    back = tuple([flow.before(scale, shift=-scale * mean, factor=more) for flow, (scale, mean) in flows])
+    return Gradient(gradient.side, gradient.profile, back, gradient.spread, gradient.common)
+
+
+def _through_groups(moves: Moves, group: _Group, gradient: Gradient) -> Gradient:
+    flows = zip(_one_each(gradient, moves), moves, strict=True)
+    back = tuple([flow.before(scale, shift=-scale * mean, factor=group.kept(flow)) for flow, (scale, mean) in flows])
+    spread, common = gradient.spread + group.own, gradient.common + group.common
+    return Gradient(gradient.side, gradient.profile, back, spread, common)
+
+
+def _one_each(gradient: Gradient, moves: Moves) -> tuple[Flow, ...]:
+    return gradient.flows if len(gradient.flows) == len(moves) else gradient.flows * len(moves)
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """What the groups of one image do to a gradient: σ² of `size` channels is random, and their mean is not little.
+
+    `varies` is v, the variance of ln σ² from group to group: 2/size by the weights before it, as far as pixels that
+    are `alike` do not average it out, and what the signal's length brought along. `E[1/σ²] E[σ²] = e^v`, of which
+    ‖g‖² gets the spread `own` image by image and `common` in all of them: the lottery that a norm takes from the signal
+    it hands to the gradient. Derived for Gaussian elements, to first order in 1/size.
+    """
+
+    size: int
+    pixels: float  # 1 over their number
+    alike: float
+    varies: float
+    own: float
+    common: float
+
+    def kept(self, flow: Flow) -> float:
+        """`e^v`, less the parts of ‖g‖² along 1 and along x: one of `size` directions each where pixels are alike."""
+        same = max(0.0, min(1.0, ratio(flow.across_pixels, flow.square)))
+        lost = (2 * self.pixels + (1 - self.pixels) * same * (1 + self.alike)) / self.size
+        return math.exp(self.varies) * max(0.0, 1 - lost)
+
+
+def _group_of(signal: Signal, size: int) -> _Group:
+    kernel, square, pixels = signal.kernel, signal.mean**2, 1 / signal.num_pixels
+    variance = kernel.second - square
+    alike = max(0.0, min(1.0, ratio(kernel.across_pixels - square, variance)))
+    shared = max(0.0, min(1.0, ratio(kernel.across_images - square, variance)))
+    seen = 2 * (pixels + (1 - pixels) * alike**2)
+    before = max(0.0, signal.spread - signal.fresh)
+    fresh = seen / signal.channels
+    return _Group(
+        size=size,
+        pixels=pixels,
+        alike=alike,
+        varies=seen / size + before,
+        own=fresh * (1 - shared**2),
+        common=fresh * shared**2 + before,
+    )
 
 
 def _centred_profile(signal: Signal, num_images: int) -> Array:
@@ -150,7 +203,7 @@ def _normalised(
     else:
         kernel = Kernel(gamma_square, 0.0, 0.0, 0.0)  # of numbers beyond doubles only this is known
     if kernel.second < 0:
-        kernel = replace(kernel, second=0.0)
+        kernel = kernel._replace(second=0.0)
     mean = centred.mean * math.sqrt(factor)
     if beta.scale:
         kernel = kernel.shifted(beta.scale**2 + 2 * mean * shift)

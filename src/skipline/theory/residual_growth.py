@@ -8,6 +8,7 @@ from skipline.spec import Activation
 from skipline.theory.batch_norm_gradient import batch_norm_factor
 from skipline.theory.linear import FORMATS
 
+RELU = Activation("relu")
 RELU_FACTOR = math.pi / (math.pi - 1)  # χ = E[φ′²]/Var φ of relu: (1/2) / (1/2 − 1/2π)
 
 
@@ -31,20 +32,20 @@ def compounded(num_blocks: int) -> float:
     return (1 + 1 / num_blocks) ** num_blocks
 
 
-def preactivation_gradient_ratio(num_blocks: int, *, activation: Activation | None = None) -> float:
+def preactivation_gradient_ratio(num_blocks: int, *, activation: Activation = RELU) -> float:
     """`‖g₀‖²/‖g_K‖² = Γ(K+χ+χ²) Γ(χ) / (Γ(χ+χ²) Γ(K+χ))` along K pre-activation blocks of two convolutions with norms.
 
     Block k reads a channel variance (χ+k)/χ and adds χ²/(χ+k) to the squared gradient, relative to it. Exact in the
-    limit of wide layers, without borders; K = 30, relu: 405. χ is relu's if no activation is said.
+    limit of wide layers, without borders; K = 30, relu: 405.
     """
-    chi = RELU_FACTOR if activation is None else batch_norm_factor(activation)
+    chi = batch_norm_factor(activation)
     k, square = num_blocks, chi * chi
     return math.exp(math.lgamma(k + chi + square) + math.lgamma(chi) - math.lgamma(chi + square) - math.lgamma(k + chi))
 
 
-def preactivation_exponent(activation: Activation | None = None) -> float:
+def preactivation_exponent(activation: Activation = RELU) -> float:
     """The power of K with which that ratio grows: χ², for relu 2.15."""
-    return (RELU_FACTOR if activation is None else batch_norm_factor(activation)) ** 2
+    return batch_norm_factor(activation) ** 2
 
 
 def preactivation_moments(num_blocks: int) -> tuple[float, float]:

@@ -1,4 +1,8 @@
-"""The state of a signal on its way through a network, and of the gradient on its way back."""
+"""The state of a signal on its way through a network, and of the gradient on its way back.
+
+What there are tens of in every block is a named tuple, which is made in half the time of a frozen dataclass; and what
+a pull needs is held by a `partial`: the garbage collector follows every cell of a closure, of a thousand blocks.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,8 +20,7 @@ from skipline.theory.element_law import Gaussian, Law, as_points, moved, numbers
 _ALIGNED = 1e-9  # of a step: rounding
 
 
-@dataclass(frozen=True, slots=True)
-class Kernel:
+class Kernel(NamedTuple):
     """Means of products of two elements of one channel, over the channels of a population.
 
     `second`: of an element with itself; `across_pixels`: two pixels of one image; `across_images`: one pixel of two
@@ -81,7 +85,8 @@ class Signal:
     profile[i] · profile[j]. `spread` is the variance over draws of the weights of the logarithm of the second moment,
     and `fresh` the part of it that the last convolution brought. Of channels in pairs x, −x `odd` is the kernel of
     (φ(x) − φ(−x)) / 2 for whatever φ came since; None where channels are not in pairs. `rank` is the place in
-    `METHODS` of the least exact law so far.
+    `METHODS` of the least exact law so far. `levelled` says that in each group of an image elements add up to 0 and
+    their squares to their number: right behind a norm over groups.
     """
 
     side: int
@@ -91,6 +96,7 @@ class Signal:
     fresh: float = 0.0
     odd: Kernel | None = None
     rank: int = 0
+    levelled: bool = False
 
     @property
     def channels(self) -> int:
@@ -176,8 +182,7 @@ class Given:
         return Given(self.start, self.step, self.squares + square)
 
 
-@dataclass(frozen=True, slots=True)
-class Flow:
+class Flow(NamedTuple):
     """The gradient in one population: `square` is the mean of its squared elements, `across_pixels` that of products
     of two pixels of an image; `amplitudes` its size at each value of the population's law, which have the probabilities
     `weights`, where that is known: where elements do not mix, a gradient knows which element it is of. `given` is its

@@ -11,7 +11,8 @@ from skipline.train.presets import PRESETS
 from skipline.train.probe import Probe
 from skipline.train.recipe import Recipe
 from skipline.train.refuse import RecipeError
-from skipline.train.run import read_recipe, resume, start
+from skipline.train.remains import read_recipe
+from skipline.train.run import resume, start
 from skipline.train.run_folder import RunError, RunFileError, RunFolder, create_run, open_run
 from skipline.train.schedule import Constant, Cosine, LinearWarmUp, NoWarmUp, OneCycle, Step, UntilError
 

@@ -50,6 +50,11 @@ def read_progress(path: Path) -> Progress:
     return _progress_in(_read(path, read_header), path)
 
 
+def read_settings(path: Path) -> Recipe:
+    """The recipe that `path` was written with; raises `CheckpointError` where it cannot be read."""
+    return _recipe_in(_read(path, read_header), path)
+
+
 def read_kernels(path: Path) -> KernelChoice:
     """Which kernels computed what is in `path`; raises `CheckpointError` where it cannot be read."""
     return _recipe_in(_read(path, read_header), path).kernels

@@ -18,7 +18,7 @@ from skipline.train.recipe import Recipe
 from skipline.train.step import training_step
 
 _IMAGES = 32  # guessed: enough that a step's fixed costs matter little, and a second or so on a core
-_STEPS = 3  # of which the fastest counts: the first also allocates
+_STEPS = 2  # of which the fastest counts: the first also allocates
 # A forward pass is a third of a training step: backward does two products where forward does one.
 _EVALUATION_SHARE = 1 / 3
 

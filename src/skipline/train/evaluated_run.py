@@ -27,7 +27,8 @@ from skipline.files import dump_json, write_whole
 from skipline.seeds import split_seed
 from skipline.train.environment import setup_of
 from skipline.train.precision import Precision, autocast, compute_dtype
-from skipline.train.run import load_again, read_recipe
+from skipline.train.remains import read_recipe
+from skipline.train.run import load_again
 from skipline.train.run_folder import RunFolder
 from skipline.weights import WeightsError, load_model
 

@@ -7,7 +7,14 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor, nn
 
-from skipline.kernels import Kernels, norm_rectify, subsample_and_pad, takes
+from skipline.kernels import (
+    Kernels,
+    convolve_small_map,
+    norm_rectify,
+    subsample_and_pad,
+    takes,
+    takes_small_map,
+)
 from skipline.nn import ResidualNet
 from skipline.nn.block import CoupledBlock, PlainBlock, ResidualBlock
 from skipline.nn.layers import Stride, ZeroChannels
@@ -37,9 +44,10 @@ def fused_parts(net: ResidualNet, kernels: Kernels) -> list[Part]:
     """The parts of `net` in the order of the forward pass: the same modules, weights and statistics, in fewer sweeps.
 
     `norm → act` and `norm → sum → act` run as one `norm_rectify` each where the norm is a batch norm in training and
-    the activation a rectifier, option A's shortcut as one `subsample_and_pad`; everything else runs as its module
-    does: a block that leaves out its branch at random, a gated one, a frozen norm. Hooks on modules that are taken
-    together do not run: to read what passes along the trunk, see `read_once`; to read elsewhere, call `net` itself.
+    the activation a rectifier, option A's shortcut as one `subsample_and_pad`, a convolution of many channels on a
+    small map by `convolve_small_map`; everything else runs as its module does: a block that leaves out its branch at
+    random, a gated one, a frozen norm. Hooks on modules that are computed so do not run: to read what passes along the
+    trunk, see `read_once`; to read elsewhere, call `net` itself.
     The parts hold the modules that `net` has now; after `freeze`, make them anew.
     """
     blocks = [
@@ -175,6 +183,9 @@ def _chain(layers: Iterable[nn.Module], kernels: Kernels) -> Pass:
             assert isinstance(padding, ZeroChannels)
             parts.append(_option_a(layer, padding))
             continue
+        if isinstance(layer, nn.Conv2d):
+            parts.append(_convolution(layer))
+            continue
         if not isinstance(layer, nn.BatchNorm2d):
             parts.append(_alone(layer))
             continue
@@ -190,6 +201,15 @@ def _norm(norm: nn.BatchNorm2d, behind: nn.Module, slope: float, kernels: Kernel
         if takes(kernels, norm, x):
             return norm_rectify(kernels, norm, x, slope=slope)
         y = behind(norm(x))
+        return y, y
+
+    return run
+
+
+def _convolution(conv: nn.Conv2d) -> Pass:
+    def run(signal: Signal) -> Signal:
+        x = signal[0]
+        y = convolve_small_map(conv, x) if takes_small_map(conv, x) else conv(x)
         return y, y
 
     return run

@@ -11,6 +11,7 @@ import torch
 
 from skipline import spec
 from skipline.data import Dataset
+from skipline.data.classes import Classes
 from skipline.files import write_whole
 from skipline.grow import DeepeningPlan, Proof, deeper, plan_deepening, prove, require_same_function
 from skipline.spec import Network
@@ -22,8 +23,8 @@ from skipline.train.kernels import choose_kernels
 from skipline.train.learner import Learner, make_learner
 from skipline.train.progress import Progress
 from skipline.train.recipe import Recipe
-from skipline.train.remains import saying_what_is_left
-from skipline.train.run import classes_document, load_again, read_recipe, split_document
+from skipline.train.remains import read_recipe, saying_what_is_left
+from skipline.train.run import load_again, split_document
 from skipline.train.run_folder import DEEPENED, RunError, RunFolder, create_run
 from skipline.train.task import make_task
 
@@ -133,7 +134,7 @@ def write_grown_run(
         "config.toml": config,
         "resolved.json": recipe_to_json(recipe),
         "environment.json": run_environment(recipe, device, data=data),
-        "classes.json": classes_document(run.dataset),
+        "classes.json": Classes(run.dataset.class_names).to_json(),
         "split.json": split_document(run.dataset),
         "preprocess.json": run.dataset.preprocess().to_json(),
         DEEPENED: run.document(),

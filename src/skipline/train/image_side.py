@@ -14,10 +14,11 @@ _MOST_SIDES = 8  # PyTorch compiles a block for no more sizes; it is also as man
 def image_side(epoch: int, num_epochs: int, *, whole: int, first_size: float, least: int, of: int) -> int:
     """The side of the images in `epoch`, counted from 0: from `first_size` of `whole` in the first, evenly to `whole`.
 
-    It is reached after two thirds of the epochs. Rounded to a multiple of `of`, and no smaller than `least`; `whole`
-    where that is smaller. Idea: Tan & Le 2021, arXiv 2104.00298, section 4.2, there with augmentation that grows too.
+    It is reached after two thirds of the epochs, and in the last one however few there are. Rounded to a multiple of
+    `of`, and no smaller than `least`; `whole` where that is smaller. Idea: Tan & Le 2021, arXiv 2104.00298, section
+    4.2, there with augmentation that grows too.
     """
-    way = min(1.0, epoch / max(1.0, _WHOLE_FROM * num_epochs))
+    way = 1.0 if epoch >= num_epochs - 1 else min(1.0, epoch / (_WHOLE_FROM * num_epochs))
     side = round(whole * (first_size + (1 - first_size) * way) / of) * of
     return whole if way >= 1 or first_size == 1 else min(whole, max(least, side))
 

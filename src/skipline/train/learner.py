@@ -16,7 +16,7 @@ from skipline.train.compiled import BlockGraphs
 from skipline.train.forward import forward_of, step_parts
 from skipline.train.fusion import Part
 from skipline.train.layout import memory_format
-from skipline.train.optimiser import make_optimiser
+from skipline.train.optimiser import Optimiser, make_optimiser
 from skipline.train.parallel import Engine
 from skipline.train.recipe import Recipe
 from skipline.train.refuse import RecipeError
@@ -39,7 +39,7 @@ class Learner:
 
     net: ResidualNet
     forward: Callable[[Tensor], Tensor]
-    optimiser: torch.optim.Optimizer
+    optimiser: Optimiser
     average: Average | None
     halted: Tensor
     num_finite_steps: Tensor

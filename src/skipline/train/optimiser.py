@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, assert_never
 
 import torch
 from torch import Tensor, nn
 
+from skipline.train.fused_optimiser import FusedOptimiser, Update, adamw_update, sgd_update
 from skipline.train.refuse import RecipeError, require_choice, require_real, require_switch
 
 DecayOn = Literal["weights", "all"]
@@ -73,6 +74,7 @@ class AdamW:
 
 
 OptimiserSettings = Sgd | AdamW
+Optimiser = FusedOptimiser | torch.optim.Optimizer
 
 
 def rate_factors(parts: Sequence[str], *, decay: float, floor: float) -> dict[str, float]:
@@ -121,7 +123,7 @@ def make_optimiser(
     halted: Tensor,
     separates_head: bool = False,
     is_fused: bool = True,
-) -> torch.optim.Optimizer:
+) -> Optimiser:
     """The fused optimiser of `settings` over what learns in `net`: one kernel for a group, on CPU and on CUDA.
 
     While the float scalar `halted`, on the net's device, is 1, a step changes nothing; it costs no transfer. One that
@@ -129,34 +131,68 @@ def make_optimiser(
     `separates_head` the head can have a rate of its own.
     """
     groups = parameter_groups(net, settings, separates_head=separates_head)
-    match settings:
-        case Sgd():
-            optimiser = torch.optim.SGD(
-                groups,
-                lr=settings.learning_rate,
-                momentum=settings.momentum,
-                nesterov=settings.nesterov,
-                fused=is_fused,
-            )
-        case AdamW():
-            betas = (settings.beta1, settings.beta2)
-            optimiser = torch.optim.AdamW(groups, lr=settings.learning_rate, betas=betas, fused=is_fused)
-    if is_fused:  # what torch.amp.GradScaler sets to skip a step: the fused kernels read it where they run
-        optimiser.found_inf = halted  # pyright: ignore[reportAttributeAccessIssue]
+    optimiser = FusedOptimiser(groups, _update_of(settings), halted=halted) if is_fused else _unfused(groups, settings)
     set_learning_rate(optimiser, settings.learning_rate)
     return optimiser
 
 
-def set_learning_rate(
-    optimiser: torch.optim.Optimizer, learning_rate: float, *, is_for_head_only: bool = False
-) -> None:
+def _update_of(settings: OptimiserSettings) -> Update:
+    match settings:
+        case Sgd():
+            return sgd_update(momentum=settings.momentum, nesterov=settings.nesterov)
+        case AdamW():
+            return adamw_update(beta1=settings.beta1, beta2=settings.beta2)
+        case _:
+            assert_never(settings)
+
+
+def _unfused(groups: list[dict[str, Any]], settings: OptimiserSettings) -> torch.optim.Optimizer:
+    rate = settings.learning_rate
+    match settings:
+        case Sgd():
+            momentum, nesterov = settings.momentum, settings.nesterov
+            return torch.optim.SGD(groups, lr=rate, momentum=momentum, nesterov=nesterov, fused=False)
+        case AdamW():
+            return torch.optim.AdamW(groups, lr=rate, betas=(settings.beta1, settings.beta2), fused=False)
+        case _:
+            assert_never(settings)
+
+
+def set_learning_rate(optimiser: Optimiser, learning_rate: float, *, is_for_head_only: bool = False) -> None:
     """Give every group its share of the rate `learning_rate`; with `is_for_head_only` all but the head's get 0."""
     for group in optimiser.param_groups:
         is_still = is_for_head_only and not group["is_head"]
         group["lr"] = 0.0 if is_still else learning_rate * group["rate_factor"]
 
 
-def optimiser_tensors(net: nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+def swept_rates(settings: OptimiserSettings) -> tuple[float, float]:
+    """The lowest and the highest learning rate of a sweep: in so few steps nothing is learnt yet, or no more.
+
+    Guessed for nets with norms (Smith, arXiv 1506.01186, sweeps one net's own range).
+    """
+    match settings:
+        case Sgd():
+            return 1e-5, 10.0
+        case AdamW():
+            return 1e-7, 0.1
+        case _:
+            assert_never(settings)
+
+
+def kept_moments(settings: OptimiserSettings) -> tuple[str, ...]:
+    """What is kept of each parameter in its own shape, by PyTorch's keys: a momentum; Adam's averages of g and g²."""
+    match settings:
+        case Sgd(momentum=0):
+            return ()
+        case Sgd():
+            return ("momentum_buffer",)
+        case AdamW():
+            return ("exp_avg", "exp_avg_sq")
+        case _:
+            assert_never(settings)
+
+
+def optimiser_tensors(net: nn.Module, optimiser: Optimiser) -> dict[str, Tensor]:
     """The optimiser's state as `parameter name/key` → tensor."""
     return {
         f"{name}/{key}": value
@@ -169,23 +205,16 @@ def optimiser_tensors(net: nn.Module, optimiser: torch.optim.Optimizer) -> dict[
 def expected_tensors(net: nn.Module, settings: OptimiserSettings) -> dict[str, Tensor]:
     """Tensors of the names, shapes and dtypes that `optimiser_tensors` reads once a step was made; values mean nothing.
 
-    They are PyTorch's: a momentum buffer; or Adam's averages of g and g² and, for each parameter, the count of steps.
+    They are those of `kept_moments` and, of Adam, the count of steps for each parameter.
     """
-    match settings:
-        case Sgd(momentum=0):
-            own = ()
-        case Sgd():
-            own = ("momentum_buffer",)
-        case AdamW():
-            own = ("exp_avg", "exp_avg_sq")
     learning = {name: parameter.detach() for name, parameter in net.named_parameters() if parameter.requires_grad}
-    tensors = {f"{name}/{key}": parameter for name, parameter in learning.items() for key in own}
+    tensors = {f"{name}/{key}": parameter for name, parameter in learning.items() for key in kept_moments(settings)}
     if isinstance(settings, AdamW):
         tensors |= {f"{name}/step": torch.zeros((), dtype=torch.float32) for name in learning}
     return tensors
 
 
-def restore_optimiser(net: nn.Module, optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+def restore_optimiser(net: nn.Module, optimiser: Optimiser, tensors: Mapping[str, Tensor]) -> None:
     """Give `optimiser` the state that `optimiser_tensors` read; its names and shapes are those of `expected_tensors`.
 
     Each tensor takes its parameter's memory layout: the fused kernels walk both in memory order.

@@ -11,14 +11,11 @@ from typing import Any, Literal
 import torch
 
 from skipline.data import Dataset
-from skipline.train.optimiser import AdamW, OptimiserSettings, Sgd, set_learning_rate
+from skipline.train.optimiser import set_learning_rate, swept_rates
 from skipline.train.recipe import Recipe
 from skipline.train.trial import Trial, trial
 
 NUM_STEPS = 100  # as in fastai and Lightning
-# What is swept, by optimiser: from where nothing is learnt in so few steps to where nets with norms no longer are.
-# Guessed; Smith sweeps one net's own range.
-RANGES: dict[type[OptimiserSettings], tuple[float, float]] = {Sgd: (1e-5, 10.0), AdamW: (1e-7, 0.1)}
 _EXPLODED = 4.0  # times the lowest smoothed loss: the sweep then ends, as in fastai and Lightning
 # The suggestion is the rate of the lowest smoothed loss over this. Guessed, between the 10 of fastai and 1; measured on
 # the digits with nets of 8 and 20 layers and batch norm, one-cycle, one seed: with 10 they end 2 to 5 points worse.
@@ -112,14 +109,14 @@ def sweep_rates(
 ) -> RateSweep:
     """Train a copy of the run of ``recipe`` for ``NUM_STEPS`` steps, each at a rate that is a factor above the last.
 
-    ``η_i = low (high / low)^(i / (n − 1))``, over the optimiser's ``RANGES``. The learning-rate range test of L. Smith,
-    arXiv 1506.01186, section 3.3, with rates that grow by a factor as in arXiv 1803.09820 and fastai. It ends early
-    where the smoothed loss is ``_EXPLODED`` times its lowest, or a loss is not finite. ``show`` is called with the
-    steps done, of how many.
+    ``η_i = low (high / low)^(i / (n − 1))``, over the optimiser's ``swept_rates``. The learning-rate range test of L.
+    Smith, arXiv 1506.01186, section 3.3, with rates that grow by a factor as in arXiv 1803.09820 and fastai. It ends
+    early where the smoothed loss is ``_EXPLODED`` times its lowest, or a loss is not finite. ``show`` is called with
+    the steps done, of how many.
 
     The copy is a ``trial``; schedule and warm-up play no part. Raises what training does before its first step.
     """
-    low, high = RANGES[type(recipe.optimiser)]
+    low, high = swept_rates(recipe.optimiser)
     rates = tuple(low * (high / low) ** (step / (NUM_STEPS - 1)) for step in range(NUM_STEPS))
     with trial(recipe, dataset, device) as copy:
         losses, end = _losses(copy, rates, show)

@@ -15,7 +15,7 @@ from skipline.spec.layers import DropBlock, DropBranch, Dropout
 from skipline.train.deepening import Deepening, require_deepenings
 from skipline.train.kernels import KERNEL_CHOICES, KernelChoice
 from skipline.train.layout import LAYOUTS, MemoryLayout
-from skipline.train.optimiser import AdamW, OptimiserSettings, Sgd
+from skipline.train.optimiser import OptimiserSettings, Sgd
 from skipline.train.parallel import BATCH_NORM_SCOPES, BatchNormScope
 from skipline.train.precision import PRECISIONS, Precision
 from skipline.train.probe import Probe
@@ -122,7 +122,7 @@ class Recipe:
             )
         require_choice("batch_norm", self.batch_norm, BATCH_NORM_SCOPES)
         require_switch("shard", self.shard)
-        require_record("optimiser", self.optimiser, (Sgd, AdamW))
+        require_record("optimiser", self.optimiser, typing.get_args(OptimiserSettings))
         require_record("schedule", self.schedule, typing.get_args(Schedule))
         require_record("warm_up", self.warm_up, typing.get_args(WarmUp))
         require_record("augment", self.augment, (Augment,))

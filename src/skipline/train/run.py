@@ -14,22 +14,19 @@ from skipline.command import command
 from skipline.cores import available_cores
 from skipline.data import DataError, Dataset, load, place_of, source_names
 from skipline.data.cache_place import PhotoCache
-from skipline.data.classes import load_classes
+from skipline.data.classes import Classes, load_classes
 from skipline.data.photo_data import same_photo_dataset
 from skipline.data.photo_set import is_photo_run, read_preprocess
-from skipline.data.photo_split import load_split
-from skipline.init import InitError
-from skipline.spec import SpecError
+from skipline.data.photo_split import FORMAT, VERSION, load_split
 from skipline.train.checkpoint import read_progress
-from skipline.train.codec import recipe_from_json, recipe_to_json
+from skipline.train.codec import recipe_to_json
 from skipline.train.environment import differences, run_environment
 from skipline.train.fine_tuning import write_start
 from skipline.train.lock import locked
 from skipline.train.loop import train
 from skipline.train.outcome import Outcome, Snapshot
 from skipline.train.recipe import Recipe
-from skipline.train.refuse import RecipeError
-from skipline.train.remains import has_model, left_of, saying_what_is_left
+from skipline.train.remains import has_model, left_of, read_recipe, saying_what_is_left
 from skipline.train.run_folder import RunError, RunFileError, RunFolder, create_run
 from skipline.train.team import ALONE, Team
 
@@ -58,7 +55,7 @@ def start(
             "config.toml": config,
             "resolved.json": recipe_to_json(recipe),
             "environment.json": run_environment(recipe, device, data=place, processes=processes),
-            "classes.json": classes_document(dataset),
+            "classes.json": Classes(dataset.class_names).to_json(),
             "split.json": split_document(dataset),
             "preprocess.json": dataset.preprocess().to_json(),
         },
@@ -113,17 +110,6 @@ def resume(
     return train(recipe, dataset, folder=folder, device=device, show=show, should_stop=should_stop, team=team)
 
 
-def read_recipe(folder: RunFolder) -> Recipe:
-    """The recipe of the run in `folder`; raises `RunFileError` that names its file where that is no longer a recipe."""
-    try:
-        return recipe_from_json(folder.read("resolved.json"))
-    except (RecipeError, SpecError, InitError) as error:
-        raise RunFileError(
-            f"{folder.path / 'resolved.json'} is no longer a valid recipe: {error} Restore it, or train again "
-            "with `skipline train`."
-        ) from error
-
-
 def require_open(folder: RunFolder) -> None:
     """Refuse a run with which nobody can go on: it is done, has diverged, or has lost its checkpoint.
 
@@ -167,7 +153,10 @@ def load_again(folder: RunFolder, recipe: Recipe, data: Path, *, cache: PhotoCac
             f"{folder.path} was trained on other data: its fingerprint is {str(expected.get('sha256'))[:12]}, that of "
             f"{source} is now {str(found['sha256'])[:12]}. Pass --data with their current place, or train again."
         )
-    written = {"classes.json": classes_document(dataset), "preprocess.json": dataset.preprocess().to_json()}
+    written = {
+        "classes.json": Classes(dataset.class_names).to_json(),
+        "preprocess.json": dataset.preprocess().to_json(),
+    }
     for name, document in written.items():
         if folder.read(name) != document:
             raise RunFileError(
@@ -200,17 +189,10 @@ def _show_nothing(done: int, num: int) -> None:
     del done, num
 
 
-def classes_document(dataset: Dataset) -> dict[str, Any]:
-    """The class names, as `classes.json` holds them."""
-    return {"format": "skipline.classes", "version": 1, "classes": list(dataset.class_names)}
-
-
 def split_document(dataset: Dataset) -> dict[str, Any]:
-    """What the data were, as `split.json` holds it."""
-    photos = {} if dataset.split is None else dataset.split.to_json()
+    """What the data were, as `split.json` holds it: of photos, which they are too."""
+    photos = {"format": FORMAT, "version": VERSION} if dataset.split is None else dataset.split.to_json()
     return {
-        "format": "skipline.split",
-        "version": 1,
         **photos,
         "name": dataset.name,
         "num_train": len(dataset.train),

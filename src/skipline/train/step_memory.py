@@ -19,7 +19,7 @@ from skipline.spec import Network
 from skipline.train.free_memory import free_memory
 from skipline.train.fusion import plain_parts
 from skipline.train.learner import Learner
-from skipline.train.optimiser import Sgd
+from skipline.train.optimiser import kept_moments
 from skipline.train.outcome import RanOut
 from skipline.train.precision import compute_dtype
 from skipline.train.recipe import Recipe
@@ -234,7 +234,7 @@ def plan_memory_of(
         in_channels=network.in_channels,
         num_parts=recipe.accumulate,
         element_bytes=compute_dtype(recipe.precision, device).itemsize,
-        optimiser_slots=_slots(recipe),
+        optimiser_slots=len(kept_moments(recipe.optimiser)),
         has_average=recipe.ema_decay > 0,
     )
     if recipe.memory == "all":
@@ -249,12 +249,6 @@ def plan_memory_of(
         return plan_memory(network, load, budget=_USABLE * free_memory(device) / sharers)
     except Unfit:  # a prediction is no reason to refuse: where it was right, the batch is halved
         return smallest_plan(network, load)
-
-
-def _slots(recipe: Recipe) -> int:
-    if isinstance(recipe.optimiser, Sgd):
-        return int(recipe.optimiser.momentum > 0)
-    return 2
 
 
 def _forward(learner: Learner, plan: MemoryPlan) -> Callable[[Tensor], Tensor]:

@@ -6,7 +6,6 @@ import dataclasses
 import hashlib
 import importlib.metadata
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -14,7 +13,8 @@ from typing import Any
 
 import torch
 
-from skipline.files import dump_json, read_number, storage_error, write_whole
+from skipline.cache import user_cache
+from skipline.files import dump_json, make_folder, read_number, write_whole
 from skipline.spec import to_json
 from skipline.train.environment import device_name, processor_name
 from skipline.train.recipe import Recipe
@@ -34,8 +34,7 @@ class Measured:
 
 def speed_folder() -> Path:
     """`skipline/speed` in the user's cache folder."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "skipline" / "speed"
+    return user_cache() / "speed"
 
 
 def remembered(folder: Path, recipe: Recipe, *, image_size: int, device: torch.device) -> Measured | None:
@@ -57,10 +56,7 @@ def remember(
     facts = _facts(recipe, image_size, device)
     path = folder / _file_name(facts)
     entries = [asdict(timing) for timing in timings]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise storage_error(folder, error) from error
+    make_folder(folder)
     write_whole(path, dump_json({"format": FORMAT, "version": VERSION, "facts": facts, "timings": entries}))
     return Measured(path, tuple(timings))
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -100,28 +101,37 @@ def time_ways(
     *,
     ways: Sequence[Way],
     rounds: int,
+    seconds: float,
     show: Callable[[Timing], None],
 ) -> tuple[Timing, ...]:
     """Each of `ways` timed on steps of `recipe`, in turn, `rounds` times after the first step: medians.
 
     Whole steps as training makes them, batches drawn and memory planned, on nets that are thrown away. `show` is called
-    with each way after its first two steps; one that is `FAR` slower than the fastest then is not timed again. A way
-    that fails has its reason. Compiled ways are compiled once before: their first step is that of later runs, which
+    with each way after its first two steps; one that is `FAR` slower than the fastest then is not timed again, and its
+    net is let go. A way that fails has its reason. After `seconds` no further one is begun, once one runs, and no
+    further round. Compiled ways come last and are compiled once before: their first step is that of later runs, which
     find the code on the disk.
     """
+    begun = time.perf_counter()
     trials = [_Trial(way) for way in ways]
+
+    def is_over() -> bool:
+        return time.perf_counter() - begun >= seconds and any(trial.seconds for trial in trials)
+
     with ExitStack() as stack:
-        for trial in trials:
-            if trial.way.kernels == "compiled":
+        compiled = [trial for trial in trials if trial.way.kernels == "compiled"]
+        for trial in [trial for trial in trials if trial not in compiled]:
+            _tried(trial, trials, is_over(), show, partial(_begin, trial, recipe, dataset, device, stack))
+        for trial in compiled:
+            if not is_over():
                 _compile_once(trial, recipe, dataset, device, stack)
-        if any(trial.way.kernels == "compiled" for trial in trials):
+        if compiled:
             torch.compiler.reset()
-        for trial in trials:
-            if not trial.remark.startswith(_FAILED):
-                _begin(trial, recipe, dataset, device, stack)
-            show(trial.timing())
-        _drop_far(trials)
+        for trial in compiled:
+            _tried(trial, trials, is_over(), show, partial(_begin, trial, recipe, dataset, device, stack))
         for _ in range(rounds - 1):  # the step after the first was one
+            if is_over():
+                break
             for trial in trials:
                 if trial.step is not None:
                     trial.seconds.append(trial.tried(trial.step))
@@ -139,6 +149,23 @@ def noise(*, num_images: int, image_size: int, in_channels: int, num_classes: in
 
 
 _FAILED = "does not run here: "
+_UNTRIED = "not tried: the time was over"
+
+
+def _tried(
+    trial: _Trial,
+    trials: Sequence[_Trial],
+    is_over: bool,
+    show: Callable[[Timing], None],
+    begin: Callable[[], None],
+) -> None:
+    """Begin `trial` unless it has failed or the time `is_over`; show it, and let go of those that it leaves behind."""
+    if is_over and not trial.remark.startswith(_FAILED):
+        trial.remark = _UNTRIED
+    elif not trial.remark.startswith(_FAILED):
+        begin()
+    show(trial.timing())
+    _drop_far(trials)
 
 
 def _begin(trial: _Trial, recipe: Recipe, dataset: Dataset, device: torch.device, stack: ExitStack) -> None:

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from skipline.init import Scheme, start_named
 from skipline.signal import EarlyWarning, SiteReading, StepReading, TensorChange, early_warnings, tapped
-from skipline.signal.causes import VERDICTS
 from skipline.signal.changes import Changes
 from skipline.signal.record import Record, fetched
 from skipline.signal.statistics import Layout
+from skipline.signal.verdict import VERDICTS
 from skipline.spec import Network, unfold
 from skipline.train.fusion import read_once
 from skipline.train.learner import Learner

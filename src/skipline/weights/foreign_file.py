@@ -24,11 +24,12 @@ from skipline.weights.error import WeightsError
 from skipline.weights.listing import few
 from skipline.weights.tensor_file import read_tensors
 
-PICKLED = (".pth", ".pt", ".th", ".bin")
+PICKLED = (".pth", ".pt", ".th", ".bin", ".pyth", ".ckpt", ".tar")  # pycls; Lightning; checkpoint.pth.tar
 SUFFIXES = (*PICKLED, ".safetensors", ".npz")
 # Where checkpoints keep the net's tensors; an average of the weights, which evaluates better, before the last ones.
 NESTED = ("state_dict_ema", "model_ema", "state_dict", "model", "model_state", "model_state_dict", "net")
-_WRAPPERS = ("module.", "_orig_mod.")  # of DataParallel, of torch.compile
+# Of DataParallel, of torch.compile, and of modules that hold a network in an attribute, as Lightning's do.
+_WRAPPERS = ("module.", "_orig_mod.", "model.", "net.", "backbone.")
 _UNUSED = ("num_batches_tracked", "n_averaged")  # counters: of batch norms, and of torch's AveragedModel
 _MOST_LEVELS = 4  # of dictionaries in one another: guessed, one more than any checkpoint seen
 _MOST_INFLATED = 16  # times the file: guessed, networks of nothing but zeros and ones apart
@@ -56,7 +57,7 @@ class ForeignFile:
 
 
 def read_foreign(path: Path) -> ForeignFile:
-    """The tensors in `path`, on the CPU: `.pth`, `.pt`, `.th`, `.bin`, `.safetensors` or `.npz`, by its suffix.
+    """The tensors in `path`, on the CPU: a pickle (`PICKLED`), `.safetensors` or `.npz`, by its suffix.
 
     Raises `WeightsError` where the file is missing, is not what its name says, is not whole, holds more than tensors
     and plain containers, or has two tensors of one name.
@@ -185,9 +186,9 @@ def _state(document: Any, path: Path) -> tuple[str, Mapping[Any, Any], tuple[str
     for _ in range(_MOST_LEVELS):
         if not isinstance(document, Mapping):
             break
-        if any(isinstance(value, Tensor) for value in document.values()):
-            return ".".join(places), document, tuple(beside)
         nested = [name for name in NESTED if isinstance(document.get(name), Mapping) and document[name]]
+        if not nested and any(isinstance(value, Tensor) for value in document.values()):
+            return ".".join(places), document, tuple(beside)
         if not nested:
             break
         places.append(nested[0])

@@ -59,9 +59,10 @@ def load_weights(
 ) -> Loaded:
     """Set every parameter and running statistic of `net` from `file`, and say what was recognised.
 
-    `file` is a `.pth`, `.pt`, `.th`, `.bin`, `.safetensors` or `.npz` with the names of torchvision, timm,
-    transformers, Big Transfer, pycls, a CIFAR repository (akamaster, chenyaofo, kuangliu, weiaicunzai) or skipline;
-    `source` "auto" tells which by the names. Nothing in it is run. Values are widened or rounded to the net's dtype.
+    `file` is a `.pth`, `.pt`, `.th`, `.bin`, `.pyth`, `.ckpt`, `.pth.tar`, `.safetensors` or `.npz` with the names of
+    torchvision, timm, transformers, Big Transfer, pycls, a CIFAR repository (akamaster, chenyaofo, kuangliu,
+    weiaicunzai) or skipline; `source` "auto" tells which by the names. Nothing in it is run. Values are widened or
+    rounded to the net's dtype.
 
     Every tensor must be there, of the right shape, and no other. Two exceptions can be asked for. `head="keep"`: the
     classifier stays as it is, whatever the file's. `stem="adapt"`: the first convolution's filters, for C channels in

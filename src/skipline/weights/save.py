@@ -39,8 +39,9 @@ def save_weights(net: ResidualNet, file: Path | str, *, names: str) -> Saved:
     """Write the parameters and running statistics of `net` under the names of `names`, whole or not at all.
 
     `names` is a source such as `torchvision`, `timm`, `transformers`, `akamaster` or `bit`; `file` ends in
-    `.safetensors`, `.pth`, `.pt`, `.th`, `.bin`, or `.npz` for `bit`. The values are ours to the bit, in the net's
-    dtype; where the source counts batches (`num_batches_tracked`) there are zeros, since ours does not count them.
+    `.safetensors`, `.pth` or another suffix of PyTorch's files, or `.npz` for `bit`. The values are ours to the bit, in
+    the net's dtype; where the source counts batches (`num_batches_tracked`) there are zeros, since ours does
+    not count them.
 
     Raises `WeightsError` for coupled halves, which no source has, where the source has no name for a tensor of `net`,
     or its files cannot hold the net's dtype, and `StorageError`.

@@ -75,7 +75,15 @@ def _resnet(depth: int) -> Row:
 def _resnet_v1(depth: int) -> Row:
     summary = "projections (option B), stride on the first 1×1 (v1: the paper, Caffe)"
     branch = Branch("bottleneck", stride_at="first")
-    return photograph(f"resnet{depth}_v1", BLOCKS[depth], "ResNet v1", DEEP, summary, branch=branch)
+    return photograph(
+        f"resnet{depth}_v1",
+        BLOCKS[depth],
+        "ResNet v1",
+        DEEP,
+        summary,
+        branch=branch,
+        peers=(f"transformers:microsoft/resnet-{depth}+downsample_in_bottleneck",),
+    )
 
 
 def _with_option(depth: int, option: Literal["a", "c"]) -> Row:

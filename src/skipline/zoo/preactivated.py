@@ -79,6 +79,9 @@ def _group_norm() -> Row:
 
 
 def _bit(depth: int, widen: int) -> Row:
+    peers = [f"timm:resnetv2_{depth}x{widen}_bit"]
+    if (depth, widen) == (50, 1):
+        peers.append("transformers:google/bit-50")
     times = "" if widen == 1 else f", {widen} times as wide"
     return photograph(
         f"bit_r{depth}x{widen}",
@@ -91,5 +94,5 @@ def _bit(depth: int, widen: int) -> Row:
         pool="max_zeros",
         widen=widen,
         switches=Switches(norm=_GROUPS, conv_weights=ConvWeights("standardised", _BIT_EPSILON)),
-        peers=(f"timm:resnetv2_{depth}x{widen}_bit",),
+        peers=tuple(peers),
     )

@@ -22,7 +22,8 @@ class Row:
     in_channels=…)` describes the network.
 
     `peers` are the same network, `example` where the name is open, in other libraries: `timm:` and `torchvision:` with
-    the name that `create_model` and `get_model` take, `transformers:` with the published configuration.
+    the name that `create_model` and `get_model` take, `transformers:` with the published configuration and, behind a
+    plus, the option of it that is on.
     """
 
     name: str

@@ -2,7 +2,7 @@
 import { h, fill, byId, count } from "./dom.js";
 import { BLOCK, get, set, blockNow, setupNow } from "./state.js";
 import { ask } from "./link.js";
-import { choice, ratioControl } from "./controls.js";
+import { choice, ratioControl, SHORTCUTS } from "./controls.js";
 import { exportTools } from "./export.js";
 import { sizeIn, whenResized } from "./chart.js";
 
@@ -64,7 +64,7 @@ function showBlockControls() {
     title("The block"),
     row("Branch", choice("block.branch", { basic: "3×3, 3×3", bottleneck: "1×1, 3×3, 1×1" }, block.branch, (value) => set({ "block.branch": value, "block.stride_at": "first" }))),
     row("Order", choice("block.order", { post: "original", pre: "pre-activation" }, block.order, put("order"))),
-    row("Shortcut", choice("block.shortcut", { none: "none: plain", a: "A: zeros", b: "B: 1×1 at changes", c: "C: 1×1 always", d: "D: average, 1×1" }, block.shortcut, put("shortcut"))),
+    row("Shortcut", choice("block.shortcut", { none: "none: plain", ...SHORTCUTS }, block.shortcut, put("shortcut"))),
     channels("in"),
     channels("out"),
     row("Stride", choice("block.stride", { 1: "1: same size", 2: "2: half the size" }, block.stride, (value) => set({ "block.stride": Number(value) }))),

@@ -12,7 +12,7 @@ const DEEPEST = -60; // decades: what is smaller is drawn at the edge
 const HIGHEST = 60;
 
 /**
- * A figure: `update({series, xs, names, isLog, mark})` draws it.
+ * A figure: `update({series, xs, names, isLog, level, says})` draws it; `level` is a value with a line of its own.
  * A series is {name, look, form: "line" | "dots" | "crosses" | "band", ys} (a band has lows and highs).
  */
 export function chartFigure({ id, title, xTitle, yTitle, tools }) {
@@ -25,7 +25,7 @@ export function chartFigure({ id, title, xTitle, yTitle, tools }) {
   self.update = (data) => {
     self.data = data;
     fill(drawing, drawn(data, { title, xTitle, yTitle, ...sizeIn(drawing) }));
-    fill(key, data.series.filter((each) => each.form !== "band").map((each) => keyEntry(each)));
+    fill(key, data.series.map((each) => keyEntry(each)));
     said.textContent = data.says || "";
     said.hidden = !data.says;
     const body = () => fill(table, table.firstChild, numbers(data, xTitle));
@@ -58,6 +58,7 @@ function keyEntry({ name, look, form }) {
   const mark = h("svg", { viewBox: "0 0 26 12", width: 26, height: 12, "aria-hidden": "true", class: look });
   if (form === "line") mark.append(h("path", { d: "M1 6H25", class: "stroke" }));
   else if (form === "dots") mark.append(h("circle", { cx: 13, cy: 6, r: 3, class: "dot" }));
+  else if (form === "band") mark.append(h("rect", { x: 1, y: 1, width: 24, height: 10, class: "band" }));
   else mark.append(h("path", { d: "M10 3l6 6m0-6l-6 6", class: "cross" }));
   return h("li", {}, mark, name);
 }
@@ -83,7 +84,8 @@ function numbers(data, xTitle) {
 function extent(data) {
   let low = Infinity;
   let high = -Infinity;
-  for (const each of data.series) {
+  const values = data.level === undefined ? [] : [{ ys: [data.level] }];
+  for (const each of [...data.series, ...values]) {
     for (const y of [...(each.ys || []), ...(each.lows || []), ...(each.highs || [])]) {
       if (!Number.isFinite(y) || (data.isLog && y <= 0)) continue;
       const value = data.isLog ? Math.max(DEEPEST, Math.min(HIGHEST, Math.log10(y))) : y;
@@ -151,8 +153,9 @@ function drawn(data, { title, xTitle, yTitle, width, height }) {
     h("text", { class: "axis", x: (LEFT + width - RIGHT) / 2, y: height - 6, "text-anchor": "middle" }, xTitle),
     h("text", { class: "axis", x: 4, y: 12 }, yTitle),
   );
+  if (data.level !== undefined) svg.append(h("path", { class: "level", d: `M${LEFT} ${y(data.level)}H${width - RIGHT}` }));
   const across = data.xs.map(x);
-  const order = { band: 0, dots: 1, crosses: 2, line: 3 };
+  const order = { band: 0, line: 1, dots: 2, crosses: 3 }; // what is measured lies on what is predicted
   for (const each of [...data.series].sort((a, b) => order[a.form] - order[b.form])) svg.append(mark(each, across, y));
   return svg;
 }
@@ -170,7 +173,7 @@ function mark(series, across, y) {
   const ys = series.ys.map(y);
   if (series.form === "line") group.append(h("path", { class: "stroke", d: path(across, ys) }));
   else {
-    const size = across.length > 150 ? 1.6 : 3;
+    const size = across.length > 150 ? 1.3 : 3; // so that a line under many of them is still seen
     across.forEach((x, index) => {
       if (Number.isNaN(ys[index])) return;
       if (series.form === "dots") group.append(h("circle", { class: "dot", cx: x.toFixed(1), cy: ys[index].toFixed(1), r: size }));

@@ -9,7 +9,7 @@ export const UNITS = {
   "other orders": { norm_after_add: "residual, norm behind the sum", act_before_add: "residual, ReLU before the sum", act_only_pre: "residual, ReLU alone comes first" },
   linear: "linear, W = αI",
 };
-const SHORTCUTS = { a: "A: zeros", a_end: "A: zeros at the end", a_average: "A: average, zeros", b: "B: 1×1 at changes", c: "C: 1×1 always", d: "D: average, 1×1" };
+export const SHORTCUTS = { a: "A: zeros", a_end: "A: zeros at the end", a_average: "A: average, zeros", b: "B: 1×1 at changes", c: "C: 1×1 always", d: "D: average, 1×1" };
 const GATES = { none: "none", shortcut: "on the skip alone", exclusive: "on both: g and 1 − g" };
 export const SCHEMES = [
   "he_fan_out_normal", "he_fan_in_normal", "he_fan_in_uniform", "he_fan_out_uniform", "glorot_normal", "glorot_uniform",
@@ -18,20 +18,29 @@ export const SCHEMES = [
 ];
 const FITS = { lsuv: "LSUV", gradinit: "GradInit (slow)", metainit: "MetaInit (slow)" }; // which look at data
 const NUMBERED = { scaled_identity: 0.5, critical: 0.05, taki: 1 };
-const WRAPPERS = { "": "as it is", zero_gamma: "γ of the last norm 0", zero_branch: "last layer of each branch 0" };
+const WRAPPERS = { "": "as drawn", zero_gamma: "at 0, by the last γ", zero_branch: "at 0" };
 
-/** `gradinit(zero_branch(critical(0.05)))` as its parts. */
+/** `gradinit(zero_branch(scaled(0.5, critical(0.05))))` as its parts, in whatever order they stand around each other. */
 export function initParts(text) {
-  const fitted = /^(gradinit|metainit)\((.*)\)$/.exec(text);
-  const outer = /^(zero_gamma|zero_branch)\((.*)\)$/.exec(fitted ? fitted[2] : text);
-  const inner = /^(\w+)(?:\((.*)\))?$/.exec(outer ? outer[2] : fitted ? fitted[2] : text) || ["", text, undefined];
-  return { fit: fitted ? fitted[1] : "", wrapper: outer ? outer[1] : "", scheme: inner[1], number: inner[2] };
+  const found = { fit: "", wrapper: "", factor: 1 };
+  for (;;) {
+    const form = /^(gradinit|metainit|zero_gamma|zero_branch|scaled)\((.*)\)$/.exec(text);
+    if (!form) break;
+    const [, name, inner] = form;
+    text = name === "scaled" ? inner.slice(inner.indexOf(",") + 1).trim() : inner;
+    if (name === "scaled") found.factor *= parseFloat(inner);
+    else if (name in FITS) found.fit = name;
+    else found.wrapper = name;
+  }
+  const [, scheme, number] = /^(\w+)(?:\((.*)\))?$/.exec(text) || ["", text, undefined];
+  return { ...found, scheme, number };
 }
 
-function initText({ fit, wrapper, scheme, number }) {
+function initText({ fit, wrapper, factor, scheme, number }) {
   if (scheme in FITS) return scheme;
   const inner = scheme in NUMBERED ? `${scheme}(${number === undefined || number === "" ? NUMBERED[scheme] : number})` : scheme;
-  const started = wrapper ? `${wrapper}(${inner})` : inner;
+  const drawn = factor === 1 ? inner : `scaled(${factor},${inner})`;
+  const started = wrapper ? `${wrapper}(${drawn})` : drawn;
   return fit ? `${fit}(${started})` : started;
 }
 
@@ -53,21 +62,25 @@ const NAMES = { layers: "Depth", channels: "Width" };
 
 /** A slider whose steps are equal ratios, and a box with the number itself. */
 export function ratioControl(key, value, low, high, what = "layers") {
-  const toSlider = (depth) => Math.round((1000 * Math.log(depth / low)) / Math.log(high / low));
-  const toDepth = (place) => Math.round(low * (high / low) ** (place / 1000));
-  const number = h("input", { type: "number", id: `control-${key}`, min: low, max: high, value });
-  const slider = h("input", { type: "range", min: 0, max: 1000, value: toSlider(value), "aria-label": `${NAMES[what]}, by equal ratios`, "aria-valuetext": `${value} ${what}` });
+  return ratioPair(`control-${key}`, value, { low, high, name: `${NAMES[what]}, by equal ratios`, unit: ` ${what}`, rounded: Math.round, put: (wanted, how) => set({ [key]: wanted }, how) });
+}
+
+function ratioPair(id, value, { low, high, name, unit, rounded, put }) {
+  const toSlider = (wanted) => Math.round((1000 * Math.log(wanted / low)) / Math.log(high / low));
+  const toValue = (place) => rounded(low * (high / low) ** (place / 1000));
+  const number = h("input", { type: "number", id, min: low, max: high, step: rounded === Math.round ? 1 : "any", value });
+  const slider = h("input", { type: "range", min: 0, max: 1000, value: toSlider(value), "aria-label": name, "aria-valuetext": `${value}${unit}` });
   slider.addEventListener("input", () => {
-    number.value = toDepth(Number(slider.value));
-    slider.setAttribute("aria-valuetext", `${number.value} ${what}`);
-    set({ [key]: Number(number.value) }, { isPassing: true });
+    number.value = toValue(Number(slider.value));
+    slider.setAttribute("aria-valuetext", `${number.value}${unit}`);
+    put(Number(number.value), { isPassing: true });
   });
-  slider.addEventListener("change", () => set({ [key]: Number(number.value) }));
+  slider.addEventListener("change", () => put(Number(number.value)));
   number.addEventListener("change", () => {
-    const wanted = Math.round(Math.max(low, Math.min(high, Number(number.value) || low)));
+    const wanted = rounded(Math.max(low, Math.min(high, Number(number.value) || low)));
     number.value = wanted;
     slider.value = toSlider(wanted);
-    set({ [key]: wanted });
+    put(wanted);
   });
   return h("span", { class: "pair" }, slider, number);
 }
@@ -81,9 +94,16 @@ function numberBox(key, value, { low, high, step }) {
   return box;
 }
 
+/** σ_w = √(fan-in · Var W), of whatever initialiser: turned up or down. */
+function weightControl(prefix, factor, norm, pick) {
+  const control = ratioPair(`control-${prefix}sigma`, factor, { low: 0.1, high: 10, name: "σ_w: the weights, times a number", unit: " times", rounded: (wanted) => Number(wanted.toPrecision(3)), put: (wanted, how) => pick({ factor: wanted }, how) });
+  const hint = h("small", {}, "times the initialiser's own.", h("span", { id: `${prefix}sigma-w` }), norm === "none" ? "" : " A norm takes it out again.");
+  return h("label", { class: "field" }, h("span", {}, "σ_w ×"), control, hint);
+}
+
 function initControls(prefix, setup) {
   const parts = initParts(setup.init);
-  const pick = (changes) => set({ [`${prefix}init`]: initText({ ...parts, ...changes }) });
+  const pick = (changes, how) => set({ [`${prefix}init`]: initText({ ...parts, ...changes }) }, how);
   const names = Object.fromEntries(SCHEMES.map((name) => [name, name.replaceAll("_", " ")]));
   const base = parts.scheme in FITS ? "he_fan_out_normal" : parts.scheme;
   const pickStart = (name) => {
@@ -99,6 +119,7 @@ function initControls(prefix, setup) {
     field("Initialiser", start),
     parts.fit ? field("It begins from", choice(`${prefix}init-base`, names, base, (scheme) => pick({ scheme, number: undefined }))) : null,
     parts.scheme in NUMBERED ? field(words[parts.scheme], number) : null,
+    parts.scheme in FITS ? null : weightControl(prefix, parts.factor, setup.norm, pick),
     parts.scheme in FITS ? null : field("Branches start", choice(`${prefix}init-wrapper`, WRAPPERS, parts.wrapper, (wrapper) => pick({ wrapper }))),
   ];
 }

@@ -36,10 +36,11 @@ export function buildRace(main) {
     error: chart("error", "Training and test error", "step", "share wrong"),
     gradient: chart("gradient", "Gradient of each weight tensor", "tensor", "‖∂/∂W‖"),
     update: chart("update", "Update of each weight tensor", "tensor", "‖ΔW‖ / ‖W‖"),
+    silent: chart("silent", "Dead units of each layer", "activation", "share of channels"),
   };
   fill(
     main,
-    h("div", { class: "bench" }, h("aside", {}, scene.presets, h("form", { onsubmit: (event) => event.preventDefault(), "aria-label": "The race" }, scene.shared, scene.a, scene.b)), h("div", { class: "views" }, scene.boards, h("div", { class: "panels" }, scene.loss.figure, scene.error.figure, scene.gradient.figure, scene.update.figure))),
+    h("div", { class: "bench" }, h("aside", {}, scene.presets, h("form", { onsubmit: (event) => event.preventDefault(), "aria-label": "The race" }, scene.shared, scene.a, scene.b)), h("div", { class: "views" }, scene.boards, h("div", { class: "panels" }, scene.loss.figure, scene.error.figure, scene.gradient.figure, scene.update.figure, scene.silent.figure))),
   );
   raced = "";
   updateRace();
@@ -178,12 +179,20 @@ function showRaceCharts(isFull) {
     least: 0,
     says: "Of all training points and of as many others, answered alike. Read every tenth step.",
   });
-  const layers = track.nets.map((net) => net.layers || []);
-  const longest = layers[0].length >= layers[1].length ? 0 : 1;
-  const places = layers[longest].map((_, index) => index + 1);
-  const both = (quantity) => looks.map((look, index) => ({ form: "line", look, name: names[index], ys: places.map((_, place) => num((track.nets[index][quantity] || [])[place])) }));
-  scene.gradient.update({ series: both("gradient"), xs: places, names: layers[longest], isLog: true });
-  scene.update.update({ series: both("update"), xs: places, names: layers[longest], isLog: true, says: "About 0.001 is healthy: a rule of thumb." });
+  showLayers(scene.gradient, "layers", "gradient", { isLog: true });
+  showLayers(scene.update, "layers", "update", { isLog: true, says: "About 0.001 is healthy: a rule of thumb." });
+  showLayers(scene.silent, "activations", "silent", { isLog: false, least: 0, most: 1, says: "A channel is dead that is 0 for every image of the batch, at every place." });
+}
+
+/** One number for each layer of both nets, from the first to the last; `places` names the layers. */
+function showLayers(chart, places, quantity, more) {
+  const named = track.nets.map((net) => net[places] || []);
+  const names = named[0].length >= named[1].length ? named[0] : named[1];
+  const series = ["look-a", "look-b"].map((look, index) => {
+    const ys = nums(track.nets[index][quantity]);
+    return { form: "line", look, name: "AB"[index], ys: names.map((_, place) => (place < ys.length ? ys[place] : NaN)) };
+  });
+  chart.update({ series, xs: names.map((_, index) => index + 1), names, ...more });
 }
 
 function showBoards(step, isFull) {
@@ -193,10 +202,10 @@ function showBoards(step, isFull) {
       ["loss", shown(num(net.loss))],
       ["training error", percent(num(net.train_error))],
       ["test error", percent(num(net.test_error))],
-      ["silent channels", percent(num(net.dead))],
+      ["dead units", percent(mean(nums(net.silent)))],
     ];
     const list = h("dl", {}, facts.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, String(value)))));
-    return h("section", { class: `board board-${"ab"[index]}`, "aria-label": `Net ${"AB"[index]}` }, h("h3", {}, `${"AB"[index]}: ${net.name || "…"}`), h("div", { class: "board-body" }, net.boundary ? h("div", { class: "field-of-points" }, h("canvas", { width: 240, height: 240, role: "img", "aria-label": `What net ${"AB"[index]} says of each place: ${percent(num(net.test_error))} of the test points are wrong.` }), h("button", { class: "small", onclick: () => saveBoard(index), "aria-label": `Save what net ${"AB"[index]} says of each place as PNG` }, "PNG")) : null, list));
+    return h("section", { class: `board board-${"ab"[index]}`, "aria-label": `Net ${"AB"[index]}` }, h("h3", {}, `${"AB"[index]}: ${net.name || "…"}`), h("div", { class: "board-body" }, net.boundary ? boundaryField(net, index) : null, list));
   });
   if (isFull || !scene.boards.querySelector("canvas")) {
     fill(scene.boards, boards);
@@ -206,8 +215,36 @@ function showBoards(step, isFull) {
   }
 }
 
+/** What a net says of each place: as a picture, and as a table. */
+function boundaryField(net, index) {
+  const who = `net ${"AB"[index]}`;
+  const numbers = h("details", { class: "numbers", id: `boundary-${"ab"[index]}` }, h("summary", {}, "Numbers", h("span", { class: "unseen" }, `: what ${who} says of each place`)));
+  numbers.ontoggle = () => numbers.open && fill(numbers, numbers.firstChild, boundaryTable(net.boundary));
+  const before = byId(numbers.id);
+  numbers.open = Boolean(before && before.open); // which calls ontoggle
+  return h(
+    "div",
+    { class: "field-of-points" },
+    h("canvas", { width: 240, height: 240, role: "img", "aria-label": `What ${who} says of each place: ${percent(num(net.test_error))} of the test points are wrong.` }),
+    h("button", { class: "small", onclick: () => saveBoard(index), "aria-label": `Save what ${who} says of each place as PNG` }, "PNG"),
+    numbers,
+  );
+}
+
+/** How likely class 1 (the round points) is, in per cent; the first row is the uppermost. */
+function boundaryTable({ side, span, share }) {
+  const at = (index) => shown(-span + (2 * span * index) / (side - 1));
+  const indices = [...Array(side).keys()];
+  const row = (up) => h("tr", {}, h("th", { scope: "row" }, at(up)), indices.map((across) => h("td", {}, shown(Math.round(100 * num(share[up * side + across]))))));
+  return h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Per cent for the round points" }, h("table", {}, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "y \\ x"), indices.map((across) => h("th", { scope: "col" }, at(across))))), h("tbody", {}, [...indices].reverse().map(row))));
+}
+
 function saveBoard(index) {
   scene.boards.querySelectorAll("canvas")[index].toBlob((blob) => download(`boundary-${"ab"[index]}.png`, blob, "image/png"));
+}
+
+function mean(values) {
+  return values.length ? values.reduce((sum, each) => sum + each, 0) / values.length : NaN;
 }
 
 function percent(share) {

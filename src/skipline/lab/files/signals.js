@@ -38,9 +38,9 @@ export function buildSignals(main) {
     backward: chart("backward", "Backward: size of the gradient", "‖∂/∂x‖"),
     fan: chart("fan", "How alike two inputs become", "correlation"),
     phase: phaseFigure(),
-    jacobian: h("figure", { id: "jacobian", class: "chart" }),
+    jacobian: jacobianFigure(),
   };
-  view.panels = h("div", { class: "panels" }, view.forward.figure, view.backward.figure, view.fan.figure, view.jacobian, view.phase.figure);
+  view.panels = h("div", { class: "panels" }, view.forward.figure, view.backward.figure, view.fan.figure, view.jacobian.figure, view.phase.figure);
   whenResized(view.strip, () => parts.predicted && showStrip());
   const presets = h("div", { class: "presets", role: "group", "aria-label": "Presets" });
   for (const [name, hash] of Object.entries(PRESETS)) {
@@ -68,6 +68,14 @@ function showControls() {
   const held = document.activeElement && document.activeElement.id;
   fill(view.controls, netControls("", setupNow(), { isShort: false }));
   if (held && byId(held) && held.startsWith("control-")) byId(held).focus();
+  showDeviation();
+}
+
+/** What the weights' σ_w is, beside the control that multiplies it. */
+function showDeviation() {
+  const place = byId("sigma-w");
+  const value = parts.predicted ? num(parts.predicted.weight_deviation) : NaN;
+  if (place) place.textContent = Number.isNaN(value) ? "" : ` σ_w = ${value.toFixed(3)}.`;
 }
 
 function request() {
@@ -96,6 +104,7 @@ function receive(frame) {
   if (frame.part === "measuring") return showCharts();
   showVerdict();
   if (["predicted", "measured", "lesioned"].includes(frame.part)) showCharts();
+  if (frame.part === "predicted") showDeviation();
   if (["predicted", "lesioned"].includes(frame.part)) showStrip();
   if (frame.part === "fan" || frame.part === "predicted") showFan();
   if (frame.part === "jacobian" || frame.part === "predicted") showJacobian();
@@ -157,7 +166,7 @@ function showCharts() {
     const ys = nums(predicted.sites[quantity]);
     const width = nums(predicted[band]);
     const series = [
-      { form: "band", look: "look-predicted", name: "band", lows: ys.map((y, index) => y / width[index]), highs: ys.map((y, index) => y * width[index]) },
+      { form: "band", look: "look-predicted", name: "where nine of ten are expected", lows: ys.map((y, index) => y / width[index]), highs: ys.map((y, index) => y * width[index]) },
       { form: "line", look: "look-predicted", name: "predicted", ys },
     ];
     if (measured) series.push({ form: "dots", look: "look-measured", name: "measured", ys: nums(measured.sites[quantity]) });
@@ -183,24 +192,35 @@ function showFan() {
   view.fan.update({ series, xs, names: predicted.names, isLog: false, least: 0, most: 1, says: fan ? "At 1 all inputs look alike, and nothing can tell them apart." : "" });
 }
 
+function jacobianFigure() {
+  const made = chartFigure({ id: "jacobian", title: "Jacobian: singular values", xTitle: "direction, the most stretched first", yTitle: "singular value", tools: exportTools("jacobian", () => view.jacobian) });
+  const facts = h("table", { class: "pairs" });
+  made.figure.querySelector(".said").before(facts);
+  return { ...made, facts, drawn: made.figure.querySelectorAll(".drawing, .key, .exports, details"), said: made.figure.querySelector(".said") };
+}
+
 function showJacobian() {
   const { predicted, jacobian } = parts;
-  const rows = [["largest singular value", "smallest singular value"], jacobian ? [num(jacobian.largest), num(jacobian.smallest)] : []];
-  const save = h("button", { class: "small", onclick: () => download("jacobian.csv", csvOf(rows), "text/csv"), "aria-label": "Save the singular values as CSV" }, "CSV");
-  const title = h("figcaption", {}, h("h3", {}, "Jacobian: how a small change arrives"), jacobian && !jacobian.says ? h("span", { class: "exports" }, save) : null);
-  if (!jacobian || jacobian.says) {
-    const why = jacobian ? jacobian.says : predicted.depth > 200 ? "Computed up to 200 layers." : "…";
-    fill(view.jacobian, title, h("p", { class: "said" }, why));
-    return;
-  }
+  const values = jacobian && jacobian.values ? nums(jacobian.values) : null;
+  const why = !jacobian ? (predicted.depth > 200 ? "Computed up to 200 layers." : "…") : jacobian.says || "";
+  view.jacobian.drawn.forEach((each) => { each.hidden = !values; });
+  view.jacobian.facts.hidden = Boolean(why);
+  view.jacobian.said.hidden = false;
+  view.jacobian.said.textContent = why;
+  if (why) return;
   const largest = num(jacobian.largest);
   const smallest = num(jacobian.smallest);
-  fill(
-    view.jacobian,
-    title,
-    h("table", { class: "pairs" }, h("tbody", {}, h("tr", {}, h("th", { scope: "row" }, "largest singular value"), h("td", { id: "largest" }, shown(largest))), h("tr", {}, h("th", { scope: "row" }, "smallest singular value"), h("td", {}, shown(smallest))), h("tr", {}, h("th", { scope: "row" }, "ratio"), h("td", {}, shown(largest / smallest))))),
-    h("p", { class: "said" }, `From behind the stem to the end of the last block, in ${jacobian.num_steps} ${jacobian.num_steps === 1 ? "step" : "steps"}. Both are 1 where every block is the identity: one that adds channels or halves the image cannot be.`),
-  );
+  const atMost = values ? "" : ", at most";
+  const rows = [["largest", largest, "largest"], ...(values ? [["median", num(jacobian.median), "median"]] : []), [`smallest${atMost}`, smallest, "smallest"]];
+  fill(view.jacobian.facts, h("tbody", {}, rows.map(([name, value, id]) => h("tr", {}, h("th", { scope: "row" }, name), h("td", { id }, shown(value))))));
+  const where = "From behind the stem to the end of the last block, two images together.";
+  if (!values) {
+    view.jacobian.said.textContent = `${where} Of ${jacobian.num_values} singular values the ends are looked for; of smaller nets all are computed.`;
+    return;
+  }
+  const lost = values.filter((each) => each === 0).length;
+  const says = `${where} At 1 a change arrives as large as it was: all lie there if every block is the identity.${lost ? ` ${lost} of ${values.length} are 0: of changes in these directions nothing arrives.` : ""}`;
+  view.jacobian.update({ series: [{ form: "dots", look: "look-measured", name: "measured", ys: values }], xs: values.map((_, index) => index + 1), isLog: true, level: 1, says });
 }
 
 // ---- the strip of blocks: leave one out, and watch the gradient come back
@@ -342,7 +362,7 @@ function showPhase() {
     view.phase.figure,
     title,
     h("div", { class: "drawing" }, svg),
-    h("p", { class: "said" }, `χ₁ = ${shown(num(here.chi))}: 6ξ is ${reach < ENDLESS ? `${shown(reach)} layers` : "without end"}. Between the dotted lines a net of this depth trains; on the full one χ₁ = 1. Left of it signals become alike, right of it they turn to chaos.`),
+    h("p", { class: "said" }, `χ₁ = ${shown(num(here.chi))}: in a wide net without borders 6ξ is ${reach < ENDLESS ? `${shown(reach)} layers` : "without end"}; the verdict above is of this net. Between the dotted lines a wide net of this depth trains; on the full one χ₁ = 1. Left of it signals become alike, right of it they turn to chaos.`),
     h("details", { class: "numbers" }, h("summary", {}, "Numbers", h("span", { class: "unseen" }, ": Phase diagram")), h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "χ₁ over the diagram" }, h("table", {}, h("tbody", {}, view.phase.rows.map((row, up) => h("tr", {}, row.map((each, across) => h(up && across ? "td" : "th", {}, typeof each === "number" ? shown(each) : each)))))))),
   );
 }

@@ -1,0 +1,36 @@
+"""Ctrl-C waits for the end of the block, and never reaches a process that was started in it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from skipline.interrupt import interrupt_held_back
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot hold signals back")
+
+
+def test_it_comes_when_the_block_ends() -> None:
+    done: list[str] = []
+
+    def interrupted() -> None:
+        with interrupt_held_back():
+            os.kill(os.getpid(), signal.SIGINT)
+            done.append("the rest of the block")
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert done == ["the rest of the block"]
+
+
+def test_it_is_let_through_again_behind_the_block_but_not_in_what_was_started() -> None:
+    code = "import os, signal; os.kill(os.getpid(), signal.SIGINT); print('alive')"
+    with interrupt_held_back():
+        held = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+    assert (held.returncode, held.stdout) == (0, "alive\n")
+    with pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGINT)
