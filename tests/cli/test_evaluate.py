@@ -226,7 +226,7 @@ def test_a_run_that_has_not_ended_is_not_compared(skipline: Command, runs: tuple
         (runs[1] / name).unlink()
     ended = skipline("compare", str(runs[0]), str(runs[1]))
     assert ended.code == 2
-    assert f"has no model.safetensors yet: it has not ended. Go on with: skipline resume {runs[1]}" in ended.err
+    assert f"has no model.safetensors yet: it has not ended. Continue with: skipline resume {runs[1]}" in ended.err
 
 
 def test_a_list_of_runs_loads_no_torch(runs: tuple[Path, Path]) -> None:

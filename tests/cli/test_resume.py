@@ -133,7 +133,7 @@ def test_the_next_command_can_be_typed_where_a_folder_has_a_blank(
     assert f"skipline resume &#x27;{run}&#x27;" in (run / "report.html").read_text(encoding="utf-8")
     (run / "model.safetensors").unlink()
     ended = skipline("predict", str(run), "nothing.png")
-    assert ended.err.endswith(f"Go on with: skipline resume '{run}'\n")
+    assert ended.err.endswith(f"Continue with: skipline resume '{run}'\n")
 
 
 def test_another_machine_is_refused_until_it_is_taken(skipline: Command, unfinished: Path) -> None:

@@ -235,7 +235,7 @@ def test_a_source_that_is_none_is_said_before_anything_is_loaded(arguments: tupl
 def test_a_diverged_run_ends_with_7_and_a_name(skipline: Command, tmp_path: Path) -> None:
     ended = skipline(*QUICK, "--lr", "1e20", "--schedule", "constant")
     assert ended.code == 7, ended.err
-    assert "the first value that is not finite is at" in ended.err
+    assert "the first non-finite value is at" in ended.err
     failure = json.loads(next(tmp_path.glob("runs/*/FAILED.json")).read_text())
     assert failure["reason"] == "diverged"
     assert failure["site"] in ended.err
@@ -261,7 +261,7 @@ def test_ctrl_c_writes_a_checkpoint_and_ends_with_130(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         rest = process.stderr.read()
     assert process.returncode == 130, rest
-    assert "a checkpoint is written. Go on with: skipline resume" in rest
+    assert "a checkpoint was written. Continue with: skipline resume" in rest
     checkpoint = next(tmp_path.glob("runs/*/checkpoints/last/checkpoint.safetensors"))
     assert checkpoint.stat().st_size > 0
     assert "Traceback" not in rest

@@ -35,8 +35,8 @@ def test_the_lectures_experiment_bears_all_three_out(results: MakeResults) -> No
         "(the seeds differ by up to 0.20 points)."
     )
     assert claims[2].sentence == (
-        "It is not overfitting: with 110 layers, plain networks are wrong on 88.75 % of the images they learn from "
-        "and 90.75 % of new ones, residual ones on 0.05 % and 2.05 %."
+        "It is not overfitting: with 110 layers, plain networks are wrong on 88.75 % of the training images "
+        "and 90.75 % of the test images, residual ones on 0.05 % and 2.05 %."
     )
     assert summary(seen, claims) == (
         "Deeper was worse for plain networks, not for residual ones: from 8 to 110 layers the training error went from "
@@ -93,7 +93,7 @@ def test_over_fitting_is_told_from_it(results: MakeResults) -> None:
     assert found.verdict == "does not hold"
     assert found.sentence == (
         "Overfitting plays a part: from 8 to 56 layers, the error of plain networks changes by +0.00 points on "
-        "the images they learn from and +38.00 points on new ones."
+        "training images and +38.00 points on test images."
     )
     both = [*shallow, *results("plain", {56: [0.1, 0.1]}, gap=0.4)]
     assert claim(both, "training_error").verdict == "does not hold", "the gap grew by 38 points, the error by 10"
@@ -105,8 +105,7 @@ def test_a_residual_network_that_is_as_bad_leaves_it_open(results: MakeResults) 
     assert found.verdict == "undecided"
     assert found.sentence == (
         "It may be overfitting, or the difference is due to the seeds: with 56 layers, plain networks are wrong on "
-        "50.00 % of the "
-        "images they learn from and 50.00 % of new ones, residual ones on 50.00 % and 50.00 %."
+        "50.00 % of the training images and 50.00 % of the test images, residual ones on 50.00 % and 50.00 %."
     )
 
 

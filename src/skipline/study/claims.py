@@ -181,13 +181,13 @@ def training_error(plain: Sequence[Group], residual: Sequence[Group], *, guessin
     if rise <= LEAST_DIFFERENCE or test_rise - rise >= rise:
         changes = (
             f"from {best.depth} to {deepest.depth} layers, the error of plain networks changes by "
-            f"{_points(rise, sign='+')} on the images they learn from and {_points(test_rise, sign='+')} on new ones"
+            f"{_points(rise, sign='+')} on training images and {_points(test_rise, sign='+')} on test images"
         )
         return Claim(name, "does not hold", f"Overfitting plays a part: {changes}.")
     rivals = [group for group in residual if group.depth == deepest.depth and group.train_errors]
     errors = (
-        f"with {deepest.depth} layers, plain networks are wrong on {percent(deepest.train_error)} of the images they "
-        f"learn from and {percent(deepest.test_error)} of new ones"
+        f"with {deepest.depth} layers, plain networks are wrong on {percent(deepest.train_error)} of the training "
+        f"images and {percent(deepest.test_error)} of the test images"
     )
     for group in rivals:
         errors += f", residual ones on {percent(group.train_error)} and {percent(group.test_error)}"
