@@ -102,7 +102,7 @@ def test_a_trained_file_is_measured_as_it_is(skipline: Command, tmp_path: Path) 
     assert "\n  Jacobian   256 singular values of 2 images, stem to stage3.block3.out: " in done.out
     refused = skipline("diagnose", str(path), "--fix")
     assert refused.code == 2
-    assert "is trained, and is measured as it is: --fix cannot be said of it. Leave it out." in refused.err
+    assert "is trained, and is only measured: --fix does not apply. Leave it out." in refused.err
 
 
 def test_a_run_is_measured_on_its_own_images(skipline: Command) -> None:
@@ -157,7 +157,11 @@ def test_a_description_that_is_none_names_its_file(skipline: Command, tmp_path: 
     ("arguments", "code", "message"),
     [
         ((), 2, "which network? Name one (skipline diagnose resnet50), a run (runs/last), or a depth: "),
-        (("--alpha", "0.5"), 2, "--alpha 0.5 says what the layers are, and not how many. Add --depth, e.g. --depth 50"),
+        (
+            ("--alpha", "0.5"),
+            2,
+            "--alpha 0.5 sets the kind of layers but not their number. Add --depth, e.g. --depth 50",
+        ),
         (
             ("--depth", "20", "--report", "x.txt"),
             2,
@@ -173,7 +177,7 @@ def test_a_description_that_is_none_names_its_file(skipline: Command, tmp_path: 
         (
             ("--depth", "20", "--alpha", "1", "--init", "dirac"),
             2,
-            "--alpha examines linear nets W = αI: --init cannot be said of it. Leave it out.",
+            "--alpha examines linear nets W = αI: --init does not apply. Leave it out.",
         ),
         (("--depth", "20", "--init", "hee"), 2, "there is no scheme 'hee'"),
         (("--depth", "20", "--png"), 2, "--png says how figures are written, and --figures where."),
@@ -184,7 +188,7 @@ def test_a_description_that_is_none_names_its_file(skipline: Command, tmp_path: 
             "cifar_resnet20 has its own depth, unit and parts: --depth cannot",
         ),
         (("cifar_resnet20", "--norm", "none"), 2, "cifar_resnet20 has its own depth, unit and parts: --norm cannot be"),
-        (("cifar_resnet20", "--data", "x"), 2, "Gaussian pixels where no run is examined: --data cannot be said of it"),
+        (("cifar_resnet20", "--data", "x"), 2, "Gaussian pixels where no run is examined: --data does not apply"),
         (("gone.json",), 3, "gone.json: the file cannot be read: No such file"),
     ],
 )
