@@ -2,7 +2,7 @@
 
 Each net is trained in one process by four sides, one step of each after the other, several rounds; medians count:
 
-- peer: plain PyTorch (CIFAR) or timm (photographs) as tutorials have it, eager fp32, NCHW;
+- peer: plain PyTorch (CIFAR) or timm (photographs) as in tutorials, eager fp32, NCHW;
 - best peer: the same net, channels-last, bf16 autocast where the hardware has it, PyTorch's fused optimiser;
 - default: `skipline train` as it comes; and tuned: the fastest of `train/ways.py` on this machine (if it is another).
 

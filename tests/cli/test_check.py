@@ -33,7 +33,7 @@ def test_a_folder_without_fault(skipline: Command, fine: Path) -> None:
     assert lines[0].startswith("fine: 10 images, 10 usable, ")
     assert lines[1] == "sizes 40×40 to 40×40, middle 40×40 · 10 JPEG"
     assert [line.split() for line in lines[3:6]] == [["class", "images"], ["2", "5"], ["10", "5"]]
-    assert lines[-1].startswith("It can be trained on: nothing is wrong. 10 images in ")
+    assert lines[-1].startswith("Ready for training: nothing is wrong. 10 images in ")
 
 
 def test_a_folder_with_faults(skipline: Command, fine: Path) -> None:
@@ -56,14 +56,16 @@ def test_an_error_can_be_allowed(skipline: Command, fine: Path) -> None:
     assert skipline("check", "fine", "--jobs", "1").code == 3
     ended = skipline("check", "fine", "--jobs", "1", "--allow", "label_conflict")
     assert ended.code == 0
-    assert "It can be trained on, with 1 warning." in ended.out
+    assert "Ready for training, with 1 warning." in ended.out
 
 
 def test_what_cannot_be_allowed(skipline: Command, fine: Path) -> None:
     for name, hint in (("label_conflit", "label_conflict"), ("no_image", ""), ("empty", "")):
         ended = skipline("check", "fine", "--allow", name)
         assert ended.code == 2
-        assert f"--allow {name}: there is no such error to let pass. They are few_images, two_labels, " in ended.err
+        assert (
+            f"--allow {name}: there is no such error. Errors that can be allowed: few_images, two_labels, " in ended.err
+        )
         assert hint in ended.err
 
 
@@ -189,7 +191,7 @@ def test_where_there_is_nothing_to_train_on_it_says_what_there_is(
     ended = skipline("check", "photos")
     assert ended.code == 3
     assert there in ended.out
-    assert "There is nothing to train on." in ended.out
+    assert "Nothing to train on." in ended.out
     assert "--html" not in ended.out, "there is nothing to see"
     trained = skipline("train", "photos", "--device", "cpu")
     assert trained.code == 3

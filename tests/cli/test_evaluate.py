@@ -80,7 +80,7 @@ def test_it_is_told_in_words(skipline: Command, runs: tuple[Path, Path]) -> None
     assert "balanced accuracy" in ended.out
     places = [ended.out.index(row) for row in ("equal mass", "… after temperature scaling", "equal width")]
     assert places == sorted(places), "the scaled error is that of groups of equal mass, and stands beneath it"
-    assert "taken most often: " in ended.out
+    assert "most frequent confusions: " in ended.out
     assert "see it all: skipline report" in ended.err
 
 
@@ -163,7 +163,7 @@ def test_two_runs_are_compared_on_a_page(skipline: Command, runs: tuple[Path, Pa
 def test_a_page_of_a_comparison_is_asked_for_rightly(skipline: Command, runs: tuple[Path, Path]) -> None:
     ended = skipline("compare", str(runs[0]), str(runs[1]), "--report", "page.txt")
     assert ended.code == 2
-    assert "--report page.txt must end in .html and lie in a folder that is there" in ended.err
+    assert "--report page.txt must end in .html and be in an existing folder" in ended.err
 
 
 def test_a_run_is_no_better_than_itself(skipline: Command, runs: tuple[Path, Path]) -> None:
@@ -226,7 +226,7 @@ def test_a_run_that_has_not_ended_is_not_compared(skipline: Command, runs: tuple
         (runs[1] / name).unlink()
     ended = skipline("compare", str(runs[0]), str(runs[1]))
     assert ended.code == 2
-    assert f"has no model.safetensors yet: it has not ended. Go on with: skipline resume {runs[1]}" in ended.err
+    assert f"has no model.safetensors yet: it has not ended. Continue with: skipline resume {runs[1]}" in ended.err
 
 
 def test_a_list_of_runs_loads_no_torch(runs: tuple[Path, Path]) -> None:

@@ -36,10 +36,11 @@ def printed(document: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> str
 
 
 def test_of_a_model_at_chance_no_label_is_doubted(document: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
-    assert " to look at, the likeliest errors first:" in printed(document, capsys)
+    assert " to look at, most likely errors first:" in printed(document, capsys)
     out = printed({**document, "chance_p_value": 0.31}, capsys)
     assert (
-        "nothing can be said of the labels: shuffled over the images, the answers are right as often (p = 0.31)" in out
+        "the labels cannot be checked with this model: its predictions are no better than when shuffled over the "
+        "images (p = 0.31)" in out
     )
     assert "to look at" not in out
     assert "to look at" in printed({**document, "chance_p_value": 0.049}, capsys)
@@ -64,7 +65,7 @@ def test_few_images_promise_no_low_risk(document: dict[str, Any], capsys: pytest
     """Of eight images four are answered without a mistake: that does not show that one in a hundred would be wrong."""
     document["risk_coverage"]["coverage_at"] = [{"risk": 0.01, "coverage": 0.5}, {"risk": 0.1, "coverage": 0.5}]
     document["error"] = 0.5
-    assert "may be wrong" not in printed({**document, "num_images": 8}, capsys)
+    assert "error or less" not in printed({**document, "num_images": 8}, capsys)
     out = printed({**document, "num_images": 100}, capsys)
-    assert "answered, if at most 10 % may be wrong" in out
-    assert "at most 1 % may be wrong" not in out
+    assert "coverage at 10 % error or less" in out
+    assert "coverage at 1 % error" not in out

@@ -117,7 +117,7 @@ def test_a_race_ends_with_a_sentence_and_a_report(skipline: Command, tmp_path: P
     ended = skipline(*SMALL)
     assert ended.code == 0, ended.err
     sentence, report = ended.out.splitlines()
-    assert "torch_default had too few steps to tell" in sentence
+    assert "torch_default had too few steps for a verdict" in sentence
     assert "scaled_identity(1e30) failed" in sentence
     assert "a residual net of 10 layers without a norm on digits" in sentence
     assert "exactly 10 layers, so its stages are not equal: 2, 1 and 1 blocks" in ended.err
@@ -207,6 +207,6 @@ def test_who_cannot_start_the_net_is_told_with_the_reason() -> None:
     told = [_reason(each) for each in left_out if each.init == "looks_linear"]
     assert len(told) == 1
     assert told[0].startswith(
-        "looks_linear does not race, as it cannot start this net: residual8-none-relu: stage1.block1"
+        "looks_linear is left out, as it cannot initialise this net: residual8-none-relu: stage1.block1"
     )
     assert ", so the net cannot be linear, as looks_linear starts it. Use delta_orthogonal" in told[0]

@@ -35,7 +35,7 @@ def test_the_run_is_the_one_that_the_rate_alone_gives(skipline: Command, tmp_pat
     kept = json.loads((run / "learning_rate.json").read_text())
     assert (kept["format"], kept["version"], kept["suggestion"]) == ("skipline.rate_sweep", 1, float(said[1]))
     assert json.loads((run / "resolved.json").read_text())["optimiser"]["learning_rate"] == float(said[1])
-    assert "How the learning rate was found" in (run / "report.html").read_text()
+    assert "Learning-rate range test" in (run / "report.html").read_text()
     picture = (run / "learning_rate.svg").read_text()
     assert picture.startswith("<svg ")
     assert f">{float(said[1]):.2g}</text>" in picture, "the line of the rate that was taken"

@@ -103,11 +103,11 @@ def test_data_that_have_moved_are_named(skipline: Command, unfinished: Path, tmp
     for command in (("resume",), ("evaluate",), ("deepen", "--to", "14"), ("diagnose",)):
         ended = skipline(command[0], "runs/last", *command[1:])
         assert ended.code == 3, command
-        assert "If they have moved, say where they are now: --data PATH" in ended.err, command
+        assert "If they have moved, give their current place: --data PATH" in ended.err, command
     ended = skipline("report", "runs/last")
     assert ended.code == 3
     assert (
-        "say where they are now: --data PATH. Or write the page without them: skipline report runs/last --as-it-is"
+        "give their current place: --data PATH. Or write the page without them: skipline report runs/last --as-it-is"
         in (ended.err)
     )
     assert skipline("report", "runs/last", "--as-it-is").code == 0
@@ -133,7 +133,7 @@ def test_the_next_command_can_be_typed_where_a_folder_has_a_blank(
     assert f"skipline resume &#x27;{run}&#x27;" in (run / "report.html").read_text(encoding="utf-8")
     (run / "model.safetensors").unlink()
     ended = skipline("predict", str(run), "nothing.png")
-    assert ended.err.endswith(f"Go on with: skipline resume '{run}'\n")
+    assert ended.err.endswith(f"Continue with: skipline resume '{run}'\n")
 
 
 def test_another_machine_is_refused_until_it_is_taken(skipline: Command, unfinished: Path) -> None:
@@ -141,7 +141,7 @@ def test_another_machine_is_refused_until_it_is_taken(skipline: Command, unfinis
     card.write_text(json.dumps({**json.loads(card.read_text()), "processor": "another one"}))
     ended = skipline("resume", "runs/last")
     assert ended.code == 2
-    assert "would no longer come to the same bits. It was begun with processor 'another one' (now " in ended.err
+    assert "would no longer give the same bits. It was started with processor 'another one' (now " in ended.err
     assert "--anyway" in ended.err
     assert skipline("resume", "runs/last", "--anyway").code == 0
 

@@ -102,7 +102,7 @@ class TestStopping:
         said = study.err.splitlines()[-1]
         folder = Path("runs") / study.folder.name
         assert said == (
-            "stopped; 0 of 4 trainings ended, and what they gave is kept. Go on with: "
+            "stopped; 0 of 4 trainings ended, with their results stored. Continue with: "
             "skipline study depth --depths 8,14 "
             f"--seeds 0 --epochs 100000 --jobs 2 --resume {folder}"
         )

@@ -80,7 +80,7 @@ def test_dry_run_trains_nothing(skipline: Command, tmp_path: Path) -> None:
     assert "67,906 parameters" in ended.out  # 8/16/32 channels, 1 input channel, counted by hand in tests/test_cost.py
     assert "nothing was trained" in ended.out
     assert re.search(
-        r"^memory: about .* MiB at the peak of a step, within .*; all activations are kept\.$", ended.out, re.M
+        r"^memory: about .* MiB at the peak of a step, within .*; all activations are stored\.$", ended.out, re.M
     )
     within = skipline("train", "digits", "--memory", "4MiB", "--dry-run", "--device", "cpu", "--precision", "fp32").out
     assert re.search(r"^memory: about 3\.\d\d MiB at the peak of a step, within 4\.00 MiB: blocks 1 to ", within, re.M)
@@ -141,7 +141,7 @@ def test_a_watched_run_warns_in_words_and_shows_its_layers(skipline: Command, tm
     assert "warning: gradient explodes through norms: the gradient is" in ended.err
     assert "(step 0, stage1.block1.out)" in ended.err
     run = tmp_path / "runs" / (tmp_path / "runs" / "last").read_text().strip()
-    assert "What the layers did" in (run / "report.html").read_text(encoding="utf-8")
+    assert "Layers during training" in (run / "report.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -160,11 +160,11 @@ def test_a_watched_run_warns_in_words_and_shows_its_layers(skipline: Command, tm
         (
             ["train", "digits", "--memory", "2 gigs"],
             2,
-            "memory: '2 gigs' is no amount of memory; expected a number and a",
+            "memory: '2 gigs' is not an amount of memory; expected a number and a",
         ),
-        (["train", "digits", "--memory", "1MiB"], 2, "The largest batch that fits is "),
+        (["train", "digits", "--memory", "1MiB"], 2, "The largest batch size that fits is "),
         (["train", "digits", "--memory", "2GiB", "--shard"], 2, "memory is '2GiB' with shard"),
-        (["train"], 2, "there is nothing to train on"),
+        (["train"], 2, "no data to train on"),
         (["train", "digts"], 3, "Did you mean 'digits'"),
         (["train", "cifar10", "--data", "nowhere"], 3, "nowhere"),
         (["train", "digits", "--model", "cifar_resnet21"], 2, "6n+2; the nearest are 20 and 26"),
@@ -235,7 +235,7 @@ def test_a_source_that_is_none_is_said_before_anything_is_loaded(arguments: tupl
 def test_a_diverged_run_ends_with_7_and_a_name(skipline: Command, tmp_path: Path) -> None:
     ended = skipline(*QUICK, "--lr", "1e20", "--schedule", "constant")
     assert ended.code == 7, ended.err
-    assert "the first value that is not finite is at" in ended.err
+    assert "the first non-finite value is at" in ended.err
     failure = json.loads(next(tmp_path.glob("runs/*/FAILED.json")).read_text())
     assert failure["reason"] == "diverged"
     assert failure["site"] in ended.err
@@ -261,7 +261,7 @@ def test_ctrl_c_writes_a_checkpoint_and_ends_with_130(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         rest = process.stderr.read()
     assert process.returncode == 130, rest
-    assert "a checkpoint is written. Go on with: skipline resume" in rest
+    assert "a checkpoint was written. Continue with: skipline resume" in rest
     checkpoint = next(tmp_path.glob("runs/*/checkpoints/last/checkpoint.safetensors"))
     assert checkpoint.stat().st_size > 0
     assert "Traceback" not in rest

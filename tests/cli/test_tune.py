@@ -74,7 +74,7 @@ def test_tune_times_prints_and_remembers(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_a_way_that_nobody_knows_is_refused() -> None:
     result = CliRunner().invoke(app, ["tune", MODEL, "--way", "warp"])
-    assert "--way is 'warp', and no way has that in its name: as tutorials have it, fp32, " in str(result.exception)
+    assert "--way is 'warp', and no way has that in its name: as in tutorials, fp32, " in str(result.exception)
 
 
 def test_train_takes_what_was_measured_and_says_so() -> None:

@@ -107,10 +107,10 @@ def test_every_missing_file_is_named(tmp_path: Path, layout: CifarLayout, write_
     for name in layout.files:
         folder = write_cifar(tmp_path / f"without {name}", layout)
         (folder / name).unlink()
-        with pytest.raises(DataError, match=re.escape(f"{folder}/{name} is missing; found there: ")):
+        with pytest.raises(DataError, match=re.escape(f"{folder}/{name} is missing; found: ")):
             read_cifar(folder, layout)
         archive = _pack(folder, tmp_path / f"{name}.tar")
-        with pytest.raises(DataError, match=re.escape(f"{archive}/{name} is missing; found there: ")):
+        with pytest.raises(DataError, match=re.escape(f"{archive}/{name} is missing; found: ")):
             read_cifar(archive, layout)
 
 

@@ -147,11 +147,11 @@ def test_a_folder_is_read_when_asked(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_named_with_those_that_are_there(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=re.escape(f"{tmp_path}/one is missing; found there: no file. Fetch the whole")):
+    with pytest.raises(DataError, match=re.escape(f"{tmp_path}/one is missing; found: no file. Fetch the whole")):
         folder_files(tmp_path).read("one")
     for number in range(10):
         (tmp_path / f"file{number}").touch()
-    with pytest.raises(DataError, match=r"one is missing; found there: file0, .*, file7 and 2 more\. Fetch"):
+    with pytest.raises(DataError, match=r"one is missing; found: file0, .*, file7 and 2 more\. Fetch"):
         folder_files(tmp_path).read("one")
 
 

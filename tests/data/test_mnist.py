@@ -93,7 +93,7 @@ def _break(folder: Path, name: str, content: bytes | None) -> None:
         (
             "train-labels-idx1-ubyte",
             None,
-            "train-labels-idx1-ubyte is missing; found there: t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte.gz, "
+            "train-labels-idx1-ubyte is missing; found: t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte.gz, "
             "train-images-idx3-ubyte. Fetch the whole data set again: nothing was loaded.",
         ),
         (

@@ -239,7 +239,7 @@ def test_where_it_cannot_be_written_memory_serves_unless_it_was_asked_for(
     assert torch.equal(place.read(photos).images, whole)
     reason = {errno.ENOSPC: "the disk is full", errno.EACCES: "the folder is not writable"}[number]
     assert reason in place.said[0]
-    assert "The photos are held in memory instead, and not kept" in place.said[0]
+    assert "The photos are kept in memory instead, without a cache" in place.said[0]
     assert list(place.folder.iterdir()) == []
     place.is_asked = True
     with pytest.raises(StorageError, match=reason):

@@ -92,7 +92,9 @@ def test_an_empty_variable_names_no_compiler(library: Library, monkeypatch: pyte
 
 def test_a_variable_that_is_no_command_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CC", "gcc '-O2")
-    with pytest.raises(KernelError, match=r"is no command: No closing quotation\. Name a C compiler, e\.g\. CC=gcc\."):
+    with pytest.raises(
+        KernelError, match=r"is not a command: No closing quotation\. Name a C compiler, e\.g\. CC=gcc\."
+    ):
         load_library(tmp_path)
 
 

@@ -19,7 +19,9 @@ def test_without_a_budget_everything_is_kept() -> None:
     plan = plan_memory(NETWORK, LOAD, budget=math.inf)
     assert plan.keeping == KEEP_ALL
     assert plan.extra == 0
-    assert re.fullmatch(r"memory: about 1\.\d\d GiB at the peak of a step; all activations are kept\.", plan.sentence())
+    assert re.fullmatch(
+        r"memory: about 1\.\d\d GiB at the peak of a step; all activations are stored\.", plan.sentence()
+    )
 
 
 def test_less_memory_costs_more_arithmetic_and_never_more_than_a_forward_pass() -> None:
@@ -57,8 +59,8 @@ def test_reversible_blocks_need_no_budget_and_are_told_of() -> None:
     assert plan.keeping == KEEP_ALL
     assert plan.peak.activations < 0.25 * plan_memory(NETWORK, LOAD, budget=math.inf).peak.activations
     assert re.fullmatch(
-        r"memory: about \d+\.\d MiB at the peak of a step: 51 of 54 blocks are reversible and computed again from what "
-        r"is behind them, about 3\d % more arithmetic; the rest is kept\.",
+        r"memory: about \d+\.\d MiB at the peak of a step: 51 of 54 blocks are reversible and computed again from "
+        r"later activations, about 3\d % more arithmetic; the rest is stored\.",
         plan.sentence(),
     )
 
@@ -66,13 +68,15 @@ def test_reversible_blocks_need_no_budget_and_are_told_of() -> None:
 def test_what_cannot_fit_is_refused_with_the_batch_that_does() -> None:
     with pytest.raises(Unfit, match=r"cifar_resnet110 in batches of 128 needs at least .* MiB") as refusal:
         plan_memory(NETWORK, LOAD, budget=parse_size("60MiB"))
-    found = re.search(r"largest batch that fits is (\d+): --batch-size \1, .*--accumulate (\d+)", str(refusal.value))
+    found = re.search(
+        r"largest batch size that fits is (\d+): --batch-size \1, .*--accumulate (\d+)", str(refusal.value)
+    )
     assert found is not None
     largest = int(found[1])
     assert int(found[2]) == -(-128 // largest)
     assert smallest_plan(NETWORK, Workload(largest, 32, 3)).peak.total <= parse_size("60MiB")
     assert smallest_plan(NETWORK, Workload(largest + 1, 32, 3)).peak.total > parse_size("60MiB")
-    with pytest.raises(Unfit, match="Not even one image at a time fits"):
+    with pytest.raises(Unfit, match="Not even a single image fits"):
         plan_memory(NETWORK, LOAD, budget=parse_size("1MiB"))
 
 

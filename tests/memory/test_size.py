@@ -17,5 +17,5 @@ def test_sizes_are_read(text: str, expected: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "2", "GiB", "-1GiB", "0GiB", "2 Gibi", "nan GiB"])
 def test_what_is_no_size_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"no amount of memory; expected a number and a unit, e\.g\. '2GiB'"):
+    with pytest.raises(ValueError, match=r"not an amount of memory; expected a number and a unit, e\.g\. '2GiB'"):
         parse_size(text)

@@ -57,7 +57,7 @@ def test_several_nets(three: Three, phases: PhaseRecord, read: Callable[[str], A
     ]
     remedies = root.find("section")[2].find("table", "results")[1].find("tr")
     assert [cell.text for cell in remedies[2].find("td")] == ["1.068 a layer in place of 1.211", "not tried"]
-    assert "Nothing was found that would keep it from training." in root.find("section")[4].words
+    assert "Nothing was found that would prevent training." in root.find("section")[4].words
 
 
 def test_one_net(three: Three, read: Callable[[str], Any]) -> None:

@@ -113,8 +113,8 @@ def test_a_run_that_was_not_watched_says_nothing_of_it(
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "The layers were to be probed; no probe has been written yet."),
-        ('{"step": 1, "sites": {}}\n', "The probes took nothing that can be drawn."),
+        ("", "Layer readings are switched on, but none has been written yet."),
+        ('{"step": 1, "sites": {}}\n', "The layer readings contain nothing to draw."),
         ('{"step": 1, "sites": {}}\n{"st', "The last line of layers.jsonl is not whole and is left out."),
     ],
 )

@@ -142,7 +142,11 @@ def test_names_from_outside_stay_names(run_folder: Callable[..., Path], read: Ca
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("resolved.json", None, "has no resolved.json, so it is no run folder; `skipline train` makes run folders"),
+        (
+            "resolved.json",
+            None,
+            "has no resolved.json, so it is not a run folder. List run folders with: skipline runs",
+        ),
         ("environment.json", None, "/environment.json: cannot be read: No such file or directory"),
         ("resolved.json", "{", "/resolved.json: not JSON (Expecting property name"),
         ("resolved.json", "[1]", "/resolved.json: found a JSON array; expected a JSON object"),

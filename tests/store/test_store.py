@@ -270,7 +270,7 @@ def test_conditions(make: Callable[..., Path], tmp_path: Path, text: str, expect
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("error", "is no condition; expected NAME, one of ="), ("error<low", "< expects a number, e.g. error<0.1")],
+    [("error", "is not a condition; expected NAME, one of ="), ("error<low", "< expects a number, e.g. error<0.1")],
 )
 def test_what_is_no_condition_is_said(text: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):

@@ -35,8 +35,8 @@ def test_the_lectures_experiment_bears_all_three_out(results: MakeResults) -> No
         "(the seeds differ by up to 0.20 points)."
     )
     assert claims[2].sentence == (
-        "It is not over-fitting: with 110 layers, plain networks are wrong on 88.75 % of the images they learn from "
-        "and 90.75 % of new ones, residual ones on 0.05 % and 2.05 %."
+        "It is not overfitting: with 110 layers, plain networks are wrong on 88.75 % of the training images "
+        "and 90.75 % of the test images, residual ones on 0.05 % and 2.05 %."
     )
     assert summary(seen, claims) == (
         "Deeper was worse for plain networks, not for residual ones: from 8 to 110 layers the training error went from "
@@ -92,8 +92,8 @@ def test_over_fitting_is_told_from_it(results: MakeResults) -> None:
     found = claim([*shallow, *deep], "training_error")
     assert found.verdict == "does not hold"
     assert found.sentence == (
-        "Over-fitting has a part in it: from 8 to 56 layers, the error of plain networks changes by +0.00 points on "
-        "the images they learn from and +38.00 points on new ones."
+        "Overfitting plays a part: from 8 to 56 layers, the error of plain networks changes by +0.00 points on "
+        "training images and +38.00 points on test images."
     )
     both = [*shallow, *results("plain", {56: [0.1, 0.1]}, gap=0.4)]
     assert claim(both, "training_error").verdict == "does not hold", "the gap grew by 38 points, the error by 10"
@@ -104,8 +104,8 @@ def test_a_residual_network_that_is_as_bad_leaves_it_open(results: MakeResults) 
     found = claim([*plain, *results("residual", {8: [0.0, 0.0], 56: [0.5, 0.5]})], "training_error")
     assert found.verdict == "undecided"
     assert found.sentence == (
-        "It may be over-fitting or not, or it is the seeds: with 56 layers, plain networks are wrong on 50.00 % of the "
-        "images they learn from and 50.00 % of new ones, residual ones on 50.00 % and 50.00 %."
+        "It may be overfitting, or the difference is due to the seeds: with 56 layers, plain networks are wrong on "
+        "50.00 % of the training images and 50.00 % of the test images, residual ones on 50.00 % and 50.00 %."
     )
 
 
@@ -113,7 +113,7 @@ def test_no_rise_is_neither(results: MakeResults) -> None:
     found = claim(results("plain", {8: [0.0, 0.0], 56: [0.0, 0.0]}), "training_error")
     assert (found.verdict, found.sentence) == (
         "undecided",
-        "Over-fitting or not: the deeper plain networks are no worse.",
+        "Overfitting or not: the deeper plain networks are no worse.",
     )
 
 

@@ -206,7 +206,7 @@ def test_a_process_that_is_killed_is_an_error_that_names_its_cell(tmp_path: Path
     with pytest.raises(CellError) as raised:
         study_depth(long, digits, place=place_in(create_study(tmp_path, "depth", "digits"), jobs=1), show=kill)
     assert str(raised.value) == (
-        "residual 14, seed 0: its process was ended from outside (SIGKILL). If nobody did that, the machine may have "
+        "residual 14, seed 0: its process was killed from outside (SIGKILL). If nobody did that, the machine may have "
         "run out of memory: train fewer networks at a time, with --jobs 1."
     )
     assert multiprocessing.active_children() == []

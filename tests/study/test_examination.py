@@ -97,7 +97,7 @@ def test_the_lectures_remedies_lower_what_is_wrong(change: Activation | Norm, na
 
 def test_there_is_nothing_to_fix_in_a_healthy_net() -> None:
     healthy = examine(Candidate(digits("digits_resnet20"), HE), SMALL, measure=False)
-    with pytest.raises(StudyError, match="digits_resnet20 is said to train: there is nothing to fix"):
+    with pytest.raises(StudyError, match="digits_resnet20 is predicted to train: there is nothing to fix"):
         treat(healthy, measure=False)
 
 

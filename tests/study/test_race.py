@@ -103,7 +103,7 @@ def test_seven_steps_fail_nobody_who_did_not_diverge(document: dict[str, Any]) -
     assert [standing["trainability"] for standing in document["standings"]] == ["undecided", "fails"]
     assert document["sentence"] == (
         "Of 2 initialisers of a residual net of 8 layers without a norm on digits, he_fan_in_normal had too few steps "
-        "to tell (at least 150 are needed); scaled_identity(1e+30) failed."
+        "for a verdict (at least 150 are needed); scaled_identity(1e+30) failed."
     )
     assert "After fewer than 150 steps one that neither trains nor diverged is undecided." in document["rule"]
     assert "? undecided" in race_report(document)
@@ -228,7 +228,7 @@ def test_the_sentence_names_who_trained_and_who_did_not() -> None:
     assert sentence(three[1:], told="a net") == "All 2 initialisers failed to train: a net."
     assert sentence(three[:1], told="a net") == "a trained: a net."
     early = [standing("e", "undecided"), standing("f", "undecided")]
-    too_few = "had too few steps to tell (at least 150 are needed)"
+    too_few = "had too few steps for a verdict (at least 150 are needed)"
     assert sentence(early, told="a net") == f"All 2 initialisers {too_few}: a net."
     assert sentence(early[:1], told="a net") == f"e {too_few}: a net."
     part = [standing("d", "degrades"), *three]

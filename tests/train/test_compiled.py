@@ -144,7 +144,7 @@ def test_what_no_graph_can_hold_is_refused(changes: dict[str, Any], message: str
 
 def test_a_step_graph_is_for_cuda() -> None:
     recipe = Recipe(network=net_of(1), source="digits", kernels="plain", step_graph=True)
-    with pytest.raises(RecipeError, match="there are CUDA graphs on CUDA only; the device is cpu"):
+    with pytest.raises(RecipeError, match="but CUDA graphs need CUDA; the device is cpu"):
         make_learner(recipe, torch.device("cpu"))
 
 

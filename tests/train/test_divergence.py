@@ -80,7 +80,7 @@ def test_a_huge_learning_rate_diverges_on_the_digits(new_run: Callable[[], RunFo
     assert 1 <= step <= 3
     assert re.fullmatch(r"(stem|stage[1-3]\.block1\.(branch|out)|head)(\.\w+)*", site)
     assert str(raised.value) == (
-        f"the run diverged after {step} step{'s' * (step != 1)}: the first value that is not finite is at {site}. "
+        f"the run diverged after {step} step{'s' * (step != 1)}: the first non-finite value is at {site}. "
         f"{PLAIN_ADVICE}"
     )
     expected = {"format": "skipline.failure", "version": 1, "reason": "diverged", "step": step, "site": site}
@@ -101,7 +101,7 @@ def test_the_poisoned_weight_is_named(
 ) -> None:
     poison(name)
     run = new_run()
-    with pytest.raises(Diverged, match=re.escape(f"after 0 steps: the first value that is not finite is at {name}.")):
+    with pytest.raises(Diverged, match=re.escape(f"after 0 steps: the first non-finite value is at {name}.")):
         train_small(replace(recipe, accumulate=accumulate), run)
     assert failure_of(run)["site"] == name
 
@@ -167,9 +167,7 @@ def test_a_running_variance_that_is_not_finite_is_not_saved(
 
     monkeypatch.setattr(training_loop, "make_learner", with_large_weights)
     run = new_run()
-    with pytest.raises(
-        Diverged, match=r"after 3 steps: the first value that is not finite is at stem\.norm1\.running_var"
-    ):
+    with pytest.raises(Diverged, match=r"after 3 steps: the first non-finite value is at stem\.norm1\.running_var"):
         train_small(recipe, run)
     assert failure_of(run)["site"] == "stem.norm1.running_var"
     assert not run.checkpoint.exists()

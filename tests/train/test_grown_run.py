@@ -183,5 +183,5 @@ def test_without_a_checkpoint_there_is_nothing_to_deepen(digits: Dataset, stoppe
     new = deeper_run(stopped, tmp_path)
     new.checkpoint.unlink()
     new.metrics.unlink()
-    with pytest.raises(RunError, match="so there is nothing to go on from"):  # and not from its first step, deep
+    with pytest.raises(RunError, match="so it cannot be resumed"):  # and not from its first step, deep
         going_on(new)

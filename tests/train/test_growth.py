@@ -135,7 +135,7 @@ def test_a_run_ends_with_the_deeper_net(
     card = (folder.path / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert card.startswith("# small-10\n")
     assert "network of 10 weighted layers (4 blocks)" in card
-    assert "3 epochs, 9 steps, begun as small; 10 layers deep after 1 epoch |" in card
+    assert "3 epochs, 9 steps, started as small; 10 layers deep after 1 epoch |" in card
     assert [line["epoch"] for line in folder.read_metrics()] == [1, 2, 3]
 
 

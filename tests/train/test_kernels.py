@@ -38,13 +38,13 @@ def test_auto_says_why_it_is_plain(monkeypatch: pytest.MonkeyPatch) -> None:
     assert choose_kernels("auto", CPU, "contiguous").name == "plain"
     on_cuda = choose_kernels("auto", CUDA, "channels_last")
     assert on_cuda.name == "plain"
-    assert on_cuda.reason.endswith("or measure what is faster: skipline tune")
+    assert on_cuda.reason.endswith("to measure what is faster: skipline tune")
 
 
 def test_fused_is_never_quietly_plain(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(RecipeError, match=re.escape("kernels is 'fused', but the fused kernels are for the CPU and")):
         choose_kernels("fused", torch.device("meta"), "channels_last")
-    with pytest.raises(RecipeError, match="want memory_layout 'channels_last' and it is 'contiguous'"):
+    with pytest.raises(RecipeError, match="need memory_layout 'channels_last' and it is 'contiguous'"):
         choose_kernels("fused", CPU, "contiguous")
     monkeypatch.setenv("CC", "no-such-compiler")
     with pytest.raises(RecipeError, match=r"no-such-compiler was not found.*Or use kernels 'auto' or 'plain'"):

@@ -180,7 +180,10 @@ def test_it_stops_when_it_is_asked_to(recipe: Recipe, new_run: Callable[[], RunF
     run = new_run()
     with pytest.raises(Interrupted) as raised:
         train_small(recipe, run, stop_after=2)
-    assert str(raised.value) == f"stopped after step 2; a checkpoint is written. Go on with: skipline resume {run.path}"
+    assert (
+        str(raised.value)
+        == f"stopped after step 2; a checkpoint was written. Continue with: skipline resume {run.path}"
+    )
     assert raised.value.step == 2
     assert run.checkpoint.exists()
     assert not run.is_done

@@ -23,7 +23,7 @@ def test_it_says_what_the_model_is_and_how_good(recipe: Recipe) -> None:
         "| test error | 3.75 % of 10,000 images |",
         "| test loss | 0.2500 |",
         "| seed | 0 |",
-        "in this run no setting was chosen by it.",
+        "no setting of this run was chosen by it.",
     ):
         assert words in card
 
@@ -33,8 +33,8 @@ def test_an_end_before_the_last_epoch_is_told(recipe: Recipe) -> None:
     longer = replace(recipe, epochs=5, patience=1)
     card = model_card(longer, OUTCOME, ("a", "b"), num_train=9_872, num_test=1)
     assert "9,872 images, 2 of 5 epochs, 1,234 steps |" in card
-    assert "the number of epochs was chosen by it and it may flatter." in card
-    assert "no setting was chosen" not in card
+    assert "chose the number of epochs by it,\nso it may be optimistic." in card
+    assert "no setting of this run" not in card
     part = model_card(
         replace(recipe, most_steps=1_233), replace(OUTCOME, step=1_233), ("a", "b"), num_train=9_872, num_test=1
     )
@@ -49,15 +49,15 @@ def test_a_net_that_ended_before_it_was_deepened_is_not_called_deep() -> None:
     assert "layers deep after" not in card
     card = model_card(recipe, replace(OUTCOME, step=5 * 617), ("a", "b"), num_train=9_872, num_test=1)
     assert "A convolutional network of 14 weighted layers" in card
-    assert "5 epochs, 3,085 steps, begun as digits_resnet8; 14 layers deep after 3 epochs |" in card
+    assert "5 epochs, 3,085 steps, started as digits_resnet8; 14 layers deep after 3 epochs |" in card
 
 
 def test_the_file_that_it_began_with_is_named(recipe: Recipe) -> None:
     tuned = replace(recipe, start_from="/their machine/weights/resnet.safetensors", head_epochs=1)
     card = model_card(tuned, OUTCOME, ("a", "b"), num_train=9_872, num_test=1)
-    row = "| begun with | the weights of `weights/resnet.safetensors`, all but the classifier's; in the first 1 epoch"
-    assert f"\n{row} it alone learned |\n" in card
-    assert "begun with" not in model_card(recipe, OUTCOME, ("a", "b"), num_train=9_872, num_test=1)
+    row = "| started from | the weights of `weights/resnet.safetensors`, all but the classifier's; in the first 1 epoch"
+    assert f"\n{row} only it was trained |\n" in card
+    assert "started from" not in model_card(recipe, OUTCOME, ("a", "b"), num_train=9_872, num_test=1)
 
 
 def test_an_average_is_said(recipe: Recipe) -> None:

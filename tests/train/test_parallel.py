@@ -159,7 +159,7 @@ def test_a_lost_process_is_told_with_pytorchs_own_words(error: RuntimeError) -> 
 
 def test_the_fault_of_this_process_is_not_laid_on_another() -> None:
     told = str(explained(dist.DistBackendError(NCCL_OWN)))
-    assert told.startswith("this process cannot exchange numbers with the others, and the fault is on its side")
+    assert told.startswith("this process cannot communicate with the others, and the fault is on its side")
     assert told.endswith(
         "PyTorch says: NCCL error in: NCCLUtils.hpp:317, unhandled system error Error: no interface eth7"
     )

@@ -37,7 +37,7 @@ def test_the_suggestion_is_a_third_of_the_rate_of_the_lowest_smoothed_loss() -> 
     assert found.lowest == 80
     assert found.suggestion == 0.033  # 10^(−5 + 0.05 · 80) = 0.1
     said = "suggested learning rate: 0.033, a third of 0.1, where the smoothed loss is lowest"
-    assert found.sentence() == f"{said} (the sweep went up to 0.89)"
+    assert found.sentence() == f"{said} (rates were tried up to 0.89)"
 
 
 def test_one_lucky_batch_moves_nothing() -> None:

@@ -119,7 +119,7 @@ def test_a_run_that_is_stopped_after_each_step_ends_the_same(
     whole, stopped = new_run(), new_run()
     expected = train_small(recipe, whole)
     for step in range(1, NUM_STEPS):
-        with pytest.raises(Interrupted, match=f"stopped after step {step}; a checkpoint is written. Go on with: "):
+        with pytest.raises(Interrupted, match=f"stopped after step {step}; a checkpoint was written. Continue with: "):
             train_small(recipe, stopped, stop_after=1)
     found = train_small(recipe, stopped)
 

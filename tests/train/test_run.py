@@ -142,7 +142,7 @@ def test_other_data_are_refused(
     run = start(short, changed, root=tmp_path, device=CPU, config="", data_dir=Path())
     message = (
         f"{run.path} was trained on other data: its fingerprint is {changed.fingerprint()[:12]}, that of digits is now "
-        f"{digits.fingerprint()[:12]}. Pass --data with the place that holds them, or train again."
+        f"{digits.fingerprint()[:12]}. Pass --data with their current place, or train again."
     )
     with pytest.raises(RunError, match=re.escape(message)):
         take_up(run)
@@ -154,7 +154,7 @@ def test_data_that_are_gone_are_said(
     run = start(replace(short, source="cifar10"), digits, root=tmp_path, device=CPU, config="", data_dir=Path())
     with pytest.raises(DataError, match=re.escape(f"cifar10 is not in {tmp_path}")) as raised:
         take_up(run)
-    assert str(raised.value).endswith(" If they have moved, say where they are now: --data PATH")
+    assert str(raised.value).endswith(" If they have moved, give their current place: --data PATH")
 
 
 def test_a_run_knows_how_it_was_set_up(
@@ -199,7 +199,7 @@ def test_data_on_a_path_may_have_moved(short: Recipe, tmp_path: Path) -> None:
         replace(short, network=network, source=source), dataset, root=tmp_path, device=CPU, config="", data_dir=Path()
     )
     (tmp_path / "here").rename(tmp_path / "there")
-    with pytest.raises(DataError, match="If they have moved, say where they are now: --data PATH"):
+    with pytest.raises(DataError, match="If they have moved, give their current place: --data PATH"):
         resume(run, data=setup_of(run).data, device=CPU, show=lambda _: None, should_stop=never)
     resume(run, data=tmp_path / "there", device=CPU, show=lambda _: None, should_stop=never)
     assert setup_of(run).data == tmp_path / "there"
@@ -215,9 +215,9 @@ def test_other_surroundings_are_refused_and_may_be_taken(short: Recipe, digits: 
         return resume(run, data=tmp_path, device=CPU, anyway=anyway, show=lambda _: None, should_stop=never)
 
     message = (
-        f"{run.path} would no longer come to the same bits. It was begun with torch '2.9.0' "
+        f"{run.path} would no longer give the same bits. It was started with torch '2.9.0' "
         f"(now {torch.__version__!r}), processor 'an older one' (now {here['processor']!r}). "
-        "Go on with it there, or take other bits here: "
+        "Resume it there, or accept different bits here: "
         f"skipline resume {run.path} --anyway"
     )
     with pytest.raises(RunError, match=re.escape(message)):
@@ -246,9 +246,7 @@ def test_a_run_without_its_checkpoint_has_nothing_to_go_on_from(
     run = start(short, digits, root=tmp_path, device=CPU, config="", data_dir=Path())
     for step in (6, 12):
         run.append_metrics({"step": step})
-    with pytest.raises(
-        RunError, match=r"has no checkpoint .* so there is nothing to go on from\. Nothing else of the run can"
-    ):
+    with pytest.raises(RunError, match=r"has no checkpoint .* so it cannot be resumed\. Nothing else of the run can"):
         take_up(run)
 
 
@@ -276,5 +274,5 @@ def test_a_folder_that_is_not_whole_is_said(
 ) -> None:
     run = start(short, digits, root=tmp_path, device=CPU, config="", data_dir=Path())
     (run.path / name).unlink()
-    with pytest.raises(RunError, match=re.escape(f"{run.path} is no whole run: it has no {name}.")):
+    with pytest.raises(RunError, match=re.escape(f"{run.path} is not a complete run: it has no {name}.")):
         take_up(run)

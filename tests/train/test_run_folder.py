@@ -69,7 +69,7 @@ def test_a_place_that_cannot_hold_runs_is_said(tmp_path: Path) -> None:
 
 
 def test_what_is_no_run_is_said(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match=re.escape(f"{tmp_path / 'a'} is no run folder: there is no such folder.")):
+    with pytest.raises(RunError, match=re.escape(f"{tmp_path / 'a'} is not a run folder: there is no such folder.")):
         open_run(tmp_path / "a")
     with pytest.raises(RunError, match=re.escape(f"There are no runs in {tmp_path}; `skipline train` makes one.")):
         open_run(tmp_path / "last")
@@ -77,7 +77,7 @@ def test_what_is_no_run_is_said(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=re.escape(f"The newest run in {tmp_path} is {run.name}.")):
         open_run(tmp_path / "a")
     with pytest.raises(
-        RunError, match=re.escape(f"{tmp_path} is no run folder: it has no resolved.json. The newest run")
+        RunError, match=re.escape(f"{tmp_path} is not a run folder: it has no resolved.json. The newest run")
     ):
         open_run(tmp_path)
 
@@ -92,14 +92,14 @@ def test_last_names_a_folder_beside_it(content: str, tmp_path: Path) -> None:
 
 def test_a_run_that_was_removed_is_said(tmp_path: Path) -> None:
     (tmp_path / "last").write_text("20240101T000000Z-x-0000\n")
-    with pytest.raises(RunError, match=r"20240101T000000Z-x-0000 is no run folder: there is no such folder"):
+    with pytest.raises(RunError, match=r"20240101T000000Z-x-0000 is not a run folder: there is no such folder"):
         open_run(tmp_path / "last")
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "is no whole run: it has no split.json. Train again with `skipline train`."),
+        (None, "is not a complete run: it has no split.json. Train again with `skipline train`."),
         (b"{", "split.json cannot be read: Expecting property name"),
         (b"\xff", "split.json cannot be read: 'utf-8' codec can't decode"),
         (b"[]", "split.json holds list; expected a JSON object."),
@@ -146,7 +146,7 @@ def test_evaluations_that_are_gone_are_missed(new_run: Callable[[], RunFolder]) 
 def test_a_study_is_told_from_a_run(tmp_path: Path) -> None:
     (tmp_path / "study" / "runs").mkdir(parents=True)
     with pytest.raises(
-        RunError, match=r"is a study, not a run\. Go on with it by the command that began it and --resume"
+        RunError, match=r"is a study, not a run\. Continue it with the command that started it and --resume"
     ):
         open_run(tmp_path / "study")
 

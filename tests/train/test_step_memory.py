@@ -94,7 +94,7 @@ def test_what_does_not_fit_is_refused(recipe: Recipe, dataset: Dataset) -> None:
     tiny = replace(recipe, memory="150KiB")
     with pytest.raises(RecipeError, match=r"memory is '150KiB', and small in batches of 16 needs .*--batch-size \d"):
         plan_memory_of(tiny, tiny.network, dataset.train, device=CPU)
-    with pytest.raises(RecipeError, match=r"memory: 'much' is no amount of memory; .* Or 'auto'"):
+    with pytest.raises(RecipeError, match=r"memory: 'much' is not an amount of memory; .* Or 'auto'"):
         replace(recipe, memory="much")
 
 

@@ -86,7 +86,8 @@ def test_a_write_that_fails_stops_the_run_and_keeps_what_was_saved(
         train_small(eager, run)
     assert re.fullmatch(
         rf"cannot write .*/{re.escape(file)}: the file would be larger than this system allows\. Raise the limit, or "
-        rf"choose another folder\. Nothing that was saved is lost; go on afterwards with: skipline resume {run.path}",
+        rf"choose another folder\. Nothing that was saved is lost; continue afterwards with: skipline resume "
+        rf"{run.path}",
         str(raised.value),
     )
     assert files_of(run) == before

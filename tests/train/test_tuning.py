@@ -23,7 +23,7 @@ CHANNELS_LAST = Way("fp32 channels-last", "fp32", "channels_last", "plain")
 FUSED = Way("fp32 fused", "fp32", "channels_last", "fused")
 COMPILED = Way("fp32 compiled", "fp32", "channels_last", "compiled")
 GRAPH = Way("fp32 CUDA graph", "fp32", "channels_last", "plain", step_graph=True)
-UNFUSED = Way("as tutorials have it", "fp32", "contiguous", "plain", fused_optimiser=False)
+UNFUSED = Way("as in tutorials", "fp32", "contiguous", "plain", fused_optimiser=False)
 
 
 @pytest.fixture
@@ -72,9 +72,7 @@ def test_every_way_is_timed_or_says_why_not(tiny: Recipe, images: Dataset) -> No
     assert shown == [timing.way.name for timing in timings] == [way.name for way in ways]
     assert [timing.runs for timing in timings] == [True, True, True, False]
     assert all(0 < timing.step_seconds < 60 for timing in timings[:3])
-    assert timings[3].remark == (
-        "does not run here: step_graph is true, and there are CUDA graphs on CUDA only; the device is cpu"
-    )
+    assert timings[3].remark == ("does not run here: step_graph is true, but CUDA graphs need CUDA; the device is cpu")
 
 
 def test_when_the_time_is_over_one_way_is_tried_and_the_others_say_so(tiny: Recipe, images: Dataset) -> None:

@@ -115,7 +115,7 @@ def test_where_one_diverges_all_do_and_one_writes_it_down(report: dict[str, Any]
     first, second = report["diverging"]["ended"]
     assert first == second
     assert first["error"] == "Diverged"
-    assert first["message"].startswith("the run diverged after 1 step: the first value that is not finite is at stem.")
+    assert first["message"].startswith("the run diverged after 1 step: the first non-finite value is at stem.")
     assert run_of(report, "diverging").read("FAILED.json")["step"] == 1
 
 

@@ -172,7 +172,7 @@ def test_a_net_in_double_keeps_its_dtype_and_the_files_digits(
 
 def test_values_that_are_not_finite_are_said(network: Network, rewrite: Callable[[Change], Path]) -> None:
     loaded = load_weights(build(network), rewrite(put("bn1.bias", torch.full((16,), float("nan")))))
-    assert loaded.warnings == ("1 tensor with values that are not finite: stem.norm1.bias",)
+    assert loaded.warnings == ("1 tensor with non-finite values: stem.norm1.bias",)
 
 
 # ---- a new head, another number of channels
@@ -239,7 +239,7 @@ def test_v1_weights_names_in_a_v1_5_net_are_a_warning(trained: Trained, tmp_path
     saved = save_weights(trained(network), path, names="torchvision")
     message = (
         "the stride of a bottleneck that shrinks the image: resnet50_v1 has it in the first 1×1 (v1), torchvision "
-        "(pytorch/vision) has it in the 3×3 (v1.5). The tensors have the same shapes, so they fit; the outputs differ"
+        "(pytorch/vision) has it in the 3×3 (v1.5). The tensors have the same shapes, so they load; the outputs differ"
     )
     assert saved.warnings == (message,)
     assert load_weights(build(network), path).warnings == (message,)

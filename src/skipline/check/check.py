@@ -68,4 +68,4 @@ def _keep(cache: PhotoCache, root: Path, facts: Sequence[Fact], known: Mapping[b
         told = error if isinstance(error, StorageError) else storage_error(path, error)
         if cache.is_asked:
             raise told from error
-        cache.tell(f"{told} What is known of the photos is not kept.")
+        cache.tell(f"{told} The results of the check are not cached.")

@@ -74,17 +74,17 @@ KINDS: Mapping[str, Kind] = {
     ),
     "no_class": _error(
         "no class",
-        "No image lies in a class folder and no table names its class, so nobody knows what they show.",
+        "No image is in a class folder and no table gives its class, so there are no labels.",
         "Make a folder for each class and move the images there, or write a CSV of file,label.",
     ),
     "one_class": _error(
         "one class only",
-        "With one class there is nothing to tell apart: a network that always says it is never wrong.",
+        "With a single class there is nothing to classify: a network that always predicts it is never wrong.",
         "Add a folder for another class, or give the folder above.",
     ),
     "few_images": _error(
         "too few images",
-        "A class needs at least 5 usable images, or no part of them can be held out to measure with.",
+        "A class needs at least 5 usable images, or none can be held out for validation and test.",
         "Add images of these classes, or move their folders away.",
     ),
     "two_labels": _error(
@@ -99,47 +99,47 @@ KINDS: Mapping[str, Kind] = {
     ),
     "near_label_conflict": _error(
         "label conflict between pictures that look the same",
-        "A copy that was saved again or resized is in another class, so one of the labels is likely wrong.",
+        "A re-encoded or resized copy is in another class, so one of the labels is probably wrong.",
         "Look at each group and delete the copy in the wrong class; where classes are meant to differ in small things "
         "only, --allow near_label_conflict.",
     ),
     "leak": _error(
         "leak between parts",
-        "The same picture, byte for byte, is learnt from and measured with: the accuracy would be flattered.",
+        "The same picture, byte for byte, is in two sets of the split: the measured accuracy would be too high.",
         "Delete one of the copies, or give the folder without parts and let it be split.",
     ),
     "near_leak": _error(
         "leak between parts, of pictures that look the same",
-        "A copy that was saved again or resized is in another part: the accuracy would be flattered.",
+        "A re-encoded or resized copy is in another set of the split: the measured accuracy would be too high.",
         "Move each group into one part, or give the folder without parts; where the parts are meant to be alike, "
         "--allow near_leak.",
     ),
     "unknown_class": _error(
-        "class that is not learnt",
-        "The class list comes from the training part, so these images cannot be measured with and are left out.",
+        "class without training images",
+        "The class list comes from the training set, so these images cannot be used and are left out.",
         "Rename the folder as its class in the training part is called, or add the class there.",
     ),
     "many_unusable": _error(
         "too many unusable files",
-        "So large a share hints at something that went wrong with all of them, such as a copy that was cut short.",
+        "So many unreadable files suggest a common cause, such as an interrupted copy.",
         "See the kinds below. To go on with the others, raise --max-unusable.",
     ),
-    "truncated": _warning("cut short", "What is missing would be learnt as grey. They are left out.", _AGAIN),
+    "truncated": _warning("cut short", "The missing part would be decoded as grey. They are left out.", _AGAIN),
     "broken": _warning("broken", "They cannot be decoded and are left out.", _AGAIN),
     "empty": _warning("empty files", "They have no content and are left out.", _AGAIN),
     "not_an_image": _warning(
-        "not an image, whatever the name says",
+        "not an image, despite its name",
         "The content is of another kind; they are left out.",
         "Delete them, or convert them to JPEG or PNG.",
     ),
     "oversized": _warning(
         "oversized",
-        "Images that claim more pixels than are decoded can be made to fill the memory; they are left out unread.",
+        "Images that claim more pixels than the limit can fill the memory; they are left out unread.",
         "Save them smaller: more pixels than a network sees are of no use to it.",
     ),
     "cannot_read": _warning(
         "not readable",
-        "The system does not let them be read, or they went away meanwhile; they are left out.",
+        "Permissions do not allow reading them, or they disappeared meanwhile; they are left out.",
         "Change their permissions (chmod u+r), or copy them again.",
     ),
     "heic": _warning(
@@ -148,33 +148,33 @@ KINDS: Mapping[str, Kind] = {
         install_command("heic"),
     ),
     "disguised": _warning(
-        "content that is not what the name says",
+        "content that does not match the file name",
         "They are read by their content, but other programs may refuse or mistake them.",
         "Rename them.",
     ),
     "duplicates": _warning(
         "exact duplicates",
-        "They count twice while training. A split keeps copies in one part.",
+        "They count twice in training. A split keeps copies in one set.",
         "Delete all but one of each group.",
     ),
     "near_duplicates": _warning(
         "pictures that look the same",
-        "Copies saved again or resized count twice while training. A split keeps them in one part.",
+        "Re-encoded or resized copies count twice in training. A split keeps them in one set.",
         "Delete all but one of each group.",
     ),
     "imbalance": _warning(
         "imbalance",
-        "A network can be right often by guessing the large classes; accuracy over all images hides it.",
+        "A network can reach a high accuracy by guessing the large classes; accuracy over all images hides that.",
         "Add images of the small classes, and look at the balanced accuracy.",
     ),
     "absent_class": _warning(
         "class missing from a part",
-        "Nothing is measured on it there. Labels stay as the training part has them.",
+        "It is not evaluated there. Labels stay those of the training set.",
         "Move some of its images there.",
     ),
     "alike_classes": _warning(
-        "class names that a person would take for one",
-        "They are learnt as different classes.",
+        "class names that look like the same class",
+        "They are treated as different classes.",
         "If they are one class, merge their folders.",
     ),
     "same_name_classes": _warning(
@@ -183,7 +183,7 @@ KINDS: Mapping[str, Kind] = {
         "Merge their folders.",
     ),
     "suspicious_label": _warning(
-        "labels that a model doubts",
+        "suspected label errors",
         "The model, which has not learnt from these photos, takes them for another class, and surely so by the measure "
         "of that class. The label may be wrong, the model may be, or the picture shows both.",
         "Look at each, and move the files that are in the wrong class.",
@@ -207,12 +207,12 @@ KINDS: Mapping[str, Kind] = {
     ),
     "blank": _warning(
         "blank pictures",
-        "All of the picture has nearly one brightness: a lens cap, a failed scan or a placeholder.",
+        "The whole picture has nearly the same brightness: a lens cap, a failed scan or a placeholder.",
         "Look at them, and delete what shows nothing.",
     ),
     "small": _warning(
         "very small pictures",
-        "Below 32 pixels a side they have to be blown up, and show little.",
+        "Below 32 pixels a side they have to be enlarged, and show little.",
         "Replace them with larger ones if there are any.",
     ),
     "links": _warning(
@@ -229,7 +229,7 @@ KINDS: Mapping[str, Kind] = {
         "They are not developed here, and are left out.",
         "Export them as JPEG.",
     ),
-    "rotated": _note("turned by EXIF", "They are turned upright; programs that ignore EXIF see them lying.", ""),
+    "rotated": _note("turned by EXIF", "They are rotated upright; programs that ignore EXIF show them rotated.", ""),
     "animated": _note("animated", "Only the first frame is used.", "Nothing to do, if that is the one meant."),
     "pages": _note("of several pages", "Only the first page is used.", "Nothing to do, if that is the one meant."),
     "cmyk": _note("CMYK", "Converted to RGB without colour management: colours are roughly right.", ""),
@@ -241,7 +241,7 @@ KINDS: Mapping[str, Kind] = {
     "damaged_metadata": _note(
         "damaged metadata", "EXIF cannot be read, so these may lie on their side.", "Look at a few of them."
     ),
-    "other": _note("other files", "They are no images and are passed over.", ""),
-    "hidden": _note("hidden files", "Names with a dot in front are passed over.", ""),
-    "system": _note("system files", "Thumbs.db, __MACOSX and the like are passed over.", ""),
+    "other": _note("other files", "They are not images and are ignored.", ""),
+    "hidden": _note("hidden files", "Hidden files are ignored.", ""),
+    "system": _note("system files", "Thumbs.db, __MACOSX and the like are ignored.", ""),
 }

@@ -15,7 +15,7 @@ def allowed_errors(names: list[str]) -> tuple[str, ...]:
     for name in names:
         if name not in errors:
             raise UsageError(
-                f"--allow {name}: there is no such error to let pass. They are {', '.join(errors)}."
+                f"--allow {name}: there is no such error. Errors that can be allowed: {', '.join(errors)}."
                 f"{did_you_mean(name, errors)}"
             )
     return tuple(names)

@@ -36,7 +36,9 @@ def check(
     max_unusable: options.MaxUnusable = 0.1,
     model: Annotated[
         Path | None,
-        typer.Option(help="A run on photos: also list the labels that its model doubts.", show_default=False),
+        typer.Option(
+            help="A run on photos: also list the labels that its model suspects to be wrong.", show_default=False
+        ),
     ] = None,
     jobs: options.PhotoJobs = None,
     json_: options.Json = False,
@@ -216,11 +218,11 @@ def _print_end(result: Check, folder: Path, html: Path | None, console: Console)
     severities = [finding.severity for finding in result.findings]
     errors, warnings = severities.count("error"), severities.count("warning")
     if not result.folder.photos:
-        verdict = "There is nothing to train on"
+        verdict = "Nothing to train on"
     elif result.is_wrong:
         verdict = f"Training on it would be unreliable: {counted(errors, 'error')}"
     else:
-        verdict = "It can be trained on" + (
+        verdict = "Ready for training" + (
             f", with {counted(warnings, 'warning')}" if warnings else ": nothing is wrong"
         )
     console.print(

@@ -65,7 +65,7 @@ def _check_page(report: Path | None) -> None:
     from skipline.cli.exits import UsageError
 
     if report is not None and (report.suffix != ".html" or not report.absolute().parent.is_dir()):
-        raise UsageError(f"--report {report} must end in .html and lie in a folder that is there. Name another file.")
+        raise UsageError(f"--report {report} must end in .html and be in an existing folder. Name another file.")
 
 
 def _write_page(

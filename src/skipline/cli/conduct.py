@@ -65,7 +65,7 @@ def stoppable(place: Place, setting: Setting, *, ended: Callable[[], str]) -> It
     except KeyboardInterrupt:
         folder = shlex.quote(str(place.folder.path))
         again = place.command if setting.resume else f"{place.command} --resume {folder}"
-        raise StudyInterrupted(f"stopped; {ended()}, and what they gave is kept. Go on with: {again}") from None
+        raise StudyInterrupted(f"stopped; {ended()}, with their results stored. Continue with: {again}") from None
 
 
 def filled(text: str, width: int, *, indent: str) -> str:

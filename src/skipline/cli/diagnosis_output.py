@@ -58,7 +58,7 @@ class Output:
             raise UsageError("--png says how figures are written, and --figures where. Add --figures FOLDER.")
         if self.report is not None and (self.report.suffix != ".html" or not self.report.absolute().parent.is_dir()):
             raise UsageError(
-                f"--report {self.report} must end in .html and lie in a folder that is there. Name another file."
+                f"--report {self.report} must end in .html and be in an existing folder. Name another file."
             )
         if self.png:
             require_png()
@@ -150,7 +150,7 @@ def _told(examination: Examination) -> str:
     if math.isfinite(deepest):
         lines.append(f"  depth      such nets train up to about {float(f'{deepest:.2g}'):,.0f} layers")
     elif examination.verdict == "trains":
-        lines.append("  depth      no depth is known at which such nets stop training")
+        lines.append("  depth      such nets train at any depth, as far as is known")
     lines += [*_measured(examination), *_listed(examination.remedies)]
     return "\n".join(lines)
 
@@ -169,7 +169,7 @@ def _linear(examination: Examination) -> list[str]:
 def _measured(examination: Examination) -> list[str]:
     seen, comparison = examination.measured, examination.comparison
     if seen is None or comparison is None:
-        return ["  measured   nothing: predicted only (--measure builds one such net and reads it)"]
+        return ["  measured   nothing: predicted only (--measure builds such a net and measures it)"]
     if comparison.num_sites == 0:
         return ["  measured   the same: nothing but zeros, or numbers that are not finite"]
     lines = [
@@ -179,7 +179,7 @@ def _measured(examination: Examination) -> list[str]:
         f"({percent(comparison.gradient_within, places=0)})"
     ]
     if min(comparison.signal_within, comparison.gradient_within) < _MOST_OUTSIDE:
-        lines.append("             the prediction is not borne out here: go by what was measured")
+        lines.append("             the measurement does not confirm the prediction: rely on the measurement")
     if seen.verdict != examination.diagnosis.verdict:
         other = examination.diagnosis if examination.decisive is seen else seen
         lines.append(f"             {'predicted' if other is not seen else 'measured'}: {other.sentence}")

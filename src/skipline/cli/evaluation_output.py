@@ -29,8 +29,8 @@ def print_evaluation(document: Document) -> None:
     images = counted(document["num_images"], f"{document['part']} image")
     print(f"{printable(document['model'])} on {images} of {printable(document['data'])}")
     for num, why in (
-        (document["num_learnt"], "left out: the model has learnt from them"),
-        (document["num_lost"], "cannot be read, or are no longer what they were"),
+        (document["num_learnt"], "left out: they are in the training set"),
+        (document["num_lost"], "cannot be read, or have changed"),
     ):
         if num:
             print(f"{num:,} more {why}")
@@ -64,7 +64,7 @@ def _figures(document: Document) -> Table:
     calibration, tempered = document["calibration"], document["tempered"]
     for name, found in (("log loss", document["log_loss"]), ("Brier score", document["brier"])):
         table.add_row(name, f"{found['value']:.4f}", f"{found['low']:.4f} to {found['high']:.4f}")
-    table.add_row("calibration error, equal mass", percent(calibration["ece_equal_mass"]), "")
+    table.add_row("calibration error, equal count", percent(calibration["ece_equal_mass"]), "")
     if tempered["temperatures"]:
         numbers = " and ".join(f"{t:.3g}" for t in tempered["temperatures"])
         table.add_row("… after temperature scaling", percent(tempered["ece_equal_mass"]), f"T = {numbers}")
@@ -76,7 +76,7 @@ def _figures(document: Document) -> Table:
     for entry in curve["coverage_at"]:
         risk, coverage = entry["risk"], entry["coverage"]
         if document["error"] > risk and can_be_seen(risk, coverage=coverage, num_images=document["num_images"]):
-            table.add_row(f"answered, if at most {percent(risk, places=0)} may be wrong", percent(coverage), "")
+            table.add_row(f"coverage at {percent(risk, places=0)} error or less", percent(coverage), "")
     return table
 
 
@@ -98,23 +98,23 @@ def _confusions(document: Document) -> Iterator[str]:
     wrong = [entry for entry in document["confusion"] if entry[0] != entry[1] and entry[1] >= 0]
     if wrong:
         said = [f"{names[label]} for {names[answer]} ({num:,})" for label, answer, num in wrong[:_MOST_CONFUSIONS]]
-        yield f"\ntaken most often: {', '.join(said)}"
+        yield f"\nmost frequent confusions: {', '.join(said)}"
 
 
 def _suspects(document: Document) -> Iterator[str]:
     p_value = document.get("chance_p_value", 0.0)  # files of before have none
     if p_value >= LEVEL:
-        shuffled = "shuffled over the images, the answers are right as often"
-        yield f"\nnothing can be said of the labels: {shuffled} (p = {p_value:.2g})"
+        shuffled = "its predictions are no better than when shuffled over the images"
+        yield f"\nthe labels cannot be checked with this model: {shuffled} (p = {p_value:.2g})"
         return
     if not document["are_labels_judged"]:
-        yield "\nlabels are not judged: the model has, or may have, learnt them from these images"
+        yield "\nlabels are not checked: these images are, or may be, in the training set"
         return
     num = document["num_suspects"]
     if not num:
         return
     names = [printable(c["name"]) for c in document["classes"]]
-    yield f"\n{counted(num, 'label')} to look at, the likeliest errors first:"
+    yield f"\n{counted(num, 'label')} to look at, most likely errors first:"
     for s in document["suspects"][:_MOST_SUSPECTS]:
         where = printable(s["file"]) or f"image {s['index']:,}"
         yield (

@@ -98,7 +98,7 @@ def tell(error: BaseException, *, debug: bool) -> int:
     if code is None:
         print(
             f"internal error: {type(error).__name__}: {error}\n"
-            "This is a fault in skipline, not in what you typed. Please report it with the lines above.",
+            "This is a bug in skipline, not in what you typed. Please report it with the lines above.",
             file=sys.stderr,
         )
         return 1

@@ -33,7 +33,7 @@ def export_weights(
     from skipline.weights import load_model, save_weights
 
     if file.exists():
-        raise UsageError(f"{file} is there already. Name another file, or move it away.")
+        raise UsageError(f"{file} already exists. Name another file, or move it away.")
     path = model_file(run, best=best)
     model = load_model(path)
     saved = save_weights(model.net, file, names=to)

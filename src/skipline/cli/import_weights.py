@@ -35,13 +35,15 @@ def import_weights(
     ],
     model: options.Model,
     out: Annotated[Path, typer.Option(help="The file to write.")] = Path("model.safetensors"),
-    source: Annotated[str, _option("Whose names they are, e.g. timm. Default: told by the names.", "--from")] = "auto",
+    source: Annotated[
+        str, _option("Source library, e.g. timm. Default: recognised by the tensor names.", "--from")
+    ] = "auto",
     preprocess: Annotated[
         str, _option("imagenet, half, cifar10, cifar100, or MEAN,…/STD,… of pixels in [0, 1]. Default: the source's.")
     ] = "",
     classes: Annotated[str, _option("A data set's name, a text file of names, or a number. Default: the file's.")] = "",
     new_head: Annotated[bool, _option("Draw a new classifier, for --classes.", "--new-head")] = False,
-    channels: Annotated[int | None, _option("Adapt the first convolution to images of so many channels.")] = None,
+    channels: Annotated[int | None, _option("Adapt the first convolution to this number of channels.")] = None,
     seed: Annotated[int | None, _option("Seed of a new classifier. Default: 0.")] = None,
     data: options.Data = None,
     json_: options.Json = False,
@@ -54,7 +56,7 @@ def import_weights(
     from skipline.cli.exits import UsageError
 
     if out.exists():
-        raise UsageError(f"{out} is there already. Name another file with --out, or move it away.")
+        raise UsageError(f"{out} already exists. Name another file with --out, or move it away.")
     if out.suffix != ".safetensors":
         raise UsageError(f"--out is {out}; a model's file ends in .safetensors.")
     if new_head and not classes:

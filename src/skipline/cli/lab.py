@@ -42,7 +42,7 @@ def lab(
         try:
             listening.bind((HOST, port))
         except OSError as error:
-            said = f"port {port} cannot be had ({error.strerror}). Choose another: skipline lab --port 0"
+            said = f"port {port} is not available ({error.strerror}). Choose another: skipline lab --port 0"
             raise UsageError(said) from None
         port = listening.getsockname()[1]
         address = f"http://{HOST}:{port}/" + (f"#{at.removeprefix('#')}" if at else "")

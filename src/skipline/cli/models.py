@@ -58,7 +58,7 @@ def models(
             _print_list(documents)
         return
     if svg is not None and svg.suffix.lower() != ".svg":
-        raise UsageError(f"--svg {svg} does not end in .svg, and an SVG is what it would be. Name it {svg.stem}.svg.")
+        raise UsageError(f"--svg {svg} does not end in .svg, but it would be an SVG file. Name it {svg.stem}.svg.")
     network = described(name)
     row = next((row for row in rows() if row.has(name)), None)
     summary, source = (row.summary, row.source) if row else ("a description of your own", name)

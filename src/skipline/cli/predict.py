@@ -24,13 +24,14 @@ def predict(
     paths: Annotated[
         list[str], typer.Argument(help="Files, folders, patterns such as 'new/*.jpg', or - for a list on stdin.")
     ],
-    top: Annotated[int, typer.Option(min=1, help="How many classes of each photo are told.")] = 1,
+    top: Annotated[int, typer.Option(min=1, help="Number of classes listed per photo.")] = 1,
     format_: Annotated[str, typer.Option("--format", help="csv, jsonl or parquet. Default: by --out, or csv.")] = "",
     json_: Annotated[bool, typer.Option("--json", help="As --format jsonl: an object on each line.")] = False,
     out: Annotated[Path | None, typer.Option(help="File to write. Default: stdout.", show_default=False)] = None,
     best: options.Best = False,
     image_size: Annotated[
-        int | None, typer.Option(min=1, help="For a model that was not trained on photos.", show_default=False)
+        int | None,
+        typer.Option(min=1, help="Image size, for a model that was not trained on photos.", show_default=False),
     ] = None,
     jobs: options.PhotoJobs = None,
     device: options.Device = "auto",

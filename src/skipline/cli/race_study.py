@@ -79,7 +79,7 @@ def _blocks(net: NetDesign) -> str:
 
 
 def _reason(left_out: LeftOut) -> str:
-    return f"{left_out.init} does not race, as it cannot start this net: {left_out.reason}"
+    return f"{left_out.init} is left out, as it cannot initialise this net: {left_out.reason}"
 
 
 def _tell(document: dict[str, Any], folder: StudyFolder) -> None:

@@ -39,9 +39,7 @@ def recipe_and_data(settings: Mapping[str, Any], *, data_dir: Path) -> tuple[Rec
     """
     source = settings.get("source")
     if not source:
-        raise UsageError(
-            "there is nothing to train on. Name a data set or a path: `skipline train digits` needs no files."
-        )
+        raise UsageError("no data to train on. Give a data set or a path, e.g. skipline train digits")
     dataset = load(source, data_dir=data_dir)
     model = settings.get("model") or treatment_of(dataset.name).model
     network = network_of(model, num_classes=dataset.num_classes, in_channels=dataset.in_channels)

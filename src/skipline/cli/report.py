@@ -18,7 +18,7 @@ def report(
     out: Annotated[
         Path | None, typer.Option(help="Where to write it. Default: report.html in the run.", show_default=False)
     ] = None,
-    as_it_is: Annotated[bool, typer.Option("--as-it-is", help="Evaluate nothing; show what there is.")] = False,
+    as_it_is: Annotated[bool, typer.Option("--as-it-is", help="Do not evaluate; show what there is.")] = False,
     data: options.MovedData = None,
     device: options.Device = "auto",
     json_: options.Json = False,

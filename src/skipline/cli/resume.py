@@ -24,7 +24,7 @@ def resume(
         bool,
         typer.Option(
             "--anyway",
-            help="Go on even where the bits will be others: another processor, GPU or PyTorch.",
+            help="Continue even if the bits will differ: another processor, GPU or PyTorch version.",
             rich_help_panel="Run",
             show_default=False,
         ),

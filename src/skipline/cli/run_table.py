@@ -45,7 +45,9 @@ class RunTable:
         self._console.print(f"folder {run}", style="dim", highlight=False, markup=False, soft_wrap=True)
         kernels = choose_kernels(recipe.kernels_to_choose, device, recipe.memory_layout)
         if kernels.compiled is None and recipe.kernels_to_choose == "auto" and device.type == "cpu":
-            self._console.print(f"slower than it could be: {kernels.reason}", style="dim", markup=False, soft_wrap=True)
+            self._console.print(
+                f"running without the fast kernels: {kernels.reason}", style="dim", markup=False, soft_wrap=True
+            )
         self._judge: Judge = judge_of(run)
         self._has_sides = recipe.first_size < 1
         self._ended: list[Snapshot] = []

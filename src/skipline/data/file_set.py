@@ -35,7 +35,7 @@ class FileSet:
         """All bytes of the file. Raises DataError where it is missing or beyond MAX_FILE_BYTES."""
         if name not in self.contents:
             raise DataError(
-                f"{self.origin(name)} is missing; found there: {_listing(self.contents)}. "
+                f"{self.origin(name)} is missing; found: {_listing(self.contents)}. "
                 "Fetch the whole data set again: nothing was loaded."
             )
         content = self.contents[name]

@@ -67,7 +67,7 @@ def read_pixels(
             told = error if isinstance(error, StorageError) else storage_error(cache.place_of(root, framing), error)
             if cache.is_asked:
                 raise told from error
-            cache.tell(f"{told} The photos are held in memory instead, and not kept; --cache DIR says where else.")
+            cache.tell(f"{told} The photos are kept in memory instead, without a cache; another folder: --cache DIR.")
     _require_room(len(photos), framing)
     images = torch.empty((len(photos), 3, framing.side, framing.side), dtype=torch.uint8)
     rows = images.numpy().reshape(len(photos), framing.num_bytes)

@@ -71,7 +71,7 @@ def load_photo_dataset(
     if not found.photos:
         raise DataError(
             f"no photo of the {part} part can be read in {printable(str(place))}; the first of {len(photos):,}: "
-            f"{found.lost[0][1].why} If they have moved, say where they are now: --data PATH"
+            f"{found.lost[0][1].why} If they have moved, give their current place: --data PATH"
         )
     labels = torch.tensor([photo.label for photo in found.photos], dtype=torch.int64)
     images = ImageSet(found.images, labels)

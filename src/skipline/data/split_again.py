@@ -29,7 +29,7 @@ def split_again(
     if folder.classes.names != class_names:
         raise DataError(
             f"{printable(str(folder.root))} has the classes {_listed(folder.classes.names)}, and the run {origin} "
-            f"{_listed(class_names)}: its split is of other photos. Leave --split-from out."
+            f"{_listed(class_names)}: its split belongs to other photos. Leave --split-from out."
         )
     waiting: dict[tuple[str, int], list[str]] = {}
     left_out: list[LeftOut] = []

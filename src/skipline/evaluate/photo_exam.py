@@ -57,7 +57,7 @@ def exam_of_folder(
     unknown = [name for name in folder.classes.names if name not in class_names]
     if unknown or not folder.photos:
         what = (
-            f"class {printable(unknown[0])}, which the model does not know" if unknown else "no photo in a class folder"
+            f"class {printable(unknown[0])}, which the model does not have" if unknown else "no photo in a class folder"
         )
         known = ", ".join(map(printable, class_names[:5])) + ", …" * (len(class_names) > 5)
         raise DataError(f"{printable(str(place))} has {what}. The model's classes are {known}.")
@@ -78,7 +78,7 @@ def exam_of_folder(
         pixels.append(np.frombuffer(answer.pixels, np.uint8).reshape(3, framing.side, framing.side))
     if not files:
         raise DataError(
-            f"{printable(str(place))}: nothing is left to ask: the model has learnt from {num_learnt:,} of the photos, "
+            f"{printable(str(place))}: nothing is left to evaluate: the training set has {num_learnt:,} of the photos, "
             f"and {num_lost:,} cannot be read. Give a folder with other photos."
         )
     images = ImageSet(torch.from_numpy(np.stack(pixels)), torch.tensor(labels, dtype=torch.int64))

@@ -76,14 +76,16 @@ def _compiler() -> list[str]:
     try:
         return shlex.split(named)
     except ValueError as error:
-        raise KernelError(f"$CC is {named!r}, which is no command: {error}. Name a C compiler, e.g. CC=gcc.") from error
+        raise KernelError(
+            f"$CC is {named!r}, which is not a command: {error}. Name a C compiler, e.g. CC=gcc."
+        ) from error
 
 
 def _opened(path: Path) -> ctypes.CDLL:
     try:
         return ctypes.CDLL(str(path))
     except OSError as error:
-        raise KernelError(f"{path} cannot be loaded: {error}. Remove it, and it is compiled anew.") from error
+        raise KernelError(f"{path} cannot be loaded: {error}. Delete it, and it will be compiled again.") from error
 
 
 def _function(library: ctypes.CDLL, name: str, arguments: list[type]) -> ctypes._NamedFuncPointer:

@@ -45,11 +45,11 @@ class MemoryPlan:
         if self.keeping.keeps_all and self.num_reversible:
             return (
                 f"memory: {peak}: {self.num_reversible:,} of {counted(self.num_parts - 2, 'block')} are reversible and "
-                f"computed again from what is behind them, about {percent(self.extra, places=0)} more arithmetic; the "
-                "rest is kept."
+                f"computed again from later activations, about {percent(self.extra, places=0)} more arithmetic; the "
+                "rest is stored."
             )
         if self.keeping.keeps_all:
-            return f"memory: {peak}; all activations are kept."
+            return f"memory: {peak}; all activations are stored."
         return f"memory: {peak}: {self._again()} About {percent(self.extra, places=0)} more arithmetic, the same bits."
 
     def _again(self) -> str:
@@ -62,7 +62,7 @@ class MemoryPlan:
                 first, end = max(spans[0][0], 1), min(spans[-1][1] - 1, last - 2)
                 length = min(max(end - first for first, end in spans), end - first + 1)
                 said.append(f"blocks {first:,} to {end:,} of {last - 2:,} {what}, {length} at a time")
-        return f"{'; '.join(said)}{'; the rest is kept.' if self.keeping.segments[-1].keep == 'all' else '.'}"
+        return f"{'; '.join(said)}{'; the rest is stored.' if self.keeping.segments[-1].keep == 'all' else '.'}"
 
 
 def plan_memory(network: Network, load: Workload, *, budget: float) -> MemoryPlan:
@@ -152,9 +152,9 @@ def _refusal(network: Network, parts: Sequence[PartCost], load: Workload, budget
     images = f"batches of {load.batch_size}" + (f" in {counted(load.num_parts, 'part')}" if load.num_parts > 1 else "")
     needs = f"{network.name} in {images} needs at least {size_text(least)}, and the memory is {size_text(budget)}."
     if not low:
-        return f"{needs} Not even one image at a time fits: give it more memory, or take a smaller network."
+        return f"{needs} Not even a single image fits: use more memory, or a smaller network."
     return (
-        f"{needs} The largest batch that fits is {low}: --batch-size {low}, or the same batch in more parts "
+        f"{needs} The largest batch size that fits is {low}: --batch-size {low}, or the same batch in more parts "
         f"(--accumulate {math.ceil(load.batch_size / low)}; batch norm then sees a part at a time), or more memory."
     )
 

@@ -17,5 +17,5 @@ def parse_size(text: str) -> int:
     """The bytes of `2GiB`, `1.5 GB`, `800mib`; raises `ValueError` that says how to write one."""
     found = _SIZE.fullmatch(text)
     if found is None or found[2].lower() not in _BY_LETTERS or float(found[1]) == 0:
-        raise ValueError(f"{text!r} is no amount of memory; expected a number and a unit, e.g. '2GiB' or '800MiB'.")
+        raise ValueError(f"{text!r} is not an amount of memory; expected a number and a unit, e.g. '2GiB' or '800MiB'.")
     return round(float(found[1]) * _BY_LETTERS[found[2].lower()])

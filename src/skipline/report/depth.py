@@ -68,7 +68,7 @@ def _claims(study: DepthStudy) -> Iterator[str]:
     if study.claims:
         items = "\n".join(map(_claim, study.claims))
         content = f'<ul class="claims">\n{items}\n</ul>{_start_note(study)}'
-        yield section("The claims, and what was seen", content, name="claims")
+        yield section("Claims and results", content, name="claims")
 
 
 def _start_note(study: DepthStudy) -> str:
@@ -116,12 +116,14 @@ def _errors(study: DepthStudy) -> str:
         "Share of images that the trained network gets wrong. A plain network stacks blocks y = relu(f(x)), a residual "
         "one blocks y = relu(x + f(x)). Each marker is one training; lines run through the means over the seeds, bands "
         "from the lowest to the highest. Both panels share one scale: where the error rises on the training "
-        "images too, the network does not over-fit; it is harder to train."
+        "images too, the network does not overfit; it is harder to train."
     )
     keys = _unit_keys(study)
     if any(cell.status == "diverged" for cell in study.cells):
         keys += (Key(look="neutral", label="diverged", markers=("cross",)),)
-        caption += " Seeds that diverged, marked by a cross in the hatched strip, are not part of the mean or the band."
+        caption += (
+            " Seeds that diverged are marked by a cross in the hatched strip and are not part of the mean or the band."
+        )
     if study.num_classes is not None:
         caption += (
             f" Guessing among {study.num_classes} classes is wrong "

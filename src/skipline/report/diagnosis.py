@@ -174,12 +174,12 @@ def _net(diagnosis: DiagnosisRecord, figures: Sequence[Figure], index: int) -> s
     if diagnosis.causes:
         rows = tuple((c.symptom, c.cause, c.law, c.evidence or MISSING) for c in diagnosis.causes)
         head = ("what is seen", "cause", "law", "here")
-        parts.append(_words(f"What is wrong with {diagnosis.net.name}", head, rows))
+        parts.append(_words(f"Causes for {diagnosis.net.name}", head, rows))
     else:
-        parts.append(paragraph("Nothing was found that would keep it from training."))
+        parts.append(paragraph("Nothing was found that would prevent training."))
     if diagnosis.remedies:
         rows = tuple((r.action, r.effect, r.shown or "not tried") for r in diagnosis.remedies)
-        parts.append(_words("What helps, best first", ("remedy", "what it does", "shown"), rows))
+        parts.append(_words("Remedies, best first", ("remedy", "what it does", "shown"), rows))
     alone = not any(figure.name == f"net-{index}" for figure in figures)
     return section("Causes and remedies" if alone else diagnosis.net.name, *parts, name=f"net-{index}-section")
 

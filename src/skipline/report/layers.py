@@ -28,7 +28,7 @@ def layers_section(run: Path) -> Iterator[str]:
     """
     if (run / NAME).is_file():
         layers = read_layers(run / NAME)
-        yield section("What the layers did", *_parts(layers), name="layers")
+        yield section("Layers during training", *_parts(layers), name="layers")
 
 
 def layers_figures(layers: LayersRecord) -> tuple[Figure, ...]:
@@ -67,7 +67,7 @@ def _parts(layers: LayersRecord) -> Iterator[str]:
     if layers.cut_short:
         yield paragraph(f"The last line of {NAME} is not whole and is left out.")
     if not layers.probes:
-        yield paragraph("The layers were to be probed; no probe has been written yet.")
+        yield paragraph("Layer readings are switched on, but none has been written yet.")
         return
     warned = _warned(layers.probes)
     if warned:
@@ -80,6 +80,6 @@ def _parts(layers: LayersRecord) -> Iterator[str]:
         yield write_table(table, look="results")
     figures = layers_figures(layers)
     if not figures:
-        yield paragraph("The probes took nothing that can be drawn.")
+        yield paragraph("The layer readings contain nothing to draw.")
         return
     yield f'<div class="figures-side">{"".join(map(write_figure, figures))}</div>'

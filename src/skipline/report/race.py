@@ -122,7 +122,7 @@ def _tried(race: Race) -> Iterator[str]:
         return
     yield paragraph(
         "Each initialiser is shown with the rate at which its loss on the training images was lowest at the end, the "
-        "mean over its seeds; a rate at which a seed diverged counts as infinite. The test images had no part in it."
+        "mean over its seeds; a rate at which a seed diverged counts as infinite. The test images were not used for this."
     )
     rows = tuple((standing.init, *(number(tried.train_loss) for tried in standing.tried)) for standing in race.ranked)
     head = ("initialiser", *(f"rate {tried.learning_rate:g}" for tried in race.ranked[0].tried))
@@ -138,7 +138,7 @@ def _curves(race: Race) -> str:
     )
     caption = (
         "The loss of each step's batch, before that step, one panel an initialiser, the best first. All panels share "
-        "one scale; the first point is the loss before anything was learnt, the others are means over a few steps. "
+        "one scale; the first point is the loss before training, the others are means over a few steps. "
         f"The level line is guessing among {race.num_classes} classes, ln {race.num_classes}."
     )
     if num_above(race):
@@ -158,7 +158,7 @@ def _diverges(race: Race) -> bool:
 def _left_out(race: Race) -> Iterator[str]:
     rows = tuple((standing.init, standing.equation, standing.source) for standing in race.ranked)
     head = ("initialiser", "convolution weights W", "source")
-    table = Table(caption="The initialisers, and where each is from", head=head, groups=(("", rows),), figures=False)
+    table = Table(caption="The initialisers and their sources", head=head, groups=(("", rows),), figures=False)
     parts = [write_table(table, look="results")]
     if race.left_out:
         items = "".join(f"<li>{html_text(f'{each.init}: {each.reason}')}</li>" for each in race.left_out)

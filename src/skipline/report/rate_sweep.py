@@ -38,7 +38,7 @@ def rate_section(run: Path) -> Iterator[str]:
     """
     if (run / NAME).is_file():
         record = read_rate_sweep(run / NAME)
-        yield section("How the learning rate was found", write_figure(rate_figure(record)), name="rate")
+        yield section("Learning-rate range test", write_figure(rate_figure(record)), name="rate")
 
 
 def read_rate_sweep(path: Path) -> RateSweepRecord:

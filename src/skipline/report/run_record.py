@@ -81,9 +81,11 @@ def read_run(path: Path) -> RunRecord:
     version.
     """
     if not path.is_dir():
-        raise ReportError(f"{path}: there is no such folder; expected a run folder, as `skipline train` makes them")
+        raise ReportError(f"{path}: there is no such folder; expected a run folder. List them with: skipline runs")
     if not (path / "resolved.json").is_file():
-        raise ReportError(f"{path}: has no resolved.json, so it is no run folder; `skipline train` makes run folders")
+        raise ReportError(
+            f"{path}: has no resolved.json, so it is not a run folder. List run folders with: skipline runs"
+        )
     evaluations, cut_short = _read_metrics(path / "metrics.jsonl")
     failure = path / "FAILED.json"
     state: State = "done" if (path / "DONE").exists() else "failed" if failure.is_file() else "open"

@@ -24,7 +24,7 @@ class Symptom:
 def _forward(evidence: Evidence, *, sign: int) -> Symptom | None:
     growth, traits = evidence.forward, evidence.traits
     if evidence.course.second_moments[-1] == 0:
-        return Symptom(math.inf, "the signal is 0 behind the last block", _last(evidence)) if sign < 0 else None
+        return Symptom(math.inf, "the signal is 0 after the last block", _last(evidence)) if sign < 0 else None
     amount = sign * growth.total
     if traits.is_normalised or growth.kind == "steady" or not amount > 0:
         return None  # without norms the form of the growth does not matter: nothing brings the signal back

@@ -44,7 +44,7 @@ def parse_condition(text: str) -> Condition:
     """Raises ValueError that says what was expected."""
     found = _FORM.fullmatch(text)
     if found is None:
-        raise ValueError(f"{text!r} is no condition; expected NAME, one of = != < <= > >= ~, and a value: error<0.1")
+        raise ValueError(f"{text!r} is not a condition; expected NAME, one of = != < <= > >= ~, and a value: error<0.1")
     name, sign, value = found.groups()
     if sign in _ORDERS and _number(value) != _number(value):
         raise ValueError(f"{text!r} compares with {value!r}; {sign} expects a number, e.g. error{sign}0.1")

@@ -123,7 +123,11 @@ def plain_rises(plain: Sequence[Group], *, guessing: float) -> Claim:
     if rise <= LEAST_DIFFERENCE:
         return Claim(name, "does not hold", f"Plain networks do not get worse with depth: {numbers}.")
     if not _is_beyond_seeds(rise, best, deepest):
-        return Claim(name, "undecided", f"Plain networks may get worse with depth, or it is the seeds: {numbers}.")
+        return Claim(
+            name,
+            "undecided",
+            f"Plain networks may get worse with depth, or the difference is due to the seeds: {numbers}.",
+        )
     return Claim(name, "holds", f"Plain networks get worse with depth: {numbers}.")
 
 
@@ -151,7 +155,7 @@ def residual_stays(residual: Sequence[Group], *, guessing: float) -> Claim:
         return Claim(
             name,
             "undecided",
-            f"Residual networks may get worse with depth, or it is the seeds: {numbers}.",
+            f"Residual networks may get worse with depth, or the difference is due to the seeds: {numbers}.",
         )
     return Claim(name, "does not hold", f"Residual networks get worse with depth: {numbers}.")
 
@@ -167,29 +171,29 @@ def training_error(plain: Sequence[Group], residual: Sequence[Group], *, guessin
     name = "training_error"
     best = _best(shallower)
     if best is None or not deepest.train_errors or best.train_error > LEARNT * guessing:
-        return Claim(name, "undecided", "Over-fitting or not: these plain networks cannot say.")
+        return Claim(name, "undecided", "Overfitting or not: these plain networks cannot show it.")
     rise = deepest.train_error - best.train_error
     test_rise = deepest.test_error - best.test_error
     if not _have_spread(best, deepest):
-        return Claim(name, "undecided", "Over-fitting or not: one seed does not decide it.")
+        return Claim(name, "undecided", "Overfitting or not: one seed does not decide it.")
     if max(rise, test_rise) <= LEAST_DIFFERENCE:
-        return Claim(name, "undecided", "Over-fitting or not: the deeper plain networks are no worse.")
+        return Claim(name, "undecided", "Overfitting or not: the deeper plain networks are no worse.")
     if rise <= LEAST_DIFFERENCE or test_rise - rise >= rise:
         changes = (
             f"from {best.depth} to {deepest.depth} layers, the error of plain networks changes by "
-            f"{_points(rise, sign='+')} on the images they learn from and {_points(test_rise, sign='+')} on new ones"
+            f"{_points(rise, sign='+')} on training images and {_points(test_rise, sign='+')} on test images"
         )
-        return Claim(name, "does not hold", f"Over-fitting has a part in it: {changes}.")
+        return Claim(name, "does not hold", f"Overfitting plays a part: {changes}.")
     rivals = [group for group in residual if group.depth == deepest.depth and group.train_errors]
     errors = (
-        f"with {deepest.depth} layers, plain networks are wrong on {percent(deepest.train_error)} of the images they "
-        f"learn from and {percent(deepest.test_error)} of new ones"
+        f"with {deepest.depth} layers, plain networks are wrong on {percent(deepest.train_error)} of the training "
+        f"images and {percent(deepest.test_error)} of the test images"
     )
     for group in rivals:
         errors += f", residual ones on {percent(group.train_error)} and {percent(group.test_error)}"
     if all(_is_beyond_seeds(deepest.train_error - group.train_error, group, deepest) for group in (best, *rivals)):
-        return Claim(name, "holds", f"It is not over-fitting: {errors}.")
-    return Claim(name, "undecided", f"It may be over-fitting or not, or it is the seeds: {errors}.")
+        return Claim(name, "holds", f"It is not overfitting: {errors}.")
+    return Claim(name, "undecided", f"It may be overfitting, or the difference is due to the seeds: {errors}.")
 
 
 def summary(results: Sequence[Result], claims: Sequence[Claim]) -> str:

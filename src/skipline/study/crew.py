@@ -106,6 +106,6 @@ def _ending(exit_code: int | None) -> str:
     if exit_code is None or exit_code >= 0:
         return f"its process ended with exit code {exit_code} before the training did."
     return (
-        f"its process was ended from outside ({signal.Signals(-exit_code).name}). If nobody did that, the machine may "
+        f"its process was killed from outside ({signal.Signals(-exit_code).name}). If nobody did that, the machine may "
         "have run out of memory: train fewer networks at a time, with --jobs 1."
     )

@@ -186,7 +186,7 @@ def treat(examination: Examination, *, measure: bool) -> tuple[Treatment, ...]:
     """
     name = examination.candidate.network.name
     if examination.verdict == "trains":
-        raise StudyError(f"{name} is said to train: there is nothing to fix. Leave the treatment out.")
+        raise StudyError(f"{name} is predicted to train: there is nothing to fix. Leave the treatment out.")
     tried: list[Treatment] = []
     for remedy in examination.remedies:
         try:

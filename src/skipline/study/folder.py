@@ -101,11 +101,11 @@ def read_result(run: RunFolder) -> Result | None:
     if found != (FORMAT, VERSION):
         raise RunFileError(
             f"{run.path / RESULT} is {found[0]!r} version {found[1]!r}; expected {FORMAT!r} version {VERSION}. "
-            "Delete the file to have it written again."
+            "Delete the file; it will be written again."
         )
     try:
         return result_from_json(entry)
     except (KeyError, TypeError, ValueError) as error:
         raise RunFileError(
-            f"{run.path / RESULT} is broken ({type(error).__name__}: {error}). Delete it to have it written again."
+            f"{run.path / RESULT} is broken ({type(error).__name__}: {error}). Delete it; it will be written again."
         ) from error

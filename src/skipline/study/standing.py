@@ -101,7 +101,7 @@ def _outcome(entrant: Entrant, *, num_classes: int) -> Outcome:
 _VERBS: Mapping[Outcome, str] = {
     "trains": "trained",
     "degrades": "learnt a part",
-    "undecided": f"had too few steps to tell (at least {LEAST_STEPS} are needed)",
+    "undecided": f"had too few steps for a verdict (at least {LEAST_STEPS} are needed)",
     "fails": "failed",
 }
 

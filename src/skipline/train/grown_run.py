@@ -81,7 +81,9 @@ def grow_run(folder: RunFolder, to: int | Network, *, data: Path, device: torch.
     """
     recipe = read_recipe(folder)
     if not folder.checkpoint.exists():
-        raise RunError(f"{folder.path} has no checkpoint yet, so there is nothing to deepen. Train it first.")
+        raise RunError(
+            f"{folder.path} has no checkpoint yet, so there is nothing to deepen. Train it first: skipline resume RUN"
+        )
     dataset = load_again(folder, recipe, data)
     task = make_task(recipe, dataset, folder, device)
     with saying_what_is_left(folder):

@@ -15,7 +15,7 @@ from skipline.train.refuse import RecipeError
 KernelChoice = Literal["auto", "fused", "plain", "compiled"]
 KERNEL_CHOICES: tuple[KernelChoice, ...] = ("auto", "fused", "plain", "compiled")
 _WHERE_MEASURED: Mapping[str, str] = {
-    "cuda": "on CUDA the fused ones are for those who ask for them, or measure what is faster: skipline tune"
+    "cuda": "on CUDA the fused kernels are used on request only; to measure what is faster: skipline tune"
 }
 """Devices on which `auto` leaves the fused kernels alone: there are few of them, but to launch one takes longer."""
 
@@ -58,5 +58,5 @@ def choose_kernels(choice: KernelChoice, device: torch.device, layout: MemoryLay
 
 def _compiled(device: torch.device, layout: MemoryLayout) -> Kernels:
     if layout != "channels_last":
-        raise KernelError(f"the fused kernels want memory_layout 'channels_last' and it is {layout!r}.")
+        raise KernelError(f"the fused kernels need memory_layout 'channels_last' and it is {layout!r}.")
     return load_kernels(device.type)

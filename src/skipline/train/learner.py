@@ -94,7 +94,7 @@ def step_graph_of(net: ResidualNet, recipe: Recipe, device: torch.device) -> Ste
     if not recipe.step_graph:
         return None
     if device.type != "cuda":
-        raise RecipeError(f"step_graph is true, and there are CUDA graphs on CUDA only; the device is {device.type}.")
+        raise RecipeError(f"step_graph is true, but CUDA graphs need CUDA; the device is {device.type}.")
     return StepGraph(net, recipe.batch_size)
 
 

@@ -73,7 +73,7 @@ def train(
             return _train(task, show, should_stop)
         except StorageError as error:
             raise StorageError(
-                f"{error} Nothing that was saved is lost; go on afterwards with: {command('resume', folder.path)}"
+                f"{error} Nothing that was saved is lost; continue afterwards with: {command('resume', folder.path)}"
             ) from error
 
 

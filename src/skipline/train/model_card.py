@@ -16,7 +16,7 @@ from skipline.wording import few
 
 _BEST: Mapping[Judge, str] = {
     "test": "",
-    "validation": "\nThe best model was chosen by it, so for that one it flatters; the test part was not looked at.",
+    "validation": "\nThe best checkpoint was chosen by it, so for that one it is optimistic; the test set was not used.",
 }
 _MOST_NAMES = 20  # class names that are written out: guessed, a few lines
 
@@ -34,16 +34,16 @@ def model_card(
     epochs = outcome.step / recipe.steps_per_epoch(num_train)
     grown = tuple(entry for entry in recipe.deepen if entry.epoch < epochs)
     network = network_in(recipe.network, grown, recipe.epochs)
-    begun = f", begun as {recipe.network.name}" if grown else ""
+    begun = f", started as {recipe.network.name}" if grown else ""
     growth = "".join(f"; {entry.depth} layers deep after {counted(entry.epoch, 'epoch')}" for entry in grown)
     planned = counted(recipe.epochs, "epoch")
     gone = planned if epochs >= recipe.epochs else f"{_rounded_down(epochs)} of {planned}"
     spent = f"{counted(num_train, 'image')}, {gone}, {counted(outcome.step, 'step')}"
     names = few([" ".join(name.split()) for name in class_names], most=_MOST_NAMES)
-    weights = "an average over the last steps' weights" if recipe.ema_decay > 0 else "those of the last step"
+    weights = "moving average over the last steps" if recipe.ema_decay > 0 else "those of the last step"
     return f"""# {network.name}
 
-A convolutional network of {network.depth} weighted layers ({counted(network.num_blocks, "block")}) that sorts images of
+A convolutional network of {network.depth} weighted layers ({counted(network.num_blocks, "block")}) that classifies images of
 {counted(network.in_channels, "channel")} into {counted(len(class_names), "class", "classes")}: {names}.
 
 | | |
@@ -55,8 +55,8 @@ A convolutional network of {network.depth} weighted layers ({counted(network.num
 | {judge} loss | {outcome.test_loss:.4f} |
 | seed | {recipe.seed} |
 
-The {judge} error was measured once an epoch on images that were not trained on; {_chosen(recipe)}.{_BEST[judge]}
-It says nothing of images of another kind than those.
+The {judge} error was measured once per epoch on images that were not used for training; {_chosen(recipe)}.{_BEST[judge]}
+It says nothing about other kinds of images.
 
 `model.safetensors` holds the weights, the description of the network, the preprocessing and the class names.
 `resolved.json` holds every setting; the same settings, versions and machine give the same weights.
@@ -74,17 +74,16 @@ def _start(recipe: Recipe) -> str:
         return ""
     path = Path(recipe.start_from)
     name = " ".join(f"{path.parent.name}/{path.name}".split())
-    alone = f"; in the first {counted(recipe.head_epochs, 'epoch')} it alone learned" if recipe.head_epochs else ""
-    return f"\n| begun with | the weights of `{name}`, all but the classifier's{alone} |"
+    alone = f"; in the first {counted(recipe.head_epochs, 'epoch')} only it was trained" if recipe.head_epochs else ""
+    return f"\n| started from | the weights of `{name}`, all but the classifier's{alone} |"
 
 
 def _chosen(recipe: Recipe) -> str:
     if math.isinf(recipe.patience):
-        return "in this run no setting was chosen by it"
+        return "no setting of this run was chosen by it"
     return (
-        f"the run was to end once the lowest was {counted(int(recipe.patience), 'epoch')} old,\nso that the number "
-        "of epochs "
-        "was chosen by it and it may flatter"
+        f"early stopping with a patience of {counted(int(recipe.patience), 'epoch')} chose the number of epochs by it,\n"
+        "so it may be optimistic"
     )
 
 
@@ -92,6 +91,6 @@ def origin_note(document: Mapping[str, Any]) -> str:
     """What the card of a run adds that went on from another one, from that `deepened.json`."""
     run, step = Path(str(document["from"])).name, document["step"]
     return f"""
-The net was not trained from its start in this run: it is that of the run `{run}` after step {step:,}, made deeper
-without changing what it computes (`deepened.json` says how). To get the same weights again, that run comes first.
+This run continued another one: its net is that of run `{run}` after step {step:,}, made deeper without changing its
+function (`deepened.json` has the details). To reproduce the weights, repeat that run first.
 """

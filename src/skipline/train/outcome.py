@@ -62,7 +62,7 @@ class Diverged(ArithmeticError):
         self.site = site
         kept = f" The last good checkpoint is kept: {checkpoint}." if checkpoint.exists() else ""
         super().__init__(
-            f"the run diverged after {counted(step, 'step')}: the first value that is not finite is at {site}.{kept} "
+            f"the run diverged after {counted(step, 'step')}: the first non-finite value is at {site}.{kept} "
             f"Train again with {stabler(recipe)}."
         )
 
@@ -72,7 +72,9 @@ class Interrupted(Exception):
 
     def __init__(self, *, step: int, run: Path) -> None:
         self.step = step
-        super().__init__(f"stopped after step {step}; a checkpoint is written. Go on with: {command('resume', run)}")
+        super().__init__(
+            f"stopped after step {step}; a checkpoint was written. Continue with: {command('resume', run)}"
+        )
 
 
 class RanOut(MemoryError):

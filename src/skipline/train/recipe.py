@@ -198,8 +198,8 @@ class Recipe:
         require_count("head_epochs", self.head_epochs, least=0)
         if self.head_epochs and not self.start_from:
             raise RecipeError(
-                f"head_epochs is {self.head_epochs} without start_from: a classifier alone learns nothing from a net "
-                "that has learnt nothing. Name a file of weights, or leave head_epochs out."
+                f"head_epochs is {self.head_epochs} without start_from: training the classifier alone makes no sense "
+                "with an untrained net. Name a file of weights, or leave head_epochs out."
             )
         require_record("photo_augment", self.photo_augment, (PhotoAugment,))
         if self.photo_augment.is_on and self.network.in_channels != 3:

@@ -39,7 +39,7 @@ def run_model(folder: RunFolder, *, best: bool) -> Path:
         if folder.checkpoint.exists():
             read_progress(folder.checkpoint)
     raise RunError(
-        f"{folder.path} has no {path.name} yet: it has not ended. Go on with: {command('resume', folder.path)}"
+        f"{folder.path} has no {path.name} yet: it has not ended. Continue with: {command('resume', folder.path)}"
     )
 
 

@@ -98,7 +98,7 @@ def resume(
     if changed and not anyway:
         were = ", ".join(f"{name} {was!r} (now {now[name]!r})" for name, was in changed.items())
         raise RunError(
-            f"{folder.path} would no longer come to the same bits. It was begun with {were}. Go on with it there, or "
+            f"{folder.path} would no longer give the same bits. It was started with {were}. Go on with it there, or "
             f"take other bits here: {command('resume', folder.path, '--anyway')}"
         )
     dataset = load_again(folder, recipe, data, cache=cache)
@@ -132,7 +132,7 @@ def require_open(folder: RunFolder) -> None:
     is_begun = len(folder.read_metrics()) > 1 or folder.is_grown  # grown from another: never anew
     if is_begun and not folder.checkpoint.exists():
         raise RunFileError(
-            f"{folder.path} has no checkpoint ({folder.checkpoint} is not there), so there is nothing to go on from. "
+            f"{folder.path} has no checkpoint ({folder.checkpoint} is not there), so it cannot be resumed. "
             f"{left_of(folder, folder.checkpoint)}"
         )
     if folder.checkpoint.exists():
@@ -146,12 +146,12 @@ def load_again(folder: RunFolder, recipe: Recipe, data: Path, *, cache: PhotoCac
     try:
         dataset = _photos_again(folder, data, cache) if is_photo_run(folder.path) else load(source, data_dir=data)
     except DataError as error:
-        raise DataError(f"{error} If they have moved, say where they are now: --data PATH") from error
+        raise DataError(f"{error} If they have moved, give their current place: --data PATH") from error
     expected, found = folder.read("split.json"), split_document(dataset)
     if expected != found:
         raise RunFileError(
             f"{folder.path} was trained on other data: its fingerprint is {str(expected.get('sha256'))[:12]}, that of "
-            f"{source} is now {str(found['sha256'])[:12]}. Pass --data with the place that holds them, or train again."
+            f"{source} is now {str(found['sha256'])[:12]}. Pass --data with their current place, or train again."
         )
     written = {
         "classes.json": Classes(dataset.class_names).to_json(),

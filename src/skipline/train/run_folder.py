@@ -134,7 +134,7 @@ class RunFolder:
             document = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise RunFileError(
-                f"{self.path} is no whole run: it has no {name}. Train again with `skipline train`."
+                f"{self.path} is not a complete run: it has no {name}. Train again with `skipline train`."
             ) from None
         except (OSError, ValueError) as error:
             raise RunFileError(f"{path} cannot be read: {error}.") from error
@@ -186,7 +186,7 @@ class RunFolder:
         if len(kept) != num_epochs:
             raise RunFileError(
                 f"{self.metrics} holds {counted(len(kept), 'evaluation')} up to step {step}, and epochs ended by then: "
-                f"{num_epochs}. It was changed or removed. Put it back, or train again with `skipline train`."
+                f"{num_epochs}. It was changed or removed. Restore it, or train again with `skipline train`."
             )
         write_whole(self.metrics, "".join(dump_json_line(line) + "\n" for line in kept))
 
@@ -241,14 +241,16 @@ def open_run(path: Path) -> RunFolder:
     if path.name == LAST and path.is_file():
         path = path.parent / _read_last(path)
     if not path.is_dir():
-        raise RunFileError(f"{path} is no run folder: there is no such folder.{_runs_beside(path)}")
+        raise RunFileError(f"{path} is not a run folder: there is no such folder.{_runs_beside(path)}")
     if (path / "runs").is_dir() and not (path / "resolved.json").is_file():
         raise RunFileError(
-            f"{path} is a study, not a run. Go on with it by the command that began it and --resume {path}; its runs "
+            f"{path} is a study, not a run. Continue it with the command that started it and --resume {path}; its runs "
             f"are in {path / 'runs'}."
         )
     if not (path / "resolved.json").is_file():
-        raise RunFileError(f"{path} is no run folder: it has no resolved.json.{_runs_beside(path / 'resolved.json')}")
+        raise RunFileError(
+            f"{path} is not a run folder: it has no resolved.json.{_runs_beside(path / 'resolved.json')}"
+        )
     return RunFolder(path)
 
 
@@ -267,7 +269,7 @@ def _line(text: str, place: str, noun: str) -> dict[str, Any]:
         line = None
     if not isinstance(line, dict) or not isinstance(line.get("step"), int):
         raise RunFileError(
-            f"{place} is no {noun}: {text[:60]!r}. Put the line back as it was, or train again with `skipline train`."
+            f"{place} is no {noun}: {text[:60]!r}. Restore the line, or train again with `skipline train`."
         )
     return line
 

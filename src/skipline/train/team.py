@@ -163,7 +163,7 @@ def explained(error: RuntimeError) -> TeamError | None:
         )
     if isinstance(error, dist.DistError) or "gloo" in str(error):
         return TeamError(
-            "this process cannot exchange numbers with the others, and the fault is on its side: its network interface "
+            "this process cannot communicate with the others, and the fault is on its side: its network interface "
             "(GLOO_SOCKET_IFNAME and NCCL_SOCKET_IFNAME choose one) or its address (MASTER_ADDR, MASTER_PORT). "
             f"NCCL_DEBUG=INFO tells more. {said}"
         )

@@ -43,7 +43,7 @@ class Way:
 
 
 WAYS = (
-    Way("as tutorials have it", "fp32", "contiguous", "plain", fused_optimiser=False),
+    Way("as in tutorials", "fp32", "contiguous", "plain", fused_optimiser=False),
     Way("fp32", "fp32", "contiguous", "plain"),
     Way("fp32 channels-last", "fp32", "channels_last", "plain"),
     Way("bf16", "bf16", "contiguous", "plain"),

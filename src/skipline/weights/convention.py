@@ -40,7 +40,7 @@ def disagreements(network: Network, source: Source) -> list[str]:
             continue
         for value in dict.fromkeys(row.values(network)):
             if value not in allowed:
-                follows = "The tensors have the same shapes, so they fit; the outputs differ"
+                follows = "The tensors have the same shapes, so they load; the outputs differ"
                 if not allowed:
                     follows = "The names are its own, but none of its networks is made of these tensors alone"
                 has = " or ".join(map(row.word, allowed)) or "none"

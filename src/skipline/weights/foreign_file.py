@@ -90,7 +90,7 @@ def _check_begin(path: Path, suffix: str) -> None:
     except OSError as error:
         raise WeightsError(f"{path} cannot be read: {error.strerror or error}.") from error
     if not begin:
-        raise WeightsError(f"{path} is empty. It was not written or not copied to its end: fetch it again.")
+        raise WeightsError(f"{path} is empty. It was not written or copied completely: download it again.")
     found = _kind(path, begin)
     if found and suffix not in found:
         raise WeightsError(
@@ -161,7 +161,7 @@ def _pickle_trouble(error: Exception, path: Path) -> str:
     first = str(error).strip().split("\n")[0][:200]
     return (
         f"it is not a whole PyTorch file ({path.stat().st_size} bytes; {type(error).__name__}: {first}). "
-        "It was cut short, or is of another kind: fetch it again."
+        "It is truncated, or of another kind: download it again."
     )
 
 
@@ -174,7 +174,7 @@ def _read_arrays(path: Path) -> dict[str, Tensor]:
         first = str(error).strip().split("\n")[0][:200]
         raise WeightsError(
             f"{path} ({path.stat().st_size} bytes) is not a whole .npz file of numbers "
-            f"({type(error).__name__}: {first}). It was cut short, or is of another kind: fetch it again."
+            f"({type(error).__name__}: {first}). It is truncated, or of another kind: download it again."
         ) from error
 
 

@@ -265,7 +265,7 @@ def _other_description(found: ForeignFile, network: Network) -> list[str]:
 
 def _broken(values: Mapping[str, Tensor]) -> list[str]:
     broken = [name for name, tensor in values.items() if not bool(tensor.isfinite().all())]
-    return [f"{counted(len(broken), 'tensor')} with values that are not finite: {few(broken)}"] if broken else []
+    return [f"{counted(len(broken), 'tensor')} with non-finite values: {few(broken)}"] if broken else []
 
 
 def _dtype(tensor: Tensor) -> str:

@@ -59,7 +59,7 @@ def named_tensors(net: ResidualNet, source: Source) -> dict[str, Tensor]:
     if has_halves_of_its_own(net.network, source):
         raise WeightsError(
             f"{net.network.name} couples two halves of its channels (Block.coupling), and {source.origin} has no such "
-            "network: under its names the tensors would be those of another. Take model.safetensors itself along."
+            "network: under its names the tensors would be those of another. Use model.safetensors itself."
         )
     own = {name: tensor.detach().cpu() for name, tensor in net.state_dict().items()}
     try:
