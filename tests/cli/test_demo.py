@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from skipline.cli import depth_study
-from skipline.study import DepthDesign, cells_of
+from skipline.study import DepthDesign
+from skipline.study.design import cells_of
 
 from .conftest import Command
 

@@ -17,7 +17,12 @@ from skipline.cli.race_study import _reason, _too_short
 from skipline.cli.race_table import race_table
 from skipline.data import load
 from skipline.spec import Norm
-from skipline.study import Cell, NetDesign, RaceDesign, Result, Running, cells_of_race, default_inits, network_of_race
+from skipline.study import RaceDesign
+from skipline.study.cell import Cell
+from skipline.study.net_design import NetDesign
+from skipline.study.race import cells_of_race, default_inits, network_of_race
+from skipline.study.result import Result
+from skipline.study.training import Running
 from skipline.train import PRESETS
 
 from .conftest import Command

@@ -12,7 +12,12 @@ from rich.console import Console
 
 from skipline.cli.study_table import depth_table
 from skipline.data import load
-from skipline.study import UNITS, Cell, DepthDesign, Result, Running, cells_of
+from skipline.study import DepthDesign
+from skipline.study.cell import Cell
+from skipline.study.design import cells_of
+from skipline.study.family import UNITS
+from skipline.study.result import Result
+from skipline.study.training import Running
 from skipline.train import PRESETS
 
 DIGITS = load("digits", data_dir=Path())

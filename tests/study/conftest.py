@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from skipline.study import Result, Unit
+from skipline.study.family import Unit
+from skipline.study.result import Result
 
 MakeResults = Callable[..., list[Result]]
 

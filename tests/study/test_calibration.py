@@ -19,29 +19,17 @@ from skipline.init import Scheme
 from skipline.report import calibration_markdown, calibration_report
 from skipline.signal.verdict import Verdict
 from skipline.spec import Network, Norm
-from skipline.study import (
-    GRID,
-    Attempt,
-    Calibrated,
-    Cell,
-    GridCell,
-    NetDesign,
-    Place,
-    Result,
-    Running,
-    Share,
-    Slab,
-    calibrate,
-    calibrated_from_json,
-    calibrated_to_json,
-    confusion_of,
-    create_study,
-    grid_cells,
-    spread_over,
-)
+from skipline.study import calibrate, create_study
 from skipline.study import grid as grid_module
-from skipline.study.grid import CIFAR, DIGITS, Learning
-from skipline.study.trainings import Show
+from skipline.study.calibrated import Attempt, Calibrated, calibrated_from_json, calibrated_to_json
+from skipline.study.cell import Cell
+from skipline.study.confusion import confusion_of
+from skipline.study.cores import Share
+from skipline.study.grid import CIFAR, DIGITS, GRID, GridCell, Learning, Slab, grid_cells, spread_over
+from skipline.study.net_design import NetDesign
+from skipline.study.result import Result
+from skipline.study.training import Running
+from skipline.study.trainings import Place, Show
 
 NONE = Norm("none")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from skipline.study import Claim, Result, judge
-from skipline.study.claims import summary
+from skipline.study.claims import Claim, judge, summary
+from skipline.study.result import Result
 
 from .conftest import MakeResults
 

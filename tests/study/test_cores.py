@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from skipline.study import Share, share_of, share_out
+from skipline.study.cores import Share, share_of, share_out
 
 
 @pytest.mark.parametrize(

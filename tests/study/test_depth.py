@@ -20,22 +20,15 @@ from skipline.data import Dataset, load
 from skipline.files import StorageError
 from skipline.report import depth_report
 from skipline.spec import Network
-from skipline.study import (
-    UNITS,
-    Cell,
-    CellError,
-    DepthDesign,
-    Place,
-    Result,
-    Running,
-    Share,
-    StudyError,
-    StudyFolder,
-    cells_of,
-    create_study,
-    open_study,
-    study_depth,
-)
+from skipline.study import DepthDesign, StudyError, StudyFolder, create_study, open_study, study_depth
+from skipline.study.cell import Cell
+from skipline.study.cores import Share
+from skipline.study.design import cells_of
+from skipline.study.error import CellError
+from skipline.study.family import UNITS
+from skipline.study.result import Result
+from skipline.study.training import Running
+from skipline.study.trainings import Place
 from skipline.study.worker import told
 from skipline.train import PRESETS, Recipe
 

@@ -9,7 +9,9 @@ import pytest
 
 from skipline.data import load
 from skipline.spec import SpecError
-from skipline.study import UNITS, DepthDesign, StudyError, cells_of, family_for
+from skipline.study import DepthDesign, StudyError
+from skipline.study.design import cells_of
+from skipline.study.family import UNITS, family_for
 from skipline.train import PRESETS
 
 DESIGN = DepthDesign(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from skipline.spec import SpecError
-from skipline.study import measure_linear
+from skipline.study.linear import measure_linear
 
 ROUNDING = 1e-5  # 50 roundings of fp32, at most 6e-8 each, and as many in the norms
 

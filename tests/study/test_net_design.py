@@ -8,7 +8,8 @@ import pytest
 
 from skipline.spec import Activation, Network, Norm, SpecError, unfold
 from skipline.spec.layers import Conv, Linear
-from skipline.study import NetDesign, Unit
+from skipline.study.family import Unit
+from skipline.study.net_design import NetDesign
 from skipline.zoo import describe
 
 HUNDRED = NetDesign(unit="residual", depth=100, width=8)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from skipline.init import scheme_named
-from skipline.study import grid_cells, judge_by_diagnosis
-from skipline.study.grid import GridCell
+from skipline.study.diagnosis_judge import judge_by_diagnosis
+from skipline.study.grid import GridCell, grid_cells
 from skipline.theory import thresholds
 
 PAGE = (Path(__file__).parents[2] / "docs" / "results.md").read_text(encoding="utf-8")

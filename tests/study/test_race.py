@@ -16,27 +16,17 @@ from skipline.files import read_number
 from skipline.init import InitError
 from skipline.report import race_report
 from skipline.spec import Network, Norm
-from skipline.study import (
-    Cell,
-    Images,
-    LeftOut,
-    NetDesign,
-    Place,
-    RaceDesign,
-    Result,
-    Running,
-    Share,
-    StudyError,
-    StudyFolder,
-    cells_of_race,
-    create_study,
-    default_inits,
-    network_of_race,
-    study_race,
-    trainability_of,
-)
+from skipline.study import RaceDesign, StudyError, StudyFolder, create_study, study_race
+from skipline.study.cell import Cell
+from skipline.study.cores import Share
+from skipline.study.images import Images
+from skipline.study.net_design import NetDesign
+from skipline.study.race import LeftOut, cells_of_race, default_inits, network_of_race
+from skipline.study.result import Result
 from skipline.study.standing import Standing, sentence
-from skipline.study.trainability import LEAST_STEPS, outcome_of, worst
+from skipline.study.trainability import LEAST_STEPS, outcome_of, trainability_of, worst
+from skipline.study.training import Running
+from skipline.study.trainings import Place
 from skipline.train import PRESETS, Interrupted, Recipe, start, train
 
 CPU = torch.device("cpu")

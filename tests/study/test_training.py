@@ -10,9 +10,11 @@ import pytest
 import torch
 
 from skipline.data import load
-from skipline.study import Cell, DepthDesign, Running, cells_of, create_study
+from skipline.study import DepthDesign, create_study
+from skipline.study.cell import Cell
+from skipline.study.design import cells_of
 from skipline.study.folder import read_result
-from skipline.study.training import train_cell
+from skipline.study.training import Running, train_cell
 from skipline.train import PRESETS, Interrupted, RunError, RunFolder, start, train
 
 CPU = torch.device("cpu")

@@ -18,15 +18,10 @@ from skipline.data import Dataset
 from skipline.files import dump_json, write_whole
 from skipline.report import calibration_markdown, calibration_report
 from skipline.signal.verdict import VERDICTS
-from skipline.study import (
-    GRID_RATES,
-    LEARNING,
-    Cell,
-    GridCell,
-    Judge,
-    StudyFolder,
-    calibrate,
-)
+from skipline.study import StudyFolder, calibrate
+from skipline.study.cell import Cell
+from skipline.study.confusion import Judge
+from skipline.study.grid import GRID_RATES, LEARNING, GridCell
 from skipline.study.trainings import Show
 
 TABLES = "tables.md"

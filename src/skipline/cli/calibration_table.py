@@ -13,7 +13,9 @@ from skipline.cli.figures import seconds_text
 from skipline.cli.live_study import LiveStudy, States
 from skipline.data import Dataset
 from skipline.signal.verdict import VERDICTS
-from skipline.study import Cell, Result, trainability_of
+from skipline.study.cell import Cell
+from skipline.study.result import Result
+from skipline.study.trainability import trainability_of
 
 _NAME, _COUNT = 24, 12  # columns; together 72, and a terminal has 80
 

@@ -15,7 +15,10 @@ from types import FrameType
 import torch
 
 from skipline.command import command
-from skipline.study import Place, available_cores, create_study, open_study, share_of, share_out
+from skipline.cores import available_cores
+from skipline.study import create_study, open_study
+from skipline.study.cores import share_of, share_out
+from skipline.study.trainings import Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,7 +41,8 @@ def demo(
     from skipline.cli.conduct import Setting
     from skipline.cli.depth_study import run_depth_study
     from skipline.data import load
-    from skipline.study import UNITS, DepthDesign
+    from skipline.study import DepthDesign
+    from skipline.study.family import UNITS
 
     nowhere = Path()  # the digits are in the package
     run_depth_study(

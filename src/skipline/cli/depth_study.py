@@ -13,7 +13,8 @@ from skipline.cli.study_table import depth_table
 from skipline.data import Dataset
 from skipline.files import dump_json, write_whole
 from skipline.report import depth_report
-from skipline.study import DepthDesign, StudyFolder, cells_of, study_depth
+from skipline.study import DepthDesign, StudyFolder, study_depth
+from skipline.study.design import cells_of
 
 _MARKS = {"holds": ("✓", "green"), "does not hold": ("✗", "red"), "undecided": ("?", "yellow")}
 

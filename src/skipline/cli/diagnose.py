@@ -184,7 +184,7 @@ def _candidates(
 ) -> list[tuple[Candidate, int]]:
     from skipline.cli.lists import one_of, parts
     from skipline.cli.net_design import activation_of, norm_of
-    from skipline.study import ALL_UNITS
+    from skipline.study.family import ALL_UNITS
     from skipline.study.subject import IMAGE_SIZE, WIDTH, candidate_of
 
     found = []

@@ -14,7 +14,10 @@ from skipline.amount import counted
 from skipline.cli.duration import duration
 from skipline.cli.figures import bar
 from skipline.data import Dataset
-from skipline.study import Cell, Result, Running, work_of
+from skipline.study.cell import Cell
+from skipline.study.result import Result
+from skipline.study.training import Running
+from skipline.study.trainings import work_of
 
 _BAR = 30  # columns of the bar for the whole study
 _TOLD_FROM = 0.02  # of the work must be done before the time left is told; guessed

@@ -8,7 +8,8 @@ from skipline.cli.exits import UsageError
 from skipline.cli.lists import one_of
 from skipline.spec import Activation, Norm
 from skipline.spec.layers import ACTIVATION_KINDS, NORM_KINDS
-from skipline.study import ALL_UNITS, NetDesign, family_for
+from skipline.study.family import ALL_UNITS, family_for
+from skipline.study.net_design import NetDesign
 from skipline.zoo.families import CIFAR_WIDTHS, DIGIT_WIDTHS
 
 _FORM = re.compile(r"(?P<kind>\w+)(?:\((?P<number>[^()]*)\))?")

@@ -68,7 +68,8 @@ def race(
     from skipline.cli.race_study import run_race
     from skipline.cli.recipe import read_settings
     from skipline.data import load
-    from skipline.study import LeftOut, RaceDesign, default_inits, network_of_race
+    from skipline.study import RaceDesign
+    from skipline.study.race import LeftOut, default_inits, network_of_race
 
     if steps < 1:
         raise UsageError(f"--steps is {steps}; expected at least 1.")
@@ -107,7 +108,7 @@ def race(
 
 
 def _rates(text: str) -> tuple[float, ...]:
-    from skipline.study import RATES
+    from skipline.study.race import RATES
 
     if text == "auto":
         return RATES

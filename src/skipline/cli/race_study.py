@@ -14,7 +14,10 @@ from skipline.cli.race_table import race_table
 from skipline.data import Dataset
 from skipline.files import dump_json, write_whole
 from skipline.report import race_report
-from skipline.study import Cell, LeftOut, NetDesign, RaceDesign, StudyFolder, cells_of_race, study_race
+from skipline.study import RaceDesign, StudyFolder, study_race
+from skipline.study.cell import Cell
+from skipline.study.net_design import NetDesign
+from skipline.study.race import LeftOut, cells_of_race
 from skipline.study.trainability import LEAST_STEPS
 
 _MARKS = {"trains": ("✓", "green"), "degrades": ("~", "yellow"), "undecided": ("?", "yellow"), "fails": ("✗", "red")}

@@ -12,7 +12,9 @@ from skipline.amount import percent
 from skipline.cli.figures import bar, error_style, mean, seconds_text
 from skipline.cli.live_study import LiveStudy, State, States, fraction_of
 from skipline.data import Dataset
-from skipline.study import Cell, Result, Running
+from skipline.study.cell import Cell
+from skipline.study.result import Result
+from skipline.study.training import Running
 
 _NAME, _RATE, _LOSS, _ERROR, _PROGRESS = 30, 7, 10, 9, 10  # columns; with the gaps 79, and a terminal has 80
 _LARGE = 1e5  # from here on a loss is told by a power of ten

@@ -60,7 +60,8 @@ def depth(
     from skipline.cli.device import default_data_dir, device_of
     from skipline.cli.recipe import read_settings
     from skipline.data import load
-    from skipline.study import FAMILIES, UNITS, DepthDesign, family_for
+    from skipline.study import DepthDesign
+    from skipline.study.family import FAMILIES, UNITS, family_for
 
     flags = {
         "source": source or None,
@@ -106,8 +107,8 @@ def calibration(
     from skipline.cli.calibration import run_calibration
     from skipline.cli.conduct import Setting
     from skipline.cli.device import default_data_dir, device_of
-    from skipline.study import grid_cells, spread_over
     from skipline.study.diagnosis_judge import judge_by_diagnosis
+    from skipline.study.grid import grid_cells, spread_over
 
     whole = grid_cells()
     if not 0 <= cells <= len(whole):

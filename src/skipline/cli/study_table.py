@@ -12,7 +12,10 @@ from skipline.amount import percent
 from skipline.cli.figures import bar, error_style, mean, seconds_text
 from skipline.cli.live_study import LiveStudy, States, fraction_of
 from skipline.data import Dataset
-from skipline.study import Cell, Result, Running, Unit
+from skipline.study.cell import Cell
+from skipline.study.family import Unit
+from skipline.study.result import Result
+from skipline.study.training import Running
 
 _BLOCKS: dict[Unit, str] = {"plain": "y = relu(f(x))", "residual": "y = relu(x + f(x))", "preact": "y = x + f(x)"}
 _LAYERS, _ERROR, _PROGRESS, _GAP = 8, 10, 10, 3  # columns; two units side by side take 74, and a terminal has 80

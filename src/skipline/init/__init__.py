@@ -15,6 +15,7 @@ from skipline.lazy import lazily
 if TYPE_CHECKING:
     from skipline.init.construction import build, initialise, start
     from skipline.init.error import InitError
+    from skipline.init.factor import scaled
     from skipline.init.fit import Fit
     from skipline.init.fits import FITS_OF_SCHEME, PLAIN_FITS
     from skipline.init.head import with_head
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
         with_scaled_weights,
         with_skip_init,
     )
-    from skipline.init.scaled import scaled
     from skipline.init.scheme import Scheme
     from skipline.init.schemes import HE_FAN_OUT_NORMAL, SCHEMES, scaled_identity
     from skipline.init.zero import zero_branch, zero_gamma
@@ -79,7 +79,7 @@ __getattr__, __dir__ = lazily(
         "skipline.init.names": "scheme_named scheme_names start_named start_names",
         "skipline.init.parameterisations": "with_deep_kernel_shape with_depth_scaling with_fixup with_leaky_shape "
         "with_normaliser_free with_rezero with_scaled_weights with_skip_init",
-        "skipline.init.scaled": "scaled",
+        "skipline.init.factor": "scaled",
         "skipline.init.scheme": "Scheme",
         "skipline.init.schemes": "HE_FAN_OUT_NORMAL SCHEMES scaled_identity",
         "skipline.init.zero": "zero_branch zero_gamma",

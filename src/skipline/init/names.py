@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from skipline.init.critical import critical
 from skipline.init.depth import taki
 from skipline.init.error import InitError
+from skipline.init.factor import scaled
 from skipline.init.fit import Fit
 from skipline.init.fits import FITS_OF_SCHEME, PLAIN_FITS
-from skipline.init.scaled import scaled
 from skipline.init.scheme import Scheme
 from skipline.init.schemes import SCHEMES, scaled_identity
 from skipline.init.zero import zero_branch, zero_gamma

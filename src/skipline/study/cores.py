@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from skipline.cores import available_cores as available_cores
 from skipline.study.family import SMALL_IMAGE
 
 MOST_LARGE = 4  # trainings of larger images at a time; guessed: 110 layers at batch 128 keep about 1 GB each

@@ -51,7 +51,13 @@ def trial(recipe: Recipe, dataset: Dataset, device: torch.device) -> Iterator[Tr
     with tempfile.TemporaryDirectory(prefix="skipline-") as place:
         task = make_task(copy, dataset, RunFolder(Path(place)), device)
         learner, memory = _begun(task), StepMemory(task)
-        yield Trial(task, memory.planned(learner, step=0), memory, _batches(task))
+        yield Trial(task, memory.planned(learner, step=0), memory, endless_batches(task))
+
+
+def endless_batches(task: Task) -> Iterator[Batch]:
+    """The batches of a run from the first one on, epoch after epoch, without end."""
+    for epoch in itertools.count():
+        yield from batches(task, epoch, 0)
 
 
 def _begun(task: Task) -> Learner:
@@ -63,8 +69,3 @@ def _begun(task: Task) -> Learner:
     else:
         look_at_data(learner, task.recipe, lambda: fit_sample(task))
     return learner
-
-
-def _batches(task: Task) -> Iterator[Batch]:
-    for epoch in itertools.count():
-        yield from batches(task, epoch, 0)

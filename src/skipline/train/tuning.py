@@ -7,7 +7,7 @@ import math
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -15,13 +15,14 @@ from pathlib import Path
 
 import torch
 
-from skipline.data import Batch, Dataset, ImageSet
+from skipline.data import Dataset, ImageSet
 from skipline.train.learner import make_learner
 from skipline.train.optimiser import make_optimiser
 from skipline.train.recipe import Recipe
 from skipline.train.run_folder import RunFolder
 from skipline.train.step_memory import StepMemory
-from skipline.train.task import Task, batches, make_task
+from skipline.train.task import make_task
+from skipline.train.trial import endless_batches
 from skipline.train.ways import Way
 
 FAR = 1.5  # guessed: who is so much slower in one step is not the fastest in the median of several
@@ -71,7 +72,7 @@ def fastest(timings: Sequence[Timing], *, default: Way) -> Timing | None:
 
 
 @dataclass(slots=True)
-class _Trial:
+class _TimedWay:
     way: Way
     first_seconds: float = math.nan
     seconds: list[float] = field(default_factory=list)
@@ -113,29 +114,29 @@ def time_ways(
     find the code on the disk.
     """
     begun = time.perf_counter()
-    trials = [_Trial(way) for way in ways]
+    timed = [_TimedWay(way) for way in ways]
 
     def is_over() -> bool:
-        return time.perf_counter() - begun >= seconds and any(trial.seconds for trial in trials)
+        return time.perf_counter() - begun >= seconds and any(one.seconds for one in timed)
 
     with ExitStack() as stack:
-        compiled = [trial for trial in trials if trial.way.kernels == "compiled"]
-        for trial in [trial for trial in trials if trial not in compiled]:
-            _tried(trial, trials, is_over(), show, partial(_begin, trial, recipe, dataset, device, stack))
-        for trial in compiled:
+        compiled = [one for one in timed if one.way.kernels == "compiled"]
+        for one in [one for one in timed if one not in compiled]:
+            _tried(one, timed, is_over(), show, partial(_begin, one, recipe, dataset, device, stack))
+        for one in compiled:
             if not is_over():
-                _compile_once(trial, recipe, dataset, device, stack)
+                _compile_once(one, recipe, dataset, device, stack)
         if compiled:
             torch.compiler.reset()
-        for trial in compiled:
-            _tried(trial, trials, is_over(), show, partial(_begin, trial, recipe, dataset, device, stack))
+        for one in compiled:
+            _tried(one, timed, is_over(), show, partial(_begin, one, recipe, dataset, device, stack))
         for _ in range(rounds - 1):  # the step after the first was one
             if is_over():
                 break
-            for trial in trials:
-                if trial.step is not None:
-                    trial.seconds.append(trial.tried(trial.step))
-    return tuple(trial.timing() for trial in trials)
+            for one in timed:
+                if one.step is not None:
+                    one.seconds.append(one.tried(one.step))
+    return tuple(one.timing() for one in timed)
 
 
 def noise(*, num_images: int, image_size: int, in_channels: int, num_classes: int) -> Dataset:
@@ -153,51 +154,55 @@ _UNTRIED = "not tried: the time was over"
 
 
 def _tried(
-    trial: _Trial,
-    trials: Sequence[_Trial],
+    one: _TimedWay,
+    timed: Sequence[_TimedWay],
     is_over: bool,
     show: Callable[[Timing], None],
     begin: Callable[[], None],
 ) -> None:
-    """Begin `trial` unless it has failed or the time `is_over`; show it, and let go of those that it leaves behind."""
-    if is_over and not trial.remark.startswith(_FAILED):
-        trial.remark = _UNTRIED
-    elif not trial.remark.startswith(_FAILED):
+    """Begin `one` unless it has failed or the time `is_over`; show it, and let go of those that it leaves behind."""
+    if is_over and not one.remark.startswith(_FAILED):
+        one.remark = _UNTRIED
+    elif not one.remark.startswith(_FAILED):
         begin()
-    show(trial.timing())
-    _drop_far(trials)
+    show(one.timing())
+    _drop_far(timed)
 
 
-def _begin(trial: _Trial, recipe: Recipe, dataset: Dataset, device: torch.device, stack: ExitStack) -> None:
-    """Make the first step of `trial`, and the one after it."""
+def _begin(one: _TimedWay, recipe: Recipe, dataset: Dataset, device: torch.device, stack: ExitStack) -> None:
+    """Make the first step of `one`, and the one after it."""
 
     def first() -> None:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="skipline-"))
-        trial.step = repeated_step(trial.way, recipe, dataset, device, Path(folder))
-        trial.step()
+        one.step = repeated_step(one.way, recipe, dataset, device, Path(folder))
+        one.step()
 
-    trial.first_seconds = trial.tried(first)
-    if trial.step is not None:
-        trial.seconds.append(trial.tried(trial.step))
-
-
-def _compile_once(trial: _Trial, recipe: Recipe, dataset: Dataset, device: torch.device, stack: ExitStack) -> None:
-    _begin(trial, recipe, dataset, device, stack)
-    if trial.step is not None:
-        trial.remark = f"compiled once in {trial.first_seconds:.0f} s"
-    trial.step, trial.seconds = None, []
+    one.first_seconds = one.tried(first)
+    if one.step is not None:
+        one.seconds.append(one.tried(one.step))
 
 
-def _drop_far(trials: Sequence[_Trial]) -> None:
-    times = [trial.seconds[0] for trial in trials if trial.step is not None]
-    for trial in trials:
-        if trial.step is not None and trial.seconds[0] > FAR * min(times):
-            trial.step = None
-            trial.remark = "; ".join(part for part in (trial.remark, "far slower: timed once") if part)
+def _compile_once(one: _TimedWay, recipe: Recipe, dataset: Dataset, device: torch.device, stack: ExitStack) -> None:
+    _begin(one, recipe, dataset, device, stack)
+    if one.step is not None:
+        one.remark = f"compiled once in {one.first_seconds:.0f} s"
+    one.step, one.seconds = None, []
+
+
+def _drop_far(timed: Sequence[_TimedWay]) -> None:
+    times = [one.seconds[0] for one in timed if one.step is not None]
+    for one in timed:
+        if one.step is not None and one.seconds[0] > FAR * min(times):
+            one.step = None
+            one.remark = "; ".join(part for part in (one.remark, "far slower: timed once") if part)
 
 
 def repeated_step(way: Way, recipe: Recipe, dataset: Dataset, device: torch.device, folder: Path) -> Callable[[], None]:
-    """One step after another, as the loop makes them, each until the device is done."""
+    """One step after another, as the loop makes them, each until the device is done.
+
+    Unlike a `trial` it keeps what the recipe says of graphs, which is what is timed, and takes the start as drawn:
+    what a start finds by looking at data is no part of a step.
+    """
     own = way.applied(recipe)
     task = make_task(own, dataset, RunFolder(folder), device)
     learner = make_learner(own, device)
@@ -206,7 +211,7 @@ def repeated_step(way: Way, recipe: Recipe, dataset: Dataset, device: torch.devi
         learner = replace(learner, optimiser=optimiser)
     memory = StepMemory(task)
     learner = memory.planned(learner, step=0)
-    drawn, steps = _endless(task), itertools.count()
+    drawn, steps = endless_batches(task), itertools.count()
 
     def step() -> None:
         loss, _ = memory.step(learner, next(drawn), step=next(steps))
@@ -215,11 +220,6 @@ def repeated_step(way: Way, recipe: Recipe, dataset: Dataset, device: torch.devi
             torch.cuda.synchronize(device)  # the loss is there before the optimiser is done
 
     return step
-
-
-def _endless(task: Task) -> Iterator[Batch]:
-    for epoch in itertools.count():
-        yield from batches(task, epoch, 0)
 
 
 def _reason(error: Exception) -> str:
