@@ -15,7 +15,7 @@ from skipline.data.error import DataError
 from skipline.data.image_format import SUFFIXES
 from skipline.data.listing import TABLE_SUFFIXES
 from skipline.data.mnist import IDX_SETS, IdxSet, find_idx, read_idx_folder, read_idx_set
-from skipline.spec.check import did_you_mean
+from skipline.wording import did_you_mean
 
 
 @dataclass(frozen=True)

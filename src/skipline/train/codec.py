@@ -13,13 +13,13 @@ from skipline import spec
 from skipline.data import Augment
 from skipline.data.photo_augment import PhotoAugment
 from skipline.spec import Network
-from skipline.spec.check import did_you_mean
 from skipline.train.deepening import Deepening
 from skipline.train.optimiser import AdamW, Sgd
 from skipline.train.probe import Probe
 from skipline.train.recipe import Recipe
 from skipline.train.refuse import RecipeError, require_choice
 from skipline.train.schedule import Constant, Cosine, LinearWarmUp, NoWarmUp, OneCycle, Step, UntilError
+from skipline.wording import did_you_mean
 
 FORMAT = "skipline.recipe"
 VERSION = 1
