@@ -46,7 +46,7 @@ def test_paragraphs_of_help_fill_the_width(
     monkeypatch.setenv("COLUMNS", "400")
     out = skipline(*verb, "--help").out
     first = out.index("Usage:")
-    paragraphs = [line.strip() for line in out[first : out.index("Arguments")].splitlines() if line.strip()]
+    paragraphs = [line.strip() for line in out[first : out.index("Arguments")].splitlines() if line.strip(" \n╭─")]
     assert len(paragraphs) == 3, "usage, the sentence, and one paragraph"
 
 
@@ -137,7 +137,7 @@ def test_an_internal_error_says_so_and_keeps_its_traceback(capsys: pytest.Captur
     err = capsys.readouterr().err
     assert "Traceback" in err
     assert "internal error: KeyError: 'lost'" in err
-    assert "fault in skipline" in err
+    assert "bug in skipline" in err
 
 
 def too_much_for_the_cpu() -> BaseException:
@@ -160,7 +160,7 @@ def test_out_of_memory_says_what_to_do(error: BaseException, said: str, capsys: 
     err = capsys.readouterr().err
     assert said in err
     assert err.endswith("Use a smaller --batch-size, or more --accumulate.\n")
-    assert "fault in skipline" not in err
+    assert "bug in skipline" not in err
 
 
 def test_out_of_memory_in_one_of_several_is_told_with_the_next_command(capsys: pytest.CaptureFixture[str]) -> None:

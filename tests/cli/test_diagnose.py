@@ -185,9 +185,9 @@ def test_a_description_that_is_none_names_its_file(skipline: Command, tmp_path: 
         (
             ("cifar_resnet20", "--depth", "20"),
             2,
-            "cifar_resnet20 has its own depth, unit and parts: --depth cannot",
+            "cifar_resnet20 has its own depth, unit and parts: --depth does",
         ),
-        (("cifar_resnet20", "--norm", "none"), 2, "cifar_resnet20 has its own depth, unit and parts: --norm cannot be"),
+        (("cifar_resnet20", "--norm", "none"), 2, "cifar_resnet20 has its own depth, unit and parts: --norm does not"),
         (("cifar_resnet20", "--data", "x"), 2, "Gaussian pixels where no run is examined: --data does not apply"),
         (("gone.json",), 3, "gone.json: the file cannot be read: No such file"),
     ],

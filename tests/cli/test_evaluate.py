@@ -78,10 +78,10 @@ def test_what_it_writes_agrees_with_what_it_counts(skipline: Command, runs: tupl
 def test_it_is_told_in_words(skipline: Command, runs: tuple[Path, Path]) -> None:
     ended = skipline("evaluate", str(runs[0]))
     assert "balanced accuracy" in ended.out
-    places = [ended.out.index(row) for row in ("equal mass", "… after temperature scaling", "equal width")]
-    assert places == sorted(places), "the scaled error is that of groups of equal mass, and stands beneath it"
+    places = [ended.out.index(row) for row in ("equal count", "… after temperature scaling", "equal width")]
+    assert places == sorted(places), "the scaled error is that of bins of equal count, and stands beneath it"
     assert "most frequent confusions: " in ended.out
-    assert "see it all: skipline report" in ended.err
+    assert "full report: skipline report" in ended.err
 
 
 def test_of_other_images_nothing_is_kept(skipline: Command, runs: tuple[Path, Path]) -> None:
@@ -99,7 +99,7 @@ def test_of_other_images_nothing_is_kept(skipline: Command, runs: tuple[Path, Pa
 def test_a_file_alone_needs_a_name(skipline: Command, runs: tuple[Path, Path]) -> None:
     ended = skipline("evaluate", str(runs[0] / "model.safetensors"))
     assert ended.code == 2
-    assert "does not say what it is to be evaluated on" in ended.err
+    assert "does not record its data; name them: " in ended.err
     assert evaluated(skipline, str(runs[0] / "model.safetensors"), "digits")["num_images"] == 360
 
 
@@ -244,7 +244,9 @@ def test_a_list_of_runs_loads_no_torch(runs: tuple[Path, Path]) -> None:
 def test_runs_are_listed_chosen_and_sorted(
     skipline: Command, runs: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (runs[0].parent / "20260102T030405Z-broken-0a1b").mkdir()
+    broken = runs[0].parent / "20260102T030405Z-broken-0a1b"
+    broken.mkdir()
+    (broken / "metrics.jsonl").touch()
     text = skipline("runs")
     assert text.code == 0, text.err
     assert all(run.name in text.out for run in runs), "whole names, to be copied"

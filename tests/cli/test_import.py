@@ -120,7 +120,7 @@ def test_a_description_in_a_file_will_do(skipline: Command, trained: Path, tmp_p
         (("--model", "digits_resnet8", "--classes", "twice.txt"), 2, "expected a class's name on each line, each once"),
         (("--model", "digits_resnet8", "--classes", "3"), 3, "Only the classifier differs: head='keep', or --new-head"),
         (("--model", "digits_resnet8", "--out", "a.pth"), 2, "--out is a.pth; a model's file ends in .safetensors."),
-        (("--model", "digits_resnet8", "--out", "there.safetensors"), 2, "there.safetensors is there already"),
+        (("--model", "digits_resnet8", "--out", "there.safetensors"), 2, "there.safetensors already exists"),
     ],
 )
 def test_a_refusal_writes_nothing(
@@ -220,7 +220,7 @@ def test_a_model_leaves_under_other_names(skipline: Command, trained: Path) -> N
         (("a.safetensors", "--to", "bit"), 2, "weights with the names of bit are written to a file that ends in .npz"),
         (("a.npz", "--to", "bit"), 3, "has no name for stem.conv1.weight of digits_resnet8"),
         (("a.pth", "--to", "keras"), 2, "no source of weights 'keras'"),
-        (("resnet8.th", "--to", "timm"), 2, "resnet8.th is there already"),
+        (("resnet8.th", "--to", "timm"), 2, "resnet8.th already exists"),
         (("no/a.pth", "--to", "timm"), 3, "the folder is not there"),
     ],
 )

@@ -23,7 +23,7 @@ def test_a_port_that_is_taken_is_said() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(UsageError, match=f"port {port} cannot be had .* skipline lab --port 0"):
+        with pytest.raises(UsageError, match=f"port {port} is not available .* skipline lab --port 0"):
             lab(port=port, open_=False, at="")
 
 

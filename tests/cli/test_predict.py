@@ -137,7 +137,7 @@ def test_what_cannot_be_is_told(
 
 def test_a_model_that_saw_no_photos_is_told_their_size(skipline: Command, model: TrainedModel, tmp_path: Path) -> None:
     save_model(tmp_path / "model.safetensors", TrainedModel(model.net, Preprocess((1.0,) * 3, (1.0,) * 3), CLASSES))
-    assert "Say it, e.g. --image-size 32" in skipline("predict", "model.safetensors", "photos").err
+    assert "Give it, e.g. --image-size 32" in skipline("predict", "model.safetensors", "photos").err
     assert skipline("predict", "model.safetensors", "photos", "--image-size", "8").code == 0
 
 

@@ -44,7 +44,7 @@ def test_a_run_keeps_which_photos_it_learnt_from(skipline: Command, photos: Path
     assert "validation error after 3 epochs" in page
     assert "test error" not in page
     assert "of 4 images |" in next(line for line in card.splitlines() if line.startswith("| validation error |"))
-    assert "the test part was not looked at" in card
+    assert "The test set was not used." in card
     split = json.loads((run / "split.json").read_text())
     assert split["folder"] == str(photos)
     assert {part: len(entries) for part, entries in split["parts"].items()} == {"train": 12, "val": 4, "test": 4}
@@ -68,7 +68,7 @@ def test_what_check_calls_wrong_stops_training_unless_it_is_let_pass(
     assert not (tmp_path / "runs").exists()
     assert skipline("train", "my photos", *TRAIN, "--allow", "label_conflict", "--dry-run").code == 0
     assert skipline("train", "my photos", *TRAIN, "--allow", "one_class").code == 2
-    assert "this is none" in skipline("train", "digits", "--allow", "near_leak").err
+    assert "--allow is for folders of photos only" in skipline("train", "digits", "--allow", "near_leak").err
 
 
 def test_started_again_by_its_launcher_a_run_goes_on_without_what_came_into_the_folder(

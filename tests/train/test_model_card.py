@@ -62,7 +62,7 @@ def test_the_file_that_it_began_with_is_named(recipe: Recipe) -> None:
 
 def test_an_average_is_said(recipe: Recipe) -> None:
     card = model_card(replace(recipe, ema_decay=0.9), OUTCOME, ("a", "b"), num_train=1, num_test=1)
-    assert "| weights | an average over the last steps' weights |" in card
+    assert "| weights | moving average over the last steps |" in card
 
 
 def test_many_names_are_counted_and_a_name_stays_on_its_line(recipe: Recipe) -> None:

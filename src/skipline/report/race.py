@@ -122,7 +122,7 @@ def _tried(race: Race) -> Iterator[str]:
         return
     yield paragraph(
         "Each initialiser is shown with the rate at which its loss on the training images was lowest at the end, the "
-        "mean over its seeds; a rate at which a seed diverged counts as infinite. The test images were not used for this."
+        "mean over its seeds; a rate at which a seed diverged counts as infinite. Test images were not used for this."
     )
     rows = tuple((standing.init, *(number(tried.train_loss) for tried in standing.tried)) for standing in race.ranked)
     head = ("initialiser", *(f"rate {tried.learning_rate:g}" for tried in race.ranked[0].tried))

@@ -16,7 +16,7 @@ from skipline.wording import few
 
 _BEST: Mapping[Judge, str] = {
     "test": "",
-    "validation": "\nThe best checkpoint was chosen by it, so for that one it is optimistic; the test set was not used.",
+    "validation": "\nThe best checkpoint was chosen by it, which makes it optimistic there. The test set was not used.",
 }
 _MOST_NAMES = 20  # class names that are written out: guessed, a few lines
 
@@ -43,8 +43,8 @@ def model_card(
     weights = "moving average over the last steps" if recipe.ema_decay > 0 else "those of the last step"
     return f"""# {network.name}
 
-A convolutional network of {network.depth} weighted layers ({counted(network.num_blocks, "block")}) that classifies images of
-{counted(network.in_channels, "channel")} into {counted(len(class_names), "class", "classes")}: {names}.
+A convolutional network of {network.depth} weighted layers ({counted(network.num_blocks, "block")}) that classifies
+images of {counted(network.in_channels, "channel")} into {counted(len(class_names), "class", "classes")}: {names}.
 
 | | |
 | --- | --- |
@@ -55,7 +55,8 @@ A convolutional network of {network.depth} weighted layers ({counted(network.num
 | {judge} loss | {outcome.test_loss:.4f} |
 | seed | {recipe.seed} |
 
-The {judge} error was measured once per epoch on images that were not used for training; {_chosen(recipe)}.{_BEST[judge]}
+The {judge} error was measured once per epoch on images that were not used for training;
+{_chosen(recipe)}.{_BEST[judge]}
 It says nothing about other kinds of images.
 
 `model.safetensors` holds the weights, the description of the network, the preprocessing and the class names.
@@ -81,10 +82,8 @@ def _start(recipe: Recipe) -> str:
 def _chosen(recipe: Recipe) -> str:
     if math.isinf(recipe.patience):
         return "no setting of this run was chosen by it"
-    return (
-        f"early stopping with a patience of {counted(int(recipe.patience), 'epoch')} chose the number of epochs by it,\n"
-        "so it may be optimistic"
-    )
+    patience = counted(int(recipe.patience), "epoch")
+    return f"early stopping (patience {patience}) chose the number of epochs by it,\nso it may be optimistic"
 
 
 def origin_note(document: Mapping[str, Any]) -> str:

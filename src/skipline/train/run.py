@@ -98,8 +98,8 @@ def resume(
     if changed and not anyway:
         were = ", ".join(f"{name} {was!r} (now {now[name]!r})" for name, was in changed.items())
         raise RunError(
-            f"{folder.path} would no longer give the same bits. It was started with {were}. Go on with it there, or "
-            f"take other bits here: {command('resume', folder.path, '--anyway')}"
+            f"{folder.path} would no longer give the same bits. It was started with {were}. Resume it there, or "
+            f"accept different bits here: {command('resume', folder.path, '--anyway')}"
         )
     dataset = load_again(folder, recipe, data, cache=cache)
     team.gather(None)  # nobody writes before everybody has read
