@@ -11,7 +11,8 @@ TRAINS = 0.2  # of the error of guessing; guessed, see RULE for what it means
 FAILS = 0.8
 RULE = (
     f"A run trains if its final training error is at most {percent(TRAINS, places=0)} of the error of guessing. It "
-    f"fails if it diverged or the error is above {percent(FAILS, places=0)} of that of guessing, and degrades in between."
+    f"fails if it diverged or the error is above {percent(FAILS, places=0)} of that of guessing, and degrades in "
+    "between."
 )
 
 LEAST_STEPS = 150  # guessed: the fewest that the calibration grid gives; what shorter ones say was not measured
