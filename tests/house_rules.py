@@ -19,7 +19,8 @@ PACKAGE = ROOT / "src" / "skipline"
 
 # A package imports only from lower rows, and siblings never import each other. docs/architecture.md has the same table.
 ROWS = (
-    ("amount", "cache", "command", "cores", "extras", "files", "interrupt", "launcher", "lazy", "seeds", "spec"),
+    ("amount", "cache", "command", "cores", "extras", "files", "interrupt", "launcher", "lazy", "seeds", "wording"),
+    ("spec",),
     ("cost", "store", "theory", "zoo"),
     ("data", "kernels", "memory", "nn"),
     ("check", "init", "signal"),
@@ -34,20 +35,20 @@ ROWS = (
 # What is imported from outside the standard library, and from which row upward: prediction never imports torch (numpy
 # is arithmetic, not an implementation of networks), and only the command line knows terminals.
 THIRD_PARTY = {
-    "numpy": 1,
-    "PIL": 2,
-    "pillow_heif": 2,
-    "safetensors": 2,
-    "torch": 2,
-    "triton": 2,  # comes with PyTorch for CUDA and not without: guarded in kernels/batch_norm_triton.py
-    "pydantic": 6,
-    "resvg_py": 7,
-    "fastapi": 8,
-    "starlette": 8,
-    "pyarrow": 9,
-    "rich": 9,
-    "typer": 9,
-    "uvicorn": 9,
+    "numpy": 2,
+    "PIL": 3,
+    "pillow_heif": 3,
+    "safetensors": 3,
+    "torch": 3,
+    "triton": 3,  # comes with PyTorch for CUDA and not without: guarded in kernels/batch_norm_triton.py
+    "pydantic": 7,
+    "resvg_py": 8,
+    "fastapi": 9,
+    "starlette": 9,
+    "pyarrow": 10,
+    "rich": 10,
+    "typer": 10,
+    "uvicorn": 10,
 }
 
 FILE_LINES = 400

@@ -36,17 +36,17 @@ def house(tmp_path: Path) -> Callable[..., Path]:
 @pytest.mark.parametrize(
     ("file", "source", "complaint"),
     [
-        ("nn/net.py", "from skipline.train import loop", "nn/net.py:1: nn (row 2) imports up: train (row 6)"),
+        ("nn/net.py", "from skipline.train import loop", "nn/net.py:1: nn (row 3) imports up: train (row 7)"),
         (
             "nn/net.py",
             "def f():\n    import skipline.data.load",
-            "nn/net.py:2: nn (row 2) imports sideways: data (row 2)",
+            "nn/net.py:2: nn (row 3) imports sideways: data (row 3)",
         ),
-        ("nn/net.py", "from ..init import fans", "nn/net.py:1: nn (row 2) imports up: init (row 3)"),
-        ("nn/net.py", "from .. import init", "nn/net.py:1: nn (row 2) imports up: init (row 3)"),
-        ("nn/net.py", "from skipline import init as i", "nn/net.py:1: nn (row 2) imports up: init (row 3)"),
-        ("nn/deep/net.py", "from ...init import fans", "nn/deep/net.py:1: nn (row 2) imports up: init (row 3)"),
-        ("nn/net.py", "import importlib as i\ni.import_module('skipline.cli')", "nn (row 2) imports up: cli (row 9)"),
+        ("nn/net.py", "from ..init import fans", "nn/net.py:1: nn (row 3) imports up: init (row 4)"),
+        ("nn/net.py", "from .. import init", "nn/net.py:1: nn (row 3) imports up: init (row 4)"),
+        ("nn/net.py", "from skipline import init as i", "nn/net.py:1: nn (row 3) imports up: init (row 4)"),
+        ("nn/deep/net.py", "from ...init import fans", "nn/deep/net.py:1: nn (row 3) imports up: init (row 4)"),
+        ("nn/net.py", "import importlib as i\ni.import_module('skipline.cli')", "nn (row 3) imports up: cli (row 10)"),
         (
             "nn/net.py",
             "from importlib import import_module as m\nimport_module(n)",
@@ -55,15 +55,15 @@ def house(tmp_path: Path) -> Callable[..., Path]:
         (
             "cost.py",
             "if TYPE_CHECKING:\n    import torch",
-            "cost.py:2: cost (row 1) imports torch, which begins at row 2",
+            "cost.py:2: cost (row 2) imports torch, which begins at row 3",
         ),
-        ("spec/block.py", "import numpy.linalg", "spec (row 0) imports numpy, which begins at row 1"),
+        ("spec/block.py", "import numpy.linalg", "spec (row 1) imports numpy, which begins at row 2"),
         (
             "spec/block.py",
             "from skipline import build",
             "imports skipline.build: import from the package that defines it",
         ),
-        ("train/loop.py", "import rich.live", "train (row 6) imports rich, which begins at row 9"),
+        ("train/loop.py", "import rich.live", "train (row 7) imports rich, which begins at row 10"),
         ("nn/net.py", "import einops", "imports einops, which is no core dependency"),
         ("extra/net.py", "", "extra is in no row. Add it to ROWS in tests/house_rules.py and docs/architecture.md."),
     ],

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from skipline.data import DataError, Treatment, load, place_of, source_names, treatment_of
+from skipline.data import DataDefaults, DataError, defaults_of, load, place_of, source_names
 from skipline.data.cifar_layout import CifarLayout
 from skipline.data.source import is_photos
 
@@ -33,13 +33,13 @@ def test_the_names() -> None:
 
 def test_every_set_is_treated_by_its_name_and_others_with_care() -> None:
     """A 2 in a mirror is no 2, and 4 pixels of 8 are half of a digit."""
-    assert {name: treatment_of(name) for name in (*source_names(), "idx")} == {
-        "digits": Treatment(model="digits_resnet20", pad=0, flips=False),
-        "cifar10": Treatment(model="cifar_resnet20", pad=4, flips=True),
-        "cifar100": Treatment(model="cifar_resnet20", pad=4, flips=True),
-        "mnist": Treatment(model="cifar_resnet20", pad=4, flips=False),
-        "fashion-mnist": Treatment(model="cifar_resnet20", pad=4, flips=False),
-        "idx": Treatment(model="cifar_resnet20", pad=4, flips=False),
+    assert {name: defaults_of(name) for name in (*source_names(), "idx")} == {
+        "digits": DataDefaults(model="digits_resnet20", pad=0, flips=False),
+        "cifar10": DataDefaults(model="cifar_resnet20", pad=4, flips=True),
+        "cifar100": DataDefaults(model="cifar_resnet20", pad=4, flips=True),
+        "mnist": DataDefaults(model="cifar_resnet20", pad=4, flips=False),
+        "fashion-mnist": DataDefaults(model="cifar_resnet20", pad=4, flips=False),
+        "idx": DataDefaults(model="cifar_resnet20", pad=4, flips=False),
     }
 
 

@@ -86,7 +86,7 @@ def test_a_photo_that_is_gone_changed_or_moved_is_refused(files: dict[str, int])
 
 def test_other_classes_are_refused() -> None:
     with pytest.raises(
-        DataError, match=r"has the classes cat, dog, and the run runs/A a, b, c, …: its split belongs to other"
+        DataError, match=r"has the classes cat, dog, and the run runs/A a, b, c, and 1 more: its split belongs to other"
     ):
         again(AS_IT_WAS, ("a", "b", "c", "d"))
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from skipline.lab.desk import Desk
-from skipline.lab.race import course_of
+from skipline.lab.race import race_data
 from skipline.lab.toys import TOYS, toy
 
 
@@ -61,7 +61,7 @@ def test_dead_units_are_counted_layer_by_layer() -> None:
         net.get_submodule(name).register_forward_hook(
             lambda *found, name=name: shares.update({name: (found[2].amax((0, 2, 3)) == 0).float().mean().item()})
         )
-    net(racer.course.batch(0, 64, 0).images)
+    net(racer.data.batch(0, 64, 0).images)
     (frame,) = (f for f in desk.answer({"kind": "advance", "steps": 1}, between=lambda: None))
     assert frame["nets"][0]["activations"] == wanted
     assert frame["nets"][0]["silent"] == list(shares.values())
@@ -76,7 +76,7 @@ def test_training_error_is_of_all_points_as_a_net_in_use_answers() -> None:
     racer = desk._race.racers[0]  # pyright: ignore[reportPrivateUsage, reportOptionalMemberAccess]
     net = racer.learner.net.eval()
     with torch.no_grad():
-        wrong = net(racer.course.images).argmax(dim=1) != racer.course.labels
+        wrong = net(racer.data.images).argmax(dim=1) != racer.data.labels
     assert frames[-1]["nets"][0]["train_error"] == wrong.sum().item() / 256
 
 
@@ -119,9 +119,9 @@ def test_points_are_of_two_classes_and_new_ones_for_the_test(name: str) -> None:
 
 
 def test_an_epoch_sees_every_point_once() -> None:
-    course = course_of("circles", seed=0)
-    seen = torch.cat([course.batch(step, 64, 0).images[:, 0, 0, 0] for step in range(4)])
-    assert torch.equal(seen.sort().values, course.images[:, 0, 0, 0].sort().values)
+    data = race_data("circles", seed=0)
+    seen = torch.cat([data.batch(step, 64, 0).images[:, 0, 0, 0] for step in range(4)])
+    assert torch.equal(seen.sort().values, data.images[:, 0, 0, 0].sort().values)
 
 
 @pytest.mark.parametrize(

@@ -5,21 +5,11 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
-import skipline
 from skipline.spec import SpecError
-from skipline.spec.check import (
-    did_you_mean,
-    require_choice,
-    require_count,
-    require_divides,
-    require_kind,
-    require_real,
-    shown,
-)
+from skipline.spec.check import require_choice, require_count, require_divides, require_kind, require_real
 
 Refusal = Callable[[], None]
 
@@ -88,34 +78,6 @@ def test_what_is_valid_passes() -> None:
     require_real("Norm", "epsilon", 0, low=0.0, high=1.0)
     require_kind("Stage", "block", 1, (int,))
     require_divides("Stage", "groups", 32, "channels", 64)
-
-
-@pytest.mark.parametrize(
-    ("value", "words"),
-    [
-        ({"a": 1}, "an object"),
-        ([1, 2], "a list"),
-        ((), "a list"),
-        (None, "None"),
-        (1.5, "1.5"),
-        ("x" * 61, repr("x" * 60) + "…"),
-        (-(10**61), "a number of 203 bits"),
-    ],
-)
-def test_a_value_is_shown_in_few_words(value: object, words: str) -> None:
-    assert shown(value) == words
-
-
-def test_a_hint_is_given_only_for_a_likeness() -> None:
-    assert did_you_mean("strid", ["stride", "kernel"]) == " Did you mean 'stride'?"
-    assert did_you_mean("q", ["stride", "kernel"]) == ""
-
-
-def test_likeness_is_judged_in_one_place() -> None:
-    sources = Path(skipline.__file__).parent
-    judges = [file.name for file in sources.rglob("*.py") if "get_close_matches" in file.read_text(encoding="utf-8")]
-    defined = [file.name for file in sources.rglob("*.py") if "def did_you_mean" in file.read_text(encoding="utf-8")]
-    assert (judges, defined) == (["check.py"], ["check.py"])
 
 
 def test_the_nearest_divisor_of_a_large_number_is_found_at_once() -> None:

@@ -24,7 +24,7 @@ from skipline.study import grid as grid_module
 from skipline.study.calibrated import Attempt, Calibrated, calibrated_from_json, calibrated_to_json
 from skipline.study.cell import Cell
 from skipline.study.confusion import confusion_of
-from skipline.study.cores import Share
+from skipline.study.cores import CoreShare
 from skipline.study.grid import CIFAR, DIGITS, GRID, GridCell, Learning, Slab, grid_cells, spread_over
 from skipline.study.net_design import NetDesign
 from skipline.study.result import Result
@@ -118,7 +118,7 @@ def calibration(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     )
     folder = create_study(tmp_path_factory.mktemp("runs"), "calibration", "grid")
     place = Place(
-        folder=folder, data_dir=Path(), device=torch.device("cpu"), share=Share(1, 1), command="skipline study"
+        folder=folder, data_dir=Path(), device=torch.device("cpu"), share=CoreShare(1, 1), command="skipline study"
     )
     datasets = {"digits": DIGITS.images.load(Path())}
     heard: list[Running | Result] = []

@@ -22,7 +22,7 @@ from skipline.report import depth_report
 from skipline.spec import Network
 from skipline.study import DepthDesign, StudyError, StudyFolder, create_study, open_study, study_depth
 from skipline.study.cell import Cell
-from skipline.study.cores import Share
+from skipline.study.cores import CoreShare
 from skipline.study.design import cells_of
 from skipline.study.error import CellError
 from skipline.study.family import UNITS
@@ -61,7 +61,7 @@ def digits() -> Dataset:
 
 
 def place_in(folder: StudyFolder, *, jobs: int) -> Place:
-    share = Share(jobs=jobs, threads=1)
+    share = CoreShare(jobs=jobs, threads=1)
     return Place(
         folder=folder, data_dir=Path(), device=torch.device("cpu"), share=share, command="skipline study depth digits"
     )

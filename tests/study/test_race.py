@@ -18,7 +18,7 @@ from skipline.report import race_report
 from skipline.spec import Network, Norm
 from skipline.study import RaceDesign, StudyError, StudyFolder, create_study, study_race
 from skipline.study.cell import Cell
-from skipline.study.cores import Share
+from skipline.study.cores import CoreShare
 from skipline.study.images import Images
 from skipline.study.net_design import NetDesign
 from skipline.study.race import LeftOut, cells_of_race, default_inits, network_of_race
@@ -58,7 +58,7 @@ def digits() -> Dataset:
 
 
 def place_in(folder: StudyFolder) -> Place:
-    return Place(folder=folder, data_dir=Path(), device=CPU, share=Share(1, 1), command="skipline race")
+    return Place(folder=folder, data_dir=Path(), device=CPU, share=CoreShare(1, 1), command="skipline race")
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,7 @@ from skipline.train import (
     Recipe,
     RecipeError,
     Sgd,
-    Step,
+    StepDecay,
     UntilError,
     recipe_from_json,
     recipe_from_settings,
@@ -47,7 +47,7 @@ DECAY_ON = st.sampled_from(["weights", "all"])
 SCHEDULE = st.one_of(
     st.just(Constant()),
     st.builds(
-        Step, milestones=st.lists(INNER, min_size=1, max_size=4, unique=True).map(sorted).map(tuple), factor=INNER
+        StepDecay, milestones=st.lists(INNER, min_size=1, max_size=4, unique=True).map(sorted).map(tuple), factor=INNER
     ),
     st.builds(Cosine, end=FRACTION),
     st.builds(OneCycle, peak=st.floats(0, 1), start=st.floats(0, 1), end=st.floats(0, 1)),
@@ -139,8 +139,11 @@ def test_what_is_not_set_takes_its_default(network: Network) -> None:
     ("text", "expected"),
     [
         ('schedule = "cosine"', {"schedule": Cosine()}),
-        ('schedule = {kind = "step", milestones = [0.25, 0.5], factor = 0.2}', {"schedule": Step((0.25, 0.5), 0.2)}),
-        ('schedule = {kind = "step", milestones = "0.25, 0.5"}', {"schedule": Step((0.25, 0.5))}),
+        (
+            'schedule = {kind = "step", milestones = [0.25, 0.5], factor = 0.2}',
+            {"schedule": StepDecay((0.25, 0.5), 0.2)},
+        ),
+        ('schedule = {kind = "step", milestones = "0.25, 0.5"}', {"schedule": StepDecay((0.25, 0.5))}),
         ('[optimiser]\nkind = "adamw"\nlearning_rate = "1e-3"', {"optimiser": AdamW(learning_rate=1e-3)}),
         ('warm_up = {kind = "until_error", error = 0.9}', {"warm_up": UntilError(error=0.9)}),
         ('epochs = "12"\nseed = 3', {"epochs": 12, "seed": 3}),

@@ -69,5 +69,5 @@ def test_many_names_are_counted_and_a_name_stays_on_its_line(recipe: Recipe) -> 
     names = ["a\nb", *(f"class{number}" for number in range(1, 100))]
     card = model_card(recipe, OUTCOME, names, num_train=1, num_test=1)
     assert "into 100 classes: a b, class1, " in card
-    assert "class19 and 80 more." in card
+    assert "class19, and 80 more." in card
     assert "class20" not in card

@@ -6,7 +6,7 @@ import pytest
 
 from skipline.data import Augment
 from skipline.init import build, scheme_named
-from skipline.train import PRESETS, NoWarmUp, OneCycle, Sgd, Step, UntilError, recipe_from_json, recipe_to_json
+from skipline.train import PRESETS, NoWarmUp, OneCycle, Sgd, StepDecay, UntilError, recipe_from_json, recipe_to_json
 from skipline.zoo import describe
 
 
@@ -28,7 +28,7 @@ def test_he2015_is_the_paper(depth: int, warm_up: object) -> None:
     steps = recipe.epochs * -(-50_000 // 128)
     assert abs(steps - 64_000) < 400  # whole epochs, of 391 steps
     assert recipe.optimiser == Sgd(learning_rate=0.1, momentum=0.9, nesterov=False, weight_decay=1e-4, decay_on="all")
-    assert recipe.schedule == Step(milestones=(0.5, 0.75), factor=0.1)
+    assert recipe.schedule == StepDecay(milestones=(0.5, 0.75), factor=0.1)
     assert recipe.warm_up == warm_up
     assert recipe.augment == Augment(pad=4, flip=True)
 

@@ -37,7 +37,7 @@ def test_a_recipe_is_frozen(recipe: Recipe) -> None:
             "accumulate is 5 with batch_size 4; a part would hold no image. Expected at most 4.",
         ),
         ({"optimiser": "sgd"}, "optimiser is 'sgd'; expected one of Sgd(…), AdamW(…)."),
-        ({"schedule": None}, "schedule is None; expected one of Constant(…), Step(…), Cosine(…), OneCycle(…)."),
+        ({"schedule": None}, "schedule is None; expected one of Constant(…), StepDecay(…), Cosine(…), OneCycle(…)."),
         ({"warm_up": 5}, "warm_up is 5; expected one of NoWarmUp(…), LinearWarmUp(…), UntilError(…)."),
         ({"augment": {}}, "augment is {}; expected one of Augment(…)."),
         ({"label_smoothing": 1.0}, "label_smoothing is 1.0; expected a number in [0, 1)."),

@@ -36,7 +36,7 @@ from skipline.train import (
     Recipe,
     RunFolder,
     Sgd,
-    Step,
+    StepDecay,
     UntilError,
 )
 from skipline.train.precision import has_bf16
@@ -54,7 +54,7 @@ FEATURES: dict[str, dict[str, Any]] = {
     "crops, mirrors, holes and mixtures": {"augment": Augment(pad=1, flip=True, cutout=3, mixup=0.3)},
     "warm-up until an error": {"warm_up": UntilError(error=0.93, factor=0.1), "schedule": Constant()},
     "linear warm-up and cosine": {"warm_up": LinearWarmUp(epochs=1.5), "schedule": Cosine()},
-    "steps": {"schedule": Step(milestones=(0.3, 0.6), factor=0.1)},
+    "steps": {"schedule": StepDecay(milestones=(0.3, 0.6), factor=0.1)},
     "parts, and no layout": {"accumulate": 3, "memory_layout": "contiguous"},
     "clipping and smoothing": {"clip_norm": 0.1, "label_smoothing": 0.1},
     "PyTorch's own kernels": {"kernels": "plain"},

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch.optim import SGD
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, MultiStepLR, OneCycleLR
 
-from skipline.train import Constant, Cosine, LinearWarmUp, NoWarmUp, OneCycle, RecipeError, Step, UntilError
+from skipline.train import Constant, Cosine, LinearWarmUp, NoWarmUp, OneCycle, RecipeError, StepDecay, UntilError
 from skipline.train.schedule import Schedule, next_running_error, schedule_factor, warm_up_factor
 
 BASE = 0.3  # of PyTorch's schedulers, whose rates are divided by it
@@ -45,7 +45,10 @@ def torch_rates(make: Callable[[SGD], LRScheduler], num_steps: int) -> list[floa
         ),
         (Cosine(), lambda opt, n: CosineAnnealingLR(opt, T_max=n)),
         (Cosine(end=0.1), lambda opt, n: CosineAnnealingLR(opt, T_max=n, eta_min=0.1 * BASE)),
-        (Step((0.5, 0.75), 0.1), lambda opt, n: MultiStepLR(opt, [math.ceil(0.5 * n), math.ceil(0.75 * n)], gamma=0.1)),
+        (
+            StepDecay((0.5, 0.75), 0.1),
+            lambda opt, n: MultiStepLR(opt, [math.ceil(0.5 * n), math.ceil(0.75 * n)], gamma=0.1),
+        ),
     ],
 )
 def test_schedules_are_those_of_torch(
@@ -59,7 +62,7 @@ def test_schedules_are_those_of_torch(
 def test_he_et_al_divide_at_half_and_three_quarters() -> None:
     """64,000 steps, divided by 10 at 32,000 and 48,000 (arXiv 1512.03385, section 4.2)."""
     steps = (0, 31_999, 32_000, 47_999, 48_000, 63_999)
-    factors = [schedule_factor(Step(), step, 64_000) for step in steps]
+    factors = [schedule_factor(StepDecay(), step, 64_000) for step in steps]
     assert factors == pytest.approx([1, 1, 0.1, 0.1, 0.01, 0.01])
 
 
@@ -72,7 +75,7 @@ def test_constant_is() -> None:
         st.just(Constant()),
         st.builds(Cosine, end=st.floats(0, 0.99)),
         st.builds(OneCycle, peak=st.floats(0, 1), start=st.floats(0, 1), end=st.floats(0, 1)),
-        st.builds(Step, milestones=st.just((0.1, 0.9)), factor=st.floats(0.01, 0.99)),
+        st.builds(StepDecay, milestones=st.just((0.1, 0.9)), factor=st.floats(0.01, 0.99)),
     ),
     st.integers(1, 50),
 )
@@ -103,13 +106,13 @@ def test_the_running_error_is_an_average_over_about_ten_batches() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Step(factor=1.0), "schedule.factor is 1.0; expected a number in (0, 1)."),
-        (lambda: Step(milestones=(0.5, 1.5)), "schedule.milestones is 1.5; expected a number in (0, 1)."),
+        (lambda: StepDecay(factor=1.0), "schedule.factor is 1.0; expected a number in (0, 1)."),
+        (lambda: StepDecay(milestones=(0.5, 1.5)), "schedule.milestones is 1.5; expected a number in (0, 1)."),
         (
-            lambda: Step(milestones=(0.7, 0.5)),
+            lambda: StepDecay(milestones=(0.7, 0.5)),
             "schedule.milestones is [0.7, 0.5]; expected fractions of the run that rise, e.g. [0.5, 0.75].",
         ),
-        (lambda: Step(milestones=()), "schedule.milestones is []; expected fractions of the run that rise"),
+        (lambda: StepDecay(milestones=()), "schedule.milestones is []; expected fractions of the run that rise"),
         (lambda: Cosine(end=math.nan), "schedule.end is nan; expected a number in [0, 1)."),
         (lambda: OneCycle(peak=30), "schedule.peak is 30; expected a number in [0, 1]."),
         (lambda: LinearWarmUp(epochs=0), "warm_up.epochs is 0; expected a number in (0, inf)."),

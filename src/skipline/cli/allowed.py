@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from skipline.check import KINDS
 from skipline.cli.exits import UsageError
-from skipline.spec.check import did_you_mean
+from skipline.wording import did_you_mean
 
 HOPELESS = ("no_image", "no_class", "one_class")  # with which nothing could be learnt
 

@@ -24,7 +24,7 @@ from skipline.signal.diagnosis import Diagnosis
 from skipline.signal.verdict import Verdict
 from skipline.spec import Network
 from skipline.study.alpha_power import alpha_power
-from skipline.study.examination import Conditions, Examination, Treatment
+from skipline.study.examination import Conditions, Examination, TriedRemedy
 from skipline.study.examination_document import document_of, judged, sites_of
 from skipline.study.remedies import REMEDIES
 
@@ -80,7 +80,7 @@ class Seen:
 
 def tell_examinations(
     examined: Sequence[Examination],
-    treatments: Sequence[Sequence[Treatment]],
+    treatments: Sequence[Sequence[TriedRemedy]],
     output: Output,
     *,
     spectra: Sequence[Spectrum],
@@ -225,7 +225,7 @@ def _details(diagnosis: Diagnosis, *, said: str) -> list[str]:
     return lines
 
 
-def _told_treatment(treatment: Treatment) -> str:
+def _told_treatment(treatment: TriedRemedy) -> str:
     after = treatment.after
     head = f"fix: {REMEDIES[treatment.remedy].says}"
     verdict = "shown to help" if treatment.helped else "not shown to help"

@@ -13,7 +13,7 @@ from skipline.signal.diagnosis import Diagnosis, Finding
 from skipline.signal.reading import SiteReading
 from skipline.signal.verdict import Verdict
 from skipline.spec import Network
-from skipline.study.examination import Examination, Treatment
+from skipline.study.examination import Examination, TriedRemedy
 from skipline.study.remedies import REMEDIES
 from skipline.theory.prediction import SitePrediction
 
@@ -28,7 +28,7 @@ _OUTCOMES: Mapping[Verdict, str] = {
 
 
 def record_of(
-    examination: Examination, treatments: Sequence[Treatment], *, singular_values: tuple[float, ...]
+    examination: Examination, treatments: Sequence[TriedRemedy], *, singular_values: tuple[float, ...]
 ) -> DiagnosisRecord:
     """The record of one network; `treatments` are those that were tried on it."""
     name = examination.candidate.network.name
@@ -102,7 +102,7 @@ def _beyond(finding: Finding) -> str:
     return f"{finding.verdict}: {finding.amount:.3g} where {finding.cause.limit.degrades:.3g} is the most that trains"
 
 
-def _shown(treatment: Treatment) -> str:
+def _shown(treatment: TriedRemedy) -> str:
     after = treatment.after
     return f"{after.candidate.network.name}: {_OUTCOMES[after.verdict]}"
 

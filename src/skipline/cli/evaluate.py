@@ -114,13 +114,14 @@ def _dataset(path: Path, source: str, data: Path | None) -> Dataset:
     from skipline.data import DataError, load
     from skipline.weights import load_model
     from skipline.weights.class_names import numbered
+    from skipline.wording import few
 
     names = load_model(path).class_names
     dataset = load(source, data_dir=data or default_data_dir())
     if names not in (dataset.class_names, numbered(dataset.num_classes)):
         raise DataError(
-            f"{path} was trained for the classes {_few(names)}, but {dataset.name} has "
-            f"{_few(dataset.class_names)}. Evaluate it on the data it was trained for."
+            f"{path} was trained for the classes {few(names, most=3)}, but {dataset.name} has "
+            f"{few(dataset.class_names, most=3)}. Evaluate it on the data it was trained for."
         )
     return dataset
 
@@ -138,7 +139,3 @@ def _precision(name: str, folder: RunFolder | None) -> Precision:
     if name == "fp32" or name == "bf16" or name == "auto":
         return name
     raise UsageError(f"--precision is {name!r}; expected auto, fp32 or bf16.")
-
-
-def _few(names: tuple[str, ...]) -> str:
-    return ", ".join(names[:3]) + (f", … ({len(names)})" if len(names) > 3 else "")

@@ -173,7 +173,7 @@ def _preprocess(
 
 def _print(loaded: Loaded, trained: TrainedModel, out: Path, *, as_json: bool) -> None:
     from skipline.files import dump_json
-    from skipline.weights.listing import few
+    from skipline.wording import few
 
     network = trained.net.network
     if as_json:

@@ -12,7 +12,7 @@ from skipline.cli.exits import UsageError
 from skipline.cli.names import DEFAULT_PRESET
 from skipline.cli.network import network_of
 from skipline.cli.settings import from_assignments, from_environment, from_toml, nested, overlaid
-from skipline.data import Dataset, load, treatment_of
+from skipline.data import Dataset, defaults_of, load
 from skipline.spec import Network
 from skipline.train import PRESETS, Recipe, recipe_from_settings, recipe_to_json
 from skipline.zoo import check_image_size
@@ -41,7 +41,7 @@ def recipe_and_data(settings: Mapping[str, Any], *, data_dir: Path) -> tuple[Rec
     if not source:
         raise UsageError("no data to train on. Give a data set or a path, e.g. skipline train digits")
     dataset = load(source, data_dir=data_dir)
-    model = settings.get("model") or treatment_of(dataset.name).model
+    model = settings.get("model") or defaults_of(dataset.name).model
     network = network_of(model, num_classes=dataset.num_classes, in_channels=dataset.in_channels)
     check_image_size(network, dataset.image_size)
     preset = require_preset(settings.get("preset") or DEFAULT_PRESET)

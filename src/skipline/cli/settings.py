@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from skipline.cli.exits import FileError, UsageError
-from skipline.spec.check import closest
+from skipline.wording import closest
 
 PREFIX = "SKIPLINE_"
 NOT_SETTINGS = {"SKIPLINE_DATA", "SKIPLINE_DEBUG", "SKIPLINE_TEST_DATA"}

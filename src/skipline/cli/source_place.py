@@ -6,7 +6,7 @@ from pathlib import Path
 
 from skipline.cli.exits import FileError
 from skipline.cli.names import SOURCES
-from skipline.spec.check import did_you_mean
+from skipline.wording import did_you_mean
 
 
 def require_source(source: str) -> None:

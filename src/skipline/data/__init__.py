@@ -19,19 +19,20 @@ if TYPE_CHECKING:
     from skipline.data.order import epoch_order
     from skipline.data.preprocess import Normaliser, Preprocess, fit_preprocess, normalise, normaliser
     from skipline.data.share import WHOLE, Share
-    from skipline.data.source import Treatment, load, place_of, source_names, treatment_of
+    from skipline.data.source import DataDefaults, defaults_of, load, place_of, source_names
 
 __all__ = [
     "WHOLE",
     "Augment",
     "Batch",
+    "DataDefaults",
     "DataError",
     "Dataset",
     "ImageSet",
     "Normaliser",
     "Preprocess",
     "Share",
-    "Treatment",
+    "defaults_of",
     "draw_batch",
     "epoch_batches",
     "epoch_order",
@@ -41,7 +42,6 @@ __all__ = [
     "normaliser",
     "place_of",
     "source_names",
-    "treatment_of",
 ]
 
 __getattr__, __dir__ = lazily(
@@ -55,6 +55,6 @@ __getattr__, __dir__ = lazily(
         "skipline.data.order": "epoch_order",
         "skipline.data.preprocess": "Normaliser Preprocess fit_preprocess normalise normaliser",
         "skipline.data.share": "WHOLE Share",
-        "skipline.data.source": "Treatment load place_of source_names treatment_of",
+        "skipline.data.source": "DataDefaults load place_of source_names defaults_of",
     },
 )

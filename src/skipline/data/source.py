@@ -15,11 +15,11 @@ from skipline.data.error import DataError
 from skipline.data.image_format import SUFFIXES
 from skipline.data.listing import TABLE_SUFFIXES
 from skipline.data.mnist import IDX_SETS, IdxSet, find_idx, read_idx_folder, read_idx_set
-from skipline.spec.check import did_you_mean
+from skipline.wording import did_you_mean
 
 
 @dataclass(frozen=True)
-class Treatment:
+class DataDefaults:
     """What suits a data set's images where nobody says otherwise.
 
     ``model``: a network's name in the zoo. ``pad``: pixels of padding before a random crop. ``flips``: whether an image
@@ -54,7 +54,7 @@ class Source:
     recognise: Callable[[Path], tuple[_Found, ...]]
     places: tuple[str, ...]
     homepage: str
-    treatment: Treatment
+    defaults: DataDefaults
 
 
 def source_names() -> tuple[str, ...]:
@@ -62,9 +62,9 @@ def source_names() -> tuple[str, ...]:
     return tuple(row.name for row in SOURCES)
 
 
-def treatment_of(name: str) -> Treatment:
+def defaults_of(name: str) -> DataDefaults:
     """What suits the data set called ``name``, which is ``Dataset.name`` and not the path that it was read from."""
-    return next((row.treatment for row in SOURCES if row.name == name), _UNKNOWN)
+    return next((row.defaults for row in SOURCES if row.name == name), _UNKNOWN)
 
 
 def place_of(source: str, data_dir: Path) -> Path:
@@ -193,7 +193,7 @@ def _cifar(dataset: str) -> Source:
         recognise=partial(_recognise_cifar, dataset),
         places=tuple(place for layout in CIFAR_LAYOUTS if layout.dataset == dataset for place in layout.places),
         homepage="https://www.cs.toronto.edu/~kriz/cifar.html",
-        treatment=Treatment(model="cifar_resnet20", pad=4, flips=True),
+        defaults=DataDefaults(model="cifar_resnet20", pad=4, flips=True),
     )
 
 
@@ -205,12 +205,12 @@ def _idx(idx_set: IdxSet) -> Source:
         recognise=partial(_recognise_idx_set, idx_set),
         places=idx_set.places,
         homepage=idx_set.homepage,
-        treatment=_UNKNOWN,
+        defaults=_UNKNOWN,
     )
 
 
 # Four pixels are He et al. 2015, section 4.2, for images of 32×32. The digits of 8×8 are too small to be moved about.
-_UNKNOWN = Treatment(model="cifar_resnet20", pad=4, flips=False)
+_UNKNOWN = DataDefaults(model="cifar_resnet20", pad=4, flips=False)
 SOURCES: tuple[Source, ...] = (
     Source(
         name="digits",
@@ -219,7 +219,7 @@ SOURCES: tuple[Source, ...] = (
         recognise=_nothing,
         places=(),
         homepage="https://archive.ics.uci.edu/dataset/80/optical+recognition+of+handwritten+digits",
-        treatment=Treatment(model="digits_resnet20", pad=0, flips=False),
+        defaults=DataDefaults(model="digits_resnet20", pad=0, flips=False),
     ),
     *map(_cifar, ("cifar10", "cifar100")),
     *map(_idx, IDX_SETS),

@@ -12,6 +12,7 @@ from skipline.data.photo_folder import PhotoFolder
 from skipline.data.photo_split import LeftOut, Split, SplitPhoto
 from skipline.data.printable import printable
 from skipline.data.sighting import Part
+from skipline.wording import few
 
 _PARTS: tuple[Part, ...] = ("train", "val", "test")
 
@@ -27,8 +28,8 @@ def split_again(
     """
     if folder.classes.names != class_names:
         raise DataError(
-            f"{printable(str(folder.root))} has the classes {_few(folder.classes.names)}, and the run {origin} "
-            f"{_few(class_names)}: its split belongs to other photos. Leave --split-from out."
+            f"{printable(str(folder.root))} has the classes {_listed(folder.classes.names)}, and the run {origin} "
+            f"{_listed(class_names)}: its split belongs to other photos. Leave --split-from out."
         )
     waiting: dict[tuple[str, int], list[str]] = {}
     left_out: list[LeftOut] = []
@@ -59,5 +60,5 @@ def split_again(
     return Split(str(folder.root.absolute()), wanted.seed, train, val, test, tuple(left_out))
 
 
-def _few(names: tuple[str, ...]) -> str:
-    return ", ".join(map(printable, names[:3])) + (", …" if len(names) > 3 else "")
+def _listed(names: tuple[str, ...]) -> str:
+    return few([printable(name) for name in names], most=3)

@@ -9,7 +9,7 @@ from typing import Any
 from skipline.amount import counted
 from skipline.grow.error import GrowError
 from skipline.spec import Network
-from skipline.spec.check import shown
+from skipline.wording import shown
 
 
 def is_deepening(source: Network, target: Network) -> bool:

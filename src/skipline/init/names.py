@@ -15,7 +15,7 @@ from skipline.init.fits import FITS_OF_SCHEME, PLAIN_FITS
 from skipline.init.scheme import Scheme
 from skipline.init.schemes import SCHEMES, scaled_identity
 from skipline.init.zero import zero_branch, zero_gamma
-from skipline.spec.check import did_you_mean
+from skipline.wording import did_you_mean
 
 _PLAIN: Mapping[str, Scheme] = {scheme.name: scheme for scheme in SCHEMES}
 _OF_NUMBER: Mapping[str, Callable[[float], Scheme]] = {

@@ -41,7 +41,7 @@ _MOST_RATE = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class RaceData:
     """What both nets learn from: images as a net reads them, labels, and for points where they are."""
 
     name: str
@@ -61,16 +61,18 @@ class Course:
         return Batch(self.images[chosen], targets, len(chosen))
 
 
-def course_of(name: str, *, seed: int) -> Course:
+def race_data(name: str, *, seed: int) -> RaceData:
     """The digits, or a set of points drawn from `seed`."""
     if name == "digits":
         digits = load_digits()
         to_input = normaliser(fit_preprocess(digits.train), torch.device("cpu"))
         images, test_images = to_input(digits.train.images), to_input(digits.test.images)
-        return Course(name, images, digits.train.labels, test_images, digits.test.labels, None, digits.num_classes)
+        return RaceData(name, images, digits.train.labels, test_images, digits.test.labels, None, digits.num_classes)
     points, labels = toy(name, part="train", seed=seed)
     test_points, test_labels = toy(name, part="test", seed=seed)
-    return Course(name, pictures(points, IMAGE_SIZE), labels, pictures(test_points, IMAGE_SIZE), test_labels, points, 2)
+    return RaceData(
+        name, pictures(points, IMAGE_SIZE), labels, pictures(test_points, IMAGE_SIZE), test_labels, points, 2
+    )
 
 
 class Racer:
@@ -79,7 +81,7 @@ class Racer:
     def __init__(
         self,
         setup: Setup,
-        course: Course,
+        data: RaceData,
         *,
         rate: float,
         batch_size: int,
@@ -87,15 +89,13 @@ class Racer:
         between: Callable[[], None],
     ) -> None:
         candidate = setup.candidate
-        network = replace(
-            candidate.network, in_channels=course.images.shape[1], head=Head(num_classes=course.num_classes)
-        )
-        num_weights, _ = totals(network, image_size=course.images.shape[-1])
+        network = replace(candidate.network, in_channels=data.images.shape[1], head=Head(num_classes=data.num_classes))
+        num_weights, _ = totals(network, image_size=data.images.shape[-1])
         if num_weights > MOST_WEIGHTS:
             raise LabError(f"{network.name} has {num_weights:,} weights; the lab trains at most {MOST_WEIGHTS:,}.")
         self.recipe = Recipe(
             network=network,
-            source=course.name,
+            source=data.name,
             seed=seed,
             init=candidate.init,
             batch_size=batch_size,
@@ -105,9 +105,9 @@ class Racer:
             memory_layout="contiguous",
             kernels="plain",
         )
-        self.course = course
+        self.data = data
         self.learner: Learner = make_learner(self.recipe, torch.device("cpu"))
-        first = course.batch(0, batch_size, seed)
+        first = data.batch(0, batch_size, seed)
         check_depth(candidate.init, network.depth)
         blocks = [self.learner.net.get_submodule(f"{stage}.{name}") for stage, name in _blocks(self.learner)]
         hooks = [block.register_forward_hook(lambda *_: between()) for block in blocks]
@@ -121,7 +121,7 @@ class Racer:
 
     def step(self, step: int) -> None:
         """Take step number `step`, from 0."""
-        batch = self.course.batch(step, self.recipe.batch_size, self.recipe.seed)
+        batch = self.data.batch(step, self.recipe.batch_size, self.recipe.seed)
         self._watch.before_step(step and step + 1)  # it reads multiples: the first step and every tenth
         loss, _ = training_step(self.learner, batch, self.recipe, step=step, dtype=torch.float32)
         self.reading = self._watch.after_step() or self.reading
@@ -131,11 +131,11 @@ class Racer:
         """What the page shows of it; what takes a pass through the net only if `is_read`."""
         found: dict[str, Any] = {"loss": self.loss}
         if is_read:
-            course = self.course
+            data = self.data
             found |= {"name": self.recipe.network.name, **self._layers()}
-            found["train_error"] = self._error(course.images, course.labels)
-            found["test_error"] = self._error(course.test_images, course.test_labels)
-            if course.points is not None:
+            found["train_error"] = self._error(data.images, data.labels)
+            found["test_error"] = self._error(data.test_images, data.test_labels)
+            if data.points is not None:
                 found["boundary"] = self._boundary()
         return found
 
@@ -174,8 +174,8 @@ def _blocks(learner: Learner) -> list[tuple[str, str]]:
 class Race:
     """Two racers at the same step."""
 
-    def __init__(self, course: Course, racers: tuple[Racer, Racer], *, code: str) -> None:
-        self.course = course
+    def __init__(self, data: RaceData, racers: tuple[Racer, Racer], *, code: str) -> None:
+        self.data = data
         self.racers = racers
         self.code = code
         self.step = 0
@@ -200,9 +200,9 @@ class Race:
         }
         if self.step == 0:
             found["code"] = self.code
-        if self.step == 0 and self.course.points is not None:
-            points = [[round(x, 3), round(y, 3)] for x, y in self.course.points.tolist()]
-            found |= {"points": points, "labels": self.course.labels.tolist()}
+        if self.step == 0 and self.data.points is not None:
+            points = [[round(x, 3), round(y, 3)] for x, y in self.data.points.tolist()]
+            found |= {"points": points, "labels": self.data.labels.tolist()}
         return found
 
 
@@ -223,9 +223,9 @@ def race_of(request: Mapping[str, Any], *, between: Callable[[], None]) -> Race:
         if setup.unit == "linear":
             raise LabError(f"net {side.upper()} is linear and learns nothing here. Choose plain, residual or preact.")
     seed = setups[0].seed
-    course = course_of(name, seed=seed)
+    data = race_data(name, seed=seed)
     one, other = (
-        Racer(setup, course, rate=float(rate), batch_size=batch_size, seed=seed, between=between) for setup in setups
+        Racer(setup, data, rate=float(rate), batch_size=batch_size, seed=seed, between=between) for setup in setups
     )
     code = code_of_race(*setups, data=name, rate=float(rate), batch_size=batch_size)
-    return Race(course, (one, other), code=code)
+    return Race(data, (one, other), code=code)

@@ -13,13 +13,13 @@ from skipline.signal.causes import RemedyName
 from skipline.signal.evidence import LARGEST
 from skipline.spec import Activation, Merge, Network, Norm
 from skipline.spec.block import GATES, Gate, Order
-from skipline.spec.check import did_you_mean
 from skipline.spec.layers import ACTIVATION_KINDS, NORM_KINDS, ActivationKind, NormKind
 from skipline.study.examination import Conditions, remedied
 from skipline.study.family import Unit
 from skipline.study.net_design import LEAST_DEPTH
 from skipline.study.remedies import REMEDIES, Candidate
 from skipline.study.subject import IMAGE_SIZE, LINEAR_IMAGE_SIZE, candidate_of, linear_candidate
+from skipline.wording import did_you_mean, shown
 from skipline.zoo.families import Option, shortcut_of
 
 LabUnit = Literal["plain", "residual", "norm_after_add", "act_before_add", "act_only_pre", "preact", "linear"]
@@ -161,11 +161,11 @@ def setup_of(document: Any) -> Setup:
     Raises `LabError` for a key that there is not, a value of another kind, and one beyond what the lab computes.
     """
     if not isinstance(document, Mapping):
-        raise LabError(f"a set-up is an object; got {_shown(document)}.")
+        raise LabError(f"a set-up is an object; got {shown(document)}.")
     for key in document:
         if key not in _READERS:
             hint = did_you_mean(str(key), _READERS) or f" There are {', '.join(_READERS)}."
-            raise LabError(f"a set-up has no {_shown(key)}.{hint}")
+            raise LabError(f"a set-up has no {shown(key)}.{hint}")
     return Setup(**{key: _READERS[key](key, value) for key, value in document.items()})
 
 
@@ -175,7 +175,7 @@ Reader = Callable[[str, Any], Any]
 def _whole(low: int, high: int) -> Reader:
     def read(key: str, value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            raise LabError(f"{key} is {_shown(value)}; expected a whole number from {low} to {high}.")
+            raise LabError(f"{key} is {shown(value)}; expected a whole number from {low} to {high}.")
         return value
 
     return read
@@ -184,7 +184,7 @@ def _whole(low: int, high: int) -> Reader:
 def _real(low: float, high: float) -> Reader:
     def read(key: str, value: Any) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise LabError(f"{key} is {_shown(value)}; expected a number from {low:g} to {high:g}.")
+            raise LabError(f"{key} is {shown(value)}; expected a number from {low:g} to {high:g}.")
         if not low <= value <= high:
             raise LabError(f"{key} is {value:g}; expected a number from {low:g} to {high:g}.")
         return float(value)
@@ -195,7 +195,7 @@ def _real(low: float, high: float) -> Reader:
 def _one_of(choices: tuple[str, ...]) -> Reader:
     def read(key: str, value: Any) -> str:
         if value not in choices:
-            raise LabError(f"{key} is {_shown(value)}; expected one of {', '.join(choices)}.")
+            raise LabError(f"{key} is {shown(value)}; expected one of {', '.join(choices)}.")
         return value
 
     return read
@@ -203,22 +203,17 @@ def _one_of(choices: tuple[str, ...]) -> Reader:
 
 def _name(key: str, value: Any) -> str:
     if not isinstance(value, str) or not value or len(value) > MOST_NAME:
-        raise LabError(f"{key} is {_shown(value)}; expected text of at most {MOST_NAME} characters.")
+        raise LabError(f"{key} is {shown(value)}; expected text of at most {MOST_NAME} characters.")
     return value
 
 
 def _names(most: int, read: Reader) -> Reader:
     def read_all(key: str, value: Any) -> tuple[str, ...]:
         if not isinstance(value, list) or len(value) > most:
-            raise LabError(f"{key} is {_shown(value)}; expected a list of at most {most}.")
+            raise LabError(f"{key} is {shown(value)}; expected a list of at most {most}.")
         return tuple(read(f"{key}[{index}]", each) for index, each in enumerate(value))
 
     return read_all
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}…"
 
 
 _READERS: Mapping[str, Reader] = {

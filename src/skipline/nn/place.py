@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from skipline.amount import counted
 from skipline.nn.net import ResidualNet
-from skipline.spec.check import did_you_mean
+from skipline.wording import did_you_mean
 
 
 def place_of(net: ResidualNet, site: str | int) -> str:

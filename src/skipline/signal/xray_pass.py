@@ -19,7 +19,7 @@ from skipline.signal.recording import recorded
 from skipline.signal.statistics import norm_of
 from skipline.signal.target import Batch, batch_of, called, undisturbed, unwrapped
 from skipline.spec import unfold
-from skipline.spec.check import did_you_mean
+from skipline.wording import did_you_mean
 
 PROBE = ProbeObjective()
 """The objective of an x-ray that names no other."""

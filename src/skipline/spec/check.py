@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Iterable
 
+from skipline.wording import did_you_mean, shown
+
 LARGEST_COUNT = 2**20  # guessed: beyond every channel, class and pixel count in use, and small enough to compute with
-LIKE = 0.6  # Ratcliff and Obershelp's likeness from which on a word may be meant: difflib's own value
-_LONGEST_SHOWN = 60  # characters of a refused value in a message: guessed, one line of a terminal
 
 
 class SpecError(ValueError):
@@ -72,30 +71,3 @@ def require_divides(owner: str, divisor_field: str, divisor: int, number_field: 
             f"{owner}: {divisor_field}={divisor} does not divide {number_field}={number}; "
             f"the nearest value of {divisor_field} that does is {nearest}."
         )
-
-
-def did_you_mean(word: str, choices: Iterable[str], *, least: float = LIKE) -> str:
-    """` Did you mean 'x'?` with the closest of `choices`, or nothing if none is at least so close, from 0 to 1."""
-    close = closest(word, choices, least=least)
-    return f" Did you mean {close!r}?" if close else ""
-
-
-def closest(word: str, choices: Iterable[str], *, least: float = LIKE) -> str:
-    """The one of `choices` that is most like `word`; none, "", where all are less like it than `least`."""
-    close = difflib.get_close_matches(word[:_LONGEST_SHOWN], list(choices), n=1, cutoff=least)
-    return close[0] if close else ""
-
-
-def shown(value: object) -> str:
-    """`value` as a message shows it: short, whatever it is."""
-    match value:
-        case dict():
-            return "an object"
-        case list() | tuple():
-            return "a list"
-        case int() if abs(value) > 10**_LONGEST_SHOWN:
-            return f"a number of {value.bit_length()} bits"
-        case str() if len(value) > _LONGEST_SHOWN:
-            return repr(value[:_LONGEST_SHOWN]) + "…"
-        case _:
-            return repr(value)

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from skipline.spec.block import NoShortcut, PadShortcut, ProjectionShortcut
-from skipline.spec.check import SpecError, did_you_mean, shown
+from skipline.spec.check import SpecError
 from skipline.spec.network import Network
+from skipline.wording import did_you_mean, shown
 
 FORMAT = "skipline.network"
 VERSION = 4

@@ -8,16 +8,9 @@ from math import prod
 from typing import Literal, get_args
 
 from skipline.spec.block import Block, PadShortcut
-from skipline.spec.check import (
-    SpecError,
-    require_choice,
-    require_count,
-    require_divides,
-    require_kind,
-    require_real,
-    shown,
-)
+from skipline.spec.check import SpecError, require_choice, require_count, require_divides, require_kind, require_real
 from skipline.spec.layers import Activation, ConvWeights, DropMode, Norm
+from skipline.wording import shown
 
 StemPool = Literal["none", "max", "max_zeros", "max_blur", "average", "conv"]
 DropRule = Literal["linear", "uniform"]

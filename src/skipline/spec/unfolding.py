@@ -9,7 +9,7 @@ from functools import lru_cache
 from skipline.spec.arrangement import ARRANGEMENTS, around, behind, conv_of, opening_of, shift
 from skipline.spec.attention import attention_layer
 from skipline.spec.block import Block, NoShortcut, PadShortcut, ProjectionShortcut
-from skipline.spec.check import SpecError, shown
+from skipline.spec.check import SpecError
 from skipline.spec.downscale import input_deviations
 from skipline.spec.layers import (
     Blur,
@@ -30,6 +30,7 @@ from skipline.spec.layers import (
 )
 from skipline.spec.network import Network, Stage, StemPool
 from skipline.spec.plan import BlockPlan, Plan, Role, Step
+from skipline.wording import shown
 
 
 def unfold(network: Network) -> Plan:

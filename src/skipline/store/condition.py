@@ -9,8 +9,8 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from skipline.spec.check import did_you_mean
 from skipline.store.entry import FIELDS, RunEntry, Value
+from skipline.wording import did_you_mean
 
 _FORM = re.compile(r"\s*([\w.]+)\s*(<=|>=|!=|=|<|>|~)\s*(.*?)\s*")
 _ORDERS: dict[str, Callable[[float, float], bool]] = {

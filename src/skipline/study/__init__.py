@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from skipline.study.depth import study_depth
     from skipline.study.design import DepthDesign
     from skipline.study.error import StudyError
-    from skipline.study.examination import Conditions, Examination, Treatment, examine, treat
+    from skipline.study.examination import Conditions, Examination, TriedRemedy, examine, treat
     from skipline.study.folder import StudyFolder, create_study, open_study
     from skipline.study.inspection import Inspection, inspect
     from skipline.study.race import RaceDesign, study_race
@@ -27,7 +27,7 @@ __all__ = [
     "RaceDesign",
     "StudyError",
     "StudyFolder",
-    "Treatment",
+    "TriedRemedy",
     "calibrate",
     "create_study",
     "examine",
@@ -45,7 +45,7 @@ __getattr__, __dir__ = lazily(
         "skipline.study.depth": "study_depth",
         "skipline.study.design": "DepthDesign",
         "skipline.study.error": "StudyError",
-        "skipline.study.examination": "Conditions Examination Treatment examine treat",
+        "skipline.study.examination": "Conditions Examination TriedRemedy examine treat",
         "skipline.study.folder": "StudyFolder create_study open_study",
         "skipline.study.inspection": "Inspection inspect",
         "skipline.study.race": "RaceDesign study_race",

@@ -10,14 +10,14 @@ MOST_LARGE = 4  # trainings of larger images at a time; guessed: 110 layers at b
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class CoreShare:
     """`jobs` trainings at a time, each in a process with `threads` threads."""
 
     jobs: int
     threads: int
 
 
-def share_of(cores: int, *, num_cells: int, image_size: int, on_cpu: bool) -> Share:
+def share_of(cores: int, *, num_cells: int, image_size: int, on_cpu: bool) -> CoreShare:
     """How to train `num_cells` networks on `cores` cores.
 
     A process a core, with one thread: threads that share one operation wait for each other, processes do not. Larger
@@ -27,11 +27,11 @@ def share_of(cores: int, *, num_cells: int, image_size: int, on_cpu: bool) -> Sh
     if not on_cpu:
         return share_out(cores, jobs=1)
     if image_size < SMALL_IMAGE:
-        return Share(min(num_cells, cores), threads=1)
+        return CoreShare(min(num_cells, cores), threads=1)
     return share_out(cores, jobs=min(num_cells, cores, MOST_LARGE))
 
 
-def share_out(cores: int, *, jobs: int) -> Share:
+def share_out(cores: int, *, jobs: int) -> CoreShare:
     """`cores` for `jobs` processes, at least one process with one thread."""
     jobs = max(1, jobs)
-    return Share(jobs, threads=max(1, cores // jobs))
+    return CoreShare(jobs, threads=max(1, cores // jobs))

@@ -92,7 +92,7 @@ class Examination:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Treatment:
+class TriedRemedy:
     """A remedy that was tried on `before`: the network that it makes, examined in the same way."""
 
     before: Examination
@@ -178,7 +178,7 @@ def _go_on() -> None:
     """Nobody waits for anything else."""
 
 
-def treat(examination: Examination, *, measure: bool) -> tuple[Treatment, ...]:
+def treat(examination: Examination, *, measure: bool) -> tuple[TriedRemedy, ...]:
     """Try the remedies in their order until one makes a network that trains; all that were tried, the best first.
 
     Each is predicted again and, if asked to, measured again. Empty where no remedy in the table changes the network.
@@ -187,13 +187,13 @@ def treat(examination: Examination, *, measure: bool) -> tuple[Treatment, ...]:
     name = examination.candidate.network.name
     if examination.verdict == "trains":
         raise StudyError(f"{name} is predicted to train: there is nothing to fix. Leave the treatment out.")
-    tried: list[Treatment] = []
+    tried: list[TriedRemedy] = []
     for remedy in examination.remedies:
         try:
             after = examine(remedied(examination.candidate, remedy), examination.conditions, measure=measure)
         except (InitError, SpecError):
             continue  # this network cannot have this remedy; the next one may do
-        tried.append(Treatment(before=examination, remedy=remedy, after=after))
+        tried.append(TriedRemedy(before=examination, remedy=remedy, after=after))
         if after.verdict == "trains":
             break
     return tuple(sorted(tried, key=lambda treatment: VERDICTS.index(treatment.after.verdict)))

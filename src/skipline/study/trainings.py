@@ -13,7 +13,7 @@ import torch
 from skipline.cost import cost
 from skipline.data import Dataset
 from skipline.study.cell import Cell
-from skipline.study.cores import Share
+from skipline.study.cores import CoreShare
 from skipline.study.crew import Crew
 from skipline.study.folder import StudyFolder, read_result
 from skipline.study.images import Images
@@ -36,7 +36,7 @@ class Place:
     folder: StudyFolder
     data_dir: Path
     device: torch.device
-    share: Share
+    share: CoreShare
     command: str
 
 

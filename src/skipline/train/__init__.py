@@ -14,7 +14,7 @@ from skipline.train.refuse import RecipeError
 from skipline.train.remains import read_recipe
 from skipline.train.run import resume, start
 from skipline.train.run_folder import RunError, RunFileError, RunFolder, create_run, open_run
-from skipline.train.schedule import Constant, Cosine, LinearWarmUp, NoWarmUp, OneCycle, Step, UntilError
+from skipline.train.schedule import Constant, Cosine, LinearWarmUp, NoWarmUp, OneCycle, StepDecay, UntilError
 
 __all__ = [
     "PRESETS",
@@ -38,7 +38,7 @@ __all__ = [
     "Setup",
     "Sgd",
     "Snapshot",
-    "Step",
+    "StepDecay",
     "UntilError",
     "create_run",
     "environment",

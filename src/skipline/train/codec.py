@@ -13,20 +13,20 @@ from skipline import spec
 from skipline.data import Augment
 from skipline.data.photo_augment import PhotoAugment
 from skipline.spec import Network
-from skipline.spec.check import did_you_mean
 from skipline.train.deepening import Deepening
 from skipline.train.optimiser import AdamW, Sgd
 from skipline.train.probe import Probe
 from skipline.train.recipe import Recipe
 from skipline.train.refuse import RecipeError, require_choice
-from skipline.train.schedule import Constant, Cosine, LinearWarmUp, NoWarmUp, OneCycle, Step, UntilError
+from skipline.train.schedule import Constant, Cosine, LinearWarmUp, NoWarmUp, OneCycle, StepDecay, UntilError
+from skipline.wording import did_you_mean
 
 FORMAT = "skipline.recipe"
 VERSION = 1
 
 KINDS: dict[str, dict[str, type]] = {
     "optimiser": {"sgd": Sgd, "adamw": AdamW},
-    "schedule": {"constant": Constant, "step": Step, "cosine": Cosine, "one_cycle": OneCycle},
+    "schedule": {"constant": Constant, "step": StepDecay, "cosine": Cosine, "one_cycle": OneCycle},
     "warm_up": {"none": NoWarmUp, "linear": LinearWarmUp, "until_error": UntilError},
 }
 """The settings that come in kinds, each kind with the record that holds its own settings."""

@@ -12,6 +12,7 @@ from skipline.store import Judge
 from skipline.train.deepening import network_in
 from skipline.train.outcome import Outcome
 from skipline.train.recipe import Recipe
+from skipline.wording import few
 
 _BEST: Mapping[Judge, str] = {
     "test": "",
@@ -38,13 +39,12 @@ def model_card(
     planned = counted(recipe.epochs, "epoch")
     gone = planned if epochs >= recipe.epochs else f"{_rounded_down(epochs)} of {planned}"
     spent = f"{counted(num_train, 'image')}, {gone}, {counted(outcome.step, 'step')}"
-    names = ", ".join(" ".join(name.split()) for name in class_names[:_MOST_NAMES])
-    more = f" and {len(class_names) - _MOST_NAMES} more" if len(class_names) > _MOST_NAMES else ""
+    names = few([" ".join(name.split()) for name in class_names], most=_MOST_NAMES)
     weights = "moving average over the last steps" if recipe.ema_decay > 0 else "those of the last step"
     return f"""# {network.name}
 
 A convolutional network of {network.depth} weighted layers ({counted(network.num_blocks, "block")}) that classifies
-images of {counted(network.in_channels, "channel")} into {counted(len(class_names), "class", "classes")}: {names}{more}.
+images of {counted(network.in_channels, "channel")} into {counted(len(class_names), "class", "classes")}: {names}.
 
 | | |
 | --- | --- |

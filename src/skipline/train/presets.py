@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from skipline.data import Augment, treatment_of
+from skipline.data import Augment, defaults_of
 from skipline.data.photo_augment import AS_THEY_ARE, PhotoAugment
 from skipline.spec import Network
 from skipline.train.optimiser import Sgd
 from skipline.train.recipe import Recipe
-from skipline.train.schedule import NoWarmUp, OneCycle, Step, UntilError
+from skipline.train.schedule import NoWarmUp, OneCycle, StepDecay, UntilError
 
 Preset = Callable[[Network, str], Recipe]
 """From a network and the name of a data set (`Dataset.name`, wherever it was found) to a recipe with that source."""
@@ -18,14 +18,14 @@ Preset = Callable[[Network, str], Recipe]
 
 def quick(network: Network, data: str) -> Recipe:
     """Good in few epochs: one-cycle SGD from 0.1 (measured on the digits and CIFAR-10: docs/results.md)."""
-    treatment = treatment_of(data)
+    defaults = defaults_of(data)
     return Recipe(
         network=network,
         source=data,
         epochs=10,
         optimiser=Sgd(learning_rate=0.1, weight_decay=5e-4),
         schedule=OneCycle(),
-        augment=Augment(pad=treatment.pad, flip=treatment.flips),
+        augment=Augment(pad=defaults.pad, flip=defaults.flips),
     )
 
 
@@ -41,9 +41,9 @@ def he2015(network: Network, data: str) -> Recipe:
         epochs=164,
         init="he_fan_out_normal",
         optimiser=Sgd(learning_rate=0.1, momentum=0.9, nesterov=False, weight_decay=1e-4, decay_on="all"),
-        schedule=Step(milestones=(0.5, 0.75), factor=0.1),
+        schedule=StepDecay(milestones=(0.5, 0.75), factor=0.1),
         warm_up=UntilError(error=0.8, factor=0.1) if network.depth >= 110 else NoWarmUp(),
-        augment=Augment(pad=4, flip=treatment_of(data).flips),
+        augment=Augment(pad=4, flip=defaults_of(data).flips),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from skipline.spec.check import did_you_mean
+from skipline.wording import did_you_mean
 
 
 class RecipeError(ValueError):

@@ -14,7 +14,7 @@ class Constant:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class StepDecay:
     """`f(t) = factor^(milestones passed)`; milestones are fractions of the run. He et al. 2015: 0.1 at 1/2 and 3/4."""
 
     milestones: tuple[float, ...] = (0.5, 0.75)
@@ -59,7 +59,7 @@ class OneCycle:
         require_real("schedule.end", self.end, "[0, 1]")
 
 
-Schedule = Constant | Step | Cosine | OneCycle
+Schedule = Constant | StepDecay | Cosine | OneCycle
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ def schedule_factor(schedule: Schedule, step: int, num_steps: int) -> float:
     match schedule:
         case Constant():
             return 1.0
-        case Step(milestones=milestones, factor=factor):
+        case StepDecay(milestones=milestones, factor=factor):
             return factor ** sum(progress >= milestone for milestone in milestones)
         case Cosine(end=end):
             return _half_cosine(1.0, end, progress)

@@ -19,10 +19,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skipline.spec.check import did_you_mean, shown
 from skipline.weights.error import WeightsError
-from skipline.weights.listing import few
 from skipline.weights.tensor_file import read_tensors
+from skipline.wording import did_you_mean, few, shown
 
 PICKLED = (".pth", ".pt", ".th", ".bin", ".pyth", ".ckpt", ".tar")  # pycls; Lightning; checkpoint.pth.tar
 SUFFIXES = (*PICKLED, ".safetensors", ".npz")

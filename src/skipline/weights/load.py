@@ -19,9 +19,9 @@ from skipline.spec import Network, SpecError
 from skipline.weights.convention import assumptions, disagreements
 from skipline.weights.error import WeightsError
 from skipline.weights.foreign_file import ForeignFile, read_foreign
-from skipline.weights.listing import few
 from skipline.weights.recognise import Recognised, recognise
 from skipline.weights.source import FIRST_FILTERS, Entry, Source
+from skipline.wording import few
 
 HEAD = "head.linear."
 

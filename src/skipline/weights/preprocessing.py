@@ -7,10 +7,10 @@ import re
 from skipline.data import Preprocess
 from skipline.data.error import DataError
 from skipline.spec import Network
-from skipline.spec.check import did_you_mean, shown
 from skipline.weights.error import WeightsError
 from skipline.weights.foreign_file import ForeignFile
 from skipline.weights.recognise import Recognised
+from skipline.wording import did_you_mean, shown
 
 _PIXEL = 255.0  # the statistics below are of pixels in [0, 1], ours of raw ones
 # Means and deviations of red, green and blue, and whose they are.

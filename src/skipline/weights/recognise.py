@@ -12,9 +12,9 @@ from skipline.spec import Network
 from skipline.weights.convention import disagreements
 from skipline.weights.error import WeightsError
 from skipline.weights.foreign_file import ForeignFile
-from skipline.weights.listing import few
 from skipline.weights.source import CLASSIFIER, FIRST_FILTERS, Entry, Source, UnnameableError, entries
 from skipline.weights.sources import SOURCES, source_of
+from skipline.wording import few
 
 
 @dataclass(frozen=True, slots=True)

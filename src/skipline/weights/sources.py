@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from skipline.spec import Network, ProjectionShortcut
-from skipline.spec.check import did_you_mean, shown
 from skipline.weights import habits
 from skipline.weights.error import NoSuchFormError
 from skipline.weights.source import Layout, Names, Source
+from skipline.wording import did_you_mean, shown
 
 
 def _own(network: Network) -> Names:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from skipline.files import dump_json_line, write_whole
 from skipline.weights.error import WeightsError
-from skipline.weights.listing import few
+from skipline.wording import few
 
 HEADER = "skipline"  # the one entry of the metadata: of several, safetensors writes a random one first
 _MOST_SHOWN = 8  # misfits in a message: guessed, what fits a screen

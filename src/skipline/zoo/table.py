@@ -8,7 +8,7 @@ from functools import cache
 from typing import Literal
 
 from skipline.spec import Network, SpecError
-from skipline.spec.check import shown
+from skipline.wording import shown
 from skipline.zoo import antialiased, attentive, photographs, preactivated, thumbnails
 from skipline.zoo.row import Row, filled
 
