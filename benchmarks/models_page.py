@@ -143,7 +143,7 @@ def page(results: list[dict[str, Any]]) -> str:
         "on the other side and has another gradient; in float64, the second figure, they are at most "
         f"{shown(max(double))}."
         if double
-        else "None had to be made again in float64."
+        else "None had to be repeated in float64."
     )
     head = f"""# Models
 Written by `python benchmarks/models_page.py --results FILE`; to change it, change that. {versions}, CPU.
@@ -161,7 +161,7 @@ training mode, the gradients of the image and of all parameters and the running 
 {again}
 
 The weights travelled as files, here by `load_weights` and back by `save_weights`, which gives the peer's tensors to the
-bit. Networks of more than {LARGEST:,} parameters were checked with one block a stage, and it is said.
+bit. Networks of more than {LARGEST:,} parameters were checked with one block per stage, as noted in their row.
 
 | network | parameters | builds | cost | file | trains | exports | names | peer | evaluation | training |
 | --- | ---: | :-: | :-: | :-: | :-: | :-: | --- | --- | ---: | ---: |

@@ -68,7 +68,7 @@ def test_a_process_says_which_it_is_but_not_what_all_say(
     assert capsys.readouterr().err == ""
     of_two.setenv("RANK", "0")
     tell(Interrupted(step=3, run=Path("runs/a")), debug=False)
-    assert capsys.readouterr().err.startswith("stopped after step 3; a checkpoint is written.")
+    assert capsys.readouterr().err.startswith("stopped after step 3; a checkpoint was written.")
 
 
 def test_devices_are_counted(of_two: pytest.MonkeyPatch) -> None:

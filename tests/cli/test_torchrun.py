@@ -137,5 +137,5 @@ def test_the_lost_process_and_the_stop_are_told(told: dict[str, Any]) -> None:
     assert 0 < told["stopped_at"] < 60
     # Since the second start: the launcher asks the process whose companion was killed to stop too, if it still lives.
     assert told["errors"].split("digits_resnet8 · ")[-1].count("stopping after this step") == 1
-    assert f"stopped after step {told['stopped_at']}; a checkpoint is written." in told["errors"]
+    assert f"stopped after step {told['stopped_at']}; a checkpoint was written." in told["errors"]
     assert "internal error" not in told["errors"]

@@ -15,14 +15,14 @@ from torch.nn.functional import cosine_similarity, cross_entropy
 
 from skipline.init import build, gain, scheme_named
 from skipline.init.parameterisations import (
-    with_dks,
     with_depth_scaling,
+    with_dks,
     with_fixup,
-    with_tat,
     with_normaliser_free,
     with_rezero,
     with_scaled_weights,
     with_skip_init,
+    with_tat,
 )
 from skipline.nn import ResidualNet
 from skipline.signal import features

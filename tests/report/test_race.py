@@ -57,7 +57,7 @@ def test_with_several_rates_each_has_its_best_and_all_are_listed(race: dict[str,
     html = race_report(race)
     assert "each at the best of the learning rates 0.1, 0.01" in html
     assert rows(read(html), "results")[2][:3] == ["fast", "0.01", "2.30"]
-    assert "a rate at which a seed diverged counts as infinite. The test images were not used for this." in html
+    assert "a rate at which a seed diverged counts as infinite. Test images were not used for this." in html
     assert "<td>∞</td>" in html
 
 

@@ -105,7 +105,7 @@ def test_seven_steps_fail_nobody_who_did_not_diverge(document: dict[str, Any]) -
         "Of 2 initialisers of a residual net of 8 layers without a norm on digits, he_fan_in_normal had too few steps "
         "for a verdict (at least 150 are needed); scaled_identity(1e+30) failed."
     )
-    assert "After fewer than 150 steps one that neither trains nor diverged is undecided." in document["rule"]
+    assert "After fewer than 150 steps a run that neither trains nor diverged is undecided." in document["rule"]
     assert "? undecided" in race_report(document)
 
 

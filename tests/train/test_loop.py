@@ -125,7 +125,7 @@ def test_with_an_average_the_average_is_saved_and_measured(
     assert outcome.train_loss == plain.read_metrics()[-1]["train_loss"]
     assert outcome.test_loss != plain.read_metrics()[-1]["test_loss"]
     assert plain.model.read_bytes() != averaged.model.read_bytes()
-    assert "an average over the last steps' weights" in (averaged.path / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert "moving average over the last steps" in (averaged.path / "MODEL_CARD.md").read_text(encoding="utf-8")
 
 
 def test_snapshots_tell_how_far_the_run_is(

@@ -47,6 +47,7 @@ class Finding:
 
     @property
     def kind(self) -> Kind:
+        """Its row in the table of kinds."""
         return KINDS[self.name]
 
 

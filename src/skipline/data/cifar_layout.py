@@ -51,10 +51,12 @@ class CifarLayout:
 
     @property
     def batch_files(self) -> tuple[str, ...]:
+        """The files with images, those of the training set first."""
         return self.train_files + self.test_files
 
     @property
     def files(self) -> tuple[str, ...]:
+        """All files of the layout: batches and class names."""
         return (*self.batch_files, self.names_file)
 
     @property

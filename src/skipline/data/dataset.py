@@ -47,10 +47,12 @@ class Dataset:
 
     @property
     def num_classes(self) -> int:
+        """The number of classes."""
         return len(self.class_names)
 
     @property
     def in_channels(self) -> int:
+        """The number of channels of the images."""
         return self.train.images.shape[1]
 
     @property

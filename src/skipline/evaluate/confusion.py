@@ -25,14 +25,17 @@ class ClassMeasures:
 
     @property
     def recall(self) -> Measured:
+        """The share of the class's images that are predicted as it."""
         return share(self.num_right, self.num_images)
 
     @property
     def precision(self) -> Measured:
+        """The share of the predictions of the class that are right."""
         return share(self.num_right, self.num_answers)
 
     @property
     def f1(self) -> float:
+        """The harmonic mean of recall and precision; NaN without images and predictions."""
         total = self.num_images + self.num_answers
         return 2 * self.num_right / total if total else math.nan
 

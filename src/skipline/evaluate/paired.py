@@ -30,6 +30,7 @@ class Paired:
 
     @property
     def num_images(self) -> int:
+        """The images that both nets were evaluated on."""
         return self.both_right + self.only_first + self.only_second + self.both_wrong
 
 

@@ -10,13 +10,13 @@ from skipline.signal.verdict import OUTCOMES, Outcome, Verdict
 TRAINS = 0.2  # of the error of guessing; guessed, see RULE for what it means
 FAILS = 0.8
 RULE = (
-    f"A training trains where at the end it is wrong on at most {percent(TRAINS, places=0)} as many of its training "
-    f"images as guessing is, fails where it diverged or is wrong on more than {percent(FAILS, places=0)} as many, and "
-    "degrades in between."
+    f"A run trains if its final training error is at most {percent(TRAINS, places=0)} of the error of guessing. It "
+    f"fails if it diverged or the error is above {percent(FAILS, places=0)} of that of guessing, and degrades in "
+    "between."
 )
 
 LEAST_STEPS = 150  # guessed: the fewest that the calibration grid gives; what shorter ones say was not measured
-RACE_RULE = f"{RULE} After fewer than {LEAST_STEPS} steps one that neither trains nor diverged is undecided."
+RACE_RULE = f"{RULE} After fewer than {LEAST_STEPS} steps a run that neither trains nor diverged is undecided."
 
 
 def trainability_of(train_error: float, *, num_classes: int) -> Verdict:
