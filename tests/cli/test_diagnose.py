@@ -14,6 +14,8 @@ from skipline.cli.diagnosis_output import Output, _spread, tell_examinations
 from skipline.cli.exits import GateFailed
 from skipline.data import Preprocess
 from skipline.init import build
+from skipline.lab.jacobian import jacobian
+from skipline.lab.setup import setup_of
 from skipline.spec import Activation, Norm
 from skipline.study.examination import Conditions, examine
 from skipline.study.spectrum import Spectrum
@@ -248,9 +250,28 @@ def test_all_singular_values_where_they_are_few_and_the_ends_where_they_are_many
     assert "only the two ends: the Jacobian from 'stem' to 'stage1.block3.out' is 3,200 × 3,200, too large" in told
 
 
+@pytest.mark.parametrize("unit", ["plain", "residual"])
+def test_the_lab_shows_the_same_jacobian(skipline: Command, unit: str) -> None:
+    thin = {"depth": 14, "width": 2, "norm": "batch", "init": "he_fan_out_normal"}
+    flags = [part for key, value in thin.items() for part in (f"--{key}", str(value))]
+    done = skipline("diagnose", "--compare", unit, *flags, "--no-measure", "--jacobian", "--json")
+    assert done.code == 0, done.err
+    (net,) = json.loads(done.out)["nets"]
+    shown = jacobian(setup_of({**thin, "unit": unit}), lambda: None)
+    assert len(shown["values"]) == net["jacobian"]["num_values"] == 64, "2 images of 8 channels of 2×2 pixels"
+    assert shown["values"] == net["jacobian"]["values"]
+    assert [shown[end] for end in ("largest", "smallest")] == [net["jacobian"][end] for end in ("largest", "smallest")]
+
+
 def test_what_is_said_of_singular_values() -> None:
     whole = Spectrum(
-        values=(4.0, 2.0, 0.5), largest=4.0, smallest=0.5, start="stem", end="stage1.block2.out", num_images=1
+        num_values=3,
+        values=(4.0, 2.0, 0.5),
+        largest=4.0,
+        smallest=0.5,
+        start="stem",
+        end="stage1.block2.out",
+        num_images=1,
     )
     assert _spread(whole) == (
         "  Jacobian   3 singular values of 1 image, stem to stage1.block2.out: 4 to 0.5, half of them below 2"

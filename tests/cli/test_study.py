@@ -163,6 +163,45 @@ def test_bad_input_is_refused_in_words_and_leaves_nothing(
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--share", "1"), "share is 1; expected a part of the compute, between 0 and 1, e.g. 0.5."),
+        (("--epochs", "1"), "epochs is 1; expected at least 2, so that one of them can be shared out."),
+        (("--seeds", "0,0"), "seeds has 0 twice; give each once."),
+        (("--model", "digits_resnet20", "--to", "57"), "57"),
+        (("--model", "digits_resnet56", "--to", "20"), "digits_resnet56"),
+        (("--set", "seed=3"), "seed is set to 3, but a study has its own: --seeds. Leave it out."),
+        (("--set", "epochs=3"), "epochs is set to 3, but a study has its own: --epochs. Leave it out."),
+    ],
+)
+def test_a_study_of_deepening_refuses_in_words_too(
+    skipline: Command, tmp_path: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    ended = skipline("study", "deepening", *arguments)
+    assert (ended.code, ended.out) == (2, ""), ended.err
+    assert message in ended.err
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.slow  # a study by processes
+def test_a_study_of_deepening_and_its_second_call(skipline: Command, tmp_path: Path) -> None:
+    arguments = (
+        *("study", "deepening", "--model", "digits_resnet8", "--to", "14", "--epochs", "2", "--seeds", "0"),
+        *("--set", "kernels=plain"),
+    )
+    ended = skipline(*arguments)
+    assert ended.code == 0, ended.err
+    (folder,) = (tmp_path / "runs").iterdir()
+    document = json.loads((folder / "study.json").read_text())
+    assert ended.out.splitlines() == [document["sentence"], f"report  {Path('runs') / folder.name / 'report.html'}"]
+    assert document["sentence"].split("<h1>")[0][:20] in (folder / "report.html").read_text()
+    assert "14 layers: 2 epochs, compute 1.000; 8 layers deepened to 14: 3 epochs" in ended.err
+    assert "3 of 3  " in ended.err, "not a terminal: a line for each training on stderr"
+    again = skipline(*arguments, "--resume", str(folder), "--json")
+    assert json.loads(again.out)["ways"] == document["ways"], "nothing was trained, and stdout holds JSON alone"
+
+
 def test_the_environment_is_read_too(skipline: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SKIPLINE_PRESET", "slow")
     assert "--preset has 'slow'" in skipline("study", "depth").err

@@ -15,14 +15,14 @@ from torch.nn.functional import cosine_similarity, cross_entropy
 
 from skipline.init import build, gain, scheme_named
 from skipline.init.parameterisations import (
-    with_deep_kernel_shape,
     with_depth_scaling,
+    with_dks,
     with_fixup,
-    with_leaky_shape,
     with_normaliser_free,
     with_rezero,
     with_scaled_weights,
     with_skip_init,
+    with_tat,
 )
 from skipline.nn import ResidualNet
 from skipline.signal import features
@@ -225,14 +225,14 @@ def correlation_behind(network: Network, correlation: float) -> tuple[float, flo
 
 def test_a_tailored_slope_keeps_orthogonal_inputs_apart() -> None:
     """C(0) = 0.9 behind 37 activations (TAT), where ReLU comes to 0.98."""
-    network = with_leaky_shape(plain(12, Activation()))
+    network = with_tat(plain(12, Activation()))
     assert correlation_behind(network, 0.0)[0] == pytest.approx(0.9, abs=0.05)
     assert correlation_behind(plain(12, Activation()), 0.0)[0] > 0.96
 
 
 def test_a_shaped_kernel_keeps_inputs_apart_where_relu_has_collapsed() -> None:
     """52 activations with Q(1) = 1, C(0) = 0, C′(1) = 1.5 (DKS): C is convex, so C(c) is between 1.5c − 0.5 and c."""
-    network = with_deep_kernel_shape(plain(17, Activation("silu")))
+    network = with_dks(plain(17, Activation("silu")))
     apart, moment = correlation_behind(network, 0.0)
     assert apart == pytest.approx(0.0, abs=0.05)
     assert moment == pytest.approx(1.0, rel=0.15)
@@ -289,11 +289,11 @@ REFUSED: list[tuple[Callable[[], Network], str]] = [
         "net: stage1 has order 'post'; the variance of with_normaliser_free is that of sums in order 'pre'. Use that.",
     ),
     (
-        lambda: with_leaky_shape(residual(num_blocks=1)),
+        lambda: with_tat(residual(num_blocks=1)),
         "net: with ReLU orthogonal inputs come to a correlation of",
     ),
     (
-        lambda: with_deep_kernel_shape(residual(activation=Activation("tanh"))),
+        lambda: with_dks(residual(activation=Activation("tanh"))),
         "net: stage1 adds 1 f(x) to 1 x, which multiplies the second moment by 2;",
     ),
 ]

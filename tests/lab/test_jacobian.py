@@ -48,7 +48,7 @@ def test_it_is_left_when_something_newer_is_asked() -> None:
     def between() -> None:
         nonlocal calls
         calls += 1
-        if calls == 2:  # of four times 32 rows
+        if calls == 20:  # blocks of the start, then products with the Jacobian
             raise Superseded
 
     with pytest.raises(Superseded):

@@ -89,6 +89,56 @@ def depth(
     )
 
 
+@app.command("deepening")
+def deepening(
+    source: options.OptionalSource = "",
+    model: Annotated[str, _option(f"The shallow net. {options.MODEL_HELP} Default: what suits the data.")] = "",
+    to: Annotated[int, _option("Layers of the deep net. Default: 56.")] = 56,
+    epochs: Annotated[int, _option("Epochs of the deep net, whose compute all have. Default: 4.")] = 4,
+    share: Annotated[float, _option("Share of the compute before the net grows. Default: 0.5.")] = 0.5,
+    seeds: Annotated[str, _option("Seeds that each is trained from. Default: 0,1,2.")] = "0,1,2",
+    preset: Annotated[str, _option("quick, he2015 or lecture. Default: lecture.")] = "",
+    precision: options.Precision = "",
+    config: options.Config = None,
+    set_: options.Set = None,
+    data: options.Data = None,
+    out: options.Out = Path("runs"),
+    resume: options.ResumeStudy = None,
+    jobs: options.Jobs = None,
+    device: options.Device = "auto",
+    json_: options.Json = False,
+) -> None:
+    """Compare a net that grows deeper while it is trained with a deep and a shallow one, at equal compute.
+
+    All three spend the same multiply-adds, but for whole epochs: the deep net from the start, the
+    shallow one throughout, and one that is shallow at first and is then deepened. The default SOURCE
+    are the digits. Prints the path of a report at the end.
+    """
+    require_source(source)
+    from skipline.cli.conduct import Setting
+    from skipline.cli.deepening_study import run_deepening_study
+    from skipline.cli.device import default_data_dir, device_of
+    from skipline.cli.recipe import read_settings, recipe_and_data
+    from skipline.study.deepening import DeepeningDesign
+
+    flags = {
+        "source": source or None,
+        "model": model or None,
+        "preset": preset or None,
+        "precision": precision or None,
+    }
+    settings, _ = read_settings(flags, assignments=set_ or [], config=config)
+    _refuse(settings, {"seed": "--seeds", "epochs": "--epochs", "deepen": "--to and --share"})
+    data_dir = data or default_data_dir()
+    recipe, dataset = recipe_and_data({"source": "digits", "preset": "lecture", **settings}, data_dir=data_dir)
+    run_deepening_study(
+        DeepeningDesign(recipe=recipe, depth=to, epochs=epochs, share=share, seeds=whole_numbers("--seeds", seeds)),
+        dataset,
+        setting=Setting(out=out, resume=resume, data_dir=data_dir, device=device_of(device), jobs=jobs),
+        as_json=json_,
+    )
+
+
 @app.command("calibration")
 def calibration(
     cells: Annotated[int, _option("Number of cells to train, spread over the grid. Default: all.")] = 0,
@@ -127,13 +177,17 @@ def _recipe(preset: str, settings: Mapping[str, Any], *, data_name: str) -> Call
     from skipline.cli.recipe import over_preset
     from skipline.train import PRESETS
 
-    instead = {"model": "--family, --units and --depths", "seed": "--seeds"}
-    for name, flags in instead.items():
-        if name in settings:
-            raise UsageError(f"{name} is set to {settings[name]!r}, but a study has its own: {flags}. Leave it out.")
+    _refuse(settings, {"model": "--family, --units and --depths", "seed": "--seeds"})
     one_of("--preset", preset, tuple(PRESETS))
 
     def recipe(network: Network, source: str) -> Recipe:
         return over_preset(preset, network, data_name, {**settings, "source": source})
 
     return recipe
+
+
+def _refuse(settings: Mapping[str, Any], instead: Mapping[str, str]) -> None:
+    """Refuse settings that a study has flags of its own for, which `instead` names."""
+    for name, flags in instead.items():
+        if name in settings:
+            raise UsageError(f"{name} is set to {settings[name]!r}, but a study has its own: {flags}. Leave it out.")

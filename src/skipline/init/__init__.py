@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from skipline.init.laws import laws_of
     from skipline.init.names import scheme_named, scheme_names, start_named, start_names
     from skipline.init.parameterisations import (
-        with_deep_kernel_shape,
         with_depth_scaling,
+        with_dks,
         with_fixup,
-        with_leaky_shape,
         with_normaliser_free,
         with_rezero,
         with_scaled_weights,
         with_skip_init,
+        with_tat,
     )
     from skipline.init.scheme import Scheme
     from skipline.init.schemes import HE_FAN_OUT_NORMAL, SCHEMES, scaled_identity
@@ -54,15 +54,15 @@ __all__ = [
     "start",
     "start_named",
     "start_names",
-    "with_deep_kernel_shape",
     "with_depth_scaling",
+    "with_dks",
     "with_fixup",
     "with_head",
-    "with_leaky_shape",
     "with_normaliser_free",
     "with_rezero",
     "with_scaled_weights",
     "with_skip_init",
+    "with_tat",
     "zero_branch",
     "zero_gamma",
 ]
@@ -77,7 +77,7 @@ __getattr__, __dir__ = lazily(
         "skipline.init.head": "with_head",
         "skipline.init.laws": "laws_of",
         "skipline.init.names": "scheme_named scheme_names start_named start_names",
-        "skipline.init.parameterisations": "with_deep_kernel_shape with_depth_scaling with_fixup with_leaky_shape "
+        "skipline.init.parameterisations": "with_dks with_depth_scaling with_fixup with_tat "
         "with_normaliser_free with_rezero with_scaled_weights with_skip_init",
         "skipline.init.factor": "scaled",
         "skipline.init.scheme": "Scheme",

@@ -113,8 +113,8 @@ def with_normaliser_free(network: Network, *, alpha: float = 0.2) -> Network:
     return replace(scaled, norm=_NO_NORM, first_identity="raw", branch_input="unit_variance")
 
 
-def with_leaky_shape(network: Network, *, eta: float = 0.9) -> Network:
-    """`network` without norms and with the leaky ReLU that takes orthogonal inputs to a correlation of `eta` (TAT).
+def with_tat(network: Network, *, eta: float = 0.9) -> Network:
+    """TAT: `network` without norms, with the leaky ReLU that takes orthogonal inputs to a correlation of `eta`.
 
     `skipline.theory.shaping.leaky_shape` has the equation: `max C(0) = η` over the network and its branches. Build it
     with a scheme of gain 1/√E[φ̂²], such as `he_fan_in_normal` or `orthogonal`. Source: Zhang et al. 2022, arXiv
@@ -125,13 +125,13 @@ def with_leaky_shape(network: Network, *, eta: float = 0.9) -> Network:
     return replace(bare, activation=leaky_shape(bare, eta=eta))
 
 
-def with_deep_kernel_shape(network: Network, *, slope: float = 1.5) -> Network:
-    """`network` without norms and with its smooth activation shaped so that correlations have C′(1) = `slope` (DKS).
+def with_dks(network: Network, *, slope: float = 1.5) -> Network:
+    """DKS: `network` without norms, with its smooth activation shaped so that correlations have C′(1) = `slope`.
 
     `skipline.theory.shaping.deep_kernel_shape` has the equations: Q(1) = 1, Q′(1) = 1, C(0) = 0 and C′(1) = ψ of each
     activation, `max C′(1) = slope` over the network and its branches. Build it with `he_fan_in_normal` or
     `orthogonal`, whose gain is then 1. Source: Martens et al. 2021, arXiv 2110.01765, section 6. Refuses what
-    `with_leaky_shape` does, additions that change the second moment, and piecewise linear activations.
+    `with_tat` does, additions that change the second moment, and piecewise linear activations.
     """
     bare = replace(network, norm=_NO_NORM)
     return replace(bare, activation=deep_kernel_shape(bare, slope=slope))

@@ -9,6 +9,7 @@ from skipline.lazy import lazily
 if TYPE_CHECKING:
     from skipline.report.calibration import calibration_markdown, calibration_report
     from skipline.report.comparison import comparison_report
+    from skipline.report.deepening import deepening_report
     from skipline.report.depth import depth_report
     from skipline.report.diagnosis import diagnosis_figures, diagnosis_page
     from skipline.report.error import ReportError
@@ -21,6 +22,7 @@ __all__ = [
     "calibration_markdown",
     "calibration_report",
     "comparison_report",
+    "deepening_report",
     "depth_report",
     "diagnosis_figures",
     "diagnosis_page",
@@ -34,6 +36,7 @@ __getattr__, __dir__ = lazily(
     {
         "skipline.report.calibration": "calibration_markdown calibration_report",
         "skipline.report.comparison": "comparison_report",
+        "skipline.report.deepening": "deepening_report",
         "skipline.report.depth": "depth_report",
         "skipline.report.diagnosis": "diagnosis_figures diagnosis_page",
         "skipline.report.error": "ReportError",

@@ -8,4 +8,8 @@ class SignalError(ValueError):
 
 
 class JacobianSizeError(SignalError):
-    """A Jacobian that is too large to be formed."""
+    """A Jacobian of `num_values` singular values that is too large to be formed."""
+
+    def __init__(self, message: str, *, num_values: int) -> None:
+        super().__init__(message)
+        self.num_values = num_values

@@ -62,24 +62,26 @@ def jacobian_values(
     *,
     start: str = "input",
     end: str = "output",
+    most_values: int = MOST_VALUES,
     between: Callable[[], None] = lambda: None,
 ) -> Tensor:
     """All min(m, n) singular values of the J that `jacobian_ends` speaks of, the largest first: (min(m, n),), fp64.
 
     J is formed, row by row or column by column, whichever are fewer, each by one product, and decomposed on the CPU:
     exact to the rounding of the products, so that a value below about 1e-7 of the largest is 0 for all that fp32 can
-    say. For up to `MOST_VALUES` values and `MOST_ENTRIES` entries: fewer or smaller inputs have fewer, and
-    `jacobian_ends` forms nothing. Raises `JacobianSizeError` for more, `SignalError` for a J that is not finite, and
-    as `jacobian_ends` does.
+    say; a module and a batch in fp64 have smaller ones. What lies below the rounding of the decomposition is 0. For up
+    to `most_values` values and `MOST_ENTRIES` entries: fewer or smaller inputs have fewer, and `jacobian_ends` forms
+    nothing. Raises `JacobianSizeError` for more, `SignalError` for a J that is not finite, and as `jacobian_ends` does.
     """
     with _linearised(module, batch, start, end, between) as line:
         num_in, num_out = line.x.numel(), line.y.numel()
         count = min(num_in, num_out)
-        if count > MOST_VALUES or num_in * num_out > MOST_ENTRIES:
+        if count > most_values or num_in * num_out > MOST_ENTRIES:
             raise JacobianSizeError(
                 f"the Jacobian from {start!r} to {end!r} is {num_out:,} × {num_in:,}; all its singular values are "
-                f"computed up to {MOST_VALUES:,} of them and {MOST_ENTRIES:,} entries. Give a smaller batch or places "
-                "that lie closer, or take the two ends alone: skipline.signal.jacobian_ends."
+                f"computed up to {most_values:,} of them and {MOST_ENTRIES:,} entries. Give a smaller batch or places "
+                "that lie closer, or take the two ends alone: skipline.signal.jacobian_ends.",
+                num_values=count,
             )
         product, like = (line.times, line.x) if num_in <= num_out else (line.times_transposed, line.y)
         formed = torch.empty(count, max(num_in, num_out), dtype=torch.float64, device=like.device)
@@ -94,7 +96,9 @@ def jacobian_values(
             f"the Jacobian from {start!r} to {end!r} has entries that are not finite: the net leaves the numbers. "
             "skipline.xray names the first place that does."
         )
-    return torch.linalg.svdvals(found)
+    values = torch.linalg.svdvals(found)
+    least = values[0] * max(found.shape) * torch.finfo(found.dtype).eps
+    return torch.where(values > least, values, 0.0)
 
 
 @dataclass(frozen=True, slots=True)

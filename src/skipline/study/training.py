@@ -16,6 +16,7 @@ from skipline.study.cell import Cell
 from skipline.study.folder import write_result
 from skipline.study.result import Result, epochs_of
 from skipline.train import Diverged, Recipe, RunFolder, Snapshot, start, train
+from skipline.train.deepening import network_in
 from skipline.train.precision import autocast, compute_dtype
 from skipline.weights import load_model
 
@@ -96,7 +97,8 @@ def _result(
     cell: Cell, dataset: Dataset, folder: RunFolder, *, trained: Evaluation | None, test_error: float
 ) -> Result:
     metrics = folder.read_metrics()
-    network = cell.recipe.network
+    recipe = cell.recipe
+    network = network_in(recipe.network, recipe.deepen, recipe.epochs)  # the one that it ended with
     return Result(
         unit=cell.unit,
         depth=cell.depth,

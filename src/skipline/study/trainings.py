@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from skipline.study.result import Result
 from skipline.study.training import Running
 from skipline.study.worker import Errand, Order
 from skipline.train import RunFolder, environment, recipe_to_json
+from skipline.train.deepening import network_in
 
 Show = Callable[[Cell, Running | Result], None]
 """What is told as cells go on and end."""
@@ -144,9 +146,17 @@ def _longest_first(cells: Sequence[Cell], dataset: Dataset) -> list[Cell]:
 
 
 def work_of(cell: Cell, *, num_train: int, image_size: int) -> int:
-    """How long the training of `cell` takes, in no unit: multiply-adds of one image times steps times batch."""
+    """How long the training of `cell` takes, in no unit: multiply-adds of one image times steps times batch.
+
+    Of a net that grows, the mean over the epochs.
+    """
     recipe = cell.recipe
-    return cost(recipe.network, image_size=image_size).macs * recipe.num_steps(num_train) * recipe.batch_size
+    starts = [0, *(entry.epoch for entry in recipe.deepen)]
+    macs = 0
+    for start, end in pairwise([*starts, recipe.epochs]):
+        network = network_in(recipe.network, recipe.deepen, start)
+        macs += (end - start) * cost(network, image_size=image_size).macs
+    return macs * recipe.num_steps(num_train) * recipe.batch_size // recipe.epochs
 
 
 def _errand(images: Images, place: Place) -> Errand:
