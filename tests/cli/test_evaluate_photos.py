@@ -92,7 +92,7 @@ def test_a_label_that_the_model_doubts_is_a_finding(
         (
             ["evaluate", "RUN", "others"],
             3,
-            "has class fish, which the model does not know. The model's classes are cat, dog.",
+            "has class fish, which the model does not have. The model's classes are cat, dog.",
         ),
         (["evaluate", "RUN", "others", "--part", "val"], 2, "--part chooses a part of the run's own photos"),
         (["evaluate", "RUN", "--part", "all"], 2, "--part has 'all'; expected 'test' or 'val' or 'train'"),
