@@ -39,6 +39,7 @@ def diagnose(
         str,
         typer.Argument(help="A model's name, a .json description, a run folder or a .safetensors.", show_default=False),
     ] = "",
+    *,
     depth: Annotated[int | None, _option("Layers of thin nets to examine instead of a named one.", _NET)] = None,
     compare: Annotated[str, _option("Their units: plain, residual, preact. Default: all.", _NET)] = "",
     alpha: Annotated[str, _option("Examine linear nets W = αI with these factors, e.g. 0.5,1.5.", _NET)] = "",

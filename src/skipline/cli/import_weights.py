@@ -33,6 +33,7 @@ def import_weights(
             help="A .pth, .pt, .th, .bin, .pyth, .ckpt, .pth.tar, .safetensors or .npz.", show_default=False
         ),
     ],
+    *,
     model: options.Model,
     out: Annotated[Path, typer.Option(help="The file to write.")] = Path("model.safetensors"),
     source: Annotated[

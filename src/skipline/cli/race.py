@@ -34,6 +34,7 @@ def _option(text: str) -> Any:
 
 def race(
     source: Annotated[str, _option(f"{options.SOURCE_HELP} Default: digits.")] = "",
+    *,
     depth: Annotated[int, _option("Layers of the net: any number from 4 on. Default: 100.")] = 100,
     steps: Annotated[int, _option("Steps of each training. Default: 300.")] = 300,
     inits: Annotated[str, _option("Initialisers with commas between them. Default: all that need no data.")] = "",
