@@ -23,7 +23,7 @@ _FIT = "How it fits"
 
 
 def _option(text: str, *names: str) -> Any:
-    return typer.Option(*names, help=text, rich_help_panel=_FIT, show_default=False)
+    return options.option(text, _FIT, *names)
 
 
 def import_weights(

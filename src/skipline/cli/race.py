@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from skipline.cli import options
 from skipline.cli.exits import UsageError
 from skipline.cli.source_place import require_source
@@ -29,7 +27,7 @@ _OWN = {
 
 
 def _option(text: str) -> Any:
-    return typer.Option(help=text, rich_help_panel="Race", show_default=False)
+    return options.option(text, "Race")
 
 
 def race(

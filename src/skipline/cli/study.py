@@ -21,7 +21,7 @@ app = typer.Typer(help="Experiments over many runs.", no_args_is_help=True)
 
 
 def _option(text: str) -> Any:
-    return typer.Option(help=text, rich_help_panel="Study", show_default=False)
+    return options.option(text, "Study")
 
 
 @app.callback()
