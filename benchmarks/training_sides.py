@@ -158,7 +158,7 @@ def _maker(name: str, way: Way, case: Case, device: torch.device, stack: ExitSta
     data = data_of(case)
     if "peer" not in name:
         folder = stack.enter_context(TemporaryDirectory(prefix="skipline-"))
-        return lambda: repeated_step(way, recipe_of(case), data, device, Path(folder))
+        return lambda: repeated_step(way, recipe_of(case), data, device=device, folder=Path(folder))
     images = (data.train.images[: case.batch_size].float() / 255).to(device)
     labels = data.train.labels[: case.batch_size].to(device)
     made = plain_step if name == "peer" else best_step

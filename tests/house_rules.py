@@ -52,6 +52,7 @@ THIRD_PARTY = {
 }
 
 FILE_LINES = 400
+MOST_POSITIONAL = 4  # parameters of a public function; beyond two, names in a call read better (CONTRIBUTING.md)
 BODY_LINES = 45  # of a function without its signature and docstring, which may be as long as they need
 FORBIDDEN_STEMS = {"common", "helper", "helpers", "misc", "util", "utils"}
 
@@ -64,6 +65,7 @@ EXEMPT: Mapping[str, Mapping[str, str]] = {
         "study/worker.py": "the same, in the processes that a study starts",
     },
     "unpickling": {"weights/": "the importer of other people's files"},
+    "positional": {"kernels/batch_norm_triton.py": "Triton's own language, which knows no keyword-only parameters"},
 }
 
 GLOBAL_STATE = {
@@ -174,6 +176,33 @@ def length_complaints(package: Path) -> list[str]:
                 if lines > BODY_LINES:
                     complaints.append(f"{file}:{node.lineno}: {node.name} has {lines} lines; at most {BODY_LINES}")
     return complaints
+
+
+def signature_complaints(package: Path) -> list[str]:
+    """Public functions and methods that can be called with more than ``MOST_POSITIONAL`` arguments without a name."""
+    complaints: list[str] = []
+    for file, tree in parsed(package):
+        if file in EXEMPT["positional"]:
+            continue
+        for owner, function in _public_functions(tree):
+            given = [*function.args.posonlyargs, *function.args.args]
+            num = len(given) - (owner != "" and given[:1] != [] and given[0].arg in ("self", "cls"))
+            if num > MOST_POSITIONAL:
+                name = f"{owner}.{function.name}".lstrip(".")
+                complaints.append(
+                    f"{file}:{function.lineno}: {name} takes {num} positional arguments; at most {MOST_POSITIONAL}: "
+                    "put * before those that are told by name"
+                )
+    return complaints
+
+
+def _public_functions(tree: ast.Module) -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
+    """Those at the top and the methods of public classes, with the class's name, "" for none."""
+    owners = [(node.name, node) for node in tree.body if isinstance(node, ast.ClassDef) and node.name[0] != "_"]
+    for owner, node in (("", tree), *owners):
+        for each in node.body:
+            if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef) and each.name[0] != "_":
+                yield owner, each
 
 
 def name_complaints(folder: Path) -> list[str]:

@@ -20,6 +20,7 @@ from .house_rules import (
     length_complaints,
     name_complaints,
     package_complaints,
+    signature_complaints,
     size_complaints,
     step_files,
 )
@@ -68,6 +69,10 @@ def test_sizes() -> None:
     assert size_complaints(ROOT / "benchmarks", most=FILE_LINES) == []
     assert size_complaints(ROOT / "tests", most=FILE_LINES) == []
     assert length_complaints(PACKAGE) == []
+
+
+def test_signatures() -> None:
+    assert signature_complaints(PACKAGE) == []
 
 
 def test_names() -> None:

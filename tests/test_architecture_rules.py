@@ -15,6 +15,7 @@ from .house_rules import (
     length_complaints,
     name_complaints,
     package_complaints,
+    signature_complaints,
     size_complaints,
     step_files,
 )
@@ -137,6 +138,21 @@ def test_sizes_and_names_are_seen(house: Callable[..., Path]) -> None:
     assert size_complaints(package, most=50) == ["net.py has 51 lines; at most 50"]
     assert package_complaints(package / "nn") == ["nn/ has no __init__.py"]
     assert name_complaints(package) == ["common names no noun", "_utils.py names no noun"]
+
+
+def test_signatures_that_say_too_little_are_seen(house: Callable[..., Path]) -> None:
+    package = house(
+        {
+            "nn/net.py": "def f(a, b, c, d, e): ...\ndef g(a, b, c, d, *, e): ...\ndef _h(a, b, c, d, e): ...",
+            "nn/block.py": "class A:\n    def f(self, a, b, c, d): ...\n    def g(self, a, b, c, d, e): ...",
+            "nn/layer.py": "class _A:\n    def f(self, a, b, c, d, e): ...",
+        }
+    )
+    more = "positional arguments; at most 4: put * before those that are told by name"
+    assert signature_complaints(package) == [
+        f"nn/block.py:3: A.g takes 5 {more}",
+        f"nn/net.py:1: f takes 5 {more}",
+    ]
 
 
 def test_a_second_place_is_seen(house: Callable[..., Path]) -> None:

@@ -115,6 +115,6 @@ def test_on_cuda_steps_are_graphs_where_they_fit_twice(
     data = noise(num_images=8, image_size=8, in_channels=1, num_classes=10)
     recipe = replace(PRESETS["quick"](describe(MODEL), "digits"), precision="fp32")
     cuda = torch.device("cuda")
-    found, said = with_speed(recipe, {"speed": "default", **settings}, data, cuda, ALONE)
+    found, said = with_speed(recipe, {"speed": "default", **settings}, data, device=cuda, team=ALONE)
     assert found == replace(recipe, step_graph=is_graphed)
     assert said == ""

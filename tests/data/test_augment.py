@@ -31,7 +31,7 @@ def _mixed(images: Tensor, targets: Tensor, augment: Augment, seed: int = 0) -> 
     """A whole batch mixed with itself."""
     changes = draw_changes(augment, len(images), images.shape[2:], _generator(seed))
     others = images[changes.partners.to(images.device)], targets[changes.partners.to(images.device)]
-    return changes.mixed_with(images, targets, *others, torch.arange(len(images)))
+    return changes.mixed_with(images, targets, *others, rows=torch.arange(len(images)))
 
 
 def _numbered(num_images: int, channels: int, height: int, width: int) -> Tensor:

@@ -55,11 +55,11 @@ MESSAGES: list[tuple[Refusal, str]] = [
     ),
     (lambda: require_kind("Stage", "block", "x", (int, float)), "Stage.block is 'x'; it must be of type int or float."),
     (
-        lambda: require_divides("Stage", "groups", 32, "channels", 48),
+        lambda: require_divides("Stage", ("groups", 32), ("channels", 48)),
         "Stage: groups=32 does not divide channels=48; the nearest value of groups that does is 24.",
     ),
     (
-        lambda: require_divides("Stage", "groups", 100, "channels", 12),
+        lambda: require_divides("Stage", ("groups", 100), ("channels", 12)),
         "Stage: groups=100 does not divide channels=12; the nearest value of groups that does is 12.",
     ),
 ]
@@ -77,11 +77,11 @@ def test_what_is_valid_passes() -> None:
     require_count("Head", "n", 0, least=0)
     require_real("Norm", "epsilon", 0, low=0.0, high=1.0)
     require_kind("Stage", "block", 1, (int,))
-    require_divides("Stage", "groups", 32, "channels", 64)
+    require_divides("Stage", ("groups", 32), ("channels", 64))
 
 
 def test_the_nearest_divisor_of_a_large_number_is_found_at_once() -> None:
     start = time.process_time()
     with pytest.raises(SpecError, match="that does is 1048573"):
-        require_divides("Stage", "groups", 1048570, "channels", 1048573)  # a prime
+        require_divides("Stage", ("groups", 1048570), ("channels", 1048573))  # a prime
     assert time.process_time() - start < 1.0

@@ -198,7 +198,7 @@ def without_memory(job: Job, *, step: int, rank: int = 1, in_backward: bool = Fa
         raise RuntimeError("[enforce fail at alloc_cpu.cpp:121] err == 0. DefaultCPUAllocator: can't allocate memory")
 
     def limited_job(team: Team) -> Any:
-        def limited(learner: Learner, recipe: Recipe, dtype: torch.dtype, share: float, *batch: torch.Tensor) -> Any:
+        def limited(learner: Learner, *batch: torch.Tensor, recipe: Recipe, dtype: torch.dtype, share: float) -> Any:
             nonlocal passes
             passes += 1
             if passes == step + 1 and team.rank == rank:
@@ -207,10 +207,10 @@ def without_memory(job: Job, *, step: int, rank: int = 1, in_backward: bool = Fa
                     full(learner)
                 handle = next(learner.net.parameters()).register_hook(full)
                 try:
-                    return real(learner, recipe, dtype, share, *batch)
+                    return real(learner, *batch, recipe=recipe, dtype=dtype, share=share)
                 finally:
                     handle.remove()
-            return real(learner, recipe, dtype, share, *batch)
+            return real(learner, *batch, recipe=recipe, dtype=dtype, share=share)
 
         step_file.part_gradient = limited  # in this process, which was forked for it
         return job(team)

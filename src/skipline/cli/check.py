@@ -29,6 +29,7 @@ def check(
     folder: Annotated[
         Path, typer.Argument(help="A folder of photos, or a CSV of file,label beside them.", show_default=False)
     ],
+    *,
     html: Annotated[
         Path | None, typer.Option(help="Also show everything suspicious in this file.", show_default=False)
     ] = None,

@@ -27,6 +27,7 @@ _ALPHA = 0.05  # the usual level; a convention
 def compare(
     first: Annotated[Path, typer.Argument(help="A run folder, or runs/last.", show_default=False)],
     second: Annotated[Path, typer.Argument(help="Another run on the same data.", show_default=False)],
+    *,
     report: Annotated[
         Path | None, typer.Option(help="Also write a page into this .html file.", show_default=False)
     ] = None,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 def deepen(
     run: options.Run,
+    *,
     to: Annotated[
         str, typer.Option("--to", help="A depth, e.g. 1202; or a name or a .json description.", show_default=False)
     ],

@@ -17,6 +17,7 @@ EPOCHS = 10  # measured: residual networks of 110 layers then make 0 and 1 mista
 
 
 def demo(
+    *,
     out: options.Out = Path("runs"),
     resume: options.ResumeStudy = None,
     jobs: options.Jobs = None,

@@ -26,10 +26,6 @@ _NET = "Network"
 _LOOK = "Examination"
 
 
-def _option(text: str, panel: str, *names: str) -> Any:
-    return typer.Option(*names, help=text, rich_help_panel=panel, show_default=False)
-
-
 def _count(text: str, panel: str) -> Any:
     return typer.Option(min=1, help=text, rich_help_panel=panel, show_default=False)
 
@@ -39,12 +35,13 @@ def diagnose(
         str,
         typer.Argument(help="A model's name, a .json description, a run folder or a .safetensors.", show_default=False),
     ] = "",
-    depth: Annotated[int | None, _option("Layers of thin nets to examine instead of a named one.", _NET)] = None,
-    compare: Annotated[str, _option("Their units: plain, residual, preact. Default: all.", _NET)] = "",
-    alpha: Annotated[str, _option("Examine linear nets W = αI with these factors, e.g. 0.5,1.5.", _NET)] = "",
-    init: Annotated[str, _option(f"Initialiser. Default: {_INIT}.", _NET)] = "",
-    norm: Annotated[str, _option("batch, none, layer or 'group(4)'. Default: batch.", _NET)] = "",
-    activation: Annotated[str, _option("relu, tanh, 'leaky_relu(0.2)', … Default: relu.", _NET)] = "",
+    *,
+    depth: Annotated[int | None, options.option("Layers of thin nets to examine instead of a named one.", _NET)] = None,
+    compare: Annotated[str, options.option("Their units: plain, residual, preact. Default: all.", _NET)] = "",
+    alpha: Annotated[str, options.option("Examine linear nets W = αI with these factors, e.g. 0.5,1.5.", _NET)] = "",
+    init: Annotated[str, options.option(f"Initialiser. Default: {_INIT}.", _NET)] = "",
+    norm: Annotated[str, options.option("batch, none, layer or 'group(4)'. Default: batch.", _NET)] = "",
+    activation: Annotated[str, options.option("relu, tanh, 'leaky_relu(0.2)', … Default: relu.", _NET)] = "",
     width: Annotated[
         int | None,
         _count("Channels of the first stage. Default: 8.", _NET),
@@ -58,23 +55,27 @@ def diagnose(
     batch_size: Annotated[int, typer.Option(min=2, help="Images measured at once.", rich_help_panel=_LOOK)] = 16,
     seed: Annotated[int, typer.Option(min=0, help="Of weights and images.", rich_help_panel=_LOOK)] = 0,
     number_format: Annotated[
-        str, _option("float32, bfloat16, float16: whose range counts. Default: float32.", _LOOK)
+        str, options.option("float32, bfloat16, float16: whose range counts. Default: float32.", _LOOK)
     ] = "",
     measure: Annotated[
         bool | None,
-        _option(
+        options.option(
             f"Also measure a real network. Default: up to {MOST_MEASURED} layers.", _LOOK, "--measure/--no-measure"
         ),
     ] = None,
     jacobian: Annotated[
-        bool, _option("Also measure the singular values of the Jacobian: how much small changes grow.", _LOOK)
+        bool, options.option("Also measure the singular values of the Jacobian: how much small changes grow.", _LOOK)
     ] = False,
-    fix: Annotated[bool, _option("Apply the best remedy, diagnose again, and say whether it helped.", _LOOK)] = False,
-    report: Annotated[Path | None, _option("Also write a page with the figures into this .html file.", _LOOK)] = None,
-    figures: Annotated[
-        Path | None, _option("Also write each figure into this folder, as SVG, or as PNG with --png.", _LOOK)
+    fix: Annotated[
+        bool, options.option("Apply the best remedy, diagnose again, and say whether it helped.", _LOOK)
+    ] = False,
+    report: Annotated[
+        Path | None, options.option("Also write a page with the figures into this .html file.", _LOOK)
     ] = None,
-    png: Annotated[bool, _option("Figures as PNG: needs the extra png.", _LOOK, "--png")] = False,
+    figures: Annotated[
+        Path | None, options.option("Also write each figure into this folder, as SVG, or as PNG with --png.", _LOOK)
+    ] = None,
+    png: Annotated[bool, options.option("Figures as PNG: needs the extra png.", _LOOK, "--png")] = False,
     data: options.MovedData = None,
     json_: options.Json = False,
 ) -> None:

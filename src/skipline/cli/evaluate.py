@@ -25,6 +25,7 @@ def evaluate(
     source: Annotated[
         str, typer.Argument(help=f"{options.SOURCE_HELP} Default: the data of the run.", show_default=False)
     ] = "",
+    *,
     data: Annotated[
         Path | None,
         typer.Option(

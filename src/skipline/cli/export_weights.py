@@ -18,6 +18,7 @@ def export_weights(
         Path,
         typer.Argument(help="The file to write: .safetensors, .pth, .pt, .bin, .pyth or .npz.", show_default=False),
     ],
+    *,
     to: Annotated[str, typer.Option(help="Target library: torchvision, timm, transformers, …", show_default=False)],
     best: options.Best = False,
     json_: options.Json = False,

@@ -23,7 +23,7 @@ _FIT = "How it fits"
 
 
 def _option(text: str, *names: str) -> Any:
-    return typer.Option(*names, help=text, rich_help_panel=_FIT, show_default=False)
+    return options.option(text, _FIT, *names)
 
 
 def import_weights(
@@ -33,6 +33,7 @@ def import_weights(
             help="A .pth, .pt, .th, .bin, .pyth, .ckpt, .pth.tar, .safetensors or .npz.", show_default=False
         ),
     ],
+    *,
     model: options.Model,
     out: Annotated[Path, typer.Option(help="The file to write.")] = Path("model.safetensors"),
     source: Annotated[

@@ -27,6 +27,7 @@ def models(
             show_default=False,
         ),
     ] = "",
+    *,
     image_size: Annotated[
         int | None,
         typer.Option(min=1, help="Side of the images, in pixels. Default: the source's, or 32.", show_default=False),

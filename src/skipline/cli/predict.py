@@ -24,6 +24,7 @@ def predict(
     paths: Annotated[
         list[str], typer.Argument(help="Files, folders, patterns such as 'new/*.jpg', or - for a list on stdin.")
     ],
+    *,
     top: Annotated[int, typer.Option(min=1, help="Number of classes listed per photo.")] = 1,
     format_: Annotated[str, typer.Option("--format", help="csv, jsonl or parquet. Default: by --out, or csv.")] = "",
     json_: Annotated[bool, typer.Option("--json", help="As --format jsonl: an object on each line.")] = False,

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from skipline.cli import options
 from skipline.cli.exits import UsageError
 from skipline.cli.source_place import require_source
@@ -29,11 +27,12 @@ _OWN = {
 
 
 def _option(text: str) -> Any:
-    return typer.Option(help=text, rich_help_panel="Race", show_default=False)
+    return options.option(text, "Race")
 
 
 def race(
     source: Annotated[str, _option(f"{options.SOURCE_HELP} Default: digits.")] = "",
+    *,
     depth: Annotated[int, _option("Layers of the net: any number from 4 on. Default: 100.")] = 100,
     steps: Annotated[int, _option("Steps of each training. Default: 300.")] = 300,
     inits: Annotated[str, _option("Initialisers with commas between them. Default: all that need no data.")] = "",

@@ -15,6 +15,7 @@ from skipline.command import command
 
 def report(
     run: options.Run,
+    *,
     out: Annotated[
         Path | None, typer.Option(help="Where to write it. Default: report.html in the run.", show_default=False)
     ] = None,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 def resume(
     run: options.Run,
+    *,
     data: options.MovedData = None,
     device: options.OwnDevice = "",
     anyway: Annotated[

@@ -27,6 +27,7 @@ _STYLES = {"done": "green", "failed": "red", "running": "cyan", "stopped": "yell
 
 def runs(
     folder: Annotated[Path, typer.Argument(help="Folder of the runs.")] = Path("runs"),
+    *,
     where: Annotated[
         list[str] | None,
         typer.Option(help="A condition, e.g. 'error<0.1' or optimiser.kind=sgd; repeatable.", show_default=False),

@@ -28,7 +28,7 @@ ROUNDS = 5  # guessed: medians of so few tell ways apart that differ by more tha
 
 
 def with_speed(
-    recipe: Recipe, settings: Mapping[str, Any], dataset: Dataset, device: torch.device, team: Team
+    recipe: Recipe, settings: Mapping[str, Any], dataset: Dataset, *, device: torch.device, team: Team
 ) -> tuple[Recipe, str]:
     """`recipe`, computed the fastest way that is remembered for its net and batch, and a sentence that says so.
 

@@ -21,7 +21,7 @@ app = typer.Typer(help="Experiments over many runs.", no_args_is_help=True)
 
 
 def _option(text: str) -> Any:
-    return typer.Option(help=text, rich_help_panel="Study", show_default=False)
+    return options.option(text, "Study")
 
 
 @app.callback()
@@ -32,6 +32,7 @@ def _all_studies() -> None:
 @app.command("depth")
 def depth(
     source: options.OptionalSource = "",
+    *,
     depths: Annotated[str, _option("Layers of the networks to compare. Default: 8,20,56,110.")] = "8,20,56,110",
     seeds: Annotated[str, _option("Seeds that each network is trained from. Default: 0,1,2.")] = "0,1,2",
     units: Annotated[str, _option("Kinds of block to compare. Default: plain,residual.")] = "plain,residual",
@@ -92,6 +93,7 @@ def depth(
 @app.command("deepening")
 def deepening(
     source: options.OptionalSource = "",
+    *,
     model: Annotated[str, _option(f"The shallow net. {options.MODEL_HELP} Default: what suits the data.")] = "",
     to: Annotated[int, _option("Layers of the deep net. Default: 56.")] = 56,
     epochs: Annotated[int, _option("Epochs of the deep net, whose compute all have. Default: 4.")] = 4,
@@ -141,6 +143,7 @@ def deepening(
 
 @app.command("calibration")
 def calibration(
+    *,
     cells: Annotated[int, _option("Number of cells to train, spread over the grid. Default: all.")] = 0,
     data: options.Data = None,
     out: options.Out = Path("runs"),

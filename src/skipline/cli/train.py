@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 def train(
     source: options.OptionalSource = "",
+    *,
     model: options.Model = "",
     preset: options.Preset = "",
     config: options.Config = None,
@@ -105,7 +106,7 @@ def train(
         )
         if deterministic:
             be_deterministic()
-        recipe, said = with_speed(recipe, settings, dataset, chosen, team)
+        recipe, said = with_speed(recipe, settings, dataset, device=chosen, team=team)
         tell(said, team)
         recipe, sweep = _with_rate(recipe, dataset, chosen, team=team, finds=finds, as_json=dry_run and json_)
         if dry_run:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 def tune(
     model: Annotated[str, typer.Argument(help=options.MODEL_HELP)],
+    *,
     batch_size: Annotated[int, typer.Option(min=1, help=options.BATCH_HELP)] = 128,
     image_size: Annotated[
         int | None, typer.Option(min=1, help="Side of the images. Default: the model's.", show_default=False)

@@ -100,7 +100,7 @@ def draw_boxes(num_images: int, alpha: float, generator: torch.Generator) -> tup
 
 
 def mixed(
-    images: Tensor, targets: Tensor, partner_images: Tensor, partner_targets: Tensor, shares: Tensor
+    images: Tensor, targets: Tensor, partner_images: Tensor, partner_targets: Tensor, *, shares: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Images and targets mixed with those of their partners (Zhang et al. 2018, arXiv 1710.09412).
 

@@ -89,7 +89,7 @@ def draw_batch(
             others = images[there], targets[there]
         else:
             others = changed(partners)
-        images, targets = changes.mixed_with(images, targets, *others, rows)
+        images, targets = changes.mixed_with(images, targets, *others, rows=rows)
     return Batch(_resized(images, side), targets, len(indices))
 
 

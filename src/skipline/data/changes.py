@@ -55,12 +55,12 @@ class Changes:
         return images
 
     def mixed_with(
-        self, images: Tensor, targets: Tensor, partner_images: Tensor, partner_targets: Tensor, rows: Tensor
+        self, images: Tensor, targets: Tensor, partner_images: Tensor, partner_targets: Tensor, *, rows: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Those of ``rows`` mixed with those of their partners, by mixup or by cutmix."""
         others = (partner_images, partner_targets)
         if self.mixture == "mixup":
-            return mixed(images, targets, *others, self.shares[rows])
+            return mixed(images, targets, *others, shares=self.shares[rows])
         return with_boxes_of(images, targets, *others, shares=self.shares[rows], centres=self.centres[rows])
 
 

@@ -35,7 +35,7 @@ ARRANGEMENTS: dict[Order, Arrangement] = {
 
 
 def conv_of(
-    network: Network, incoming: int, outgoing: int, kernel: int, stride: int = 1, dilation: int = 1, groups: int = 1
+    network: Network, incoming: int, outgoing: int, *, kernel: int, stride: int = 1, dilation: int = 1, groups: int = 1
 ) -> Conv:
     """A convolution as `network` has them: with a bias for each channel where there is neither norm nor shift."""
     bias = network.norm.kind == "none" and network.biases == "channel"

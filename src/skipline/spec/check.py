@@ -58,8 +58,9 @@ def require_kind(owner: str, field: str, value: object, kinds: tuple[type, ...])
         raise SpecError(f"{owner}.{field} is {shown(value)}; it must be of type {names}.")
 
 
-def require_divides(owner: str, divisor_field: str, divisor: int, number_field: str, number: int) -> None:
-    """Refuse unless `divisor` divides `number`, naming the nearest divisor of `number`."""
+def require_divides(owner: str, divides: tuple[str, int], of: tuple[str, int]) -> None:
+    """Refuse unless one number divides another, each given with the name of its field; names the nearest that does."""
+    (divisor_field, divisor), (number_field, number) = divides, of
     if number % divisor:
         nearest = next(
             near

@@ -137,8 +137,8 @@ class Conv:
     weights: ConvWeights = ConvWeights()
 
     def __post_init__(self) -> None:
-        require_divides("Conv", "groups", self.groups, "in_channels", self.in_channels)
-        require_divides("Conv", "groups", self.groups, "out_channels", self.out_channels)
+        require_divides("Conv", ("groups", self.groups), ("in_channels", self.in_channels))
+        require_divides("Conv", ("groups", self.groups), ("out_channels", self.out_channels))
         if self.weights.kind != "free" and self.in_channels == self.groups and self.kernel == 1:
             raise SpecError(
                 f"Conv: its weights are standardised over a fan-in of 1 (in_channels={self.in_channels}, "
@@ -160,7 +160,7 @@ class Normalise:
     channels: int
 
     def __post_init__(self) -> None:
-        require_divides("Norm", "groups", self.norm.groups, "channels", self.channels)
+        require_divides("Norm", ("groups", self.norm.groups), ("channels", self.channels))
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,9 +94,11 @@ class Stage:
         groups, halves = self.block.branch.groups, self.block.num_halves
         if self.channels % halves:
             raise SpecError(_odd(f"Stage.channels is {self.channels}", self.channels))
-        require_divides("Stage", "block.branch.groups", groups, "inner_channels", self.inner_channels)
+        require_divides("Stage", ("block.branch.groups", groups), ("inner_channels", self.inner_channels))
         if self.block.branch.kind == "basic":
-            require_divides("Stage", "block.branch.groups", groups, _width("channels", halves), self.channels // halves)
+            require_divides(
+                "Stage", ("block.branch.groups", groups), (_width("channels", halves), self.channels // halves)
+            )
 
     @property
     def removed_stride(self) -> int:
@@ -251,7 +253,7 @@ class Network:
                 raise SpecError(_odd(f"stage{number} gets {incoming} channels", incoming))
             if stage.block.branch.kind == "basic":
                 groups, width = stage.block.branch.groups, _width("incoming channels", halves)
-                require_divides(f"stage{number}", "block.branch.groups", groups, width, incoming // halves)
+                require_divides(f"stage{number}", ("block.branch.groups", groups), (width, incoming // halves))
             incoming = stage.channels
 
     def _check_norm_groups(self) -> None:
@@ -269,7 +271,7 @@ class Network:
                 }
             incoming = stage.channels
         for place, channels in places.items():
-            require_divides("Norm", "groups", self.norm.groups, place, channels)
+            require_divides("Norm", ("groups", self.norm.groups), (place, channels))
 
     def _check_switches(self) -> None:
         order = self.stages[0].block.order

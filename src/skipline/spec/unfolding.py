@@ -136,7 +136,7 @@ def _stem(network: Network) -> tuple[Step, ...]:
     incoming = network.in_channels
     for number, (channels, kernel, stride) in enumerate(convs, start=1):
         letters = ARRANGEMENTS[network.stages[0].block.order].stem if number == len(convs) else "cna"
-        conv = conv_of(network, incoming, channels, kernel, stride)
+        conv = conv_of(network, incoming, channels, kernel=kernel, stride=stride)
         if number == 1:  # it reads the images: no activation to make up for, no shift before it
             first = replace(conv, weights=replace(conv.weights, gain=1.0))
             layers += _numbered([("conv", first), *behind(network, letters.partition("c")[2], channels)], number)
@@ -274,14 +274,14 @@ def _convs(place: _Place) -> list[Conv]:
     dilation = stage.first_dilation if place.is_first_of_stage else stage.dilation
     if branch.kind == "basic":
         return [
-            conv_of(network, place.path_in, inner, 3, stride, dilation, groups),
-            conv_of(network, inner, outer, 3, 1, stage.dilation, groups),
+            conv_of(network, place.path_in, inner, kernel=3, stride=stride, dilation=dilation, groups=groups),
+            conv_of(network, inner, outer, kernel=3, dilation=stage.dilation, groups=groups),
         ]
     first, middle = (stride, 1) if branch.stride_at == "first" else (1, stride)
     return [
-        conv_of(network, place.path_in, inner, 1, first),
-        conv_of(network, inner, inner, 3, middle, dilation, groups),
-        conv_of(network, inner, outer, 1),
+        conv_of(network, place.path_in, inner, kernel=1, stride=first),
+        conv_of(network, inner, inner, kernel=3, stride=middle, dilation=dilation, groups=groups),
+        conv_of(network, inner, outer, kernel=1),
     ]
 
 
@@ -298,7 +298,7 @@ def _shortcut(place: _Place) -> list[tuple[str, Layer]]:
     if isinstance(shortcut, PadShortcut):
         layers += _padding(place, shortcut, stride)
     elif place.projects:
-        conv = conv_of(place.network, place.path_in, place.path_out, 1, stride)
+        conv = conv_of(place.network, place.path_in, place.path_out, kernel=1, stride=stride)
         layers += around(place.network, "c" if place.block.order == "pre" else "cn", conv)
     if merge.shortcut_scale != 1.0:
         layers.append(("scale", Scale(merge.shortcut_scale)))

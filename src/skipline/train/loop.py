@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -77,18 +77,31 @@ def train(
             ) from error
 
 
+@dataclass(frozen=True, slots=True)
+class _Ledger:
+    """What is kept beside the net while it trains."""
+
+    tally: Tally
+    clock: Clock
+    losses: LossLog
+    best: BestModel
+    watch: StepWatch
+    memory: StepMemory
+
+
 def _train(task: Task, show: Callable[[Snapshot], None], should_stop: Callable[[], bool]) -> Outcome:
     recipe, folder = task.recipe, task.folder
     learner, progress = _take_up(task)
     watch, memory = StepWatch(task), StepMemory(task)
     tally, first_step, clock = Tally(progress, task.device), progress.step, _clock(task, progress)
     losses, best = LossLog(folder, every=recipe.loss_every if task.team.leads else math.inf), BestModel(task)
-    with losses, best, memory.rescuing(lambda: _save(task, learner, progress, tally, clock, losses, best)):
+    ledger = _Ledger(tally, clock, losses, best, watch, memory)
+    with losses, best, memory.rescuing(lambda: _save(task, learner, progress, ledger)):
         while progress.step < task.num_steps and not _is_out_of_patience(task):
             epoch, first_batch = divmod(progress.step, task.steps_per_epoch)
             learner = memory.planned(learner_in(task, learner, epoch), step=progress.step)
             if memory.has_notes:
-                show(_snapshot(task, progress, tally, clock, learning_rate(task, progress), watch, memory))
+                show(_snapshot(task, progress, ledger, learning_rate(task, progress)))
             for batch in memory.batches(epoch, first_batch):
                 rate = learning_rate(task, progress)
                 set_learning_rate(learner.optimiser, rate, is_for_head_only=epoch < recipe.head_epochs)
@@ -104,19 +117,19 @@ def _train(task: Task, show: Callable[[Snapshot], None], should_stop: Callable[[
                 saves = stops or is_due or progress.step == task.num_steps
                 has_news = watch.has_news or memory.has_notes
                 if has_news and not ends_epoch:  # before a loss that is not finite ends it all
-                    show(_snapshot(task, progress, tally, clock, rate, watch, memory))
+                    show(_snapshot(task, progress, ledger, rate))
                 _check(task, learner, progress, first_step=first_step, saves=saves or ends_epoch)
                 if ends_epoch:
-                    _end_epoch(task, learner, progress, tally, clock, rate, best)
+                    _end_epoch(task, learner, progress, ledger, rate=rate)
                     saves = saves or _is_out_of_patience(task)
                 if ends_epoch or clock.due_show():
-                    show(_snapshot(task, progress, tally, clock, rate, watch, memory))
+                    show(_snapshot(task, progress, ledger, rate))
                     clock.shown()
                 if ends_epoch:
                     tally.clear()
                     clock.start_epoch()
                 if saves:
-                    _save(task, learner, progress, tally, clock, losses, best)
+                    _save(task, learner, progress, ledger)
                 if stops and progress.step < task.num_steps:
                     raise Interrupted(step=progress.step, run=folder.path)
                 if progress.step == task.num_steps:
@@ -182,9 +195,8 @@ def _watch_error(task: Task, progress: Progress, mistakes: Tensor, num_images: i
     progress.is_released = progress.running_error < task.recipe.warm_up.error
 
 
-def _end_epoch(
-    task: Task, learner: Learner, progress: Progress, tally: Tally, clock: Clock, rate: float, best: BestModel
-) -> None:
+def _end_epoch(task: Task, learner: Learner, progress: Progress, ledger: _Ledger, *, rate: float) -> None:
+    tally, clock = ledger.tally, ledger.clock
     clock.end_epoch()
     net = whole_net(learner.engine, learner.result)
     tested = evaluate_together(task, net)
@@ -209,23 +221,20 @@ def _end_epoch(
         }
     )
     if is_best:
-        best.keep(net)
+        ledger.best.keep(net)
 
 
-def _save(
-    task: Task, learner: Learner, progress: Progress, tally: Tally, clock: Clock, losses: LossLog, best: BestModel
-) -> None:
-    with clock.saving():
-        losses.write()
-        best.write()
-        tally.write_into(progress)
-        progress.seconds = clock.seconds()
+def _save(task: Task, learner: Learner, progress: Progress, ledger: _Ledger) -> None:
+    with ledger.clock.saving():
+        ledger.losses.write()
+        ledger.best.write()
+        ledger.tally.write_into(progress)
+        progress.seconds = ledger.clock.seconds()
         save_checkpoint(task.folder.checkpoint, learner, progress, task.recipe)
 
 
-def _snapshot(
-    task: Task, progress: Progress, tally: Tally, clock: Clock, rate: float, watch: StepWatch, memory: StepMemory
-) -> Snapshot:
+def _snapshot(task: Task, progress: Progress, ledger: _Ledger, rate: float) -> Snapshot:
+    tally, clock = ledger.tally, ledger.clock
     loss, error = tally.means()
     return Snapshot(
         step=progress.step,
@@ -241,8 +250,8 @@ def _snapshot(
         seconds=clock.seconds(),
         seconds_left=clock.seconds_left(task.work(progress.step), task.work(task.num_steps)),
         image_side=task.side(max(0, progress.step - 1) // task.steps_per_epoch),
-        warnings=watch.take_news(),
-        notes=memory.take_notes(),
+        warnings=ledger.watch.take_news(),
+        notes=ledger.memory.take_notes(),
     )
 
 

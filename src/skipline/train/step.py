@@ -39,7 +39,7 @@ def forward_loss(
 
 
 def part_gradient(
-    learner: Learner, recipe: Recipe, dtype: torch.dtype, share: float, images: Tensor, targets: Tensor
+    learner: Learner, images: Tensor, targets: Tensor, *, recipe: Recipe, dtype: torch.dtype, share: float
 ) -> tuple[Tensor, Tensor]:
     """Add the gradient of a part of a batch, `share` of it, to that of the net; its part of the loss, its mistakes."""
     with autocast(images.device, dtype):
@@ -69,7 +69,9 @@ def training_step(
     try:
         for images, targets in batch_parts(net, batch, recipe, step=step, share=engine.team.share):
             with engine.held(is_last=len(losses) == num_parts - 1):
-                gradient = partial(part_gradient, learner, recipe, dtype, len(images) / batch.num_images)
+                gradient = partial(
+                    part_gradient, learner, recipe=recipe, dtype=dtype, share=len(images) / batch.num_images
+                )
                 if learner.step_graph is not None and learner.step_graph.takes(images):
                     loss, wrong = learner.step_graph.run(gradient, images, targets)
                 else:

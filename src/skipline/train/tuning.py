@@ -174,7 +174,7 @@ def _begin(one: _TimedWay, recipe: Recipe, dataset: Dataset, device: torch.devic
 
     def first() -> None:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="skipline-"))
-        one.step = repeated_step(one.way, recipe, dataset, device, Path(folder))
+        one.step = repeated_step(one.way, recipe, dataset, device=device, folder=Path(folder))
         one.step()
 
     one.first_seconds = one.tried(first)
@@ -197,7 +197,9 @@ def _drop_far(timed: Sequence[_TimedWay]) -> None:
             one.remark = "; ".join(part for part in (one.remark, "far slower: timed once") if part)
 
 
-def repeated_step(way: Way, recipe: Recipe, dataset: Dataset, device: torch.device, folder: Path) -> Callable[[], None]:
+def repeated_step(
+    way: Way, recipe: Recipe, dataset: Dataset, *, device: torch.device, folder: Path
+) -> Callable[[], None]:
     """One step after another, as the loop makes them, each until the device is done.
 
     Unlike a `trial` it keeps what the recipe says of graphs, which is what is timed, and takes the start as drawn:

@@ -37,9 +37,9 @@ def _antialiased(branch: Branch, name: str, blocks: tuple[int, ...], stem: Liter
     return photograph(
         name,
         blocks,
-        "anti-aliased",
-        _BLUR if blurs else TIMM,
-        f"a {'blur' if blurs else 'mean'} shrinks branches and stem{attention}{tricks}",
+        family="anti-aliased",
+        source=_BLUR if blurs else TIMM,
+        summary=f"a {'blur' if blurs else 'mean'} shrinks branches and stem{attention}{tricks}",
         branch=replace(branch, antialias="blur" if blurs else "average"),
         option="b" if stem == "standard" else "d",
         stem=stem,

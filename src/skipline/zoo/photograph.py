@@ -56,10 +56,10 @@ STEMS: dict[ImageNetStem, str] = {
 def photograph(
     name: str,
     blocks: tuple[int, ...],
+    *,
     family: str,
     source: str,
     summary: str,
-    *,
     branch: Branch,
     unit: Unit = "residual",
     option: Option = "b",

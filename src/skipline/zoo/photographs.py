@@ -69,7 +69,9 @@ def _resnet(depth: int) -> Row:
     if depth != 200:
         peers.append(f"transformers:microsoft/resnet-{depth}")
     summary = f"projections (option B){where}"
-    return photograph(name, BLOCKS[depth], "ResNet", source, summary, branch=branch, peers=tuple(peers))
+    return photograph(
+        name, BLOCKS[depth], family="ResNet", source=source, summary=summary, branch=branch, peers=tuple(peers)
+    )
 
 
 def _resnet_v1(depth: int) -> Row:
@@ -78,9 +80,9 @@ def _resnet_v1(depth: int) -> Row:
     return photograph(
         f"resnet{depth}_v1",
         BLOCKS[depth],
-        "ResNet v1",
-        DEEP,
-        summary,
+        family="ResNet v1",
+        source=DEEP,
+        summary=summary,
         branch=branch,
         peers=(f"transformers:microsoft/resnet-{depth}+downsample_in_bottleneck",),
     )
@@ -89,7 +91,9 @@ def _resnet_v1(depth: int) -> Row:
 def _with_option(depth: int, option: Literal["a", "c"]) -> Row:
     summary = {"a": "zero-padded identities (option A)", "c": "projections in every block (option C)"}[option]
     name, branch = f"resnet{depth}_{option}", branch_of(depth)
-    return photograph(name, BLOCKS[depth], "ResNet options", DEEP, summary, branch=branch, option=option)
+    return photograph(
+        name, BLOCKS[depth], family="ResNet options", source=DEEP, summary=summary, branch=branch, option=option
+    )
 
 
 def _with_stem(depth: int, stem: ImageNetStem) -> Row:
@@ -97,9 +101,9 @@ def _with_stem(depth: int, stem: ImageNetStem) -> Row:
     return photograph(
         f"resnet{depth}{stem}",
         BLOCKS[depth],
-        f"ResNet-{stem.upper()}",
-        source,
-        summary,
+        family=f"ResNet-{stem.upper()}",
+        source=source,
+        summary=summary,
         branch=branch_of(depth),
         option=option,
         stem=stem,
@@ -113,9 +117,9 @@ def _resnext(depth: int, groups: int, width: int, *, stem: Literal["standard", "
     return photograph(
         name,
         BLOCKS[depth],
-        "ResNeXt",
-        RESNEXT,
-        f"the 3×3 has {groups} groups, of {width} channels in the first stage{stems}",
+        family="ResNeXt",
+        source=RESNEXT,
+        summary=f"the 3×3 has {groups} groups, of {width} channels in the first stage{stems}",
         branch=Branch("bottleneck", groups=groups, stride_at="middle"),
         option="d" if stem == "d" else "b",
         stem=stem,
@@ -129,9 +133,9 @@ def _wide(depth: int) -> Row:
     return photograph(
         name,
         BLOCKS[depth],
-        "wide ResNet",
-        WIDE,
-        "the 3×3 is twice as wide",
+        family="wide ResNet",
+        source=WIDE,
+        summary="the 3×3 is twice as wide",
         branch=branch_of(depth),
         inner_widths=tuple(2 * width for width in IMAGENET_WIDTHS),
         peers=(f"timm:{name}", f"torchvision:{name}"),
@@ -142,9 +146,9 @@ def _group_norm() -> Row:
     return photograph(
         "resnet50_gn",
         BLOCKS[50],
-        "group norm",
-        GROUP_NORM,
-        "group norm of 32 groups",
+        family="group norm",
+        source=GROUP_NORM,
+        summary="group norm of 32 groups",
         branch=branch_of(50),
         switches=Switches(norm=Norm("group", groups=32)),
         peers=("timm:resnet50_gn",),
@@ -153,5 +157,11 @@ def _group_norm() -> Row:
 
 def _plain(depth: int) -> Row:
     return photograph(
-        f"plain{depth}", BLOCKS[depth], "plain", DEEP, "no shortcuts", branch=branch_of(depth), unit="plain"
+        f"plain{depth}",
+        BLOCKS[depth],
+        family="plain",
+        source=DEEP,
+        summary="no shortcuts",
+        branch=branch_of(depth),
+        unit="plain",
     )
