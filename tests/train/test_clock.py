@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,7 +14,8 @@ from skipline.train.clock import Clock
 def wait(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """``wait(seconds)``: let time pass."""
     now = [100.0]
-    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    # The clock's own `time`, not everybody's: a server that other tests share would wait for the clock to come back.
+    monkeypatch.setattr("skipline.train.clock.time", SimpleNamespace(monotonic=lambda: now[0]))
 
     def wait(seconds: float) -> None:
         now[0] += seconds
