@@ -151,7 +151,7 @@ def _import_complaint(name: str, owner: str, row_of: Mapping[str, int]) -> str:
 
 
 def package_complaints(package: Path) -> list[str]:
-    """Folders of modules without an ``__init__.py``: tools that walk a package would not see them."""
+    """Folders of modules without an `__init__.py`: tools that walk a package would not see them."""
     folders = sorted({path.parent for path in package.rglob("*.py")})
     return [f"{folder.name}/ has no __init__.py" for folder in folders if not (folder / "__init__.py").is_file()]
 
@@ -160,13 +160,13 @@ def package_complaints(package: Path) -> list[str]:
 
 
 def size_complaints(folder: Path, *, most: int) -> list[str]:
-    """Files of more than ``most`` lines: they have two nouns."""
+    """Files of more than `most` lines: they have two nouns."""
     lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in sorted(folder.rglob("*.py"))}
     return [f"{path.name} has {lines} lines; at most {most}" for path, lines in lengths.items() if lines > most]
 
 
 def length_complaints(package: Path) -> list[str]:
-    """Functions whose body, without the docstring, is longer than ``BODY_LINES``."""
+    """Functions whose body, without the docstring, is longer than `BODY_LINES`."""
     complaints: list[str] = []
     for file, tree in parsed(package):
         for node in ast.walk(tree):
@@ -179,7 +179,7 @@ def length_complaints(package: Path) -> list[str]:
 
 
 def signature_complaints(package: Path) -> list[str]:
-    """Public functions and methods that can be called with more than ``MOST_POSITIONAL`` arguments without a name."""
+    """Public functions and methods that can be called with more than `MOST_POSITIONAL` arguments without a name."""
     complaints: list[str] = []
     for file, tree in parsed(package):
         if file in EXEMPT["positional"]:
@@ -215,7 +215,7 @@ def name_complaints(folder: Path) -> list[str]:
 
 
 def forbidden_complaints(package: Path) -> list[str]:
-    """What the house style forbids in the library, apart from ``EXEMPT``."""
+    """What the house style forbids in the library, apart from `EXEMPT`."""
     complaints: list[str] = []
     for file, tree in parsed(package):
         bound = aliases(tree, file)
@@ -280,12 +280,12 @@ def _draws_globally(call: ast.Call, name: str, given: Mapping[str | None, ast.ex
 
 
 def backward_files(package: Path) -> list[str]:
-    """The files that call ``backward``: there is one place."""
+    """The files that call `backward`: there is one place."""
     return [file for file, tree in parsed(package) if any(last_name(call.func) == "backward" for call in calls(tree))]
 
 
 def step_files(package: Path) -> list[str]:
-    """The files that call an optimiser's ``step``, itself or through a scaler: there is one place."""
+    """The files that call an optimiser's `step`, itself or through a scaler: there is one place."""
     optimiser = re.compile(r"optimi[sz]er|^(opt|sgd|adamw?)$", re.IGNORECASE)
 
     def steps(call: ast.Call) -> bool:

@@ -21,7 +21,7 @@ def _tree(text: str, name: str) -> ast.Module:
 
 
 def owner_of(file: str) -> str:
-    """The top-level module or package that a file belongs to: ``cost.py`` and ``cost/fold.py`` are both ``cost``."""
+    """The top-level module or package that a file belongs to: `cost.py` and `cost/fold.py` are both `cost`."""
     return file.split("/")[0].removesuffix(".py")
 
 
@@ -42,7 +42,7 @@ def imported(tree: ast.AST, file: str) -> Iterator[tuple[str, int]]:
 
 
 def aliases(tree: ast.AST, file: str) -> dict[str, str]:
-    """What each name that an import binds stands for: after ``import numpy as np``, np is numpy."""
+    """What each name that an import binds stands for: after `import numpy as np`, np is numpy."""
     bound: dict[str, str] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -56,12 +56,12 @@ def aliases(tree: ast.AST, file: str) -> dict[str, str]:
 
 
 def last_name(node: ast.AST) -> str:
-    """``c`` of ``a.b.c``; "" for anything but a dotted name."""
+    """`c` of `a.b.c`; "" for anything but a dotted name."""
     return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
 
 def dotted(node: ast.AST, bound: Mapping[str, str]) -> str:
-    """The full name of ``a.b.c`` with its first part looked up among the imports; "" for anything but a dotted name."""
+    """The full name of `a.b.c` with its first part looked up among the imports; "" for anything but a dotted name."""
     if isinstance(node, ast.Name):
         return bound.get(node.id, node.id)
     if isinstance(node, ast.Attribute):
@@ -71,5 +71,5 @@ def dotted(node: ast.AST, bound: Mapping[str, str]) -> str:
 
 
 def calls(tree: ast.AST) -> Iterator[ast.Call]:
-    """Every call of a method or of a module's function: ``a.b()``."""
+    """Every call of a method or of a module's function: `a.b()`."""
     return (node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -116,7 +117,7 @@ def test_importing_the_package_imports_nothing_else() -> None:
 
 
 def test_every_exported_name_is_itself_however_the_package_was_imported() -> None:
-    """A module, once imported, becomes an attribute of its package: ``skipline.cost`` must not hide a function."""
+    """A module, once imported, becomes an attribute of its package: `skipline.cost` must not hide a function."""
     check = "print(*[n for n in skipline.__all__ for _ in '12' if type(getattr(skipline, n)).__name__ == 'module'])"
     everything = (
         "import importlib, pkgutil, skipline\n"
@@ -142,3 +143,12 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
     name = "no_such_name"
     with pytest.raises(AttributeError, match=name):
         getattr(skipline, name)
+
+
+def test_code_in_docstrings_stands_in_single_backticks() -> None:
+    """As in the Markdown of docs/."""
+    doubled = re.compile(r"(?<!`)``(?!`)[^`\n]+(?<!`)``(?!`)")
+    texts = {path: path.read_text(encoding="utf-8") for path in sorted(PACKAGE.rglob("*.py"))}
+    assert [
+        f"{path.relative_to(PACKAGE)}: {each}" for path, text in texts.items() for each in doubled.findall(text)
+    ] == []

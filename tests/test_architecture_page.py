@@ -70,7 +70,7 @@ def test_the_sources_cite_files_that_are_there() -> None:
 
 
 def write(folder: Path, **sources: str) -> Path:
-    """A small package: ``write(folder, nn="x = 1")`` has nn/net.py."""
+    """A small package: `write(folder, nn="x = 1")` has nn/net.py."""
     for name, source in sources.items():
         (folder / name).mkdir()
         (folder / name / "net.py").write_text(source, encoding="utf-8")

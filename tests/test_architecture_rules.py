@@ -23,7 +23,7 @@ from .house_rules import (
 
 @pytest.fixture
 def house(tmp_path: Path) -> Callable[..., Path]:
-    """Write a small package: ``house({"nn/net.py": "import torch"})``."""
+    """Write a small package: `house({"nn/net.py": "import torch"})`."""
 
     def write(sources: Mapping[str, str]) -> Path:
         for name, source in sources.items():

@@ -24,7 +24,7 @@ def install_command(extra: str) -> str:
 
 
 def versions_of(extra: str) -> dict[str, str | None]:
-    """The version of each package of ``extra`` that is installed; None for one that is not."""
+    """The version of each package of `extra` that is installed; None for one that is not."""
     return {name: _version(name) for name in EXTRAS[extra]}
 
 

@@ -68,7 +68,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 
 def make_folder(folder: Path) -> None:
-    """Make ``folder`` and those above it where they are not there; raises `StorageError` where that cannot be."""
+    """Make `folder` and those above it where they are not there; raises `StorageError` where that cannot be."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except FileNotFoundError as error:  # though those above have been made: a system's own folder, such as /proc

@@ -6,11 +6,11 @@ import hashlib
 
 
 def split_seed(seed: int, *names: str | int) -> int:
-    """The seed of the stream ``names`` of the run whose seed is ``seed``: an integer in [0, 2^63).
+    """The seed of the stream `names` of the run whose seed is `seed`: an integer in [0, 2^63).
 
     blake2b over the parts, each with its kind and its length, so that ("ab", "c") and ("a", "bc"), or 1 and "1",
     are different streams. It depends on nothing else: the same on every machine, Python and day.
-    ``torch.Generator().manual_seed`` on a CPU keeps the low 32 bits of it.
+    `torch.Generator().manual_seed` on a CPU keeps the low 32 bits of it.
     """
     digest = hashlib.blake2b(digest_size=8)
     for part in (seed, *names):

@@ -47,7 +47,7 @@ def wait_for(condition: Callable[[], bool], launcher: subprocess.Popen[str]) -> 
 
 
 def steps_of(folder: Path) -> int:
-    """Steps whose losses the newest run in ``folder`` has written, which it does just before each checkpoint."""
+    """Steps whose losses the newest run in `folder` has written, which it does just before each checkpoint."""
     if not (folder / "runs" / "last").exists():
         return 0
     return len(open_run(folder / "runs" / "last").read_losses())

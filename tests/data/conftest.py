@@ -95,7 +95,7 @@ def small_cifar() -> Callable[[str], CifarLayout]:
 
 @pytest.fixture(scope="session")
 def cifar_images() -> Callable[[int, int], Images]:
-    """``cifar_images(num_images, num_classes)``: random ones, always the same; every pixel value is among them."""
+    """`cifar_images(num_images, num_classes)`: random ones, always the same; every pixel value is among them."""
 
     def draw(num_images: int, num_classes: int) -> Images:
         rng = np.random.default_rng(num_images)
@@ -107,7 +107,7 @@ def cifar_images() -> Callable[[int, int], Images]:
 
 @pytest.fixture(scope="session")
 def write_cifar(cifar_images: Callable[[int, int], Images]) -> Callable[[Path, CifarLayout], Path]:
-    """``write_cifar(folder, layout)`` writes the layout's files into a new folder: training images first, then test."""
+    """`write_cifar(folder, layout)` writes the layout's files into a new folder: training images first, then test."""
 
     def write(folder: Path, layout: CifarLayout) -> Path:
         folder.mkdir(parents=True)
@@ -150,7 +150,7 @@ def idx_bytes() -> Callable[[np.ndarray], bytes]:
 
 @pytest.fixture(scope="session")
 def write_idx(idx_bytes: Callable[[np.ndarray], bytes]) -> Callable[[Path, int, int, int], Path]:
-    """``write_idx(folder, num_train, num_test, size)``: the four files; image n is filled with n % 251, label n % 7."""
+    """`write_idx(folder, num_train, num_test, size)`: the four files; image n is filled with n % 251, label n % 7."""
 
     def write(folder: Path, num_train: int, num_test: int, size: int) -> Path:
         folder.mkdir(parents=True, exist_ok=True)

@@ -44,7 +44,7 @@ def _numbered(num_images: int, channels: int, height: int, width: int) -> Tensor
 
 
 def _windows(image: Tensor, pad: int) -> list[Tensor]:
-    """Every (H, W) window of an image with ``pad`` zeros around it, written out."""
+    """Every (H, W) window of an image with `pad` zeros around it, written out."""
     channels, height, width = image.shape
     padded = torch.zeros(channels, height + 2 * pad, width + 2 * pad, dtype=image.dtype)
     padded[:, pad : pad + height, pad : pad + width] = image
@@ -98,7 +98,7 @@ def test_half_of_the_images_are_mirrored_and_the_rest_are_not() -> None:
 
 
 def _spans(length: int, size: int) -> list[frozenset[int]]:
-    """What a side of ``size`` about each centre covers of ``length`` positions, written out."""
+    """What a side of `size` about each centre covers of `length` positions, written out."""
     starts = [centre - size // 2 for centre in range(length)]
     return [frozenset(range(max(start, 0), min(start + size, length))) for start in starts]
 

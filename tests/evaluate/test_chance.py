@@ -37,7 +37,7 @@ def test_of_answers_by_chance_one_in_twenty_is_taken_for_better() -> None:
 
 
 def measured(*, signal: float, is_held_out: bool = True) -> Measures:
-    """120 images of three classes, and logits that lean towards the label by ``signal``."""
+    """120 images of three classes, and logits that lean towards the label by `signal`."""
     generator = np.random.default_rng(2)
     labels = np.arange(120) % 3
     logits = generator.normal(size=(120, 3))

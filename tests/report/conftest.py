@@ -29,7 +29,7 @@ def read() -> Callable[[str], Element]:
 
 @pytest.fixture
 def study() -> dict[str, Any]:
-    """A study as ``study.json`` holds it, with invented numbers like those of a real one; a fresh copy."""
+    """A study as `study.json` holds it, with invented numbers like those of a real one; a fresh copy."""
     return json.loads((FIXTURES / "depth_study.json").read_text(encoding="utf-8"))
 
 
@@ -53,12 +53,12 @@ def diverged_study(study: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture
 def race() -> dict[str, Any]:
-    """A race of four as ``study.json`` holds it; a fresh copy."""
+    """A race of four as `study.json` holds it; a fresh copy."""
     return example_race()
 
 
 def metrics_line(epoch: int, **changes: object) -> str:
-    """One line of ``metrics.jsonl`` for an epoch of 12 steps, without its line end."""
+    """One line of `metrics.jsonl` for an epoch of 12 steps, without its line end."""
     line = {
         "step": 12 * epoch,
         "epoch": epoch,
@@ -75,7 +75,7 @@ def metrics_line(epoch: int, **changes: object) -> str:
 
 @pytest.fixture
 def run_folder(tmp_path: Path) -> Callable[..., Path]:
-    """Write a run folder of three epochs: ``run_folder({"DONE": ""})`` adds files, ``None`` takes one away."""
+    """Write a run folder of three epochs: `run_folder({"DONE": ""})` adds files, `None` takes one away."""
 
     def write(changes: dict[str, str | None]) -> Path:
         recipe = {
@@ -140,7 +140,7 @@ WOBBLE = (1.0, 1.06, 0.93, 1.02, 0.97, 1.09, 0.95)  # measured ÷ predicted, in 
 
 
 def block_name(number: int, num_blocks: int) -> str:
-    """The name of block ``number``, from 1, of a net of three stages."""
+    """The name of block `number`, from 1, of a net of three stages."""
     stage = (number - 1) * 3 // num_blocks
     before = -(-stage * num_blocks // 3)  # blocks in earlier stages
     return f"stage{stage + 1}.block{number - before}"
@@ -248,7 +248,7 @@ def diagnoses() -> tuple[DiagnosisRecord, ...]:
 
 
 def layers_lines(num: int) -> str:
-    """``layers.jsonl`` of ``num`` probes of a net of 12 blocks: one site dies, at last one is not finite."""
+    """`layers.jsonl` of `num` probes of a net of 12 blocks: one site dies, at last one is not finite."""
     lines = []
     for index in range(num):
         sites = {}
@@ -302,5 +302,5 @@ def three() -> tuple[DiagnosisRecord, ...]:
 
 @pytest.fixture
 def layers() -> Callable[[int], str]:
-    """The writer of ``layers.jsonl``."""
+    """The writer of `layers.jsonl`."""
     return layers_lines

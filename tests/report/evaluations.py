@@ -22,7 +22,7 @@ NAMES = ("cat", "<img src=x onerror=document.title='ran'>", "a_name_longer_than_
 
 
 def write_evaluation(folder: Path) -> None:
-    """Write ``evaluation.json`` and ``pictures.safetensors`` into ``folder``."""
+    """Write `evaluation.json` and `pictures.safetensors` into `folder`."""
     generator = torch.Generator().manual_seed(0)
     pixels = torch.randint(0, 256, (60, 3, 16, 16), dtype=torch.uint8, generator=generator)
     labels = torch.randint(3, (60,), generator=generator)

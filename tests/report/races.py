@@ -1,4 +1,4 @@
-"""A race as ``study.json`` holds it, for the tests of its page."""
+"""A race as `study.json` holds it, for the tests of its page."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def standing(init: str, word: str, *entrants: dict[str, Any]) -> dict[str, Any]:
 
 
 def example_race() -> dict[str, Any]:
-    """A race of four as ``study.json`` holds it, with invented numbers; a fresh copy. The worst stand first."""
+    """A race of four as `study.json` holds it, with invented numbers; a fresh copy. The worst stand first."""
     gone = {"status": "diverged", "train_loss": "NaN", "train_error": "NaN", "test_error": "NaN"}
     return {
         "format": "skipline.study.race",

@@ -40,7 +40,7 @@ def opened(browser: Any, path: Path, *, size: tuple[int, int], scheme: str = "li
 
 
 def luminance(color: str) -> float:
-    """The relative luminance of ``rgb(…)``, 0 to 1: WCAG 2.2's definition."""
+    """The relative luminance of `rgb(…)`, 0 to 1: WCAG 2.2's definition."""
     channels = [int(part) / 255 for part in re.findall(r"\d+", color)[:3]]
     linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in channels]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

@@ -167,7 +167,7 @@ def test_the_fixture_is_what_the_page_reads() -> None:
 
 
 def change(study: dict[str, Any], path: str, value: object) -> dict[str, Any]:
-    """A copy of the study with the value at ``a.0.b`` replaced, or taken away where it is ``...``."""
+    """A copy of the study with the value at `a.0.b` replaced, or taken away where it is `...`."""
     changed = copy.deepcopy(study)
     *way, last = path.split(".")
     place: Any = changed

@@ -16,7 +16,7 @@ from skipline.zoo import describe
 
 
 def deepened(step: int, before: int, after: int) -> str:
-    """``deepened.json`` of digits nets, with the part of it that a report reads."""
+    """`deepened.json` of digits nets, with the part of it that a report reads."""
     source, target = (to_json(describe(f"digits_resnet{depth}")) for depth in (before, after))
     record = {"format": "skipline.deepened", "version": 1, "step": step, "source": source, "target": target}
     return json.dumps(record)
@@ -26,7 +26,7 @@ def deepened(step: int, before: int, after: int) -> str:
 def page(
     run_folder: Callable[..., Path], metrics: Callable[..., str], read: Callable[[str], Any]
 ) -> Callable[..., Any]:
-    """``page(depths, files)``: the page of a run whose net had these depths, epoch by epoch of 12 steps."""
+    """`page(depths, files)`: the page of a run whose net had these depths, epoch by epoch of 12 steps."""
 
     def make(depths: Sequence[int | None], files: dict[str, str] | None = None) -> Any:
         lines = [

@@ -1,4 +1,4 @@
-"""``layers.jsonl``: read, refused, and drawn on the page of a run."""
+"""`layers.jsonl`: read, refused, and drawn on the page of a run."""
 
 from __future__ import annotations
 

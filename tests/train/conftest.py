@@ -53,13 +53,13 @@ def recipe(network: Network) -> Recipe:
 
 @pytest.fixture
 def new_run(tmp_path: Path) -> Callable[[], RunFolder]:
-    """``new_run()``: an empty run folder."""
+    """`new_run()`: an empty run folder."""
     return lambda: create_run(tmp_path / "runs", "small", {"resolved.json": {}})
 
 
 @pytest.fixture
 def train_small(dataset: Dataset) -> Trainer:
-    """``train_small(recipe, folder)``: train on the small set; ``stop_after`` a number of further steps."""
+    """`train_small(recipe, folder)`: train on the small set; `stop_after` a number of further steps."""
 
     def start(
         recipe: Recipe,
@@ -86,7 +86,7 @@ def train_small(dataset: Dataset) -> Trainer:
 
 @pytest.fixture(scope="session")
 def metrics_without_times() -> Callable[[RunFolder], list[dict[str, Any]]]:
-    """What ``metrics.jsonl`` says, but for what a clock says."""
+    """What `metrics.jsonl` says, but for what a clock says."""
 
     def read(folder: RunFolder) -> list[dict[str, Any]]:
         lines = [json.loads(line) for line in folder.metrics.read_text(encoding="utf-8").splitlines()]

@@ -1,4 +1,4 @@
-"""Runs that are killed, for the test beside this file: ``python killed_run.py FOLDER SEED`` prints what happened.
+"""Runs that are killed, for the test beside this file: `python killed_run.py FOLDER SEED` prints what happened.
 
 This process imports torch once and forks those that train and are killed: a fresh interpreter for each would spend its
 life importing. With one thread, none is there to be lost in a fork.
@@ -61,7 +61,7 @@ def noise() -> Dataset:
 
 
 def start_life(folder: RunFolder, at_step: AtStep) -> int:
-    """Fork a process that trains in ``folder`` to the end; its number."""
+    """Fork a process that trains in `folder` to the end; its number."""
     child = os.fork()
     if child:
         return child
@@ -88,7 +88,7 @@ def start_life(folder: RunFolder, at_step: AtStep) -> int:
 
 
 def is_killed(child: int) -> bool:
-    """Wait for the end of ``child``: whether it was killed. Exits where it failed."""
+    """Wait for the end of `child`: whether it was killed. Exits where it failed."""
     _, status = os.waitpid(child, 0)
     if os.WIFEXITED(status) and os.WEXITSTATUS(status):
         raise SystemExit("a process that trains failed; its traceback is above")
@@ -142,7 +142,7 @@ def die_at_call(number: int) -> Callable[[RunFolder], bool]:
 
 
 def die_at_size(size: int, last_step: int) -> Callable[[RunFolder], bool]:
-    """A life that the system ends, after some steps, in the middle of writing a file of more than ``size`` bytes."""
+    """A life that the system ends, after some steps, in the middle of writing a file of more than `size` bytes."""
 
     def live(folder: RunFolder) -> bool:
         def at_step(step: int) -> None:

@@ -12,7 +12,7 @@ from skipline.train.clock import Clock
 
 @pytest.fixture
 def wait(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """``wait(seconds)``: let time pass."""
+    """`wait(seconds)`: let time pass."""
     now = [100.0]
     # The clock's own `time`, not everybody's: a server that other tests share would wait for the clock to come back.
     monkeypatch.setattr("skipline.train.clock.time", SimpleNamespace(monotonic=lambda: now[0]))

@@ -46,7 +46,7 @@ Trainer = Callable[..., Outcome]
 
 @pytest.fixture
 def poison(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """``poison(name)``: an entry of this parameter is infinite from the start."""
+    """`poison(name)`: an entry of this parameter is infinite from the start."""
 
     def arrange(name: str) -> None:
         def poisoned(recipe: Recipe, device: torch.device) -> Learner:

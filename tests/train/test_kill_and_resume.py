@@ -27,7 +27,7 @@ SEED = 22  # of the moments; the test holds for any
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What ``killed_run.py`` did."""
+    """What `killed_run.py` did."""
     folder = tmp_path_factory.mktemp("killed")
     command = [sys.executable, str(Path(__file__).with_name("killed_run.py")), str(folder), str(SEED)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}

@@ -27,7 +27,7 @@ Metrics = Callable[[RunFolder], list[dict[str, Any]]]
 
 @contextmanager
 def largest_file(size: int) -> Iterator[None]:
-    """While the block lasts, the system refuses to let this process make a file larger than ``size`` bytes."""
+    """While the block lasts, the system refuses to let this process make a file larger than `size` bytes."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:

@@ -25,7 +25,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What ``two_processes.py`` did."""
+    """What `two_processes.py` did."""
     folder = tmp_path_factory.mktemp("two")
     command = [sys.executable, "-W", "error", str(Path(__file__).with_name("two_processes.py")), str(folder)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}

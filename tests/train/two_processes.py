@@ -1,7 +1,7 @@
-"""Runs that one and two processes train, for the test beside this file: ``python two_processes.py FOLDER``.
+"""Runs that one and two processes train, for the test beside this file: `python two_processes.py FOLDER`.
 
-This process imports torch once and forks the others, which are connected with gloo. ``python two_processes.py FOLDER
-RUN`` instead trains the recipe of that run again, in two processes and without a stop.
+This process imports torch once and forks the others, which are connected with gloo. `python two_processes.py FOLDER
+RUN` instead trains the recipe of that run again, in two processes and without a stop.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def small(**settings: Any) -> Recipe:
 
 
 def together(size: int, job: Job) -> list[Any]:
-    """What ``job`` gives in each of ``size`` processes that are one team; an exception as its name and message."""
+    """What `job` gives in each of `size` processes that are one team; an exception as its name and message."""
 
     def work() -> Any:
         with joined(CPU) as team:
@@ -102,7 +102,7 @@ def together(size: int, job: Job) -> list[Any]:
 
 
 def forked(size: int, work: Callable[[], Any]) -> list[Any]:
-    """What ``work`` gives in each of ``size`` processes that a launcher would have started."""
+    """What `work` gives in each of `size` processes that a launcher would have started."""
     # Their meeting place is kept by this process, as a launcher does, at a port that the system gives out: one that was
     # free a moment ago may be somebody else's now, and two groups at one place wait for each other without end.
     place = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
@@ -164,7 +164,7 @@ def step_of(recipe: Recipe, folder: RunFolder, out: Path) -> Job:
 
 
 def run_of(recipe: Recipe, folder: RunFolder, *, stop_after: int = -1, stopper: int = 0, data: Dataset) -> Job:
-    """A run in ``folder``, from its checkpoint if it has one; process ``stopper`` asks for an end after some steps."""
+    """A run in `folder`, from its checkpoint if it has one; process `stopper` asks for an end after some steps."""
 
     def job(team: Team) -> dict[str, Any]:
         steps, shown = 0, 0
@@ -188,7 +188,7 @@ def run_of(recipe: Recipe, folder: RunFolder, *, stop_after: int = -1, stopper: 
 
 
 def without_memory(job: Job, *, step: int, rank: int = 1, in_backward: bool = False) -> Job:
-    """`job`, with no memory in process ``rank`` for a step of one part: behind its forward pass, or late in the other.
+    """`job`, with no memory in process `rank` for a step of one part: behind its forward pass, or late in the other.
 
     The stem's filters are the last to have a gradient: most others are on their way to other processes then, or wait.
     """
@@ -385,7 +385,7 @@ def main(root: Path) -> None:
 
 
 def again(root: Path, run: RunFolder) -> None:
-    """The recipe of ``run`` on the digits, in two processes."""
+    """The recipe of `run` on the digits, in two processes."""
     torch.set_num_threads(1)
     folder = create_run(root, "again", {"resolved.json": {}})
     ended = together(2, run_of(read_recipe(run), folder, data=load("digits", data_dir=root)))

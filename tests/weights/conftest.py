@@ -22,7 +22,7 @@ _BENCHMARKS = Path(__file__).parents[2] / "benchmarks"  # parity.py and peers.py
 
 @pytest.fixture(scope="session")
 def trained() -> Callable[[Network], ResidualNet]:
-    """``trained(network)``: a net with every tensor away from where an initialiser leaves it."""
+    """`trained(network)`: a net with every tensor away from where an initialiser leaves it."""
 
     def make(network: Network) -> ResidualNet:
         net = build(network, seed=3)
@@ -42,7 +42,7 @@ def tensors_of(net: ResidualNet) -> dict[str, Tensor]:
 
 @pytest.fixture(scope="session")
 def unchanged() -> Callable[[ResidualNet], Callable[[], bool]]:
-    """``unchanged(net)`` notes the tensors of a net; what it returns says whether they are still the same."""
+    """`unchanged(net)` notes the tensors of a net; what it returns says whether they are still the same."""
 
     def note(net: ResidualNet) -> Callable[[], bool]:
         before = tensors_of(net)

@@ -32,7 +32,7 @@ def network() -> Network:
 
 @pytest.fixture
 def rewrite(network: Network, trained: Trained, tmp_path: Path) -> Callable[[Change], Path]:
-    """``rewrite(change)``: chenyaofo's file of a trained net after ``change(tensors)``."""
+    """`rewrite(change)`: chenyaofo's file of a trained net after `change(tensors)`."""
 
     def write(change: Change) -> Path:
         path = tmp_path / "weights.safetensors"

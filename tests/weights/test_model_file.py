@@ -39,7 +39,7 @@ def model(network: Network) -> TrainedModel:
 
 @pytest.fixture
 def rewrite(model: TrainedModel, tmp_path: Path) -> Callable[[Change], Path]:
-    """``rewrite(change)``: the model's file after ``change(header, tensors)``."""
+    """`rewrite(change)`: the model's file after `change(header, tensors)`."""
 
     def write(change: Change) -> Path:
         path = tmp_path / "model.safetensors"

@@ -30,11 +30,11 @@ def check_folder(
     allowed: Collection[str] = (),
     cache: PhotoCache | None = None,
 ) -> Check:
-    """Check ``place``, a folder or a table of photos, in ``num_processes`` processes beside this one.
+    """Check `place`, a folder or a table of photos, in `num_processes` processes beside this one.
 
-    ``show`` is called with how many photos have been read, of how many. No picture is kept: the memory grows by what
-    is known of a photo (docs/results.md). With a ``cache`` photos are read, but decoded only where it does not know
-    them by their bytes. Errors whose names are in ``allowed`` become warnings. Raises DataError where the folder cannot
+    `show` is called with how many photos have been read, of how many. No picture is kept: the memory grows by what
+    is known of a photo (docs/results.md). With a `cache` photos are read, but decoded only where it does not know
+    them by their bytes. Errors whose names are in `allowed` become warnings. Raises DataError where the folder cannot
     be listed, or a table in it is broken; StorageError where a cache that was asked for cannot be written.
     """
     start = time.monotonic()

@@ -13,7 +13,7 @@ Severity = Literal["error", "warning", "note"]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A row of the table of findings: ``why`` it matters, and what to do ``next``, which may be empty."""
+    """A row of the table of findings: `why` it matters, and what to do `next`, which may be empty."""
 
     severity: Severity
     title: str
@@ -25,7 +25,7 @@ class Kind:
 class Place:
     """Where something was found: files that belong together (one, or a group of duplicates), and more in words.
 
-    ``photos`` are the indices of those files that are photos of the folder, in the order of ``files``.
+    `photos` are the indices of those files that are photos of the folder, in the order of `files`.
     """
 
     files: tuple[str, ...]
@@ -35,9 +35,9 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One kind of thing that was found, ``what`` in a sentence, and every place of it.
+    """One kind of thing that was found, `what` in a sentence, and every place of it.
 
-    ``severity`` is the kind's, or milder where the person who checks has allowed it.
+    `severity` is the kind's, or milder where the person who checks has allowed it.
     """
 
     name: str

@@ -43,7 +43,7 @@ def judge(
     most_unusable: float,
     allowed: Collection[str],
 ) -> tuple[Finding, ...]:
-    """All findings, in the order of ``KINDS``; errors whose names are in ``allowed`` are warnings."""
+    """All findings, in the order of `KINDS`; errors whose names are in `allowed` are warnings."""
     found: dict[str, list[Place]] = {}
     for name, place in (
         *_of_classes(folder, facts),

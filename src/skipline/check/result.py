@@ -16,7 +16,7 @@ from skipline.data.photo_folder import PhotoFolder
 
 @dataclass(frozen=True)
 class Check:
-    """``facts[i]`` is known of ``folder.photos[i]``; ``findings`` are in the order of ``KINDS``."""
+    """`facts[i]` is known of `folder.photos[i]`; `findings` are in the order of `KINDS`."""
 
     folder: PhotoFolder
     facts: tuple[Fact, ...]
@@ -59,7 +59,7 @@ class Check:
         return dict(Counter(fact.record.format for fact in self.usable.values()).most_common())
 
     def to_json(self) -> dict[str, Any]:
-        """The whole result as ``skipline check --json`` prints it."""
+        """The whole result as `skipline check --json` prints it."""
         usable = self.usable
         sides = [min(fact.record.width, fact.record.height) for fact in usable.values()]
         return {

@@ -13,7 +13,7 @@ NAME = "suspicious_label"
 
 
 def with_suspects(check: Check, suspects: Sequence[tuple[str, str]]) -> Check:
-    """``check`` with a finding of the photos in ``suspects``: file and words, the likeliest errors first."""
+    """`check` with a finding of the photos in `suspects`: file and words, the likeliest errors first."""
     index_of = {photo.name: index for index, photo in enumerate(check.folder.photos)}
     places = tuple(Place((file,), what, (index_of[file],)) for file, what in suspects if file in index_of)
     if not places:

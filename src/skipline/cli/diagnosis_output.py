@@ -213,7 +213,7 @@ def _basis(examination: Examination) -> str:
 
 
 def _details(diagnosis: Diagnosis, *, said: str) -> list[str]:
-    """The causes and their laws; a cause that is ``said`` above is not said again."""
+    """The causes and their laws; a cause that is `said` above is not said again."""
     lines = []
     for finding in diagnosis.findings:
         if finding.verdict == "trains":

@@ -35,7 +35,7 @@ class PhotoProgress:
             self._bar.stop()
 
     def show(self, done: int, num: int) -> None:
-        """``done`` of ``num`` photos have been read."""
+        """`done` of `num` photos have been read."""
         now = time.monotonic()
         if self._is_terminal:
             if now - self._shown >= _BAR_SECONDS or done == num:

@@ -116,7 +116,7 @@ def _chosen(listing: Listing, where: list[str], model: str, source: str, state: 
 
 
 def _sorted(chosen: list[RunEntry], sort: str, *, known: Sequence[RunEntry]) -> list[RunEntry]:
-    """``chosen`` by a field, or a setting of any of the ``known`` runs."""
+    """`chosen` by a field, or a setting of any of the `known` runs."""
     from skipline.cli.exits import UsageError
     from skipline.store.condition import check_name
 

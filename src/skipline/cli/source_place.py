@@ -10,7 +10,7 @@ from skipline.wording import did_you_mean
 
 
 def require_source(source: str) -> None:
-    """Refuse a ``source`` that is neither a data set's name nor a path; nothing, which is not given, passes."""
+    """Refuse a `source` that is neither a data set's name nor a path; nothing, which is not given, passes."""
     if source and source not in SOURCES and not Path(source).exists():
         here = "" if Path(source).is_absolute() else f"; the current folder is {Path.cwd()}"
         raise FileError(

@@ -26,8 +26,8 @@ from skipline.data.transfer import send
 class Augment:
     """Which augmentations a run uses, applied in this order; at its default each is off.
 
-    ``pad``: pixels of padding on every side, of which a window is cropped. ``flip``: whether half of the images are
-    mirrored. ``cutout``: side of the square that is cut out, in pixels. ``mixup`` and ``cutmix``: their alphas; where
+    `pad`: pixels of padding on every side, of which a window is cropped. `flip`: whether half of the images are
+    mirrored. `cutout`: side of the square that is cut out, in pixels. `mixup` and `cutmix`: their alphas; where
     both are on, a batch has one of them, each with probability 1/2. Raises ValueError where one is negative.
     """
 
@@ -53,7 +53,7 @@ def draw_offsets(num_images: int, pad: int, generator: torch.Generator) -> Tenso
 
 
 def cropped(images: Tensor, pad: int, offsets: Tensor) -> Tensor:
-    """The (H, W) windows at ``offsets`` of images padded by ``pad`` pixels of 0 on every side (He et al. 2015, 4.2)."""
+    """The (H, W) windows at `offsets` of images padded by `pad` pixels of 0 on every side (He et al. 2015, 4.2)."""
     num_images, _, height, width = images.shape
     down, right = send(offsets, images.device)
     # A view of all windows, (N, C, 2 pad + 1, 2 pad + 1, H, W), one of which is copied for each image.
@@ -72,9 +72,9 @@ def flipped(images: Tensor, is_mirrored: Tensor) -> Tensor:
 
 
 def with_hole(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """The images with 0 where both ``rows``, bool (N, H), and ``columns``, bool (N, W), say so.
+    """The images with 0 where both `rows`, bool (N, H), and `columns`, bool (N, W), say so.
 
-    Of two ``draw_span`` that is a square clipped at the border (DeVries & Taylor 2017, arXiv 1708.04552).
+    Of two `draw_span` that is a square clipped at the border (DeVries & Taylor 2017, arXiv 1708.04552).
     """
     rows, columns = send(rows, images.device), send(columns, images.device)
     return images.masked_fill(rows[:, None, :, None] & columns[:, None, None, :], 0)
@@ -93,7 +93,7 @@ def draw_mixture(num_images: int, alpha: float, generator: torch.Generator) -> t
 def draw_boxes(num_images: int, alpha: float, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
     """Of cutmix: the partner of each image, the one before it in the batch; the image's share; the box's centre.
 
-    Int64 (N,), float64 (N,), float32 (N, 2): see ``with_boxes_of``.
+    Int64 (N,), float64 (N,), float32 (N, 2): see `with_boxes_of`.
     """
     shares = _symmetric_beta(alpha, num_images, generator)
     return torch.arange(num_images).roll(1), shares, torch.rand(num_images, 2, generator=generator)
@@ -104,7 +104,7 @@ def mixed(
 ) -> tuple[Tensor, Tensor]:
     """Images and targets mixed with those of their partners (Zhang et al. 2018, arXiv 1710.09412).
 
-    x_i <- lam_i x_i + (1 - lam_i) x_p(i) and the same for the targets, with lam the ``shares``. Images are float (N, C,
+    x_i <- lam_i x_i + (1 - lam_i) x_p(i) and the same for the targets, with lam the `shares`. Images are float (N, C,
     H, W), targets float (N, K) whose rows sum to 1; so do those returned.
     """
     shares = send(shares.to(images.dtype), images.device)
@@ -114,7 +114,7 @@ def mixed(
 
 
 def draw_span(length: int, size: int, num_images: int, generator: torch.Generator) -> Tensor:
-    """For each image, which of ``length`` positions lie within ``size`` of them about a random centre: bool (N, L).
+    """For each image, which of `length` positions lie within `size` of them about a random centre: bool (N, L).
 
     The centre c is uniform over the positions; c - size // 2 to c - size // 2 + size - 1 are within, as far as they
     exist.

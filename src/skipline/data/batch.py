@@ -27,8 +27,8 @@ _NO_DRAWS = torch.empty(0, NUM_DRAWS)
 class Batch:
     """Normalised, augmented images and what should be said of them, on the device of the normaliser.
 
-    ``images``: float32 (N, C, H, W). ``targets``: float32 (N, K), rows that sum to 1: a one in the column of the label,
-    or with mixup the shares of two labels. ``num_images``: of the whole batch, of which these N may be one process's
+    `images`: float32 (N, C, H, W). `targets`: float32 (N, K), rows that sum to 1: a one in the column of the label,
+    or with mixup the shares of two labels. `num_images`: of the whole batch, of which these N may be one process's
     share.
     """
 
@@ -51,17 +51,17 @@ def draw_batch(
     draws: Tensor = _NO_DRAWS,
     side: int = 0,
 ) -> Batch:
-    """The samples ``indices`` (int64 (N,)) of the set: normalised, then padded and cropped, flipped, cut out, mixed.
+    """The samples `indices` (int64 (N,)) of the set: normalised, then padded and cropped, flipped, cut out, mixed.
 
-    Of them only the rows of ``share`` in a batch of ``num_parts`` parts: the same bits as those rows of the whole
-    batch, and only they (and with mixtures their partners) are read and changed. Where ``photo`` does something, that
-    is before all else, erasing before mixing; ``draws`` are then its uniforms, (N, NUM_DRAWS), on the CPU.
-    ``side``: that of the images in the end, 0 for theirs. What random crops show is made so large at once, and all that
+    Of them only the rows of `share` in a batch of `num_parts` parts: the same bits as those rows of the whole
+    batch, and only they (and with mixtures their partners) are read and changed. Where `photo` does something, that
+    is before all else, erasing before mixing; `draws` are then its uniforms, (N, NUM_DRAWS), on the CPU.
+    `side`: that of the images in the end, 0 for theirs. What random crops show is made so large at once, and all that
     follows is done with images of that size; without crops they are made so last of all.
 
-    ``indices`` are on the set's device. The batch is made on that of ``normaliser``, to which the raw samples are sent
-    where the set is elsewhere, being too large for it; the CPU waits for neither. What ``augment`` leaves off
-    draws nothing from ``generator``, a CPU one.
+    `indices` are on the set's device. The batch is made on that of `normaliser`, to which the raw samples are sent
+    where the set is elsewhere, being too large for it; the CPU waits for neither. What `augment` leaves off
+    draws nothing from `generator`, a CPU one.
     """
     device, home = normaliser.mean.device, image_set.images.device
     height, width = (side, side) if side and photo.crop_scale < 1 else image_set.images.shape[2:]
@@ -116,14 +116,14 @@ def epoch_batches(
     is_balanced: bool = False,
     side: int = 0,
 ) -> Iterator[Batch]:
-    """The batches ``first_batch``, ``first_batch + 1``, ... of an epoch.
+    """The batches `first_batch`, `first_batch + 1`, ... of an epoch.
 
     Batch k is made with the k-th piece of the order and the stream ("augment", epoch, k), so it has the same bits
     whether or not those before it were drawn: a run that stopped after k batches goes on with first_batch = k.
-    Of each batch the rows of ``share`` are drawn, of a batch that is computed in ``num_parts`` parts or, where it has
-    too few images for that, in as many as it can be. The draws of ``photo`` do not even depend on the batches: they are
-    ``image_draws`` of an image's place in the epoch. ``side``: as for ``draw_batch``.
-    ``is_balanced``: of every class about as many samples are seen, see ``balanced_order``.
+    Of each batch the rows of `share` are drawn, of a batch that is computed in `num_parts` parts or, where it has
+    too few images for that, in as many as it can be. The draws of `photo` do not even depend on the batches: they are
+    `image_draws` of an image's place in the epoch. `side`: as for `draw_batch`.
+    `is_balanced`: of every class about as many samples are seen, see `balanced_order`.
     Raises ValueError for a first_batch that is negative or beyond the epoch's end (its end itself gives no batch).
     """
     if is_balanced:

@@ -16,7 +16,7 @@ BOX_DRAWS = 2 * TRIES + 2  # an area and a proportion for each try, then a place
 
 @dataclass(frozen=True, eq=False)
 class Boxes:
-    """Rows ``top`` to ``top + height - 1`` and columns alike; int64 (N,) each, on the CPU."""
+    """Rows `top` to `top + height - 1` and columns alike; int64 (N,) each, on the CPU."""
 
     top: Tensor
     left: Tensor
@@ -33,10 +33,10 @@ def random_boxes(
     ratio: tuple[float, float],
     is_strict: bool,
 ) -> tuple[Boxes, Tensor]:
-    """A box for each row of ``draws``, uniforms (N, BOX_DRAWS), and whether one of its tries fits: bool (N,).
+    """A box for each row of `draws`, uniforms (N, BOX_DRAWS), and whether one of its tries fits: bool (N,).
 
-    Area: uniform in ``scale`` times that of the image. Width over height: log-uniform in ``ratio``. Sides are rounded;
-    of ``TRIES`` the first is taken that fits, and where ``is_strict`` that is smaller than the image both ways. Then
+    Area: uniform in `scale` times that of the image. Width over height: log-uniform in `ratio`. Sides are rounded;
+    of `TRIES` the first is taken that fits, and where `is_strict` that is smaller than the image both ways. Then
     the place is uniform. Where none fits the box means nothing.
     """
     areas = height * width * (scale[0] + draws[:, 0 : 2 * TRIES : 2].double() * (scale[1] - scale[0]))
@@ -55,7 +55,7 @@ def random_boxes(
 
 
 def crop_boxes(draws: Tensor, height: int, width: int, *, scale: tuple[float, float]) -> Boxes:
-    """Boxes as torchvision's ``RandomResizedCrop`` draws them, proportions 3/4 to 4/3; the whole image where none fits.
+    """Boxes as torchvision's `RandomResizedCrop` draws them, proportions 3/4 to 4/3; the whole image where none fits.
 
     (Where none fits torchvision takes the largest centred box of an allowed proportion: of square images that is all.)
     """
@@ -69,9 +69,9 @@ def crop_boxes(draws: Tensor, height: int, width: int, *, scale: tuple[float, fl
 
 
 def resized_crop(images: Tensor, boxes: Boxes, *, height: int, width: int) -> Tensor:
-    """Each image's box as an image of ``height`` × ``width``: float (N, C, H, W) -> (N, C, height, width).
+    """Each image's box as an image of `height` × `width`: float (N, C, H, W) -> (N, C, height, width).
 
-    As torchvision's ``resized_crop``, bilinear and antialiased: a new pixel is a mean of the box's pixels, weighted by
+    As torchvision's `resized_crop`, bilinear and antialiased: a new pixel is a mean of the box's pixels, weighted by
     a triangle around its place that reaches as far as the next new pixel or the next old one, whichever is farther;
     what lies beyond the box counts nothing. Both ways as one product of matrices, which is quicker than gathering.
     """
@@ -82,7 +82,7 @@ def resized_crop(images: Tensor, boxes: Boxes, *, height: int, width: int) -> Te
 
 
 def erased(images: Tensor, boxes: Boxes, is_erased: Tensor) -> Tensor:
-    """Each image with its box set to 0 where ``is_erased``, bool (N,): the mean colour of normalised images."""
+    """Each image with its box set to 0 where `is_erased`, bool (N,): the mean colour of normalised images."""
     inside = inside_boxes(boxes, images.shape[2], images.shape[3]) & is_erased[:, None, None]
     return images.masked_fill(send(inside, images.device)[:, None], 0)
 
@@ -92,8 +92,8 @@ def with_boxes_of(
 ) -> tuple[Tensor, Tensor]:
     """A box of each image replaced by that of its partner (Yun et al. 2019, arXiv 1905.04899).
 
-    Of ``shares`` λ, (N,), the box has sides √(1 − λ) H and √(1 − λ) W about ``centres``, uniforms (N, 2), clipped at
-    the border; targets are mixed by the area that is left. As torchvision's ``CutMix``, but with draws of its own for
+    Of `shares` λ, (N,), the box has sides √(1 − λ) H and √(1 − λ) W about `centres`, uniforms (N, 2), clipped at
+    the border; targets are mixed by the area that is left. As torchvision's `CutMix`, but with draws of its own for
     each image. Images are float (N, C, H, W), targets float (N, K), draws on the CPU.
     """
     height, width = images.shape[2:]
@@ -118,7 +118,7 @@ def inside_boxes(boxes: Boxes, height: int, width: int) -> Tensor:
 
 
 def _weights(start: Tensor, length: Tensor, *, old: int, new: int, like: Tensor) -> Tensor:
-    """Of each image the share of each of ``old`` pixels in each of ``new`` ones: (N, new, old), rows that sum to 1."""
+    """Of each image the share of each of `old` pixels in each of `new` ones: (N, new, old), rows that sum to 1."""
     scale = send(length.double() / new, like.device)[:, None]
     first, behind = (send(each, like.device)[:, None] for each in (start, start + length))
     centres = first + (torch.arange(new, device=like.device) + 0.5) * scale - 0.5  # in fp64: places of many pixels

@@ -26,7 +26,7 @@ _DECODING = ("decode.py", "fingerprint.py", "framing.py", "image_format.py", "ph
 class PhotoCache:
     """Where photos are kept, and who is told about it.
 
-    ``is_asked``: a person has named the folder; what cannot be written there is then an error, and not a sentence.
+    `is_asked`: a person has named the folder; what cannot be written there is then an error, and not a sentence.
     """
 
     folder: Path
@@ -34,11 +34,11 @@ class PhotoCache:
     tell: Callable[[str], None]
 
     def place_of(self, root: Path, framing: Framing) -> Path:
-        """The file for the photos below ``root``: one for each folder and size, so that it does not grow with runs."""
+        """The file for the photos below `root`: one for each folder and size, so that it does not grow with runs."""
         return self.folder / f"{self._name(root)}-{framing.side}{SUFFIX}"
 
     def facts_of(self, root: Path) -> Path:
-        """The file for what the check knows of the photos below ``root``."""
+        """The file for what the check knows of the photos below `root`."""
         return self.folder / f"{self._name(root)}{FACTS_SUFFIX}"
 
     def _name(self, root: Path) -> str:

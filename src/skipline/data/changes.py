@@ -42,9 +42,9 @@ class Changes:
     centres: Tensor
 
     def made(self, images: Tensor, rows: Tensor) -> Tensor:
-        """``images``, those of the ``rows`` (int64, on the CPU) of the batch, each with its own changes but for mixing.
+        """`images`, those of the `rows` (int64, on the CPU) of the batch, each with its own changes but for mixing.
 
-        That is the last of them, ``mixed_with``, and needs the partners, which may be other rows.
+        That is the last of them, `mixed_with`, and needs the partners, which may be other rows.
         """
         if self.augment.pad:
             images = cropped(images, self.augment.pad, self.offsets[:, rows])
@@ -57,7 +57,7 @@ class Changes:
     def mixed_with(
         self, images: Tensor, targets: Tensor, partner_images: Tensor, partner_targets: Tensor, *, rows: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Those of ``rows`` mixed with those of their partners, by mixup or by cutmix."""
+        """Those of `rows` mixed with those of their partners, by mixup or by cutmix."""
         others = (partner_images, partner_targets)
         if self.mixture == "mixup":
             return mixed(images, targets, *others, shares=self.shares[rows])
@@ -65,7 +65,7 @@ class Changes:
 
 
 def draw_changes(augment: Augment, num_images: int, size: Sequence[int], generator: torch.Generator) -> Changes:
-    """The changes of ``num_images`` images of ``size`` (H, W), drawn one augmentation after the other."""
+    """The changes of `num_images` images of `size` (H, W), drawn one augmentation after the other."""
     none = torch.empty(0)
     height, width = size
     offsets = draw_offsets(num_images, augment.pad, generator) if augment.pad else none

@@ -24,7 +24,7 @@ from skipline.data.pickled import read_pickled_dict
 
 
 def read_cifar(place: Path, layout: CifarLayout) -> Dataset:
-    """The data set whose files lie in ``place``, a folder or an archive, in the given layout.
+    """The data set whose files lie in `place`, a folder or an archive, in the given layout.
 
     Raises DataError, naming the file, what was expected and what was found; nothing is loaded in part.
     """

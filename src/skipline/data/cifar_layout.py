@@ -12,9 +12,9 @@ ARCHIVE_SUFFIXES = (".tar.gz", ".tgz", ".tar")
 
 @dataclass(frozen=True)
 class PickledRows:
-    """Python layout: each file is a pickled dict, with "data" (uint8 (rows, 3072)) and the labels under ``label_key``.
+    """Python layout: each file is a pickled dict, with "data" (uint8 (rows, 3072)) and the labels under `label_key`.
 
-    The class names are a list under ``names_key`` of the file of names.
+    The class names are a list under `names_key` of the file of names.
     """
 
     label_key: str
@@ -23,7 +23,7 @@ class PickledRows:
 
 @dataclass(frozen=True)
 class BinaryRows:
-    """Binary layout: each image is ``num_label_bytes`` label bytes, the class last, and then its 3072 pixels.
+    """Binary layout: each image is `num_label_bytes` label bytes, the class last, and then its 3072 pixels.
 
     The class names are the lines of the file of names.
     """
@@ -35,7 +35,7 @@ class BinaryRows:
 class CifarLayout:
     """One published form: the archive's name without suffix, the folder that it unpacks to, and the files in it.
 
-    ``num_train`` and ``num_test`` count the images of all training and of all test files; each file holds as many.
+    `num_train` and `num_test` count the images of all training and of all test files; each file holds as many.
     """
 
     dataset: str
@@ -119,7 +119,7 @@ CIFAR_LAYOUTS = (
 
 
 def find_cifar(folder: Path, dataset: str) -> tuple[tuple[CifarLayout, Path], ...]:
-    """Where ``folder`` holds the data set: in itself, in the published folder or archive. By names only."""
+    """Where `folder` holds the data set: in itself, in the published folder or archive. By names only."""
     found = []
     for layout in CIFAR_LAYOUTS:
         if layout.dataset == dataset:

@@ -16,7 +16,7 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Classes:
-    """``names[k]`` is the name of label k. Raises DataError where a name is empty or there twice."""
+    """`names[k]` is the name of label k. Raises DataError where a name is empty or there twice."""
 
     names: tuple[str, ...]
 
@@ -32,12 +32,12 @@ class Classes:
         return {name: label for label, name in enumerate(self.names)}
 
     def to_json(self) -> dict[str, object]:
-        """The content of ``classes.json``."""
+        """The content of `classes.json`."""
         return {"format": FORMAT, "version": VERSION, "classes": list(self.names)}
 
     @classmethod
     def from_json(cls, content: object) -> Classes:
-        """What ``to_json`` gave. Raises DataError where the content is of another form."""
+        """What `to_json` gave. Raises DataError where the content is of another form."""
         if not isinstance(content, dict) or content.get("format") != FORMAT:
             raise DataError(f"classes: expected a JSON object with format {FORMAT!r}; found {str(content)[:60]!r}.")
         if content.get("version") != VERSION:
@@ -52,12 +52,12 @@ class Classes:
 
 
 def classes_of(names: Iterable[str]) -> Classes:
-    """The classes called ``names``, each once, in natural order: 2 before 10."""
+    """The classes called `names`, each once, in natural order: 2 before 10."""
     return Classes(tuple(sorted(set(names), key=natural_key)))
 
 
 def load_classes(path: Path) -> Classes:
-    """The list in a file that holds ``to_json``, as a run's ``classes.json`` does. Raises DataError, naming it."""
+    """The list in a file that holds `to_json`, as a run's `classes.json` does. Raises DataError, naming it."""
     try:
         return Classes.from_json(json.loads(path.read_bytes()))
     except (OSError, ValueError) as error:  # DataError, JSON's and Unicode's errors are ValueErrors

@@ -13,7 +13,7 @@ _GREY = (0.2989, 0.587, 0.114)  # ITU-R BT.601, as torchvision rounds it
 
 
 def brightness(images: Tensor, factors: Tensor) -> Tensor:
-    """f x, cut to [0, 1]; ``factors`` (N,) ≥ 0."""
+    """f x, cut to [0, 1]; `factors` (N,) ≥ 0."""
     return (images * _wide(factors)).clamp(0, 1)
 
 
@@ -40,7 +40,7 @@ def sharpness(images: Tensor, factors: Tensor) -> Tensor:
 
 
 def hue(images: Tensor, shifts: Tensor) -> Tensor:
-    """The hue turned by ``shifts`` (N,), in turns from −0.5 to 0.5; value and saturation stay (HSV)."""
+    """The hue turned by `shifts` (N,), in turns from −0.5 to 0.5; value and saturation stay (HSV)."""
     value, channel = images.max(dim=1)
     low = images.amin(dim=1)
     span = value - low

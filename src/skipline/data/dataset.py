@@ -16,8 +16,8 @@ from skipline.data.preprocess import Preprocess, fit_preprocess
 class Dataset:
     """Two image sets of one image shape and one list of classes.
 
-    ``class_names[k]`` is the name of label k. Of photos, ``framing`` says how they became images of one size and
-    ``split`` which they are; ``test`` then holds its validation part. Other data have neither. Raises DataError where
+    `class_names[k]` is the name of label k. Of photos, `framing` says how they became images of one size and
+    `split` which they are; `test` then holds its validation part. Other data have neither. Raises DataError where
     the parts differ in shape, a label has no name, or a name is there twice.
     """
 
@@ -64,7 +64,7 @@ class Dataset:
         return height
 
     def preprocess(self) -> Preprocess:
-        """``fit_preprocess`` of the training part, with the framing."""
+        """`fit_preprocess` of the training part, with the framing."""
         return fit_preprocess(self.train, framing=self.framing)
 
     def fingerprint(self) -> str:

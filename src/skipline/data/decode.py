@@ -50,7 +50,7 @@ _HEADER_LOCK = threading.Lock()
 
 
 class DecodeError(DataError):
-    """A file that is no usable image: ``reason`` is its kind, the message names the file and says why."""
+    """A file that is no usable image: `reason` is its kind, the message names the file and says why."""
 
     def __init__(self, message: str, reason: Reason) -> None:
         super().__init__(message)
@@ -81,7 +81,7 @@ LOCAL = Limits(megapixels=MOST_MEGAPIXELS, file_bytes=512 * 2**20)
 class Decoding:
     """How files are decoded.
 
-    ``background`` is what shows through transparent pixels. ``least_side``: where the format can (JPEG), an image is
+    `background` is what shows through transparent pixels. `least_side`: where the format can (JPEG), an image is
     decoded at 1/2, 1/4 or 1/8 of its size as long as its shorter side keeps that many pixels; infinite: never.
     """
 
@@ -92,9 +92,9 @@ class Decoding:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Record:
-    """What a file was and what was done to it: ``height`` and ``width`` of the whole picture, upright.
+    """What a file was and what was done to it: `height` and `width` of the whole picture, upright.
 
-    ``format`` is by content (``FORMATS``), ``mode`` Pillow's name for its pixels, and ``orientation`` EXIF's 1 to 8.
+    `format` is by content (`FORMATS`), `mode` Pillow's name for its pixels, and `orientation` EXIF's 1 to 8.
     """
 
     format: str
@@ -106,7 +106,7 @@ class Record:
 
 
 def read_file(path: Path, limits: Limits, *, name: str) -> bytes:
-    """All bytes of the plain file ``path``, which messages call ``name``.
+    """All bytes of the plain file `path`, which messages call `name`.
 
     Never waits: a pipe or device is refused unread. Raises DecodeError.
     """
@@ -129,16 +129,16 @@ def read_file(path: Path, limits: Limits, *, name: str) -> bytes:
 
 
 def decode(content: bytes, decoding: Decoding, *, name: str) -> tuple[np.ndarray, Record]:
-    """The picture in ``content`` as uint8 (3, H, W), upright, and what was done to it.
+    """The picture in `content` as uint8 (3, H, W), upright, and what was done to it.
 
-    Of an animation the first frame. Messages call the file ``name``. Raises DecodeError.
+    Of an animation the first frame. Messages call the file `name`. Raises DecodeError.
     """
     picture, record = decode_picture(content, decoding, name=name)
     return np.ascontiguousarray(np.asarray(picture).transpose(2, 0, 1)), record
 
 
 def decode_picture(content: bytes, decoding: Decoding, *, name: str) -> tuple[Image.Image, Record]:
-    """As ``decode``, as a picture of Pillow's in mode RGB."""
+    """As `decode`, as a picture of Pillow's in mode RGB."""
     with _told(name):
         image, format_ = _opened(content, name)
         width, height = image.size

@@ -1,4 +1,4 @@
-"""The UCI digits (Alpaydin & Kaynak 1998), embedded in the package; ``files/digits.txt`` is their attribution."""
+"""The UCI digits (Alpaydin & Kaynak 1998), embedded in the package; `files/digits.txt` is their attribution."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def load_digits() -> Dataset:
 
 
 def parse_digits(content: bytes) -> Dataset:
-    """The data set in the bytes of ``digits.npz``."""
+    """The data set in the bytes of `digits.npz`."""
     found = hashlib.sha256(content).hexdigest()
     if found != _SHA256:
         raise DataError(

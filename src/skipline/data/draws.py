@@ -11,7 +11,7 @@ _BLOCK = 1024  # images that share a stream; guessed: few enough to be drawn for
 
 
 def image_draws(first: int, num_images: int, *, num_draws: int, seed: int, epoch: int) -> Tensor:
-    """Numbers from [0, 1) for the images at places ``first``, ``first`` + 1, … of an epoch's order.
+    """Numbers from [0, 1) for the images at places `first`, `first` + 1, … of an epoch's order.
 
     float32 (num_images, num_draws) on the CPU. However an epoch is cut into batches, an image at one place has the same
     numbers: those of its block of 1,024 places, from the stream ("draws", epoch, block).

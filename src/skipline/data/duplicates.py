@@ -24,9 +24,9 @@ _CHUNKS = 4
 
 @dataclass(frozen=True)
 class Duplicates:
-    """Photos by their indices. ``exact``: groups of the same bytes; ``near``: groups of other bytes that look alike.
+    """Photos by their indices. `exact`: groups of the same bytes; `near`: groups of other bytes that look alike.
 
-    A near group holds the exact copies of its members too, and whatever looks like one of them. ``group_of`` maps
+    A near group holds the exact copies of its members too, and whatever looks like one of them. `group_of` maps
     every index that is in any group to that group's lowest index: what must not be torn apart.
     """
 
@@ -36,7 +36,7 @@ class Duplicates:
 
 
 def find_duplicates(facts: Mapping[int, PhotoFact]) -> Duplicates:
-    """Compare all ``facts``, by the index of their photo, with each other.
+    """Compare all `facts`, by the index of their photo, with each other.
 
     Found are copies that were re-encoded or resized; not those that were cropped, mirrored, turned or recoloured.
     """
@@ -61,7 +61,7 @@ def find_duplicates(facts: Mapping[int, PhotoFact]) -> Duplicates:
 
 
 def _alike(looks: np.ndarray) -> Iterator[tuple[int, int]]:
-    """Pairs of rows of ``looks`` that connect all that are alike."""
+    """Pairs of rows of `looks` that connect all that are alike."""
     contrast = looks[:, : SIDE * SIDE].std(axis=1)
     kept = np.flatnonzero(contrast >= LEAST_CONTRAST)
     if not len(kept):
@@ -90,7 +90,7 @@ def _are_alike(looks: np.ndarray, contrast: np.ndarray, one: np.ndarray, other: 
 
 
 def _close(values: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Blocks of index pairs (i, j), i < j, of all ``values`` that differ in at most ``MOST_BITS`` bits.
+    """Blocks of index pairs (i, j), i < j, of all `values` that differ in at most `MOST_BITS` bits.
 
     Of 64 bits in four chunks of 16, of which at most 7 differ, some chunk differs in at most one: so for every chunk
     the values are looked up whose chunk is the same or has one bit flipped. A pair may come several times.
@@ -114,7 +114,7 @@ def _close(values: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 
 
 def _blocks(counts: np.ndarray) -> Iterator[np.ndarray]:
-    """The indices with a count, cut so that the counts of a piece add up to about ``_BLOCK``."""
+    """The indices with a count, cut so that the counts of a piece add up to about `_BLOCK`."""
     some = np.flatnonzero(counts)
     if len(some):
         cuts = np.flatnonzero(np.diff(np.cumsum(counts[some]) // _BLOCK)) + 1

@@ -19,7 +19,7 @@ VERSION = 1
 
 
 def load_facts(path: Path, limits: Limits) -> dict[bytes, PhotoFact]:
-    """The facts in ``path`` by the sha256 of their photos; none where it is missing, damaged or made otherwise.
+    """The facts in `path` by the sha256 of their photos; none where it is missing, damaged or made otherwise.
 
     Then all photos are decoded again, which loses time alone: a file of facts is told of only where it cannot be
     written.
@@ -34,7 +34,7 @@ def load_facts(path: Path, limits: Limits) -> dict[bytes, PhotoFact]:
 
 
 def save_facts(path: Path, facts: Iterable[PhotoFact], limits: Limits) -> None:
-    """Write ``facts`` to ``path``, whole or not at all. Raises OSError."""
+    """Write `facts` to `path`, whole or not at all. Raises OSError."""
     body = json.dumps([_entry(fact) for fact in facts]).encode()
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, json.dumps(_head(body, limits)).encode() + b"\n" + body)

@@ -48,12 +48,12 @@ class FileSet:
 
 
 def folder_files(folder: Path) -> FileSet:
-    """The plain files of ``folder``, none of them read yet."""
+    """The plain files of `folder`, none of them read yet."""
     return FileSet(folder, {entry.name: entry for entry in folder.iterdir() if entry.is_file()})
 
 
 def archive_files(archive: Path, wanted: frozenset[str]) -> FileSet:
-    """The members of a .tar, .tar.gz or .tgz whose base names are ``wanted``, read into memory in one pass.
+    """The members of a .tar, .tar.gz or .tgz whose base names are `wanted`, read into memory in one pass.
 
     Nothing is written to disk and no name in the archive is used as a path. Raises DataError where the archive is
     broken or cut short, a path is absolute or climbs, a wanted member is a link or there twice, or a limit is passed.

@@ -23,7 +23,7 @@ def content_hash(content: bytes) -> bytes:
 
 
 def look_of(picture: Image.Image) -> bytes:
-    """How a picture looks from afar: ``LOOK_BYTES`` bytes, brightness of 16×16 areas and colour (Cb, Cr) of 4×4.
+    """How a picture looks from afar: `LOOK_BYTES` bytes, brightness of 16×16 areas and colour (Cb, Cr) of 4×4.
 
     Sides are not kept: a picture and its copy of another size look alike.
     """
@@ -34,7 +34,7 @@ def look_of(picture: Image.Image) -> bytes:
 
 
 def bits_of(looks: np.ndarray) -> np.ndarray:
-    """64 bits for each of ``looks``, uint8 (N, LOOK_BYTES): uint64 (N,), of which pictures that look alike share most.
+    """64 bits for each of `looks`, uint8 (N, LOOK_BYTES): uint64 (N,), of which pictures that look alike share most.
 
     Bit 8 i + j: whether the brightness's DCT coefficient (i, j) is above the median of all 64 but (0, 0), the mean
     brightness, whose bit is 0. A perceptual hash as of Zauner, "Implementation and Benchmarking of Perceptual Image

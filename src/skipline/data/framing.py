@@ -22,9 +22,9 @@ _KIND = "whole"
 
 @dataclass(frozen=True, slots=True)
 class Framing:
-    """The whole picture as a square of ``side`` pixels, made smaller or larger by Pillow's antialiased bilinear filter.
+    """The whole picture as a square of `side` pixels, made smaller or larger by Pillow's antialiased bilinear filter.
 
-    Nothing is cut off and proportions are not kept. Raises DataError for a side that is not 1..``LARGEST_SIDE``.
+    Nothing is cut off and proportions are not kept. Raises DataError for a side that is not 1..`LARGEST_SIDE`.
     """
 
     side: int
@@ -39,12 +39,12 @@ class Framing:
         return 3 * self.side**2
 
     def to_json(self) -> dict[str, object]:
-        """The entry ``framing`` of ``preprocess.json``."""
+        """The entry `framing` of `preprocess.json`."""
         return {"kind": _KIND, "side": self.side}
 
     @classmethod
     def from_json(cls, content: object) -> Framing:
-        """What ``to_json`` gave. Raises DataError where the content is of another form."""
+        """What `to_json` gave. Raises DataError where the content is of another form."""
         if not isinstance(content, dict) or content.keys() != {"kind", "side"} or content["kind"] != _KIND:
             raise DataError(
                 f"framing: expected a JSON object of kind {_KIND!r} with a side; found {str(content)[:60]}."
@@ -61,7 +61,7 @@ class Framed:
 
 
 def framed(content: bytes, framing: Framing, *, limits: Limits, name: str) -> np.ndarray:
-    """The picture in ``content`` as uint8 (3, side, side); messages call the file ``name``. Raises DecodeError."""
+    """The picture in `content` as uint8 (3, side, side); messages call the file `name`. Raises DecodeError."""
     decoding = Decoding(limits=limits, least_side=_GAP * framing.side)
     picture, _ = decode_picture(content, decoding, name=name)
     side = (framing.side, framing.side)
@@ -73,7 +73,7 @@ def framed(content: bytes, framing: Framing, *, limits: Limits, name: str) -> np
 def read_framed(
     root: Path, name: str, *, framing: Framing, limits: Limits, known: frozenset[bytes] = frozenset()
 ) -> Framed | Unchanged | Unusable:
-    """Read the photo ``name`` below ``root``, and decode it unless its sha256 is ``known``.
+    """Read the photo `name` below `root`, and decode it unless its sha256 is `known`.
 
     Never raises for what a file holds.
     """

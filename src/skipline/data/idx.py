@@ -22,7 +22,7 @@ _GZIP_WINDOW = 31  # zlib: the largest window, 15, and 16 for a gzip header and 
 def parse_idx(content: bytes, origin: str, *, num_dimensions: int) -> np.ndarray:
     """The uint8 array in the bytes of an idx file, packed by gzip or not; read-only.
 
-    Raises DataError, naming ``origin``, for another magic number, an empty dimension, a length that does not fit the
+    Raises DataError, naming `origin`, for another magic number, an empty dimension, a length that does not fit the
     lengths of the dimensions, or gzip data that is broken or cut short.
     """
     unpacked, cut = _unpack(content, origin)

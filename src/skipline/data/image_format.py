@@ -67,7 +67,7 @@ _PNG_END = b"IEND\xaeB`\x82"  # the last chunk's name and its check sum, always 
 
 
 def format_of(head: bytes) -> str:
-    """The format that a file's first ``HEAD_BYTES`` say it has, one of ``FORMATS``; "" for anything else."""
+    """The format that a file's first `HEAD_BYTES` say it has, one of `FORMATS`; "" for anything else."""
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "WEBP"
     if head[4:8] == b"ftyp":

@@ -15,8 +15,8 @@ from skipline.data.error import DataError
 class ImageSet:
     """Images and their classes, in the order of the files they came from.
 
-    ``images``: uint8 (N, C, H, W). ``labels``: int64 (N,), each at least 0. Both on one device. N, C, H, W >= 1.
-    ``highest_label`` is read here, once, so that nobody else waits for the device to know it. Raises DataError where
+    `images`: uint8 (N, C, H, W). `labels`: int64 (N,), each at least 0. Both on one device. N, C, H, W >= 1.
+    `highest_label` is read here, once, so that nobody else waits for the device to know it. Raises DataError where
     that does not hold.
     """
 
@@ -48,7 +48,7 @@ class ImageSet:
         return len(self.images)
 
     def to(self, device: torch.device | str) -> ImageSet:
-        """The same set on ``device``."""
+        """The same set on `device`."""
         return ImageSet(self.images.to(device), self.labels.to(device))
 
 

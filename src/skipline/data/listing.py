@@ -24,7 +24,7 @@ TABLE_SUFFIXES = (".csv", ".tsv")
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """A file or folder that is not looked into; ``name`` is relative, ``what`` says more in words or is empty."""
+    """A file or folder that is not looked into; `name` is relative, `what` says more in words or is empty."""
 
     name: str
     why: Why
@@ -33,10 +33,10 @@ class Passed:
 
 @dataclass(frozen=True)
 class Listing:
-    """What lies in ``root``, an absolute path. All names are relative to it, with "/", in natural order.
+    """What lies in `root`, an absolute path. All names are relative to it, with "/", in natural order.
 
-    ``images`` are the files that have an image's suffix or begin like one; ``folders`` all that were looked into, and
-    ``tables`` the CSV and TSV files at the top.
+    `images` are the files that have an image's suffix or begin like one; `folders` all that were looked into, and
+    `tables` the CSV and TSV files at the top.
     """
 
     root: Path
@@ -47,9 +47,9 @@ class Listing:
 
 
 def list_folder(folder: Path) -> Listing:
-    """List ``folder`` and all below it. Links are followed to files and folders inside it, once each, never out of it.
+    """List `folder` and all below it. Links are followed to files and folders inside it, once each, never out of it.
 
-    Raises DataError where ``folder`` is none or cannot be listed; what is wrong further down is in ``passed``.
+    Raises DataError where `folder` is none or cannot be listed; what is wrong further down is in `passed`.
     """
     try:
         root = folder.resolve(strict=True)

@@ -23,7 +23,7 @@ _TEST = ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 class IdxSet:
     """A published set in idx files: the folders that it is looked for in, and how it is recognised.
 
-    ``test_labels_sha256`` is of the unpacked file of test labels (computed from files with the published md5 sums);
+    `test_labels_sha256` is of the unpacked file of test labels (computed from files with the published md5 sums);
     sizes alone do not tell these sets apart.
     """
 
@@ -73,14 +73,14 @@ IDX_SETS = (
 
 
 def find_idx(folder: Path, places: tuple[str, ...]) -> tuple[Path, ...]:
-    """Those of the subfolders ``places``, and then ``folder`` itself, that hold an idx file by MNIST's names."""
+    """Those of the subfolders `places`, and then `folder` itself, that hold an idx file by MNIST's names."""
     names = [name for stem in _TRAIN + _TEST for name in _spellings(stem)]
     folders = (*(folder / place for place in places), folder)
     return tuple(place for place in folders if any((place / name).is_file() for name in names))
 
 
 def read_idx_set(folder: Path, expected: IdxSet) -> Dataset:
-    """The four files in ``folder`` as the set that ``expected`` names.
+    """The four files in `folder` as the set that `expected` names.
 
     Raises DataError where a file is missing or broken, has other sizes, or belongs to another set of the table.
     """
@@ -102,7 +102,7 @@ def read_idx_set(folder: Path, expected: IdxSet) -> Dataset:
 
 
 def read_idx_folder(folder: Path) -> Dataset:
-    """The four files in ``folder``, named by their content: a set of the table, or "idx" with numbers for class names.
+    """The four files in `folder`, named by their content: a set of the table, or "idx" with numbers for class names.
 
     Raises DataError where a file is missing or broken or the sizes of the four do not fit each other.
     """

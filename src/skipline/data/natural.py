@@ -20,12 +20,12 @@ def natural_key(name: str) -> NaturalKey:
 
 
 def path_key(name: str) -> tuple[NaturalKey, ...]:
-    """``natural_key`` of each part of a path with "/"."""
+    """`natural_key` of each part of a path with "/"."""
     return tuple(map(natural_key, name.split("/")))
 
 
 def normal(name: str) -> str:
-    """``name`` in Unicode's form NFC: macOS stores é as e and an accent, most others as one character."""
+    """`name` in Unicode's form NFC: macOS stores é as e and an accent, most others as one character."""
     return unicodedata.normalize("NFC", name)
 
 

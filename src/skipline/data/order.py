@@ -21,7 +21,7 @@ def balanced_order(labels: Tensor, *, seed: int, epoch: int) -> Tensor:
     """As many draws as there are samples, with replacement, every class equally likely: int64 (N,) on the CPU.
 
     From the stream ("balanced order", epoch). A sample of a rare class is seen several times, one of a common class
-    perhaps not at all. ``labels`` int64 (N,) may be on any device, and are read from it.
+    perhaps not at all. `labels` int64 (N,) may be on any device, and are read from it.
     """
     own = labels.cpu()
     weights = 1 / own.bincount().double()[own]
@@ -32,9 +32,9 @@ def balanced_order(labels: Tensor, *, seed: int, epoch: int) -> Tensor:
 
 
 def cut_order(order: Tensor, *, batch_size: int, keep_short: bool, device: torch.device) -> tuple[Tensor, ...]:
-    """``order`` cut into batches: int64 (batch_size,) each, on ``device``, to which it is sent once and whole.
+    """`order` cut into batches: int64 (batch_size,) each, on `device`, to which it is sent once and whole.
 
-    What is left over at the end is the last, shorter batch, or is dropped where ``keep_short`` is false (other samples
+    What is left over at the end is the last, shorter batch, or is dropped where `keep_short` is false (other samples
     each epoch). Raises ValueError where that would leave no batch.
     """
     if batch_size < 1:

@@ -23,11 +23,11 @@ NUM_DRAWS = BOX_DRAWS + POLICY_DRAWS + _COLOUR_DRAWS + 1 + BOX_DRAWS
 class PhotoAugment:
     """What is done with each image of a batch, in this order, by torchvision's transforms v2; by default nothing.
 
-    - ``crop_scale``: a box of at least this share of the image's area is enlarged to the whole (1: off).
-    - ``policy``: "trivial" is TrivialAugmentWide, "rand" RandAugment of two operations at strength 9.
-    - ``brightness``, ``contrast``, ``saturation``: factors from 1 − b to 1 + b; ``hue``: a turn from −h to h, h ≤ 0.5.
+    - `crop_scale`: a box of at least this share of the image's area is enlarged to the whole (1: off).
+    - `policy`: "trivial" is TrivialAugmentWide, "rand" RandAugment of two operations at strength 9.
+    - `brightness`, `contrast`, `saturation`: factors from 1 − b to 1 + b; `hue`: a turn from −h to h, h ≤ 0.5.
       In this order (torchvision draws it).
-    - ``erasing``: the probability that a box, 2 to 33 % of the area, becomes the mean colour.
+    - `erasing`: the probability that a box, 2 to 33 % of the area, becomes the mean colour.
 
     Raises DataError where one is out of its range.
     """
@@ -61,10 +61,10 @@ AS_THEY_ARE = PhotoAugment()
 
 
 def augmented_raw(images: Tensor, augment: PhotoAugment, draws: Tensor, *, height: int, width: int) -> Tensor:
-    """``images``, uint8 (N, 3, H, W), as ``augment`` makes them from ``draws``, uniforms (N, NUM_DRAWS) on the CPU.
+    """`images`, uint8 (N, 3, H, W), as `augment` makes them from `draws`, uniforms (N, NUM_DRAWS) on the CPU.
 
-    What a random crop shows is made an image of ``height`` × ``width``; without crops the images keep their size. What
-    comes after normalising is left to ``erased_boxes``. Float images are rounded back to uint8 once.
+    What a random crop shows is made an image of `height` × `width`; without crops the images keep their size. What
+    comes after normalising is left to `erased_boxes`. Float images are rounded back to uint8 once.
     """
     crops, policy, colours, _, _ = _split(draws)
     if augment.crop_scale < 1:
@@ -88,7 +88,7 @@ def augmented_raw(images: Tensor, augment: PhotoAugment, draws: Tensor, *, heigh
 
 
 def erased_boxes(images: Tensor, augment: PhotoAugment, draws: Tensor) -> Tensor:
-    """Normalised ``images`` with what ``augment.erasing`` takes out of them set to 0."""
+    """Normalised `images` with what `augment.erasing` takes out of them set to 0."""
     if not augment.erasing:
         return images
     _, _, _, chance, places = _split(draws)

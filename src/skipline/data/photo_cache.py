@@ -39,10 +39,10 @@ _ABANDONED_SECONDS = 24 * 3600  # guessed: nobody writes one file for a day
 
 @dataclass(frozen=True, eq=False)
 class Kept:
-    """What a file holds: ``images``, uint8 (N, 3, side, side), mapped; the row of each photo by its sha256.
+    """What a file holds: `images`, uint8 (N, 3, side, side), mapped; the row of each photo by its sha256.
 
-    ``order`` has the sha256 of every row; ``rows`` only those of rows that are whole, which ``is_whole`` says of all.
-    ``note`` says in a sentence what is wrong with the file, if anything is.
+    `order` has the sha256 of every row; `rows` only those of rows that are whole, which `is_whole` says of all.
+    `note` says in a sentence what is wrong with the file, if anything is.
     """
 
     images: Tensor
@@ -53,7 +53,7 @@ class Kept:
 
 
 def open_kept(path: Path, framing: Framing, limits: Limits) -> Kept:
-    """The photos in ``path`` that can be used for ``framing``, every row checked; none where there is no such file."""
+    """The photos in `path` that can be used for `framing`, every row checked; none where there is no such file."""
     try:
         with path.open("rb") as file:
             return _kept_in(file, framing, limits, str(path))
@@ -64,7 +64,7 @@ def open_kept(path: Path, framing: Framing, limits: Limits) -> Kept:
 
 
 class KeptWriter:
-    """Writes rows in any order; see ``writing_kept``."""
+    """Writes rows in any order; see `writing_kept`."""
 
     def __init__(self, file: BinaryIO, framing: Framing, limits: Limits, num: int) -> None:
         self._file = file
@@ -76,13 +76,13 @@ class KeptWriter:
                 os.posix_fallocate(file.fileno(), 0, _HEAD + num * (framing.num_bytes + _ENTRY))
 
     def put(self, row: int, content: bytes | memoryview) -> None:
-        """Write the pixels of ``row``."""
+        """Write the pixels of `row`."""
         self._file.seek(self._place(row))
         self._file.write(content)
         self._sums[row] = zlib.crc32(content)
 
     def finish(self, rows: Sequence[int], order: Sequence[bytes]) -> Tensor:
-        """End the file with ``rows``, which rise and which the photos of sha256 ``order`` fill; their pixels, mapped.
+        """End the file with `rows`, which rise and which the photos of sha256 `order` fill; their pixels, mapped.
 
         Rows between them are dropped.
         """
@@ -109,9 +109,9 @@ class KeptWriter:
 
 @contextmanager
 def writing_kept(path: Path, framing: Framing, limits: Limits, num: int) -> Iterator[KeptWriter]:
-    """Write the photos of a file that takes the place of ``path`` when the block ends: ``num`` rows at most.
+    """Write the photos of a file that takes the place of `path` when the block ends: `num` rows at most.
 
-    Raises OSError where it cannot be written, and then ``path`` is as it was.
+    Raises OSError where it cannot be written, and then `path` is as it was.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_abandoned(path)
@@ -171,7 +171,7 @@ def _expected(framing: Framing, limits: Limits) -> dict[str, Any]:
 
 
 def _mapped(file: BinaryIO, framing: Framing, num: int) -> Tensor:
-    """The pixels in ``file``, to be read only: they are in memory as far as the system has room for them.
+    """The pixels in `file`, to be read only: they are in memory as far as the system has room for them.
 
     Not copied on writing: of such a mapping Linux refuses one that is larger than the memory.
     """

@@ -30,9 +30,9 @@ HELD_OUT = 0.15  # of a folder without parts, for validation and again for the t
 class PhotoSettings:
     """How a folder of photos becomes a data set.
 
-    ``image_size``: the side in pixels to which every photo is resized; "auto" follows from the photos. The shares are
-    held out of the training images where the folder has no such part of its own. "auto": ``HELD_OUT`` for validation;
-    for the test as much where the folder has no parts at all, else nothing. ``split_from``: a run whose split is taken
+    `image_size`: the side in pixels to which every photo is resized; "auto" follows from the photos. The shares are
+    held out of the training images where the folder has no such part of its own. "auto": `HELD_OUT` for validation;
+    for the test as much where the folder has no parts at all, else nothing. `split_from`: a run whose split is taken
     over instead (`split_again`), which no share goes with.
     """
 
@@ -50,7 +50,7 @@ class PhotoSettings:
             )
 
     def shares(self, folder: PhotoFolder) -> tuple[float, float]:
-        """The shares of ``folder`` for validation and test."""
+        """The shares of `folder` for validation and test."""
         val = HELD_OUT if self.val_share == "auto" else self.val_share
         test = (HELD_OUT if "all" in folder.parts else 0.0) if self.test_share == "auto" else self.test_share
         return val, test
@@ -59,7 +59,7 @@ class PhotoSettings:
 def split_folder(
     folder: PhotoFolder, facts: Sequence[Fact], duplicates: Duplicates, *, seed: int, settings: PhotoSettings
 ) -> Split:
-    """``split_photos`` of the usable photos, with those that are not usable named as left out."""
+    """`split_photos` of the usable photos, with those that are not usable named as left out."""
     usable = {index: fact for index, fact in enumerate(facts) if isinstance(fact, PhotoFact)}
     val, test = settings.shares(folder)
     split = split_photos(folder, usable, duplicates, seed=seed, val_share=val, test_share=test)
@@ -80,7 +80,7 @@ def photo_dataset(
     show: Callable[[int, int], None],
     cache: PhotoCache | None = None,
 ) -> Dataset:
-    """The training and the validation part of ``split``: ``Dataset.test`` is what a run is judged by while it trains.
+    """The training and the validation part of `split`: `Dataset.test` is what a run is judged by while it trains.
 
     The test part is not read: it is for afterwards. A photo that is gone, broken or changed since it was checked is
     left out and named. Raises DataError where nothing is left to learn one of the classes from, or to judge by.
@@ -115,7 +115,7 @@ def same_photo_dataset(
     show: Callable[[int, int], None],
     cache: PhotoCache | None = None,
 ) -> Dataset:
-    """The same data as when a run was begun with ``split``, read below ``root``, where they lie now.
+    """The same data as when a run was begun with `split`, read below `root`, where they lie now.
 
     Raises DataError where a photo is gone, broken or another than it was.
     """

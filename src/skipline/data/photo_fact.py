@@ -15,7 +15,7 @@ _LEAST_SIDE = 4 * SIDE
 
 @dataclass(frozen=True, slots=True)
 class PhotoFact:
-    """A photo that can be used: sha256 of its bytes, how many they are, what it is, and ``look_of`` it."""
+    """A photo that can be used: sha256 of its bytes, how many they are, what it is, and `look_of` it."""
 
     content: bytes
     num_bytes: int
@@ -42,7 +42,7 @@ Fact = PhotoFact | Unusable
 
 
 def read_fact(root: Path, name: str, *, limits: Limits, known: frozenset[bytes] = frozenset()) -> Fact | Unchanged:
-    """Read the photo ``name`` below ``root``, and decode it unless its sha256 is ``known``.
+    """Read the photo `name` below `root`, and decode it unless its sha256 is `known`.
 
     Never raises for what a file holds. Where the format can, it is decoded small: all of the data are still read, so
     what is broken is seen.

@@ -18,7 +18,7 @@ from skipline.data.table_photos import sightings_in_tables, tables_to_use
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """An image: its ``name`` relative to the root, its ``label`` and its part, "all" where nothing is split."""
+    """An image: its `name` relative to the root, its `label` and its part, "all" where nothing is split."""
 
     name: str
     label: int
@@ -27,10 +27,10 @@ class Photo:
 
 @dataclass(frozen=True)
 class PhotoFolder:
-    """Photos in ``root`` with labels 0..len(classes.names)-1, by the training part's classes.
+    """Photos in `root` with labels 0..len(classes.names)-1, by the training part's classes.
 
-    ``layout`` says how the labels are known: class folders, class folders in each of several parts, or a table. The
-    folders stand in ``base``, a path that ends in "/" or is empty.
+    `layout` says how the labels are known: class folders, class folders in each of several parts, or a table. The
+    folders stand in `base`, a path that ends in "/" or is empty.
     """
 
     root: Path
@@ -49,9 +49,9 @@ class PhotoFolder:
 
 
 def open_photos(place: Path) -> PhotoFolder:
-    """Read the layout of ``place``: a folder, or a table whose files lie beside it or below. No image is opened.
+    """Read the layout of `place`: a folder, or a table whose files lie beside it or below. No image is opened.
 
-    Raises DataError where ``place`` cannot be read, a table is broken, or two folders claim to be one part.
+    Raises DataError where `place` cannot be read, a table is broken, or two folders claim to be one part.
     """
     if place.is_file():
         if place.suffix.lower() not in TABLE_SUFFIXES:
@@ -77,7 +77,7 @@ def open_photos(place: Path) -> PhotoFolder:
 
 
 def _base(listing: Listing) -> str:
-    """The folder that class or part folders stand in: below ``root`` where one folder only wraps them."""
+    """The folder that class or part folders stand in: below `root` where one folder only wraps them."""
     base = ""
     while True:
         inside = _below(listing.images, base)
@@ -134,7 +134,7 @@ def _sightings_in_parts(
 def _sightings_in_classes(
     listing: Listing, base: str, part: Part
 ) -> tuple[list[Sighting], tuple[str, ...], list[Remark]]:
-    """The images in class folders of ``base``, the classes without an image, and what to remark."""
+    """The images in class folders of `base`, the classes without an image, and what to remark."""
     folders = [name for name in _below(listing.folders, base) if "/" not in name]
     sightings: list[Sighting] = []
     remarks: list[Remark] = []

@@ -33,7 +33,7 @@ _MEMORY = Path("/proc/meminfo")
 
 @dataclass(frozen=True, eq=False)
 class PhotoPixels:
-    """``images``, uint8 (N, 3, side, side), are those of ``photos``; ``lost`` are those that could not be had, and why.
+    """`images`, uint8 (N, 3, side, side), are those of `photos`; `lost` are those that could not be had, and why.
 
     A photo is lost where it cannot be read, and where its bytes are no longer those that the split names.
     """
@@ -52,12 +52,12 @@ def read_pixels(
     show: Callable[[int, int], None],
     cache: PhotoCache | None = None,
 ) -> PhotoPixels:
-    """The pixels of ``photos``, which lie below ``root``, in their order.
+    """The pixels of `photos`, which lie below `root`, in their order.
 
-    ``show`` is called with how many have been read, of how many. No file that is gone or broken raises: it is lost.
-    With a ``cache`` only photos that it does not hold are decoded (all are read: a photo is known by its bytes), and
+    `show` is called with how many have been read, of how many. No file that is gone or broken raises: it is lost.
+    With a `cache` only photos that it does not hold are decoded (all are read: a photo is known by its bytes), and
     the pixels lie in its file, mapped. Raises DataError where they are to be in memory and would take more than
-    ``MOST_MEMORY`` of what is free; StorageError where a cache that was asked for cannot be written.
+    `MOST_MEMORY` of what is free; StorageError where a cache that was asked for cannot be written.
     """
     reading = _Reading(root, photos, framing, num_processes, show)
     if cache is not None:
@@ -93,7 +93,7 @@ class _Reading:
     show: Callable[[int, int], None]
 
     def read(self, known: frozenset[bytes], put: Callable[[int, bytes], None]) -> dict[int, Unusable]:
-        """Read all; ``put`` the pixels of those that are not ``known`` by their index. Which are lost, and why."""
+        """Read all; `put` the pixels of those that are not `known` by their index. Which are lost, and why."""
         lost: dict[int, Unusable] = {}
         done = 0
         self.show(0, len(self.photos))
@@ -114,7 +114,7 @@ class _Reading:
         return lost
 
     def result(self, images: Tensor, lost: dict[int, Unusable]) -> PhotoPixels:
-        """``images`` are those of the photos that are not lost, in their order."""
+        """`images` are those of the photos that are not lost, in their order."""
         return PhotoPixels(
             images=images,
             photos=tuple(self.photos[index] for index in _rest(len(self.photos), lost)),
@@ -123,7 +123,7 @@ class _Reading:
 
 
 def _through(cache: PhotoCache, reading: _Reading) -> PhotoPixels:
-    """``reading``, by way of the cache's file, which afterwards holds these photos and no others."""
+    """`reading`, by way of the cache's file, which afterwards holds these photos and no others."""
     photos, framing = reading.photos, reading.framing
     path = cache.place_of(reading.root, framing)
     kept = open_kept(path, framing, LOCAL)
@@ -155,7 +155,7 @@ def _through(cache: PhotoCache, reading: _Reading) -> PhotoPixels:
 
 
 def _written(path: Path, reading: _Reading, kept: Kept, lost: dict[int, Unusable]) -> Tensor:
-    """The file anew, of rows that it has, without the photos that are ``lost``."""
+    """The file anew, of rows that it has, without the photos that are `lost`."""
     rest = _rest(len(reading.photos), lost)
     with writing_kept(path, reading.framing, LOCAL, len(rest)) as writer:
         for place, row in enumerate(rest):

@@ -1,4 +1,4 @@
-"""The photos of a run: what its ``split.json``, ``classes.json`` and ``preprocess.json`` say, loaded again."""
+"""The photos of a run: what its `split.json`, `classes.json` and `preprocess.json` say, loaded again."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from skipline.data.sighting import Part
 
 @dataclass(frozen=True, eq=False)
 class PhotoSet:
-    """One part of a run's photos: ``images`` are those of ``photos``, whose ``file`` is a path below ``root``.
+    """One part of a run's photos: `images` are those of `photos`, whose `file` is a path below `root`.
 
-    ``lost``: photos of the part that are gone, unreadable or changed since the run was begun, and why.
+    `lost`: photos of the part that are gone, unreadable or changed since the run was begun, and why.
     """
 
     root: Path
@@ -36,7 +36,7 @@ class PhotoSet:
 
 
 def is_photo_run(run: Path) -> bool:
-    """Whether the run folder ``run`` was trained on photos: its ``split.json`` then names each of them."""
+    """Whether the run folder `run` was trained on photos: its `split.json` then names each of them."""
     try:
         content = json.loads((run / "split.json").read_bytes())
     except (OSError, ValueError):
@@ -52,10 +52,10 @@ def load_photo_dataset(
     num_processes: int,
     show: Callable[[int, int], None],
 ) -> PhotoSet:
-    """The photos of ``part`` ("train", "val", "test"; "all" are those of the three) of the run folder ``run``.
+    """The photos of `part` ("train", "val", "test"; "all" are those of the three) of the run folder `run`.
 
-    They are read from where the run had them, or from ``root`` where they have moved; in ``num_processes`` processes
-    beside this one. ``show`` is called with how many have been read, of how many. Raises DataError where the run is
+    They are read from where the run had them, or from `root` where they have moved; in `num_processes` processes
+    beside this one. `show` is called with how many have been read, of how many. Raises DataError where the run is
     not on photos, the part has no photo, or none of them is there any more.
     """
     split = load_split(run / "split.json")
@@ -79,7 +79,7 @@ def load_photo_dataset(
 
 
 def read_preprocess(path: Path) -> Preprocess:
-    """The preprocessing in ``preprocess.json``. Raises DataError, naming the file."""
+    """The preprocessing in `preprocess.json`. Raises DataError, naming the file."""
     try:
         return Preprocess.from_json(json.loads(path.read_bytes()))
     except (OSError, ValueError) as error:  # DataError, JSON's and Unicode's errors are ValueErrors

@@ -1,4 +1,4 @@
-"""The split of a folder of photos: who is learnt from and who is held out, by content, and kept as ``split.json``."""
+"""The split of a folder of photos: who is learnt from and who is held out, by content, and kept as `split.json`."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Split:
-    """The photos of each part below ``folder``, an absolute path, and the seed by which they were parted.
+    """The photos of each part below `folder`, an absolute path, and the seed by which they were parted.
 
     Parts that the folder had are as they were. Labels are by the class list that is saved beside the split.
     """
@@ -63,7 +63,7 @@ class Split:
         return parts.get(name, (*self.train, *self.val, *self.test))
 
     def to_json(self) -> dict[str, object]:
-        """The photos in ``split.json``, to which a run adds what its data were."""
+        """The photos in `split.json`, to which a run adds what its data were."""
         parts = {
             name: [{"file": p.file, "label": p.label, "sha256": p.sha256} for p in self.part(name)] for name in _PARTS
         }
@@ -78,7 +78,7 @@ class Split:
 
     @classmethod
     def from_json(cls, content: object) -> Split:
-        """What ``to_json`` gave. Raises DataError where the content is of another form."""
+        """What `to_json` gave. Raises DataError where the content is of another form."""
         if not isinstance(content, dict) or content.get("format") != FORMAT:
             raise DataError(f"split: expected a JSON object with format {FORMAT!r}; found {str(content)[:60]!r}.")
         if content.get("version") != VERSION:
@@ -105,14 +105,14 @@ def split_photos(
     val_share: float,
     test_share: float,
 ) -> Split:
-    """Hold out about ``val_share`` and ``test_share`` of every class; duplicates, near ones too, stay in one part.
+    """Hold out about `val_share` and `test_share` of every class; duplicates, near ones too, stay in one part.
 
-    ``facts`` and ``duplicates`` speak of ``folder.photos`` by index; photos without a fact are in no part. Where the
+    `facts` and `duplicates` speak of `folder.photos` by index; photos without a fact are in no part. Where the
     folder has its own parts, these stay, and only a part that it does not have is held out of its training part.
     Which photos are held out depends on the seed and on their bytes, not on names or order: groups are taken in the
     order of sha256(seed, lowest hash of the group), as many as fit into round(share · images), at least one image.
     A group whose photos are of several classes counts for the commonest. Raises DataError for shares that leave nothing
-    to learn from, and for a class of fewer than ``FEWEST`` images that is to be split.
+    to learn from, and for a class of fewer than `FEWEST` images that is to be split.
     """
     if not (0 <= val_share < 1 and 0 <= test_share < 1 and val_share + test_share < 1):
         raise DataError(
@@ -137,7 +137,7 @@ def split_photos(
 
 
 def load_split(path: Path) -> Split:
-    """The split in a file that holds ``to_json``, as a photo run's ``split.json`` does. Raises DataError, naming it."""
+    """The split in a file that holds `to_json`, as a photo run's `split.json` does. Raises DataError, naming it."""
     try:
         return Split.from_json(json.loads(path.read_bytes()))
     except (OSError, ValueError) as error:  # DataError, JSON's and Unicode's errors are ValueErrors

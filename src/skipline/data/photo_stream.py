@@ -23,7 +23,7 @@ _AT_A_TIME = 1024
 
 
 def named_files(paths: Iterable[str], stdin: TextIO) -> Iterator[str]:
-    """The files that ``paths`` name, one by one: files, the images in folders and below, patterns, ``-`` for stdin.
+    """The files that `paths` name, one by one: files, the images in folders and below, patterns, `-` for stdin.
 
     Of stdin each line is a path of one of these kinds. A path that is nothing of these comes as it is: reading it then
     says what is wrong. Raises DataError for a folder that cannot be listed.
@@ -47,7 +47,7 @@ def named_files(paths: Iterable[str], stdin: TextIO) -> Iterator[str]:
 def read_photos(
     files: Iterable[str], framing: Framing, *, num_processes: int
 ) -> Iterator[tuple[str, Framed | Unusable]]:
-    """Each of ``files`` with its pixels, or why it has none, in the order of ``files``."""
+    """Each of `files` with its pixels, or why it has none, in the order of `files`."""
     waiting = iter(files)
     job = partial(read_framed, framing=framing, limits=LOCAL)
     while names := list(islice(waiting, _AT_A_TIME)):

@@ -19,7 +19,7 @@ MAX_TABLE_BYTES = 256 * 2**20  # guessed: some two million rows
 
 @dataclass(frozen=True, slots=True)
 class TableRow:
-    """A row: ``part`` is "" where the table has no such column. ``line`` counts from 1, the head included."""
+    """A row: `part` is "" where the table has no such column. `line` counts from 1, the head included."""
 
     file: str
     label: str
@@ -28,7 +28,7 @@ class TableRow:
 
 
 def read_table(path: Path) -> tuple[TableRow, ...]:
-    """The rows of ``path``: UTF-8, separated by comma, semicolon or tab, under a head or of two columns.
+    """The rows of `path`: UTF-8, separated by comma, semicolon or tab, under a head or of two columns.
 
     Raises DataError for a table without such columns, a row of another length, or an empty file or label.
     """

@@ -35,7 +35,7 @@ _MAX_DIMENSIONS = 4  # images are (N, bytes) in CIFAR's own files; (N, C, H, W) 
 def read_pickled_dict(content: bytes, origin: str) -> dict[str, object]:
     """The dict in a pickle of protocol 2 to 5, whichever Python wrote it: keys as str, uint8 arrays as numpy arrays.
 
-    Strings of Python 2 arrive as bytes. Raises DataError, naming ``origin``, for a pickle that is broken, cut short,
+    Strings of Python 2 arrive as bytes. Raises DataError, naming `origin`, for a pickle that is broken, cut short,
     holds anything else than a dict with string keys, or wants any name but those of numpy arrays.
     """
     try:
@@ -99,7 +99,7 @@ class _Dtype(_StandIn):
 
 
 class _Array(_StandIn):
-    """numpy.ndarray: (shape, dtype, whether columns come first, bytes), unchecked until ``_uint8_array``."""
+    """numpy.ndarray: (shape, dtype, whether columns come first, bytes), unchecked until `_uint8_array`."""
 
     def __init__(self) -> None:
         self.parts: tuple[object, ...] = ()
@@ -147,7 +147,7 @@ _NAMES: dict[tuple[str, str], type[_StandIn]] = {
 
 
 class _DataUnpickler(pickle.Unpickler):
-    """An unpickler that knows the names in ``_NAMES`` and imports nothing."""
+    """An unpickler that knows the names in `_NAMES` and imports nothing."""
 
     def __init__(self, file: io.BytesIO, origin: str) -> None:
         super().__init__(file, encoding="bytes")

@@ -18,9 +18,9 @@ _PLAIN = ("1", "L", "P", "RGBX", "YCbCr", "CMYK", "HSV")
 
 
 def to_rgb(image: Image.Image, background: Rgb) -> tuple[Image.Image, list[Treated]]:
-    """``image``, which is decoded, in mode RGB, and what that took.
+    """`image`, which is decoded, in mode RGB, and what that took.
 
-    Transparent pixels are blended with ``background``; 16 bits v become round(v / 257); CMYK is converted without
+    Transparent pixels are blended with `background`; 16 bits v become round(v / 257); CMYK is converted without
     colour management, Lab (D50) with it. Raises ValueError for pixels without a defined range: 32-bit integers of a
     TIFF, and floats.
     """

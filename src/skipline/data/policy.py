@@ -33,7 +33,7 @@ Operation = Callable[[Tensor, Tensor], Tensor]
 class Row:
     """An operation, its magnitude at the first and the last bin, and whether its sign is drawn.
 
-    ``is_whole``: magnitudes are rounded, as numbers of bits are.
+    `is_whole`: magnitudes are rounded, as numbers of bits are.
     """
 
     apply: Operation
@@ -44,7 +44,7 @@ class Row:
 
 
 def augmented(images: Tensor, policy: Policy, draws: Tensor) -> Tensor:
-    """Each of ``images``, uint8 (N, 3, H, W), as ``policy`` says by its row of ``draws``, (N, POLICY_DRAWS)."""
+    """Each of `images`, uint8 (N, 3, H, W), as `policy` says by its row of `draws`, (N, POLICY_DRAWS)."""
     if policy == "none":
         return images
     rows = _TRIVIAL if policy == "trivial" else _rand(images.shape[2], images.shape[3])
@@ -93,7 +93,7 @@ def _translate_y(images: Tensor, magnitudes: Tensor) -> Tensor:
 
 
 def _rotate(images: Tensor, magnitudes: Tensor) -> Tensor:
-    """Turned by ``magnitudes`` degrees against the clock about the centre."""
+    """Turned by `magnitudes` degrees against the clock about the centre."""
     angle = magnitudes.double() * (math.pi / 180)
     cosine, sine = angle.cos(), angle.sin()
     return _moved(images, (cosine, -sine, 0), (sine, cosine, 0), is_centred=True)
@@ -129,7 +129,7 @@ def _wide(value: float | Tensor, images: Tensor) -> Tensor:
 
 
 def _coloured(change: Callable[[Tensor, Tensor], Tensor]) -> Operation:
-    """``change`` with factors 1 + m, on uint8: cut off, not rounded, as torchvision does."""
+    """`change` with factors 1 + m, on uint8: cut off, not rounded, as torchvision does."""
 
     def apply(images: Tensor, magnitudes: Tensor) -> Tensor:
         return (change(images.float() / 255, 1 + magnitudes) * 255 + 1e-3).to(torch.uint8)
@@ -138,7 +138,7 @@ def _coloured(change: Callable[[Tensor, Tensor], Tensor]) -> Operation:
 
 
 def _posterise(images: Tensor, magnitudes: Tensor) -> Tensor:
-    """The upper ``magnitudes`` bits of 8 are kept."""
+    """The upper `magnitudes` bits of 8 are kept."""
     step = (2 ** (8 - magnitudes)).to(torch.uint8)[:, None, None, None]  # 256 does not fit, and 0 bits are not drawn
     return images - images % step
 

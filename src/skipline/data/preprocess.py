@@ -23,7 +23,7 @@ _COUNTED = 4096  # images whose pixels are counted at a time; guessed: 600 MB of
 class Preprocess:
     """x -> (x - mean_c) / std_c for each channel c, in units of raw pixel values (0..255; 0..16 for the digits).
 
-    ``framing`` is how pictures were made images of one size before that; None for data that came in one size. Raises
+    `framing` is how pictures were made images of one size before that; None for data that came in one size. Raises
     DataError where mean and std differ in length, are empty, not finite, or a deviation is not above 0.
     """
 
@@ -48,13 +48,13 @@ class Preprocess:
                 )
 
     def to_json(self) -> dict[str, object]:
-        """The content of ``preprocess.json``."""
+        """The content of `preprocess.json`."""
         framing = {} if self.framing is None else {"framing": self.framing.to_json()}
         return {"format": _FORMAT, "version": _VERSION, "mean": list(self.mean), "std": list(self.std), **framing}
 
     @classmethod
     def from_json(cls, content: object) -> Preprocess:
-        """What ``to_json`` gave. Raises DataError where the content is of another form."""
+        """What `to_json` gave. Raises DataError where the content is of another form."""
         if not isinstance(content, dict) or content.get("format") != _FORMAT:
             found = content.get("format") if isinstance(content, dict) else type(content).__name__
             raise DataError(f"preprocess: expected a JSON object with format {_FORMAT!r}; found {found!r}.")
@@ -71,7 +71,7 @@ class Preprocess:
 
 
 def fit_preprocess(train: ImageSet, *, framing: Framing | None = None) -> Preprocess:
-    """Mean and population deviation of every channel, over all pixels of all images, which ``framing`` made.
+    """Mean and population deviation of every channel, over all pixels of all images, which `framing` made.
 
     Exact: from the integer counts of the 256 pixel values. Raises DataError for a channel that never changes.
     """
@@ -89,7 +89,7 @@ def fit_preprocess(train: ImageSet, *, framing: Framing | None = None) -> Prepro
 
 @dataclass(frozen=True, eq=False)
 class Normaliser:
-    """A ``Preprocess`` on one device, made once for many batches: ``mean`` and ``std`` are float32 (1, C, 1, 1)."""
+    """A `Preprocess` on one device, made once for many batches: `mean` and `std` are float32 (1, C, 1, 1)."""
 
     mean: Tensor
     std: Tensor
@@ -97,7 +97,7 @@ class Normaliser:
     def __call__(self, images: Tensor) -> Tensor:
         """(images - mean) / std by channel: uint8 (N, C, H, W) -> float32 (N, C, H, W), all on one device.
 
-        Raises DataError where the number of channels differs from that of the ``Preprocess``.
+        Raises DataError where the number of channels differs from that of the `Preprocess`.
         """
         num_channels = self.mean.shape[1]
         if images.ndim != 4 or images.shape[1] != num_channels:
@@ -109,7 +109,7 @@ class Normaliser:
 
 
 def normaliser(preprocess: Preprocess, device: torch.device) -> Normaliser:
-    """What applies ``preprocess`` to images on ``device``."""
+    """What applies `preprocess` to images on `device`."""
     return Normaliser(
         mean=send(torch.tensor(preprocess.mean, dtype=torch.float32).view(1, -1, 1, 1), device),
         std=send(torch.tensor(preprocess.std, dtype=torch.float32).view(1, -1, 1, 1), device),
@@ -117,7 +117,7 @@ def normaliser(preprocess: Preprocess, device: torch.device) -> Normaliser:
 
 
 def normalise(images: Tensor, preprocess: Preprocess) -> Tensor:
-    """``images``, uint8 (N, C, H, W), as ``normaliser(preprocess, images.device)`` makes them; for a single batch."""
+    """`images`, uint8 (N, C, H, W), as `normaliser(preprocess, images.device)` makes them; for a single batch."""
     return normaliser(preprocess, images.device)(images)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def printable(text: str) -> str:
-    """``text`` with everything that is no visible character or space written as an escape, ``a\\nb`` or ``\\udcff``.
+    """`text` with everything that is no visible character or space written as an escape, `a\\nb` or `\\udcff`.
 
     That covers control characters, line ends, marks of reading direction, and bytes that are no UTF-8.
     """

@@ -52,9 +52,9 @@ class _Worker:
 
 
 class Readers(Generic[Answer]):
-    """``num`` processes that read photos; use it as a context: when it ends, however it ends, they are gone.
+    """`num` processes that read photos; use it as a context: when it ends, however it ends, they are gone.
 
-    ``job`` is what they do with a photo, by its root and name, e.g. ``partial(read_fact, limits=LOCAL)``; it is sent to
+    `job` is what they do with a photo, by its root and name, e.g. `partial(read_fact, limits=LOCAL)`; it is sent to
     them, and never raises for what a file holds.
     """
 
@@ -82,7 +82,7 @@ class Readers(Generic[Answer]):
     def read(self, root: Path, names: Sequence[str]) -> Iterator[tuple[int, Answer | Unusable]]:
         """The index of every name, each once, with the job's answer for that photo; in no particular order.
 
-        A file that ends its process, or takes longer than ``file_seconds``, is unusable, and reading goes on. Raises
+        A file that ends its process, or takes longer than `file_seconds`, is unusable, and reading goes on. Raises
         ReadersError where a process cannot begin.
         """
         waiting, left = deque(range(len(names))), len(names)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """Of each part of a batch, slice number ``rank`` of ``size`` slices that differ by one image at most.
+    """Of each part of a batch, slice number `rank` of `size` slices that differ by one image at most.
 
-    A batch is the same images in the same order however many processes share it: which those are is ``cut_order``, and
+    A batch is the same images in the same order however many processes share it: which those are is `cut_order`, and
     here is only who computes which. The default is everything.
     """
 
@@ -25,9 +25,9 @@ class Share:
         return max(1, min(wanted, num_images // self.size))
 
     def rows(self, num_images: int, *, num_parts: int) -> tuple[range, ...]:
-        """This share's rows of a batch of ``num_images`` that is computed in ``num_parts`` parts: one range a part.
+        """This share's rows of a batch of `num_images` that is computed in `num_parts` parts: one range a part.
 
-        Parts are as ``Tensor.tensor_split`` cuts a batch, slices as it cuts a part: for all ranks together, and every
+        Parts are as `Tensor.tensor_split` cuts a batch, slices as it cuts a part: for all ranks together, and every
         size, part p is the same images, so that synchronised statistics over a part do not depend on the size.
         """
         return tuple(_slice(part, self.rank, self.size) for part in parts_of(num_images, num_parts))
@@ -42,7 +42,7 @@ def parts_of(num_images: int, num_parts: int) -> tuple[range, ...]:
 
 
 def _slice(rows: range, index: int, number: int) -> range:
-    """Slice ``index`` of ``number``: the first ``len(rows) % number`` are one longer."""
+    """Slice `index` of `number`: the first `len(rows) % number` are one longer."""
     least, longer = divmod(len(rows), number)
     start = rows.start + index * least + min(index, longer)
     return range(start, start + least + (index < longer))

@@ -22,7 +22,7 @@ from skipline.wording import did_you_mean
 class DataDefaults:
     """What suits a data set's images where nobody says otherwise.
 
-    ``model``: a network's name in the zoo. ``pad``: pixels of padding before a random crop. ``flips``: whether an image
+    `model`: a network's name in the zoo. `pad`: pixels of padding before a random crop. `flips`: whether an image
     means the same mirrored; a digit and the print on a shirt do not.
     """
 
@@ -43,8 +43,8 @@ class _Found:
 class Source:
     """A row of the table of data sets: everything that depends on which one it is.
 
-    ``form`` is what it is read from, in words. ``find`` finds it by name in a folder, the best form first, and
-    ``recognise`` what a folder of an unknown kind holds; ``places`` is where both look below the folder, ``homepage``
+    `form` is what it is read from, in words. `find` finds it by name in a folder, the best form first, and
+    `recognise` what a folder of an unknown kind holds; `places` is where both look below the folder, `homepage`
     where there is more of it.
     """
 
@@ -58,25 +58,25 @@ class Source:
 
 
 def source_names() -> tuple[str, ...]:
-    """The names that ``load`` knows, in the table's order."""
+    """The names that `load` knows, in the table's order."""
     return tuple(row.name for row in SOURCES)
 
 
 def defaults_of(name: str) -> DataDefaults:
-    """What suits the data set called ``name``, which is ``Dataset.name`` and not the path that it was read from."""
+    """What suits the data set called `name`, which is `Dataset.name` and not the path that it was read from."""
     return next((row.defaults for row in SOURCES if row.name == name), _UNKNOWN)
 
 
 def place_of(source: str, data_dir: Path) -> Path:
-    """Where the data of ``source`` lie, as an absolute path: ``data_dir`` for a name, and for a path that path."""
+    """Where the data of `source` lie, as an absolute path: `data_dir` for a name, and for a path that path."""
     return (data_dir if source in source_names() else Path(source)).absolute()
 
 
 def load(source: str, *, data_dir: Path) -> Dataset:
-    """The data set that ``source`` means: a name of ``source_names()``, or the path of a folder or tar archive.
+    """The data set that `source` means: a name of `source_names()`, or the path of a folder or tar archive.
 
-    A name is looked for in ``data_dir``, which is not used for ``digits`` (they are in the package) nor for a path. A
-    name wins over a path of the same spelling: write ``./cifar10`` for a folder of that name. Where a data set is
+    A name is looked for in `data_dir`, which is not used for `digits` (they are in the package) nor for a path. A
+    name wins over a path of the same spelling: write `./cifar10` for a folder of that name. Where a data set is
     there in several forms, the python layout is read before the binary one, and the unpacked before the archive.
     Raises DataError where nothing is found, a path holds several data sets, or a file is broken, short or wrong.
     """
@@ -87,7 +87,7 @@ def load(source: str, *, data_dir: Path) -> Dataset:
 
 
 def is_photos(source: str) -> bool:
-    """Whether ``source`` is the path of photos: a folder in which no data set is recognised, or a table of them."""
+    """Whether `source` is the path of photos: a folder in which no data set is recognised, or a table of them."""
     path = Path(source)
     if not source or source in source_names() or not path.exists():
         return False
@@ -144,7 +144,7 @@ def _load_folder(folder: Path) -> Dataset:
 
 
 def _class_folder(folder: Path) -> str:
-    """The first folder with images in it, one or two levels below ``folder``, or "" where there is none."""
+    """The first folder with images in it, one or two levels below `folder`, or "" where there is none."""
     for pattern in ("*/", "*/*/"):
         for below in sorted(folder.glob(pattern)):
             if any(path.suffix.lower() in SUFFIXES for path in below.iterdir()):

@@ -20,11 +20,11 @@ _PARTS: tuple[Part, ...] = ("train", "val", "test")
 def split_again(
     folder: PhotoFolder, facts: Sequence[Fact], wanted: Split, class_names: tuple[str, ...], *, origin: str
 ) -> Split:
-    """The photos of ``folder`` in the parts and the order of ``wanted``, the split of the run ``origin``.
+    """The photos of `folder` in the parts and the order of `wanted`, the split of the run `origin`.
 
-    Names may have changed since; photos that ``wanted`` does not name are left out. ``class_names`` are the run's, and
-    ``facts`` speak of ``folder.photos`` by index. Raises DataError where the classes are others, or a photo of
-    ``wanted`` is gone, changed or in another class: what is judged by others could not be compared.
+    Names may have changed since; photos that `wanted` does not name are left out. `class_names` are the run's, and
+    `facts` speak of `folder.photos` by index. Raises DataError where the classes are others, or a photo of
+    `wanted` is gone, changed or in another class: what is judged by others could not be compared.
     """
     if folder.classes.names != class_names:
         raise DataError(

@@ -19,7 +19,7 @@ def tables_to_use(listing: Listing) -> tuple[str, ...]:
     """The tables of a folder that give its labels: where its images lie in no more than one folder, else none.
 
     Several tables are used together where each is named after a part (train.csv, val.csv). Raises DataError where
-    several could be meant, and what ``read_table`` raises where a single one is broken.
+    several could be meant, and what `read_table` raises where a single one is broken.
     """
     tops = {name.split("/", 1)[0] if "/" in name else "" for name in listing.images}
     deep = any(name.count("/") > 1 for name in listing.images)
@@ -37,7 +37,7 @@ def tables_to_use(listing: Listing) -> tuple[str, ...]:
 
 
 def sightings_in_tables(listing: Listing, tables: tuple[str, ...]) -> tuple[list[Sighting], list[Remark]]:
-    """The images that the rows of ``tables`` name, with their labels as classes, and what to remark.
+    """The images that the rows of `tables` name, with their labels as classes, and what to remark.
 
     A row may name a file by its path from the table's folder, by its base name, or by that without its suffix, where
     only one file has it. A table that is named after a part, or a column, says which part a row belongs to.

@@ -39,10 +39,10 @@ def assess(
     batch_size: int,
     autocast: AbstractContextManager[object],
 ) -> Assessment:
-    """Give ``exam`` to ``model``, whose file's sha256 is given; its net is on ``device``.
+    """Give `exam` to `model`, whose file's sha256 is given; its net is on `device`.
 
-    ``held_out`` has, at most, the exam whose images the temperature is fitted on; without it each half of ``exam`` is
-    scaled by what suits the other. ``is_held_out``: the net has not learnt from the images of ``exam``.
+    `held_out` has, at most, the exam whose images the temperature is fitted on; without it each half of `exam` is
+    scaled by what suits the other. `is_held_out`: the net has not learnt from the images of `exam`.
     """
 
     def said(of: Exam) -> Predictions:

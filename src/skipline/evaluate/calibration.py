@@ -29,7 +29,7 @@ def equal_width_bins(confidence: Floats, is_right: Bools, *, num: int = NUM_BINS
 
 
 def equal_mass_bins(confidence: Floats, is_right: Bools, *, num: int = NUM_BINS) -> tuple[Bin, ...]:
-    """The images in the order of confidence, cut into ``num`` parts of equal size or one apart; none empty.
+    """The images in the order of confidence, cut into `num` parts of equal size or one apart; none empty.
 
     Images of one confidence that a cut would part go together into the lower bin, so that the order of the images does
     not matter. (Nguyen & O'Connor 2015, arXiv 1508.05154.)

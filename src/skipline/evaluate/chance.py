@@ -14,9 +14,9 @@ NUM_SHUFFLES = 999  # p is then known to about 0.007 at that level, of a binomia
 def chance_p_value(given: Ints, labels: Ints, *, generator: torch.Generator) -> float:
     """How probable so many right answers are where the answers say nothing: they are shuffled over the images.
 
-    p = (1 + number of shuffles with as many right, or more) / (1 + ``NUM_SHUFFLES``), a permutation test, which keeps
+    p = (1 + number of shuffles with as many right, or more) / (1 + `NUM_SHUFFLES`), a permutation test, which keeps
     how often each class is named and how often it is there, and holds for any number of images (Phipson & Smyth 2010,
-    arXiv 1603.05766). ``given`` and ``labels``: int (N,).
+    arXiv 1603.05766). `given` and `labels`: int (N,).
     """
     seen = int((given == labels).sum())
     shuffled = (given[torch.randperm(len(given), generator=generator).numpy()] for _ in range(NUM_SHUFFLES))

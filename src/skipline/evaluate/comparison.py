@@ -19,7 +19,7 @@ VERSION = 1
 
 
 def comparison_document(names: tuple[str, str], first: Predictions, second: Predictions) -> dict[str, Any]:
-    """The comparison as a JSON object; ``names`` are those of the two. Both predictions are of the same exam."""
+    """The comparison as a JSON object; `names` are those of the two. Both predictions are of the same exam."""
     was, now = right(first.logits, first.labels), right(second.logits, second.labels)
     found = compare(was, now, generator=torch.Generator().manual_seed(split_seed(0, "compare")))
     return {

@@ -15,8 +15,8 @@ from skipline.evaluate.scores import NO_ANSWER, Floats, Ints, answers
 class ClassMeasures:
     """A class: its images, how many answers named it, how many of those were right, and what follows.
 
-    ``recall``: of its images, the share that was found. ``precision``: of the answers that named it, the share that
-    was right. ``f1``: their harmonic mean. NaN where the share is of nothing.
+    `recall`: of its images, the share that was found. `precision`: of the answers that named it, the share that
+    was right. `f1`: their harmonic mean. NaN where the share is of nothing.
     """
 
     num_images: int
@@ -56,7 +56,7 @@ def class_measures(matrix: Ints) -> tuple[ClassMeasures, ...]:
 
 
 def entries(matrix: Ints) -> tuple[tuple[int, int, int], ...]:
-    """What of the matrix is not 0, as (label, answer, images), the most images first; ``NO_ANSWER`` for none."""
+    """What of the matrix is not 0, as (label, answer, images), the most images first; `NO_ANSWER` for none."""
     num_classes = len(matrix)
     found = [
         (int(label), NO_ANSWER if answer == num_classes else int(answer), int(matrix[label, answer]))

@@ -24,7 +24,7 @@ _RISKS = (0.01, 0.02, 0.05, 0.1)
 
 
 def evaluation_document(assessment: Assessment, *, model: str) -> dict[str, Any]:
-    """The whole assessment as a JSON object; ``model`` says what was evaluated. Errors and shares are fractions."""
+    """The whole assessment as a JSON object; `model` says what was evaluated. Errors and shares are fractions."""
     exam, measures, predictions = assessment.exam, assessment.measures, assessment.predictions
     return {
         "format": FORMAT,

@@ -18,11 +18,11 @@ from skipline.evaluate.scores import Floats, Ints
 class Exam:
     """Images with labels in a fixed order.
 
-    ``name`` is the data's and ``part`` what of them this is. ``labels``: int64 (N,). ``read(indices)`` gives images as
-    a net sees them before its normalisation, uint8 (n, C, H, W). ``files`` has a name for each image, and ``sides`` the
+    `name` is the data's and `part` what of them this is. `labels`: int64 (N,). `read(indices)` gives images as
+    a net sees them before its normalisation, uint8 (n, C, H, W). `files` has a name for each image, and `sides` the
     longer side of each before it was resized, in pixels, NaN where that is not known; both are empty where images have
-    no files. ``num_lost`` images should be there too and cannot be read, ``num_learnt`` were left out because they are
-    in the training set. ``white`` is the largest pixel value (255; 16 of the digits). ``sha256`` is the same for the
+    no files. `num_lost` images should be there too and cannot be read, `num_learnt` were left out because they are
+    in the training set. `white` is the largest pixel value (255; 16 of the digits). `sha256` is the same for the
     same images and labels in the same order, and for others another.
     """
 

@@ -23,8 +23,8 @@ def cam_site(network: Network) -> str:
 def grad_cam(net: nn.Module, inputs: Tensor, classes: Tensor, *, site: str) -> Tensor:
     """L = relu(Σ_c α_c A_c), with α_c = mean over places of ∂y_k / ∂A_c: float32 (N, H′, W′), at least 0.
 
-    ``inputs`` (N, C, H, W) are as the net reads them, ``classes`` (N,) the class k of each, y_k its logit, and A (C′,
-    H′, W′) what the module at ``site`` gives for the image. The net is in evaluation mode (an image alone decides its
+    `inputs` (N, C, H, W) are as the net reads them, `classes` (N,) the class k of each, y_k its logit, and A (C′,
+    H′, W′) what the module at `site` gives for the image. The net is in evaluation mode (an image alone decides its
     map) and is left as it was. Raises ValueError where the net has no such module, is training, or gives no map there.
     (Selvaraju et al. 2017, arXiv 1610.02391, eqs. 1 and 2.)
     """

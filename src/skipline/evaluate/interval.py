@@ -32,7 +32,7 @@ class Measured:
 def wilson(num: int, total: int) -> tuple[float, float]:
     """The 95 % Wilson score interval of the share num / total, of independent images (Wilson 1927, JASA 22).
 
-    (0, 1) where ``total`` is 0: nothing is known.
+    (0, 1) where `total` is 0: nothing is known.
     """
     if total == 0:
         return 0.0, 1.0
@@ -69,7 +69,7 @@ def mean_share(nums: Ints, totals: Ints) -> Measured:
 
 
 def _edge(is_within: Callable[[float], bool], *, inside: float, outside: float) -> float:
-    """Where ``is_within`` ends between two numbers; ``outside`` where it does not."""
+    """Where `is_within` ends between two numbers; `outside` where it does not."""
     if is_within(outside):
         return outside
     for _ in range(_BISECTIONS):
@@ -100,9 +100,9 @@ def _largest_variance(n: Floats) -> Callable[[float], float]:
 def bootstrap(
     statistic: Callable[[Ints], float], num_images: int, *, generator: torch.Generator, num: int = NUM_RESAMPLES
 ) -> tuple[float, float]:
-    """The 95 % percentile interval of ``statistic`` over ``num`` resamples (Efron & Tibshirani 1993, section 13.3).
+    """The 95 % percentile interval of `statistic` over `num` resamples (Efron & Tibshirani 1993, section 13.3).
 
-    A resample is ``num_images`` indices drawn with replacement by ``generator``; values that are not finite are left
+    A resample is `num_images` indices drawn with replacement by `generator`; values that are not finite are left
     out, and where none is finite the interval is (NaN, NaN).
     """
     values = np.array(

@@ -11,7 +11,7 @@ from skipline.evaluate.scores import Floats, Ints
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """An image whose label is likely wrong: the class ``suggested`` instead, and how probable either is."""
+    """An image whose label is likely wrong: the class `suggested` instead, and how probable either is."""
 
     index: int
     label: int
@@ -35,7 +35,7 @@ def class_thresholds(probabilities: Floats, labels: Ints) -> Floats:
 def suspects(probabilities: Floats, labels: Ints) -> tuple[Suspect, ...]:
     """The images whose label is below its class's threshold while another class is at or above its own.
 
-    Suggested is the most probable of those classes; the largest lead over the label comes first. ``probabilities``
+    Suggested is the most probable of those classes; the largest lead over the label comes first. `probabilities`
     (N, K) must be of images that the net did not learn from: those it has learnt it repeats. A net that is often wrong
     suspects much. (The confident joint of arXiv 1911.00068, eq. 1, off its diagonal; that the label itself is below
     its threshold is asked besides.)

@@ -42,11 +42,11 @@ class Calibration:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Measures:
-    """What one net did in one exam; ``risks`` is `selective_risks`, ``matrix`` `confusion_matrix`.
+    """What one net did in one exam; `risks` is `selective_risks`, `matrix` `confusion_matrix`.
 
-    ``tempered`` is the calibration at ``temperatures``, which were fitted on other images than each is used for,
-    ``fitted_on``. ``are_labels_judged``: the net has not learnt from the images, and its answers are right more often
-    than by chance (``chance_p_value`` is below `LEVEL`), so that ``suspects`` mean something; there are none otherwise.
+    `tempered` is the calibration at `temperatures`, which were fitted on other images than each is used for,
+    `fitted_on`. `are_labels_judged`: the net has not learnt from the images, and its answers are right more often
+    than by chance (`chance_p_value` is below `LEVEL`), so that `suspects` mean something; there are none otherwise.
     """
 
     num_images: int
@@ -81,9 +81,9 @@ def measure(
 ) -> Measures:
     """Measure (N, K) logits against (N,) labels.
 
-    ``tempered`` are the same logits scaled; ``values`` are what the images are sliced by, with a name each;
-    ``is_held_out`` says that the net did not learn from these images. Intervals are score intervals of shares and
-    of their mean, and bootstraps for the rest, with streams of ``seed``.
+    `tempered` are the same logits scaled; `values` are what the images are sliced by, with a name each;
+    `is_held_out` says that the net did not learn from these images. Intervals are score intervals of shares and
+    of their mean, and bootstraps for the rest, with streams of `seed`.
     """
     check_scores(logits, labels)
     num_classes, n = logits.shape[1], len(labels)

@@ -15,8 +15,8 @@ from skipline.evaluate.scores import Bools
 class Paired:
     """How two nets did on the same N images.
 
-    ``both_right`` … ``both_wrong`` count images and add up to N. ``difference`` is the second's accuracy minus the
-    first's, ``low`` to ``high`` its 95 % interval, and ``p_value`` that of ``exact_p_value``.
+    `both_right` … `both_wrong` count images and add up to N. `difference` is the second's accuracy minus the
+    first's, `low` to `high` its 95 % interval, and `p_value` that of `exact_p_value`.
     """
 
     both_right: int

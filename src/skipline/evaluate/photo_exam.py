@@ -47,9 +47,9 @@ def exam_of_folder(
     part: str,
     num_processes: int,
 ) -> Exam:
-    """The exam over the photos of a folder, or a table, whose classes are among ``class_names``.
+    """The exam over the photos of a folder, or a table, whose classes are among `class_names`.
 
-    Photos whose bytes have one of the sha256 in ``learnt`` are left out and counted in ``num_learnt``; ``part`` is what
+    Photos whose bytes have one of the sha256 in `learnt` are left out and counted in `num_learnt`; `part` is what
     the others are called. They are framed as the model's were, and held whole. Raises DataError where a class is not
     among them, or no photo is left.
     """

@@ -29,9 +29,9 @@ _BATCH = 16  # images whose activations are kept at a time
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Pictures:
-    """M images of an exam by their ``indices`` in it: int64 (M,).
+    """M images of an exam by their `indices` in it: int64 (M,).
 
-    ``images``: uint8 (M, C, H, W), of which ``white`` is the largest value. ``for_answer``, ``for_label``: Grad-CAM of
+    `images`: uint8 (M, C, H, W), of which `white` is the largest value. `for_answer`, `for_label`: Grad-CAM of
     the net's answer and of the label, float32 (M, H′, W′), each divided by its largest value, 0 where all are.
     """
 
@@ -58,7 +58,7 @@ def to_look_at(logits: Floats, labels: Ints, suspects: tuple[Suspect, ...]) -> I
 def take_pictures(
     net: ResidualNet, exam: Exam, indices: Ints, *, preprocess: Preprocess, logits: Floats, device: torch.device
 ) -> Pictures:
-    """The images at ``indices`` with their maps; ``net`` is on ``device`` and in evaluation mode."""
+    """The images at `indices` with their maps; `net` is on `device` and in evaluation mode."""
     to_input, site = normaliser(preprocess, device), cam_site(net.network)
     given = np.where(answers(logits) == NO_ANSWER, exam.labels, answers(logits))
     seen: list[Tensor] = []
@@ -90,7 +90,7 @@ def take_pictures(
 
 
 def images_alone(exam: Exam, indices: list[int]) -> Pictures:
-    """The images at ``indices``, at least one, without maps: nothing is known of what spoke for an answer."""
+    """The images at `indices`, at least one, without maps: nothing is known of what spoke for an answer."""
     none = torch.zeros(len(indices), 1, 1)
     images = exam.read(indices).cpu()
     return Pictures(indices=torch.tensor(indices), images=images, white=exam.white, for_answer=none, for_label=none)
@@ -102,7 +102,7 @@ def _scaled(maps: Tensor) -> Tensor:
 
 
 def save_pictures(path: Path, pictures: Pictures) -> None:
-    """Write ``pictures`` to ``path``, whole or not at all. Raises `StorageError`."""
+    """Write `pictures` to `path`, whole or not at all. Raises `StorageError`."""
     tensors = {
         "indices": pictures.indices,
         "images": pictures.images,
@@ -113,7 +113,7 @@ def save_pictures(path: Path, pictures: Pictures) -> None:
 
 
 def load_pictures(path: Path) -> Pictures:
-    """What ``save_pictures`` wrote. Raises `WeightsError` that names the file, and what to do."""
+    """What `save_pictures` wrote. Raises `WeightsError` that names the file, and what to do."""
     again = f"Write it again with: {command('evaluate', path.parent)}"
     header, tensors = read_versioned(path, kind=FORMAT, version=VERSION, remedy=again)
     match header, tensors:

@@ -27,8 +27,8 @@ VERSION = 1
 class Predictions:
     """The logits of an exam's images, in its order.
 
-    ``logits``: float32 (N, K). ``labels``: int64 (N,). ``brightness``: the mean pixel value of each image as the net
-    saw it, float64 (N,). ``model`` is the sha256 of the model's file, ``exam`` that of the exam.
+    `logits`: float32 (N, K). `labels`: int64 (N,). `brightness`: the mean pixel value of each image as the net
+    saw it, float64 (N,). `model` is the sha256 of the model's file, `exam` that of the exam.
     """
 
     logits: Floats
@@ -51,7 +51,7 @@ def predict(
     batch_size: int,
     autocast: AbstractContextManager[object],
 ) -> Predictions:
-    """What `net`, in evaluation mode on ``device``, says of ``exam``; ``model`` is the sha256 of its file.
+    """What `net`, in evaluation mode on `device`, says of `exam`; `model` is the sha256 of its file.
 
     One batch is in memory at a time. Raises `DataError` where the net has another number of outputs than there are
     classes.
@@ -84,7 +84,7 @@ def predict(
 
 
 def save_predictions(path: Path, predictions: Predictions) -> None:
-    """Write ``predictions`` to ``path``, whole or not at all. Raises `StorageError`."""
+    """Write `predictions` to `path`, whole or not at all. Raises `StorageError`."""
     tensors = {
         "logits": torch.from_numpy(predictions.logits),
         "labels": torch.from_numpy(predictions.labels),
@@ -102,7 +102,7 @@ def save_predictions(path: Path, predictions: Predictions) -> None:
 
 
 def load_predictions(path: Path) -> Predictions:
-    """What ``save_predictions`` wrote. Raises `WeightsError` that names the file, and what to do."""
+    """What `save_predictions` wrote. Raises `WeightsError` that names the file, and what to do."""
     again = f"Write it again with: {command('evaluate', path.parent)}"
     header, tensors = read_versioned(path, kind=FORMAT, version=VERSION, remedy=again)
     match header, tensors:

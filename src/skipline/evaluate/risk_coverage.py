@@ -36,7 +36,7 @@ def least_area(num_mistakes: int, num_images: int) -> float:
 
 
 def coverage_at(risks: Floats, *, most: float) -> float:
-    """The largest coverage at which the risk is at most ``most``; 0 where there is none."""
+    """The largest coverage at which the risk is at most `most`; 0 where there is none."""
     there = np.flatnonzero(risks <= most)
     return float((there[-1] + 1) / len(risks)) if len(there) else 0.0
 

@@ -38,7 +38,7 @@ def probabilities(logits: Floats) -> Floats:
 
 
 def answers(logits: Floats) -> Ints:
-    """The class of the largest logit, the first of equal ones; ``NO_ANSWER`` where a logit is not finite."""
+    """The class of the largest logit, the first of equal ones; `NO_ANSWER` where a logit is not finite."""
     finite = _finite_rows(logits)
     return np.where(finite, np.where(finite[:, None], logits, 0.0).argmax(axis=1), NO_ANSWER)
 
@@ -51,7 +51,7 @@ def confidences(logits: Floats) -> Floats:
 def ranks(logits: Floats, labels: Ints) -> Ints:
     """How many classes stand before the label: 0 where it is the answer, K where a logit is not finite.
 
-    Of classes with equal logits the first stands before, as in ``answers``.
+    Of classes with equal logits the first stands before, as in `answers`.
     """
     finite = _finite_rows(logits)
     safe = np.where(finite[:, None], logits, 0.0)

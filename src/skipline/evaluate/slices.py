@@ -14,7 +14,7 @@ _PARTS = 4  # quarters: of a test set of 500 images, 125 each, known to within 5
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Images whose value lies between ``low`` and ``high``, both included, and the share of them that is right."""
+    """Images whose value lies between `low` and `high`, both included, and the share of them that is right."""
 
     low: float
     high: float
@@ -23,7 +23,7 @@ class Slice:
 
 
 def slices(values: Floats, is_right: Bools, *, num: int = _PARTS) -> tuple[Slice, ...]:
-    """The images in ``num`` parts by value, as equal in number as equal values allow: these stay together.
+    """The images in `num` parts by value, as equal in number as equal values allow: these stay together.
 
     Images whose value is not finite are in none. Empty where all values are equal: there is nothing to tell apart.
     """

@@ -25,7 +25,7 @@ class Tempered:
 
 
 def fit_temperature(logits: Floats, labels: Ints) -> float:
-    """The T in [``COLDEST``, ``HOTTEST``] whose softmax(z / T) gives ``labels`` the least log loss.
+    """The T in [`COLDEST`, `HOTTEST`] whose softmax(z / T) gives `labels` the least log loss.
 
     In β = 1 / T the loss is convex: with p = softmax(β z) its slope is Σ (E_p[z] − z_label) and its curvature
     Σ Var_p[z] ≥ 0, so Newton's step, or the middle where that leaves the bracket, finds the minimum. Images with a
@@ -47,7 +47,7 @@ def fit_temperature(logits: Floats, labels: Ints) -> float:
 
 
 def edge_remark(temperature: float) -> str:
-    """What it means that ``temperature`` is an end of those that are tried, where the least loss may lie beyond it."""
+    """What it means that `temperature` is an end of those that are tried, where the least loss may lie beyond it."""
     if math.isclose(temperature, HOTTEST, rel_tol=1e-6):
         return f"T = {HOTTEST:g} is the upper end of the search range: the confidence carries almost no information."
     if math.isclose(temperature, COLDEST, rel_tol=1e-6):
@@ -56,7 +56,7 @@ def edge_remark(temperature: float) -> str:
 
 
 def tempered(logits: Floats, held_out: tuple[Floats, Ints], *, called: str) -> Tempered:
-    """``logits`` at the temperature that suits ``held_out``, the logits and labels of the images ``called`` so."""
+    """`logits` at the temperature that suits `held_out`, the logits and labels of the images `called` so."""
     temperature = fit_temperature(*held_out)
     return Tempered(logits / temperature, (temperature,), called)
 
@@ -64,7 +64,7 @@ def tempered(logits: Floats, held_out: tuple[Floats, Ints], *, called: str) -> T
 def cross_tempered(logits: Floats, labels: Ints, *, generator: torch.Generator) -> Tempered:
     """Each half of the images at the temperature that suits the other half.
 
-    The halves are drawn by ``generator``, class by class. For sets without a part that is held out beside the one that
+    The halves are drawn by `generator`, class by class. For sets without a part that is held out beside the one that
     is reported: no image has a say in its own temperature.
     """
     is_first = np.zeros(len(labels), dtype=bool)

@@ -19,9 +19,9 @@ _LEAST_EXPONENT, _MOST_EXPONENT = -323, 308  # of ten, in IEEE 754 binary64, den
 
 @dataclass(frozen=True, kw_only=True)
 class Axis:
-    """A range of values in the unit that ``title`` names, with ticks inside it.
+    """A range of values in the unit that `title` names, with ticks inside it.
 
-    ``labels`` has one text a tick. Raises ValueError for a range that is empty, not finite, or, on a log axis, not
+    `labels` has one text a tick. Raises ValueError for a range that is empty, not finite, or, on a log axis, not
     above 0; and for a tick outside the range.
     """
 
@@ -49,7 +49,7 @@ class Axis:
                 raise ValueError(f"axis {self.title!r}: tick {tick} is outside {self.low} to {self.high}")
 
     def place(self, value: float) -> float:
-        """Where ``value`` lies: 0 at ``low``, 1 at ``high``; linear in the value, or in its logarithm.
+        """Where `value` lies: 0 at `low`, 1 at `high`; linear in the value, or in its logarithm.
 
         Raises ValueError for a value that is not finite or, on a log axis, not above 0.
         """
@@ -63,12 +63,12 @@ class Axis:
         return (math.log(value) - start) / (end - start)
 
     def shows(self, value: float) -> bool:
-        """Whether ``value`` has a place within the range."""
+        """Whether `value` has a place within the range."""
         return math.isfinite(value) and self.low <= value <= self.high
 
 
 def round_step(span: float, num: int, *, whole: bool = False) -> float:
-    """The smallest of 1, 2, 5 × 10^k that divides ``span`` > 0 into at most ``num`` steps; at least 1 if ``whole``."""
+    """The smallest of 1, 2, 5 × 10^k that divides `span` > 0 into at most `num` steps; at least 1 if `whole`."""
     rough = span / num
     decade = 10.0 ** math.floor(math.log10(rough))
     # The last decade's end covers a quotient that rounding lifted just above it; 1e-9 is far below a pixel.
@@ -77,7 +77,7 @@ def round_step(span: float, num: int, *, whole: bool = False) -> float:
 
 
 def round_ticks(low: float, high: float, *, step: float) -> tuple[float, ...]:
-    """The multiples of ``step`` within ``low`` … ``high``."""
+    """The multiples of `step` within `low` … `high`."""
     # Rounding to the step's own decimals removes binary dust such as 0.30000000000000004.
     places = -math.floor(math.log10(step))
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
@@ -85,7 +85,7 @@ def round_ticks(low: float, high: float, *, step: float) -> tuple[float, ...]:
 
 
 def tick_labels(ticks: Sequence[float], *, step: float) -> tuple[str, ...]:
-    """The texts of ``ticks``, all with as many decimals as ``step`` needs; by powers of ten where that is shorter."""
+    """The texts of `ticks`, all with as many decimals as `step` needs; by powers of ten where that is shorter."""
     places = max(0, -math.floor(math.log10(step)))
     # Five characters is the widest label that leaves a phone's chart its room (looked at, at 375 px).
     if places <= 3 and max(map(abs, ticks), default=0) < 100_000:
@@ -102,9 +102,9 @@ def linear_axis(
     whole: bool = False,
     round_ends: bool = True,
 ) -> Axis:
-    """An axis over the finite ``values``: from 0 if ``zero``, ends widened to ticks if ``round_ends``.
+    """An axis over the finite `values`: from 0 if `zero`, ends widened to ticks if `round_ends`.
 
-    ``num`` is the greatest number of steps; ``whole`` keeps ticks to whole numbers. Where no value is finite the axis
+    `num` is the greatest number of steps; `whole` keeps ticks to whole numbers. Where no value is finite the axis
     runs from 0 to 1.
     """
     finite = [value for value in values if math.isfinite(value)] or [0.0, 1.0]
@@ -121,9 +121,9 @@ def linear_axis(
 
 
 def log_axis(values: Iterable[float], *, title: str) -> Axis:
-    """An axis over the finite positive ``values``, from a power of ten to a power of ten, its ticks powers of ten.
+    """An axis over the finite positive `values`, from a power of ten to a power of ten, its ticks powers of ten.
 
-    Raises ValueError where none of ``values`` is positive.
+    Raises ValueError where none of `values` is positive.
     """
     given = list(values)
     positive = [value for value in given if math.isfinite(value) and value > 0]
@@ -146,7 +146,7 @@ def log_axis(values: Iterable[float], *, title: str) -> Axis:
 
 
 def axis_at(values: Sequence[float], *, title: str, labels: Sequence[str], kind: Kind, margin: float) -> Axis:
-    """An axis whose ticks are ``values`` themselves, with ``margin`` (a share of the range) free on either side.
+    """An axis whose ticks are `values` themselves, with `margin` (a share of the range) free on either side.
 
     For a few distinct settings, such as the depths of a study. On a log axis the margin is a share of the logarithms'
     range. One value alone sits in the middle.

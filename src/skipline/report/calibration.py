@@ -23,9 +23,9 @@ from skipline.signal.verdict import VERDICTS
 
 
 def calibration_report(study: Mapping[str, Any], *, where: str = "study.json") -> str:
-    """Draw the calibration that ``study`` holds (the contents of ``study.json``, version 1) as one HTML page.
+    """Draw the calibration that `study` holds (the contents of `study.json`, version 1) as one HTML page.
 
-    ``where`` is the file's name, for messages. Raises ReportError for another format or version, and for a field that
+    `where` is the file's name, for messages. Raises ReportError for another format or version, and for a field that
     is missing or does not fit.
     """
     calibration = parse_calibration(study, where=where)
@@ -41,7 +41,7 @@ def calibration_report(study: Mapping[str, Any], *, where: str = "study.json") -
 
 
 def calibration_markdown(study: Mapping[str, Any], *, where: str = "study.json") -> str:
-    """The tables of the page, but for that of every cell, as Markdown; raises as ``calibration_report`` does."""
+    """The tables of the page, but for that of every cell, as Markdown; raises as `calibration_report` does."""
     calibration = parse_calibration(study, where=where)
     tables = [table for judged in calibration.judged for table in _tables_of(judged)]
     tables += [*trained_tables(calibration), init_table(calibration)]

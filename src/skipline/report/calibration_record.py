@@ -1,4 +1,4 @@
-"""A calibration as ``study.json`` holds it: cells of a grid, what came of them, and who foresaw it."""
+"""A calibration as `study.json` holds it: cells of a grid, what came of them, and who foresaw it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class GridRecord(Record):
 
     @property
     def kind(self) -> str:
-        """What the tables have a row for: ``plain, no norm, relu``."""
+        """What the tables have a row for: `plain, no norm, relu`."""
         norm = "no norm" if self.norm == "none" else f"{self.norm} norm"
         slope = f" {self.slope:g}" if self.slope else ""
         return f"{self.unit}, {norm}, {self.activation}{slope}"
@@ -70,7 +70,7 @@ class DisagreementRecord(Record):
 
 
 class JudgedRecord(Record):
-    """What one judge said; a row of ``counts`` is what was predicted, a column what came out, as in ``VERDICTS``."""
+    """What one judge said; a row of `counts` is what was predicted, a column what came out, as in `VERDICTS`."""
 
     judge: StrictStr
     num_cells: Positive
@@ -99,6 +99,6 @@ class Calibration(Record):
 
 
 def parse_calibration(value: Mapping[str, Any], *, where: str) -> Calibration:
-    """Check ``value`` and take it over; ``where`` names the file in every complaint (ReportError)."""
+    """Check `value` and take it over; `where` names the file in every complaint (ReportError)."""
     check_format(value, format=FORMAT, version=VERSION, where=where)
     return parse(Calibration, value, where=where)

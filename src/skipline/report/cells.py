@@ -13,7 +13,7 @@ _LINE_HEIGHT = 14  # what a word of 12 needs so as not to touch another
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """Neighbouring cells of one row that have one level: from column ``start`` up to, not with, ``end``."""
+    """Neighbouring cells of one row that have one level: from column `start` up to, not with, `end`."""
 
     row: int
     start: int
@@ -23,14 +23,14 @@ class _Run:
 
 @dataclass(frozen=True, slots=True)
 class _Grid:
-    """The cells with their edges in the drawing's units; ``ys`` run upwards, so they fall."""
+    """The cells with their edges in the drawing's units; `ys` run upwards, so they fall."""
 
     cells: Cells
     xs: tuple[float, ...]
     ys: tuple[float, ...]
 
     def extent(self, row: int, column: int) -> tuple[int, int]:
-        """The first row, and the one after the last, of the level that the cell at ``row``, ``column`` is part of."""
+        """The first row, and the one after the last, of the level that the cell at `row`, `column` is part of."""
         levels = self.cells.levels
         low = high = row
         while low > 0 and levels[low - 1][column] == levels[row][column]:
@@ -41,7 +41,7 @@ class _Grid:
 
 
 def level_look(level: int) -> str:
-    """The class of chart.css for a level: ``level-a`` is the palest."""
+    """The class of chart.css for a level: `level-a` is the palest."""
     return {LOST: "level-lost", NO_LEVEL: "level-none"}.get(level) or f"level-{'abcdefghij'[level]}"
 
 
@@ -53,7 +53,7 @@ def draw_cells(
     width_of: Callable[[str], float],
     name: str,
 ) -> Iterator[str]:
-    """Draw ``cells`` where ``x`` and ``y`` place values; ``width_of`` says how wide a word is, ``name`` starts ids."""
+    """Draw `cells` where `x` and `y` place values; `width_of` says how wide a word is, `name` starts ids."""
     grid = _Grid(cells, tuple(map(x, cells.columns)), tuple(map(y, cells.rows)))
     runs = tuple(_runs(cells.levels))
     if any(run.level in (LOST, NO_LEVEL) for run in runs):

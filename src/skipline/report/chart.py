@@ -18,7 +18,7 @@ NUM_LEVELS = 7
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """A line through ``points``, broken where y is not finite; ``label``, if any, stands at its right end."""
+    """A line through `points`, broken where y is not finite; `label`, if any, stands at its right end."""
 
     points: tuple[Point, ...]
     look: str
@@ -42,10 +42,10 @@ class Band:
 
 @dataclass(frozen=True, kw_only=True)
 class Dots:
-    """A marker at each of ``points`` whose y is finite; ``names``, one a point, say what a resting pointer is told.
+    """A marker at each of `points` whose y is finite; `names`, one a point, say what a resting pointer is told.
 
     Squares, triangles and diamonds are open and circles small enough to stand in one, so that two units with equal
-    values are both seen. ``here`` is the one place of a chart that the reader looks for.
+    values are both seen. `here` is the one place of a chart that the reader looks for.
     """
 
     points: tuple[Point, ...]
@@ -61,7 +61,7 @@ class Dots:
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """A level line across the plot at ``y``, with its ``label`` above it."""
+    """A level line across the plot at `y`, with its `label` above it."""
 
     y: float
     label: str
@@ -69,7 +69,7 @@ class Rule:
 
 @dataclass(frozen=True, kw_only=True)
 class Post:
-    """An upright line through the plot at ``x``, with its ``label`` above the plot where there is room for it."""
+    """An upright line through the plot at `x`, with its `label` above the plot where there is room for it."""
 
     x: float
     label: str
@@ -77,7 +77,7 @@ class Post:
 
 @dataclass(frozen=True, kw_only=True)
 class Word:
-    """A text beside or on the place ``at``."""
+    """A text beside or on the place `at`."""
 
     at: Point
     text: str
@@ -86,11 +86,11 @@ class Word:
 
 @dataclass(frozen=True, kw_only=True)
 class Cells:
-    """A field of rectangles: row r lies between ``rows[r]`` and ``rows[r + 1]``, column c likewise.
+    """A field of rectangles: row r lies between `rows[r]` and `rows[r + 1]`, column c likewise.
 
-    ``levels[r][c]`` is 0, the palest, to ``NUM_LEVELS`` − 1, the strongest; ``NO_LEVEL`` for a value that is too small
-    for any (drawn empty, with dots) and ``LOST`` for one that is not finite (drawn hatched). ``names`` has a word for
-    each level, or none (""), written where the field has room for it. ``bordered``: with a fine line between levels.
+    `levels[r][c]` is 0, the palest, to `NUM_LEVELS` − 1, the strongest; `NO_LEVEL` for a value that is too small
+    for any (drawn empty, with dots) and `LOST` for one that is not finite (drawn hatched). `names` has a word for
+    each level, or none (""), written where the field has room for it. `bordered`: with a fine line between levels.
     """
 
     columns: tuple[float, ...]
@@ -118,7 +118,7 @@ Mark = Line | Band | Dots | Rule | Post | Word | Cells
 class Lane:
     """A hatched strip above or below the plot for what has an x and no y.
 
-    Of ``dots`` only x is read; each of ``lines`` runs from its first to its last x.
+    Of `dots` only x is read; each of `lines` runs from its first to its last x.
     """
 
     label: str
@@ -131,8 +131,8 @@ class Lane:
 class Chart:
     """Marks over two axes, later ones on top.
 
-    ``description`` says in words what a person who cannot see the chart needs to know. ``height`` is the plot's alone,
-    in units of which a drawing is ``drawing.WIDTH`` wide. There is room for one lane above the plot and one below.
+    `description` says in words what a person who cannot see the chart needs to know. `height` is the plot's alone,
+    in units of which a drawing is `drawing.WIDTH` wide. There is room for one lane above the plot and one below.
     """
 
     title: str
@@ -151,6 +151,6 @@ class Chart:
 
 
 def _check_look(look: str) -> None:
-    """Refuse what cannot be a class of ``files/chart.css``: it stands unquoted by meaning in an attribute."""
+    """Refuse what cannot be a class of `files/chart.css`: it stands unquoted by meaning in an attribute."""
     if not re.fullmatch(r"[a-z][a-z-]*", look):
         raise ValueError(f"look {look!r}: expected a class of chart.css in small letters and hyphens")

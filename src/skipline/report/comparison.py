@@ -24,9 +24,9 @@ _MOST_LETTERS = 60
 
 
 def comparison_report(found: Mapping[str, Any], folders: tuple[Path, Path], pictures: Pictures | None) -> str:
-    """What `comparison_document` found of the runs in ``folders`` as one HTML page that loads nothing.
+    """What `comparison_document` found of the runs in `folders` as one HTML page that loads nothing.
 
-    ``pictures`` are of the images to show, `shown_indices`; None where they cannot be read. Raises ReportError for a
+    `pictures` are of the images to show, `shown_indices`; None where they cannot be read. Raises ReportError for a
     folder that is no run, or one with a broken file.
     """
     runs = read_run(folders[0]), read_run(folders[1])

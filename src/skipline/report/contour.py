@@ -12,7 +12,7 @@ _Edge = tuple[int, int, int]  # row, column, and 0 for the edge to the right, 1 
 def contour(
     xs: Sequence[float], ys: Sequence[float], field: Sequence[Sequence[float]], *, level: float
 ) -> tuple[tuple[Point, ...], ...]:
-    """The polylines on which ``field`` equals ``level``; ``field[r][c]`` is the value at ``xs[c]``, ``ys[r]``.
+    """The polylines on which `field` equals `level`; `field[r][c]` is the value at `xs[c]`, `ys[r]`.
 
     Marching squares: on each edge of the grid whose ends lie on either side the place is interpolated linearly, so its
     error is of second order in the spacing; squares with a value that is not finite are passed over. A saddle is cut

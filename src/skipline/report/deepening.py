@@ -27,9 +27,9 @@ _Pick = Callable[[CurvePoint], float]
 
 
 def deepening_report(study: Mapping[str, Any], *, where: str = "study.json") -> str:
-    """Draw the study that ``study`` holds (the contents of ``study.json``, version 1) as one HTML page.
+    """Draw the study that `study` holds (the contents of `study.json`, version 1) as one HTML page.
 
-    ``where`` is the file's name, for messages. Raises ReportError for another format or version, and for a field that
+    `where` is the file's name, for messages. Raises ReportError for another format or version, and for a field that
     is missing or does not fit.
     """
     parsed = parse_deepening(study, where=where)

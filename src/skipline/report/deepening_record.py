@@ -1,4 +1,4 @@
-"""A study of deepening as ``study.json`` holds it: three ways to spend the same multiply-adds."""
+"""A study of deepening as `study.json` holds it: three ways to spend the same multiply-adds."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class TrainingRecord(Record):
 
 
 class WayRecord(Record):
-    """One way: ``spent[e]`` is its multiply-adds after e epochs over those of the deep net in all."""
+    """One way: `spent[e]` is its multiply-adds after e epochs over those of the deep net in all."""
 
     way: Literal["deep", "deepened", "shallow"]
     label: StrictStr
@@ -63,6 +63,6 @@ class DeepeningStudy(Record):
 
 
 def parse_deepening(value: Mapping[str, Any], *, where: str) -> DeepeningStudy:
-    """Check ``value`` and take it over; ``where`` names the file in every complaint (ReportError)."""
+    """Check `value` and take it over; `where` names the file in every complaint (ReportError)."""
     check_format(value, format=FORMAT, version=VERSION, where=where)
     return parse(DeepeningStudy, value, where=where)

@@ -27,9 +27,9 @@ _VERDICTS: dict[Verdict, tuple[str, str]] = {
 
 
 def depth_report(study: Mapping[str, Any], *, where: str = "study.json") -> str:
-    """Draw the study that ``study`` holds (the contents of ``study.json``, version 1) as one HTML page.
+    """Draw the study that `study` holds (the contents of `study.json`, version 1) as one HTML page.
 
-    ``where`` is the file's name, for messages. Raises ReportError for another format or version, and for a field that
+    `where` is the file's name, for messages. Raises ReportError for another format or version, and for a field that
     is missing or does not fit.
     """
     parsed = parse_depth_study(study, where=where)

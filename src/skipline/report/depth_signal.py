@@ -19,7 +19,7 @@ _Pick = Callable[[LinearRecord], Sequence[float]]
 
 
 def signal_panels(nets: Sequence[LinearRecord]) -> tuple[Panel, Panel]:
-    """Measured output and gradient norms (points) of ``nets`` against depth, the predicted law (lines) beside them.
+    """Measured output and gradient norms (points) of `nets` against depth, the predicted law (lines) beside them.
 
     A value that is not above 0 or not finite has no place on a log scale: it stands in the table alone.
     """
@@ -32,7 +32,7 @@ def signal_panels(nets: Sequence[LinearRecord]) -> tuple[Panel, Panel]:
 
 
 def factor(net: LinearRecord) -> str:
-    """Say the factor α of one net as it is written in formulas: ``0.5``."""
+    """Say the factor α of one net as it is written in formulas: `0.5`."""
     return f"{net.alpha:g}"
 
 

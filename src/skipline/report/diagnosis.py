@@ -58,9 +58,9 @@ def diagnosis_page(
     settings: Mapping[str, Any],
     made_by: str,
 ) -> str:
-    """Draw ``diagnoses`` as one HTML page that loads nothing, the nets side by side where there are several.
+    """Draw `diagnoses` as one HTML page that loads nothing, the nets side by side where there are several.
 
-    ``headline`` is the page's sentence, ``settings`` say how the numbers were made, by name. Raises ValueError for no
+    `headline` is the page's sentence, `settings` say how the numbers were made, by name. Raises ValueError for no
     diagnosis, and for more nets than a chart can tell apart.
     """
     figures = diagnosis_figures(diagnoses, phases=phases)

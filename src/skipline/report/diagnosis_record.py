@@ -21,7 +21,7 @@ class CauseRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class RemedyRecord:
-    """One thing that helps, best first: what to do, what it does; ``shown``: what trying it showed, if it was."""
+    """One thing that helps, best first: what to do, what it does; `shown`: what trying it showed, if it was."""
 
     action: str
     effect: str
@@ -30,10 +30,10 @@ class RemedyRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class DiagnosisRecord:
-    """One net, judged. ``verdict`` is a sentence, ``law`` what it follows from.
+    """One net, judged. `verdict` is a sentence, `law` what it follows from.
 
-    ``singular_values`` are those of its Jacobian, the largest first, where they were asked for and can be had;
-    ``depth`` counts what ``depth_unit`` names, such as ``layers``. ``trainable_depth`` is the depth N* at which the net
+    `singular_values` are those of its Jacobian, the largest first, where they were asked for and can be had;
+    `depth` counts what `depth_unit` names, such as `layers`. `trainable_depth` is the depth N* at which the net
     stops training, in the same unit: infinite where none is known to, NaN where it cannot be said.
     """
 

@@ -1,6 +1,6 @@
 """The SVG drawing of a chart.
 
-Colours and strokes are classes of ``files/chart.css``, so that one drawing serves light, dark and print.
+Colours and strokes are classes of `files/chart.css`, so that one drawing serves light, dark and print.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class _Frame:
 
 @dataclass(frozen=True, kw_only=True)
 class Drawing:
-    """The content of an ``<svg>`` that is ``WIDTH`` wide and ``height`` high, and the ids of its title and words."""
+    """The content of an `<svg>` that is `WIDTH` wide and `height` high, and the ids of its title and words."""
 
     content: str
     height: float
@@ -55,7 +55,7 @@ class Drawing:
 
 
 def draw(chart: Chart, *, name: str) -> str:
-    """Draw ``chart`` as one ``<svg>`` whose ids start with ``name``.
+    """Draw `chart` as one `<svg>` whose ids start with `name`.
 
     Raises ValueError for a name that is not a plain word, and for a finite value that has no place on its axis.
     """
@@ -67,7 +67,7 @@ def draw(chart: Chart, *, name: str) -> str:
 
 
 def drawing_of(chart: Chart, *, name: str) -> Drawing:
-    """What ``draw`` draws, for whoever writes the ``<svg>`` around it."""
+    """What `draw` draws, for whoever writes the `<svg>` around it."""
     if not re.fullmatch(r"[a-z][a-z0-9-]*", name):
         raise ValueError(f"chart name {name!r}: expected small letters, digits and hyphens, as an id needs")
     frame = _frame(chart)
@@ -89,7 +89,7 @@ def drawing_of(chart: Chart, *, name: str) -> Drawing:
 
 
 def text_width(text: str) -> float:
-    """About how wide ``text`` is in a chart; rather too much than too little."""
+    """About how wide `text` is in a chart; rather too much than too little."""
     return len(text) * _TEXT * _ADVANCE
 
 
@@ -201,7 +201,7 @@ def _mark(frame: _Frame, mark: Mark) -> Iterator[str]:
 
 
 def _runs(points: Iterable[tuple[float, ...]]) -> Iterator[list[tuple[float, ...]]]:
-    """Cut ``points`` wherever one has a coordinate that is not finite, and leave that one out."""
+    """Cut `points` wherever one has a coordinate that is not finite, and leave that one out."""
     run: list[tuple[float, ...]] = []
     for point in points:
         if all(map(math.isfinite, point)):
@@ -244,7 +244,7 @@ def _end_labels(frame: _Frame) -> Iterator[str]:
 
 
 def _spread_out(places: Sequence[float], *, low: float, high: float) -> list[float]:
-    """Move sorted ``places`` the least that leaves ``_LABEL_GAP`` between neighbours, from ``high`` downwards."""
+    """Move sorted `places` the least that leaves `_LABEL_GAP` between neighbours, from `high` downwards."""
     spread: list[float] = []
     limit = high
     for place in reversed(places):

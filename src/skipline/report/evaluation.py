@@ -34,7 +34,7 @@ _MOST_LETTERS = 60
 
 
 def evaluation_of(run: Path) -> EvaluationFile | None:
-    """The evaluation in the run folder ``run``; None where it has not been evaluated.
+    """The evaluation in the run folder `run`; None where it has not been evaluated.
 
     Raises ReportError that names a file that is broken or of another version.
     """
@@ -48,7 +48,7 @@ def part_name(part: str) -> str:
 
 
 def evaluation_sections(run: Path, found: EvaluationFile) -> Iterator[str]:
-    """The sections of the evaluation ``found`` of the run in the folder ``run``.
+    """The sections of the evaluation `found` of the run in the folder `run`.
 
     Raises ReportError that names a file of pictures that is broken or of another version.
     """

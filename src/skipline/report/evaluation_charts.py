@@ -35,7 +35,7 @@ def has_reliability(found: EvaluationFile) -> bool:
 
 
 def _merged(bins: Sequence[BinRecord]) -> tuple[BinRecord, ...]:
-    """Neighbouring groups put together until each has ``_LEAST_IMAGES``; too small a rest joins the last one."""
+    """Neighbouring groups put together until each has `_LEAST_IMAGES`; too small a rest joins the last one."""
     groups: list[list[BinRecord]] = [[]]
     for b in bins:
         if sum(one.num_images for one in groups[-1]) >= _LEAST_IMAGES:

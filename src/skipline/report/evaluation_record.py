@@ -97,7 +97,7 @@ class SlicesRecord(Record):
 
 
 class ErrorRecord(Record):
-    """An image that is wrong; ``answer`` is −1 where there was none."""
+    """An image that is wrong; `answer` is −1 where there was none."""
 
     index: Count
     file: StrictStr
@@ -119,10 +119,10 @@ class SuspectRecord(Record):
 
 
 class EvaluationFile(Record):
-    """``evaluation.json``; ``confusion`` has (label, answer, images), the answer −1 where there was none.
+    """`evaluation.json`; `confusion` has (label, answer, images), the answer −1 where there was none.
 
-    ``num_lost`` images should have been asked and cannot be read, ``num_learnt`` were left out because the model has
-    learnt from them. ``chance_p_value`` is that of `evaluate.chance`, 0 in files that have none.
+    `num_lost` images should have been asked and cannot be read, `num_learnt` were left out because the model has
+    learnt from them. `chance_p_value` is that of `evaluate.chance`, 0 in files that have none.
     """
 
     data: StrictStr
@@ -148,12 +148,12 @@ class EvaluationFile(Record):
     suspects: tuple[SuspectRecord, ...]
 
     def class_name(self, label: int) -> str:
-        """What class ``label`` is called; "no answer" where there is none."""
+        """What class `label` is called; "no answer" where there is none."""
         return self.classes[label].name if 0 <= label < len(self.classes) else "no answer"
 
 
 def read_evaluation(path: Path) -> EvaluationFile:
-    """Read an ``evaluation.json``; raises ReportError that names the file and what is wrong with it."""
+    """Read an `evaluation.json`; raises ReportError that names the file and what is wrong with it."""
     value = read_object(path)
     check_format(value, format=FORMAT, version=VERSION, where=str(path))
     return parse(EvaluationFile, value, where=str(path))

@@ -17,12 +17,12 @@ _QUALITY = 80  # guessed
 
 
 def picture_uri(pictures: Pictures, place: int) -> str:
-    """Picture number ``place`` as a data: URI."""
+    """Picture number `place` as a data: URI."""
     return _uri(_shown(_pixels(pictures, place)))
 
 
 def spotlight_uri(pictures: Pictures, place: int, *, of_label: bool) -> str:
-    """The same, dark where nothing spoke for the net's answer, or, ``of_label``, for the label."""
+    """The same, dark where nothing spoke for the net's answer, or, `of_label`, for the label."""
     maps = pictures.for_label if of_label else pictures.for_answer
     image = _shown(_pixels(pictures, place))
     light = Image.fromarray(maps[place].numpy().astype(np.float32)).resize(image.size, Image.Resampling.BILINEAR)

@@ -11,7 +11,7 @@ from skipline.report.page import Key, Panel
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """``name`` is its id: small letters, digits and hyphens. ``label`` names it in bold before the ``caption``."""
+    """`name` is its id: small letters, digits and hyphens. `label` names it in bold before the `caption`."""
 
     name: str
     label: str
@@ -21,12 +21,12 @@ class Figure:
 
 
 def write_figure(figure: Figure) -> str:
-    """``figure`` as HTML, each panel with its numbers in a table that opens under it."""
+    """`figure` as HTML, each panel with its numbers in a table that opens under it."""
     return page.figure(figure.panels, name=figure.name, label=figure.label, caption=figure.caption, keys=figure.keys)
 
 
 def alone(panel: Panel, *, keys: tuple[Key, ...]) -> Figure:
-    """``panel`` as a figure of its own, named and captioned by what its chart says."""
+    """`panel` as a figure of its own, named and captioned by what its chart says."""
     chart = panel.chart
     return Figure(
         name=_name(chart.title), label=f"{chart.title}.", caption=chart.description, panels=(panel,), keys=keys

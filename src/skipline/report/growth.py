@@ -1,4 +1,4 @@
-"""Where in a run its net grew deeper: read from the depths in its curve, and from ``deepened.json``."""
+"""Where in a run its net grew deeper: read from the depths in its curve, and from `deepened.json`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FORMAT, _VERSION = "skipline.deepened", 1
 
 @dataclass(frozen=True, kw_only=True)
 class Growth:
-    """After ``step`` steps a net of ``before`` layers became one of ``after``."""
+    """After `step` steps a net of `before` layers became one of `after`."""
 
     step: int
     before: int
@@ -35,7 +35,7 @@ class Growth:
 
 
 class DeepenedRecord(Record):
-    """``deepened.json``: after how many steps of another run this one began, and the networks before and after."""
+    """`deepened.json`: after how many steps of another run this one began, and the networks before and after."""
 
     step: Annotated[StrictInt, Field(ge=0)]
     source: dict[str, Any]
@@ -43,10 +43,10 @@ class DeepenedRecord(Record):
 
 
 def read_growths(run: Path, depths: Iterable[tuple[int, int]]) -> tuple[Growth, ...]:
-    """The growths of the run in the folder ``run``, in the order of steps.
+    """The growths of the run in the folder `run`, in the order of steps.
 
-    ``depths``: a step and how deep the net was after it, for each evaluation. Between two of different depths the net
-    grew right after the first, as a recipe has it; where the run goes on from another one its ``deepened.json`` has the
+    `depths`: a step and how deep the net was after it, for each evaluation. Between two of different depths the net
+    grew right after the first, as a recipe has it; where the run goes on from another one its `deepened.json` has the
     step. Raises ReportError that names that file, where it is broken.
     """
     seen = list(depths)

@@ -22,9 +22,9 @@ _DECADES = (1, 2, 3, 5, 10, 15, 20, 30, 50, 100)
 
 @dataclass(frozen=True, kw_only=True)
 class Field:
-    """One value for each layer and step: ``values[r][c]`` is that of ``names[r]`` at ``steps[c]``.
+    """One value for each layer and step: `values[r][c]` is that of `names[r]` at `steps[c]`.
 
-    ``names`` stand in the order in which the signal passes them. A value that was not taken is None; what is not
+    `names` stand in the order in which the signal passes them. A value that was not taken is None; what is not
     finite is shown as lost.
     """
 
@@ -36,14 +36,14 @@ class Field:
 
 @dataclass(frozen=True, kw_only=True)
 class Scale:
-    """How values become levels: ``levels[n]`` holds what is at least ``starts[n]`` and below the next start."""
+    """How values become levels: `levels[n]` holds what is at least `starts[n]` and below the next start."""
 
     starts: tuple[float, ...]
     names: tuple[str, ...]
     levels: tuple[int, ...]
 
     def level(self, value: float | None) -> int:
-        """The level of ``value``; ``NO_LEVEL`` for what is below the first or was not taken, ``LOST`` for ∞ and NaN."""
+        """The level of `value`; `NO_LEVEL` for what is below the first or was not taken, `LOST` for ∞ and NaN."""
         if value is None:
             return NO_LEVEL
         if not math.isfinite(value):
@@ -82,7 +82,7 @@ def _scale(starts: Sequence[float], names: Sequence[str]) -> Scale:
 
 
 def heat_panel(field: Field, *, title: str, axis: str, labels: Sequence[tuple[int, str]]) -> Panel:
-    """The map: steps across, layers up from the images; ``labels`` name rows, as (row, text)."""
+    """The map: steps across, layers up from the images; `labels` name rows, as (row, text)."""
     scale = scale_of(field)
     rows, columns = _parts(len(field.names), MOST_ROWS), _parts(len(field.steps), MOST_COLUMNS)
     middle = _middle(field)
@@ -122,7 +122,7 @@ def heat_keys(field: Field) -> tuple[Key, ...]:
 
 
 def _parts(num: int, most: int) -> tuple[range, ...]:
-    """``num`` indices in at most ``most`` parts of nearly equal length."""
+    """`num` indices in at most `most` parts of nearly equal length."""
     parts = min(num, most)
     return tuple(range(part * num // parts, (part + 1) * num // parts) for part in range(parts))
 

@@ -22,7 +22,7 @@ _CAPTIONS = {
 
 
 def layers_section(run: Path) -> Iterator[str]:
-    """The section on the layers of the run in the folder ``run``; nothing where it was not watched.
+    """The section on the layers of the run in the folder `run`; nothing where it was not watched.
 
     Raises ReportError that names the file and line, for a file that is broken.
     """

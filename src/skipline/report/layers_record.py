@@ -1,15 +1,15 @@
-"""``layers.jsonl``: what a run that is watched writes of its layers, one line for each step that was probed.
+"""`layers.jsonl`: what a run that is watched writes of its layers, one line for each step that was probed.
 
 A line is a JSON object:
 
-- ``step``: the number of steps done before the probe, rising from line to line.
-- ``sites``: by the site's name, in the order in which the signal passes them: ``second_moment`` (mean of x²),
-  ``gradient_norm`` (root of the mean over images of ‖∂loss/∂x_n‖²), ``zero_fraction`` (share of exact zeros).
-- ``tensors``: by the parameter's path: ``update_ratio`` (norm of the last update ÷ norm of the weight) and
-  ``weight_norm``.
-- ``warnings``, which may be left out: a list of objects of ``site`` and ``cause`` (a sentence).
+- `step`: the number of steps done before the probe, rising from line to line.
+- `sites`: by the site's name, in the order in which the signal passes them: `second_moment` (mean of x²),
+  `gradient_norm` (root of the mean over images of ‖∂loss/∂x_n‖²), `zero_fraction` (share of exact zeros).
+- `tensors`: by the parameter's path: `update_ratio` (norm of the last update ÷ norm of the weight) and
+  `weight_norm`.
+- `warnings`, which may be left out: a list of objects of `site` and `cause` (a sentence).
 
-Numbers that are not finite are the texts ``"NaN"``, ``"Infinity"``, ``"-Infinity"``, as in ``metrics.jsonl``. A
+Numbers that are not finite are the texts `"NaN"`, `"Infinity"`, `"-Infinity"`, as in `metrics.jsonl`. A
 figure that a probe did not take is left out. Further fields are passed over.
 """
 
@@ -53,7 +53,7 @@ class ProbeWarning(Record):
 
 
 class ProbeRecord(Record):
-    """One line of ``layers.jsonl``."""
+    """One line of `layers.jsonl`."""
 
     step: Annotated[StrictInt, Field(ge=0)]
     sites: dict[StrictStr, SiteProbe]
@@ -63,14 +63,14 @@ class ProbeRecord(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class LayersRecord:
-    """All probes of a run; ``cut_short`` tells that the last line was not whole and was left out."""
+    """All probes of a run; `cut_short` tells that the last line was not whole and was left out."""
 
     probes: tuple[ProbeRecord, ...]
     cut_short: bool
 
 
 def read_layers(path: Path) -> LayersRecord:
-    """Read ``path``; raises ReportError that names the line, and the field, that does not fit."""
+    """Read `path`; raises ReportError that names the line, and the field, that does not fit."""
     try:
         whole, is_cut_short = whole_lines(path)
     except OSError as error:

@@ -9,7 +9,7 @@ from skipline.report.text import escape
 
 
 def draw_marker(x: float, y: float, text: str, *, look: str, marker: Marker) -> str:
-    """Draw one marker; an empty ``text`` tells a resting pointer nothing."""
+    """Draw one marker; an empty `text` tells a resting pointer nothing."""
     told = f"<title>{escape(text)}</title>" if text else ""
     match marker:
         case "circle":

@@ -16,10 +16,10 @@ cosine of two images."""
 
 @dataclass(frozen=True, kw_only=True)
 class SiteRecord:
-    """One site of a net: what is predicted and what was measured there, by the names of ``QUANTITIES``.
+    """One site of a net: what is predicted and what was measured there, by the names of `QUANTITIES`.
 
-    What is not known is left out; what came out as zero, infinite or NaN stands there as it is. ``band`` ≥ 1 is the
-    factor within which a measured second moment is expected, ``gradient_band`` that of a measured gradient norm.
+    What is not known is left out; what came out as zero, infinite or NaN stands there as it is. `band` ≥ 1 is the
+    factor within which a measured second moment is expected, `gradient_band` that of a measured gradient norm.
     """
 
     name: str
@@ -39,7 +39,7 @@ class SiteRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class NetRecord:
-    """A net's sites in the order in which the signal passes them; ``name`` tells it from the others on the page."""
+    """A net's sites in the order in which the signal passes them; `name` tells it from the others on the page."""
 
     name: str
     sites: tuple[SiteRecord, ...]

@@ -11,24 +11,24 @@ _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def count(value: int) -> str:
-    """Say a whole number with a comma between thousands: 1727962 is ``1,727,962``."""
+    """Say a whole number with a comma between thousands: 1727962 is `1,727,962`."""
     return f"{value:,}".replace("-", MINUS)
 
 
 def percent(fraction: float, *, places: int = 2) -> str:
-    """Say a fraction in per cent: 0.0057 is ``0.57 %``; what is not a number is a dash."""
+    """Say a fraction in per cent: 0.0057 is `0.57 %`; what is not a number is a dash."""
     if not math.isfinite(fraction):
         return MISSING
     return f"{100 * fraction:.{places}f}{SPACE}%".replace("-", MINUS)
 
 
 def power_of_ten(exponent: int) -> str:
-    """Say 10 to a whole power with raised digits: -16 is ``10⁻¹⁶``; 1 and 10 stand as they are."""
+    """Say 10 to a whole power with raised digits: -16 is `10⁻¹⁶`; 1 and 10 stand as they are."""
     return str(10**exponent) if exponent in (0, 1) else f"10{str(exponent).translate(_RAISED)}"
 
 
 def number(value: float, *, digits: int = 3) -> str:
-    """Say a number to ``digits`` significant digits; outside 0.001 … 100,000 by a power of ten."""
+    """Say a number to `digits` significant digits; outside 0.001 … 100,000 by a power of ten."""
     if math.isnan(value):
         return "not a number"
     if math.isinf(value):
@@ -45,7 +45,7 @@ def number(value: float, *, digits: int = 3) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Say a time span: ``9.1 s``, ``1 min 35 s``, ``2 h 03 min``."""
+    """Say a time span: `9.1 s`, `1 min 35 s`, `2 h 03 min`."""
     if not math.isfinite(seconds):
         return MISSING
     if seconds < 59.95:
@@ -58,5 +58,5 @@ def duration(seconds: float) -> str:
 
 
 def counted(num: int, one: str, many: str) -> str:
-    """Say how many of something: ``1 seed``, ``3 seeds``."""
+    """Say how many of something: `1 seed`, `3 seeds`."""
     return f"{count(num)} {one if num == 1 else many}"

@@ -36,9 +36,9 @@ class Key:
 
 
 def document(*, title: str, body: Iterable[str], made_by: str, sheets: Sequence[str] = ()) -> str:
-    """Put the parts of ``body`` (HTML) together to one document; ``title`` and ``made_by`` are plain text.
+    """Put the parts of `body` (HTML) together to one document; `title` and `made_by` are plain text.
 
-    ``sheets`` are stylesheets beside those of every page, by name.
+    `sheets` are stylesheets beside those of every page, by name.
     """
     style = stylesheet("colours") + stylesheet("page") + stylesheet("chart")
     return "\n".join(
@@ -82,7 +82,7 @@ def header(*, kind: str, headline: str, facts: Sequence[str]) -> str:
 
 
 def section(heading: str, *parts: str, name: str) -> str:
-    """A section under ``heading`` (plain text); ``parts`` are HTML and ``name`` is its id."""
+    """A section under `heading` (plain text); `parts` are HTML and `name` is its id."""
     return (
         f'<section id="{name}" aria-labelledby="{name}-heading">\n<h2 id="{name}-heading">{escape(heading)}</h2>\n'
         + "\n".join(parts)
@@ -96,14 +96,14 @@ def paragraph(text: str, *, look: str = "prose") -> str:
 
 
 def folded(summary: str, *parts: str) -> str:
-    """Parts that open on a click on ``summary`` (plain text); on paper they are open."""
+    """Parts that open on a click on `summary` (plain text); on paper they are open."""
     return f'<details class="kept">\n<summary>{escape(summary)}</summary>\n' + "\n".join(parts) + "\n</details>"
 
 
 def figure(panels: Sequence[Panel], *, name: str, label: str, caption: str, keys: Sequence[Key] = ()) -> str:
-    """Panels side by side where there is room, with a key above and ``label`` (bold) and ``caption`` below.
+    """Panels side by side where there is room, with a key above and `label` (bold) and `caption` below.
 
-    Each panel's numbers stand in a table that opens under it; the id of panel n is ``name-n``.
+    Each panel's numbers stand in a table that opens under it; the id of panel n is `name-n`.
     """
     entries = "".join(f"<li>{_drawn(key)}<span>{html_text(key.label)}</span></li>" for key in keys)
     key_list = f'<ul class="key" aria-label="Key">{entries}</ul>\n' if keys else ""

@@ -36,8 +36,8 @@ class NetPoint:
 class PhaseRecord:
     """The factor χ₁ by which one layer multiplies a squared gradient, over a grid, and where nets stand in it.
 
-    ``chi[r][c]`` is χ₁ at σ_b² = ``bias_variances[r]`` and σ_w² = ``weight_variances[c]``, both rising; NaN where there
-    is none. ``points`` within the grid are marked; others stand in the table.
+    `chi[r][c]` is χ₁ at σ_b² = `bias_variances[r]` and σ_w² = `weight_variances[c]`, both rising; NaN where there
+    is none. `points` within the grid are marked; others stand in the table.
     """
 
     activation: str
@@ -109,7 +109,7 @@ def _middles(edges: Sequence[float]) -> tuple[float, ...]:
 
 
 def _between(xs: Sequence[float], values: Sequence[float], places: Sequence[float]) -> list[float]:
-    """``values`` at ``xs``, linearly between them, at each of ``places``."""
+    """`values` at `xs`, linearly between them, at each of `places`."""
     found = []
     for place in places:
         index = min(max(bisect(xs, place) - 1, 0), len(xs) - 2)
@@ -201,7 +201,7 @@ class _Plot:
         self.taken.append((*self.share(at), _half_width(text)))
 
     def free_near(self, at: Point, text: str) -> tuple[Point, ...]:
-        """The first free place of ``text`` around ``at``: above, below, then to either side; empty if there is none."""
+        """The first free place of `text` around `at`: above, below, then to either side; empty if there is none."""
         reach = _half_width(text) * self.width + 0.035 * self.width
         up = 0.075 * self.height
         for across, along in ((0, up), (0, -up), (reach, 0), (-reach, 0), (reach, up), (-reach, up)):

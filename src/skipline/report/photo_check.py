@@ -24,7 +24,7 @@ _AS_LIST = frozenset(("other", "hidden", "system", "raw", "links", "special", "u
 
 
 def check_report(check: Check, *, version: str) -> str:
-    """Draw ``check`` as one HTML page; the pictures on it are decoded anew, at most ``MOST_THUMBNAILS``.
+    """Draw `check` as one HTML page; the pictures on it are decoded anew, at most `MOST_THUMBNAILS`.
 
     A file that went away or changed since is shown without its picture.
     """

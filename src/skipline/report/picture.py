@@ -1,4 +1,4 @@
-"""A figure, or one chart, as a picture in a file of its own: SVG, or PNG by the extra ``png``."""
+"""A figure, or one chart, as a picture in a file of its own: SVG, or PNG by the extra `png`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _NO_FONT = (
 
 
 def write_picture(figure: Figure, path: Path) -> None:
-    """Write ``figure`` to ``path``, whose suffix says how: ``.svg`` or ``.png``; the file is whole or absent.
+    """Write `figure` to `path`, whose suffix says how: `.svg` or `.png`; the file is whole or absent.
 
     Raises ReportError for another suffix, ExtraMissing where a PNG cannot be drawn, StorageError where it cannot be
     written.
@@ -46,7 +46,7 @@ def write_picture(figure: Figure, path: Path) -> None:
 
 
 def svg_picture(figure: Figure) -> str:
-    """``figure`` as an SVG document: in light colours on white, its style in itself, its key above the charts.
+    """`figure` as an SVG document: in light colours on white, its style in itself, its key above the charts.
 
     It loads nothing and needs no variables, so that programs other than browsers show it too.
     """
@@ -86,7 +86,7 @@ def require_png() -> None:
 
 
 def png_picture(figure: Figure) -> bytes:
-    """``figure`` as a PNG of ``SCALE`` pixels to a unit; raises ExtraMissing as ``require_png`` does."""
+    """`figure` as a PNG of `SCALE` pixels to a unit; raises ExtraMissing as `require_png` does."""
     return bytes(_svg_to_bytes()(svg_string=svg_picture(figure), zoom=SCALE))
 
 
@@ -110,12 +110,12 @@ def _probe(text: str) -> str:
 
 
 def escape_style(style: str) -> str:
-    """Write ``style`` as the content of ``<style>`` in XML, where ``<`` and ``&`` begin something."""
+    """Write `style` as the content of `<style>` in XML, where `<` and `&` begin something."""
     return style.replace("&", "&amp;").replace("<", "&lt;")
 
 
 def _keys(keys: Sequence[Key], *, top: float, width: float) -> tuple[list[str], float]:
-    """The entries of a key in lines no wider than ``width``, and where what follows may begin."""
+    """The entries of a key in lines no wider than `width`, and where what follows may begin."""
     parts, x, y = [], 0.0, top
     for key in keys:
         need = _SWATCH + 8 + text_width(key.label)

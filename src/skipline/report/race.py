@@ -20,9 +20,9 @@ _SIGNS: dict[Outcome, str] = {"trains": "✓", "degrades": "~", "undecided": "?"
 
 
 def race_report(study: Mapping[str, Any], *, where: str = "study.json") -> str:
-    """Draw the race that ``study`` holds (the contents of ``study.json``, version 1) as one HTML page.
+    """Draw the race that `study` holds (the contents of `study.json`, version 1) as one HTML page.
 
-    ``where`` is the file's name, for messages. Raises ReportError for another format or version, and for a field that
+    `where` is the file's name, for messages. Raises ReportError for another format or version, and for a field that
     is missing or does not fit.
     """
     race = parse_race(study, where=where)

@@ -29,7 +29,7 @@ def race_panels(race: Race) -> tuple[Panel, ...]:
 
 
 def num_above(race: Race) -> int:
-    """How many of the initialisers have a loss somewhere that is drawn at ``TOP`` instead."""
+    """How many of the initialisers have a loss somewhere that is drawn at `TOP` instead."""
     return sum(
         any(loss > TOP for entrant in standing.entrants for loss in entrant.losses if math.isfinite(loss))
         for standing in race.standings

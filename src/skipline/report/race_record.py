@@ -1,4 +1,4 @@
-"""A race as ``study.json`` holds it: initialisers of one net, and how each stood."""
+"""A race as `study.json` holds it: initialisers of one net, and how each stood."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ NonNegative = Annotated[StrictInt, Field(ge=0)]
 
 
 class EntrantRecord(Record):
-    """One training: ``losses[i]`` is the loss of the batch of ``steps[i]`` before that step; errors are fractions.
+    """One training: `losses[i]` is the loss of the batch of `steps[i]` before that step; errors are fractions.
 
-    ``num_steps`` is how many steps had a finite loss. What diverged has no final values.
+    `num_steps` is how many steps had a finite loss. What diverged has no final values.
     """
 
     seed: StrictInt
@@ -124,6 +124,6 @@ class Race(Record):
 
 
 def parse_race(value: Mapping[str, Any], *, where: str) -> Race:
-    """Check ``value`` and take it over; ``where`` names the file in every complaint (ReportError)."""
+    """Check `value` and take it over; `where` names the file in every complaint (ReportError)."""
     check_format(value, format=FORMAT, version=VERSION, where=where)
     return parse(Race, value, where=where)

@@ -22,7 +22,7 @@ _VERSION = 1
 
 
 class RateSweepRecord(Record):
-    """``learning_rate.json``: the loss of each step at its rate, the same smoothed, and what was made of it."""
+    """`learning_rate.json`: the loss of each step at its rate, the same smoothed, and what was made of it."""
 
     rates: tuple[Real, ...]
     losses: tuple[Real, ...]
@@ -32,7 +32,7 @@ class RateSweepRecord(Record):
 
 
 def rate_section(run: Path) -> Iterator[str]:
-    """The section on how the rate of the run in the folder ``run`` was found; nothing where it was given.
+    """The section on how the rate of the run in the folder `run` was found; nothing where it was given.
 
     Raises ReportError that names the file, for a file that is broken or of another version.
     """
@@ -42,7 +42,7 @@ def rate_section(run: Path) -> Iterator[str]:
 
 
 def read_rate_sweep(path: Path) -> RateSweepRecord:
-    """Read ``path``. Raises ReportError that names it, where it is broken or of another version."""
+    """Read `path`. Raises ReportError that names it, where it is broken or of another version."""
     value = read_object(path)
     check_format(value, format=_FORMAT, version=_VERSION, where=str(path))
     return parse(RateSweepRecord, value, where=str(path))

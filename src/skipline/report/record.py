@@ -18,7 +18,7 @@ def _untag(value: object) -> object:
 
 
 Real = Annotated[float, Strict(), BeforeValidator(_untag)]
-"""A number, or ``"NaN"``, ``"Infinity"``, ``"-Infinity"``; other text is refused."""
+"""A number, or `"NaN"`, `"Infinity"`, `"-Infinity"`; other text is refused."""
 
 
 class Record(BaseModel):
@@ -31,7 +31,7 @@ R = TypeVar("R", bound=Record)
 
 
 def read_object(path: Path) -> dict[str, Any]:
-    """Read the JSON object in ``path``; raises ReportError that names the file and what is wrong with it."""
+    """Read the JSON object in `path`; raises ReportError that names the file and what is wrong with it."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
@@ -42,7 +42,7 @@ def read_object(path: Path) -> dict[str, Any]:
 
 
 def parse_object(text: str, *, where: str) -> dict[str, Any]:
-    """Parse ``text`` as one JSON object; ``where`` names it in the ReportError that is raised if it is not one."""
+    """Parse `text` as one JSON object; `where` names it in the ReportError that is raised if it is not one."""
     try:
         value = json.loads(text)
     except (json.JSONDecodeError, RecursionError) as error:
@@ -53,7 +53,7 @@ def parse_object(text: str, *, where: str) -> dict[str, Any]:
 
 
 def check_format(value: Mapping[str, Any], *, format: str, version: int, where: str) -> None:
-    """Refuse a record whose ``format`` or ``version`` is not the one read here."""
+    """Refuse a record whose `format` or `version` is not the one read here."""
     found, found_version = value.get("format"), value.get("version")
     if found != format:
         raise ReportError(f"{where}: format is {found!r}; this reads {format!r} version {version}")
@@ -65,7 +65,7 @@ def check_format(value: Mapping[str, Any], *, format: str, version: int, where: 
 
 
 def parse(kind: type[R], value: Mapping[str, Any], *, where: str) -> R:
-    """Turn ``value`` into a ``kind``; raises ReportError naming the first field that does not fit, and its value."""
+    """Turn `value` into a `kind`; raises ReportError naming the first field that does not fit, and its value."""
     try:
         return kind.model_validate(dict(value))
     except ValidationError as error:

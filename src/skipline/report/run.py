@@ -22,7 +22,7 @@ _STATES = {"done": "finished", "failed": "failed", "open": "not finished"}
 
 
 def run_report(run: Path) -> str:
-    """Draw the run in the folder ``run`` as one HTML page; a run still going, or failed, with what there is so far.
+    """Draw the run in the folder `run` as one HTML page; a run still going, or failed, with what there is so far.
 
     Raises ReportError that names the file, for a folder that is no run and for a file that is broken or of another
     version.

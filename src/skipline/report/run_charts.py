@@ -66,7 +66,7 @@ _SPEED = Series(name="", of=lambda e: e.images_per_second, say=lambda e: number(
 def run_panels(evaluations: Sequence[EvaluationRecord], judge: Judge, growths: Sequence[Growth]) -> tuple[Panel, ...]:
     """Four panels over the same epochs: error, loss (training and `judge`), learning rate and images per second.
 
-    Each of ``growths`` is an upright line in the charts, and the name of the rows behind it in their tables.
+    Each of `growths` is an upright line in the charts, and the name of the rows behind it in their tables.
     """
     panel = partial(_panel, evaluations, growths)
     return (

@@ -28,9 +28,9 @@ State = Literal["done", "failed", "open"]
 
 
 class EvaluationRecord(Record):
-    """One line of ``metrics.jsonl``; errors are fractions, ``seconds`` counts from the start of the run.
+    """One line of `metrics.jsonl`; errors are fractions, `seconds` counts from the start of the run.
 
-    ``depth``: of the net that was evaluated, in layers; earlier runs did not write it.
+    `depth`: of the net that was evaluated, in layers; earlier runs did not write it.
     """
 
     step: Annotated[StrictInt, Field(ge=0)]
@@ -46,7 +46,7 @@ class EvaluationRecord(Record):
 
 
 class FailureRecord(Record):
-    """``FAILED.json``: why the run failed, after how many steps, and the first place in the network that went wrong."""
+    """`FAILED.json`: why the run failed, after how many steps, and the first place in the network that went wrong."""
 
     reason: StrictStr
     step: Annotated[StrictInt, Field(ge=0)]
@@ -57,10 +57,10 @@ class FailureRecord(Record):
 class RunRecord:
     """What a run folder holds.
 
-    ``judge``: which images ``test_error`` and ``test_loss`` are of. ``state`` is ``open`` where the run has neither
-    ended nor failed: it is going on, or was killed. ``failures`` holds what ``FAILED.json`` says of a run that failed,
-    and nothing of another. ``cut_short`` tells that the last line of ``metrics.jsonl`` was not whole and was left out.
-    ``growths``: where the net became deeper.
+    `judge`: which images `test_error` and `test_loss` are of. `state` is `open` where the run has neither
+    ended nor failed: it is going on, or was killed. `failures` holds what `FAILED.json` says of a run that failed,
+    and nothing of another. `cut_short` tells that the last line of `metrics.jsonl` was not whole and was left out.
+    `growths`: where the net became deeper.
     """
 
     name: str
@@ -75,7 +75,7 @@ class RunRecord:
 
 
 def read_run(path: Path) -> RunRecord:
-    """Read the run folder ``path``; a run without evaluations, still going or failed, is read with what there is.
+    """Read the run folder `path`; a run without evaluations, still going or failed, is read with what there is.
 
     Raises ReportError that names the file, for a folder that is no run and for a file that is broken or of another
     version.

@@ -11,7 +11,7 @@ from skipline.report.table import Table
 
 
 def settings_table(values: Mapping[str, Any], *, caption: str) -> Table:
-    """A table of names and values; what lies deeper is named by its path, as in ``schedule.warm_up``.
+    """A table of names and values; what lies deeper is named by its path, as in `schedule.warm_up`.
 
     The file's format and version are left out, and of a network's description only its name is shown: the rest fills
     pages and stands in the file.
@@ -22,7 +22,7 @@ def settings_table(values: Mapping[str, Any], *, caption: str) -> Table:
 
 
 def differing_table(each: Sequence[Mapping[str, Any]], *, heads: tuple[str, ...], caption: str) -> Table:
-    """A table of the names whose values are not the same in all of ``each``, one column for each."""
+    """A table of the names whose values are not the same in all of `each`, one column for each."""
     found = [dict(_flat(values, prefix="")) for values in each]
     names = dict.fromkeys(name for values in found for name in values)
     rows = ((name, *(values.get(name, "none") for values in found)) for name in names)

@@ -27,7 +27,7 @@ _LONGEST_LABEL = 9  # letters; longer names would leave the plot no room
 
 @dataclass(frozen=True, kw_only=True)
 class Quantity:
-    """One of ``net_record.QUANTITIES`` as a chart: its titles, its scale and the plot's height."""
+    """One of `net_record.QUANTITIES` as a chart: its titles, its scale and the plot's height."""
 
     name: str
     title: str
@@ -77,7 +77,7 @@ _BRANCH = Style(look="net-d", stroke="dashed", marker="diamond")
 def signal_panels(nets: Sequence[NetRecord]) -> tuple[Panel, Panel]:
     """The mean square of what passes each site and the norm of the gradient there: predicted (lines), measured (dots).
 
-    One net is drawn with the ends of its branches; several, of at most ``MOST_NETS``, by what passes their trunks.
+    One net is drawn with the ends of its branches; several, of at most `MOST_NETS`, by what passes their trunks.
     """
     return _panel(nets, FORWARD), _panel(nets, BACKWARD)
 
@@ -185,7 +185,7 @@ class _Track:
         yield self.dots(thin_dots(drawn, most=self.most_dots, height=y.place))
 
     def dots(self, kept: Sequence[tuple[float, float]]) -> Dots:
-        """The measured values ``kept``, each told by the name of its site."""
+        """The measured values `kept`, each told by the name of its site."""
         names = {at: site.name for at, site in self.sites}
         told = tuple(f"{self.net.name}, {names[at]}: {number(value)}" for at, value in kept)
         return Dots(points=tuple(kept), names=told, look=self.style.look, marker=self.style.marker)

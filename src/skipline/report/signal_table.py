@@ -13,7 +13,7 @@ MOST_ROWS = 200  # of all nets together: a page of numbers; more rows say nothin
 
 
 def signal_table(nets: Sequence[NetRecord], *, name: str, title: str) -> Table:
-    """One row a site, in groups by net: the quantity ``name`` predicted, measured, and measured ÷ predicted."""
+    """One row a site, in groups by net: the quantity `name` predicted, measured, and measured ÷ predicted."""
     known = [[site for site in net.sites if name in site.predicted or name in site.measured] for net in nets]
     most = max(2, MOST_ROWS // len(nets))
     total, shown = sum(map(len, known)), sum(min(len(sites), most) for sites in known)

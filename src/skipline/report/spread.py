@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Spread:
-    """Mean, sample standard deviation and range of ``num`` finite values; all NaN where ``num`` is 0.
+    """Mean, sample standard deviation and range of `num` finite values; all NaN where `num` is 0.
 
-    ``deviation`` divides by num − 1 and is NaN for fewer than two values.
+    `deviation` divides by num − 1 and is NaN for fewer than two values.
     """
 
     num: int
@@ -22,7 +22,7 @@ class Spread:
 
 
 def spread(values: Iterable[float]) -> Spread:
-    """Sum up the finite ones among ``values``; the others are left out of ``num``."""
+    """Sum up the finite ones among `values`; the others are left out of `num`."""
     kept = [value for value in values if math.isfinite(value)]
     if not kept:
         return Spread(num=0, mean=math.nan, deviation=math.nan, low=math.nan, high=math.nan)

@@ -1,4 +1,4 @@
-"""The depth study as ``study.json`` holds it: plain and residual nets over depths and seeds."""
+"""The depth study as `study.json` holds it: plain and residual nets over depths and seeds."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class CurvePoint(Record):
 
 
 class CellRecord(Record):
-    """One training: a unit, a depth and a seed; ``train_error`` and ``test_error`` are final, on the whole sets.
+    """One training: a unit, a depth and a seed; `train_error` and `test_error` are final, on the whole sets.
 
     A cell that diverged may lack the final values: they are NaN then.
     """
@@ -59,7 +59,7 @@ class CellRecord(Record):
 
 
 class LinearRecord(Record):
-    """A linear net with W = alpha · I: output norm and gradient norm over the input's, measured, and ``alpha ** l``."""
+    """A linear net with W = alpha · I: output norm and gradient norm over the input's, measured, and `alpha ** l`."""
 
     alpha: Real
     depth: tuple[Positive, ...] = Field(min_length=1)
@@ -80,7 +80,7 @@ class LinearRecord(Record):
 class ClaimRecord(Record):
     """One of the lecture's claims, and whether this study bears it out.
 
-    ``verdict``, where the file has it, tells a claim that does not hold from one that this study cannot decide.
+    `verdict`, where the file has it, tells a claim that does not hold from one that this study cannot decide.
     """
 
     name: StrictStr
@@ -96,7 +96,7 @@ class ClaimRecord(Record):
 
 
 class DepthStudy(Record):
-    """A whole study; ``num_classes``, where the file has it, gives the error of guessing."""
+    """A whole study; `num_classes`, where the file has it, gives the error of guessing."""
 
     source: StrictStr
     num_train: Positive
@@ -136,6 +136,6 @@ class DepthStudy(Record):
 
 
 def parse_depth_study(value: Mapping[str, Any], *, where: str) -> DepthStudy:
-    """Check ``value`` and take it over; ``where`` names the file in every complaint (ReportError)."""
+    """Check `value` and take it over; `where` names the file in every complaint (ReportError)."""
     check_format(value, format=FORMAT, version=VERSION, where=where)
     return parse(DepthStudy, value, where=where)

@@ -12,7 +12,7 @@ _SETTING = re.compile(r"(--[a-z-]+):\s*([^;]+);")
 
 
 def plain_style(drawing: str) -> str:
-    """The rules of ``files/chart.css`` in light colours without ``var()``, for the classes that ``drawing`` uses.
+    """The rules of `files/chart.css` in light colours without `var()`, for the classes that `drawing` uses.
 
     Programs that draw SVG outside a browser know classes, but few know variables. A rule that takes its hue from a
     look becomes one rule for each look.

@@ -15,11 +15,11 @@ _WHOLE = 12  # letters: among words, a number or word no longer than this is nev
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """Rows of text under ``head``, in ``groups`` of a name and rows; a group with an empty name has no heading.
+    """Rows of text under `head`, in `groups` of a name and rows; a group with an empty name has no heading.
 
-    The first cell of a row names it; the rest are figures where ``figures``, and words otherwise.
+    The first cell of a row names it; the rest are figures where `figures`, and words otherwise.
 
-    ``caption`` says what the table holds, for a screen reader too.
+    `caption` says what the table holds, for a screen reader too.
     """
 
     caption: str
@@ -34,7 +34,7 @@ class Table:
 
 
 def write_table(table: Table, *, look: str) -> str:
-    """Write ``table`` as HTML of class ``look``, in a box that scrolls sideways where the screen is narrow."""
+    """Write `table` as HTML of class `look`, in a box that scrolls sideways where the screen is narrow."""
     heads = "".join(f'<th scope="col">{html_text(text)}</th>' for text in table.head)
     bodies = "\n".join(
         _body(name, rows, num_columns=len(table.head), figures=table.figures) for name, rows in table.groups
@@ -62,7 +62,7 @@ def _cell(text: str, *, figures: bool) -> str:
 
 
 def markdown_table(table: Table) -> str:
-    """Write ``table`` as Markdown under its caption; the name of a group stands in a row of its own."""
+    """Write `table` as Markdown under its caption; the name of a group stands in a row of its own."""
     rule = ("---", *("---:" if table.figures else "---" for _ in table.head[1:]))
     lines = [_markdown_row(table.head), _markdown_row(rule)]
     for name, rows in table.groups:
@@ -81,7 +81,7 @@ def _markdown(text: str) -> str:
 
 
 def thinned(rows: Iterable[T], *, most: int) -> tuple[T, ...]:
-    """At most ``most`` of ``rows``, evenly spaced, the first and the last among them."""
+    """At most `most` of `rows`, evenly spaced, the first and the last among them."""
     kept = tuple(rows)
     if len(kept) <= most:
         return kept

@@ -18,18 +18,18 @@ _UNIT = re.compile(r"(?<=[0-9]) (?=%|(?:s|ms|min|h|MiB|GiB)\b)")
 
 
 def escape(text: object) -> str:
-    """Write ``text`` so that HTML shows it as it is, in an element or in a quoted attribute."""
+    """Write `text` so that HTML shows it as it is, in an element or in a quoted attribute."""
     return html.escape(_UNSAFE.sub("\N{REPLACEMENT CHARACTER}", str(text)), quote=True)
 
 
 def html_text(text: object) -> str:
-    """Write ``text`` as HTML that reads well: as it is, raised characters raised, units beside their numbers."""
+    """Write `text` as HTML that reads well: as it is, raised characters raised, units beside their numbers."""
     bound = _UNIT.sub("\N{NO-BREAK SPACE}", escape(text))
     return _RAISED.sub(lambda raised: f"<sup>{raised[0].translate(_LOWERED)}</sup>", bound)
 
 
 def svg_text(text: object) -> str:
-    """Write ``text`` as the content of an SVG ``<text>``: as it is, its raised characters raised."""
+    """Write `text` as the content of an SVG `<text>`: as it is, its raised characters raised."""
     # SVG's baseline-shift is not drawn by every browser; a step of 4 up and back is.
     return _RAISED.sub(
         lambda raised: f'<tspan class="up" dy="-4">{raised[0].translate(_LOWERED)}</tspan><tspan dy="4">\u200b</tspan>',

@@ -13,7 +13,7 @@ P = TypeVar("P", bound=tuple[float, ...])
 
 
 def thin_line(points: Sequence[P], *, most: int) -> tuple[P, ...]:
-    """At most about ``most`` of ``points``, through which a line looks as through all: U. Jugel et al., M4, VLDB 2014.
+    """At most about `most` of `points`, through which a line looks as through all: U. Jugel et al., M4, VLDB 2014.
 
     Of neighbours that share a pixel the first, the last, the lowest and the highest stay, and one that is not finite,
     so that no gap is closed. y is the last coordinate.
@@ -31,10 +31,10 @@ def _outline(points: Sequence[tuple[float, ...]], part: range) -> set[int]:
 
 
 def thin_dots(points: Sequence[P], *, most: int, height: Callable[[float], float]) -> tuple[P, ...]:
-    """About ``most`` of ``points``, evenly spaced, and every stretch's oddest one where it would be seen to be odd.
+    """About `most` of `points`, evenly spaced, and every stretch's oddest one where it would be seen to be odd.
 
-    ``height`` says how high a y stands in the plot, 0 to 1; odd is what stands off the line between the evenly spaced
-    ones by more than ``ODD``.
+    `height` says how high a y stands in the plot, 0 to 1; odd is what stands off the line between the evenly spaced
+    ones by more than `ODD`.
     """
     if len(points) <= most:
         return tuple(points)

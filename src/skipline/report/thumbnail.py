@@ -15,7 +15,7 @@ _QUALITY = 72  # guessed
 
 
 class Thumbnails:
-    """Thumbnails of photos below ``root``, each decoded once, and ``most`` of them in all."""
+    """Thumbnails of photos below `root`, each decoded once, and `most` of them in all."""
 
     def __init__(self, root: Path, *, most: int) -> None:
         self._root = root
@@ -23,7 +23,7 @@ class Thumbnails:
         self._made: dict[str, str] = {}
 
     def of(self, name: str) -> str:
-        """The photo ``name`` as a data: URI; "" once there are enough, and where it cannot be read any more."""
+        """The photo `name` as a data: URI; "" once there are enough, and where it cannot be read any more."""
         if name not in self._made and self._left:
             self._left -= 1
             self._made[name] = _made(self._root, name)

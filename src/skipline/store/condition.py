@@ -23,14 +23,14 @@ _ORDERS: dict[str, Callable[[float, float], bool]] = {
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """``name`` is a field or a setting's path; ``~`` asks whether ``text`` is in it, whatever the case."""
+    """`name` is a field or a setting's path; `~` asks whether `text` is in it, whatever the case."""
 
     name: str
     sign: str
     text: str
 
     def holds(self, run: RunEntry) -> bool:
-        """Whether it holds of ``run``; of a run without the value only ``!=`` does."""
+        """Whether it holds of `run`; of a run without the value only `!=` does."""
         value = run.value(self.name)
         number = _number(self.text)
         if self.sign in _ORDERS:
@@ -52,7 +52,7 @@ def parse_condition(text: str) -> Condition:
 
 
 def check_name(name: str, runs: Iterable[RunEntry]) -> None:
-    """Refuse a name that is no field, and no setting of any of ``runs``; raises ValueError that has the closest."""
+    """Refuse a name that is no field, and no setting of any of `runs`; raises ValueError that has the closest."""
     known = {*FIELDS, "begun", *(setting for run in runs for setting in run.settings)}
     if name in known:
         return
@@ -72,7 +72,7 @@ def _is(value: Value, text: str, number: float) -> bool:
 
 
 def _number(text: str) -> float:
-    """The number that ``text`` says, a whole one to its last digit; NaN where it says none."""
+    """The number that `text` says, a whole one to its last digit; NaN where it says none."""
     for kind in (int, float):
         with contextlib.suppress(ValueError):
             return kind(text)
@@ -80,7 +80,7 @@ def _number(text: str) -> float:
 
 
 def differing_settings(runs: Sequence[RunEntry]) -> dict[str, tuple[Value, ...]]:
-    """The model, and the settings, that are not the same in all of ``runs``: by path, one value a run."""
+    """The model, and the settings, that are not the same in all of `runs`: by path, one value a run."""
     names = dict.fromkeys(name for run in runs for name in ("model", *run.settings))
     values = {name: tuple(run.value(name) for run in runs) for name in names}
     return {name: found for name, found in values.items() if len(set(map(repr, found))) > 1}

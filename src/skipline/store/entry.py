@@ -22,8 +22,8 @@ Value: TypeAlias = str | int | float | bool | None
 State = Literal["done", "failed", "running", "stopped", "broken"]
 STATES: tuple[State, ...] = get_args(State)
 FIELDS = ("name", "state", "model", "source", "seed", "epochs", "steps", "error", "best_error", "accuracy", "seconds")
-"""What a run can be sorted and chosen by beside its settings; ``error`` is its last test error (of photos: validation
-error), ``accuracy`` that of its evaluation."""
+"""What a run can be sorted and chosen by beside its settings; `error` is its last test error (of photos: validation
+error), `accuracy` that of its evaluation."""
 
 # What decides an entry: where one of these has another time or size, or came or went, the folder is read again.
 WATCHED = ("resolved.json", "environment.json", "metrics.jsonl", "DONE", "FAILED.json", "evaluation.json")
@@ -32,10 +32,10 @@ _BEGUN = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunEntry:
-    """A run: ``state`` as it was when it was read, and for one that is broken why.
+    """A run: `state` as it was when it was read, and for one that is broken why.
 
-    ``judge``: which images its errors are of. ``settings`` are those of its recipe by their paths, as in
-    ``optimiser.learning_rate``, without the network's description. Numbers are NaN where the run does not have them
+    `judge`: which images its errors are of. `settings` are those of its recipe by their paths, as in
+    `optimiser.learning_rate`, without the network's description. Numbers are NaN where the run does not have them
     yet; whole ones, the seed above all, stay whole.
     """
 
@@ -78,7 +78,7 @@ class RunEntry:
 
 
 def read_entry(path: Path) -> RunEntry:
-    """What the run folder ``path`` holds now; never raises for what is in it: what is no whole run is broken."""
+    """What the run folder `path` holds now; never raises for what is in it: what is no whole run is broken."""
     try:
         return _whole_entry(path)
     except RecursionError:
@@ -179,7 +179,7 @@ def _object(path: Path) -> dict[str, Any]:
 
 
 def read_evaluations(path: Path) -> list[dict[str, Any]]:
-    """The whole lines of ``metrics.jsonl``, each with its ``step``; a torn last line is none.
+    """The whole lines of `metrics.jsonl`, each with its `step`; a torn last line is none.
 
     Raises ValueError that names a line which is no evaluation.
     """
@@ -206,7 +206,7 @@ def _accuracy(path: Path) -> float:
 
 
 def _number(value: object) -> float:
-    """The number that ``value`` is, whole ones as they are; NaN for all else, and for what no float can hold."""
+    """The number that `value` is, whole ones as they are; NaN for all else, and for what no float can hold."""
     if not isinstance(value, float) and not _is_whole(value):
         return math.nan
     return value if abs(value) <= sys.float_info.max else math.nan

@@ -19,9 +19,9 @@ _WAIT_SECONDS = 2.0  # guessed: another process writes it for some milliseconds
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """The runs in a folder, the newest first, and how they were found: ``num_read`` of them were read anew.
+    """The runs in a folder, the newest first, and how they were found: `num_read` of them were read anew.
 
-    ``studies`` are the folders beside them that hold runs of their own.
+    `studies` are the folders beside them that hold runs of their own.
     """
 
     runs: tuple[RunEntry, ...]
@@ -30,11 +30,11 @@ class Listing:
 
 
 def list_runs(root: Path, *, rebuild: bool = False) -> Listing:
-    """The runs in ``root``, as their folders say it now.
+    """The runs in `root`, as their folders say it now.
 
     A folder is read where the index does not have it as it is: by times and sizes of the files that decide an entry.
     Entries of folders that are gone are dropped. Where the index is broken, or cannot be written, everything is read:
-    the answer is the same. ``rebuild``: as if there were none. Raises OSError where ``root`` cannot be listed.
+    the answer is the same. `rebuild`: as if there were none. Raises OSError where `root` cannot be listed.
     """
     folders, studies = _folders(root)
     known = {} if rebuild else _load(root / INDEX_NAME)
@@ -62,7 +62,7 @@ def list_runs(root: Path, *, rebuild: bool = False) -> Listing:
 
 
 def _folders(root: Path) -> tuple[list[Path], tuple[str, ...]]:
-    """The folders in ``root`` that are runs, if only by one file that a run has; and the names of studies."""
+    """The folders in `root` that are runs, if only by one file that a run has; and the names of studies."""
     folders, studies = [], []
     with os.scandir(root) as found:
         for item in found:
@@ -114,7 +114,7 @@ def _load(path: Path) -> Mapping[str, tuple[str, RunEntry]]:
 
 
 def _save(path: Path, fresh: Mapping[str, tuple[str, RunEntry]], *, gone: set[str], anew: bool) -> None:
-    """Write the ``fresh`` entries and drop those that are ``gone``; what cannot be written is left."""
+    """Write the `fresh` entries and drop those that are `gone`; what cannot be written is left."""
     rows = [(os.fsencode(name), stamp, json.dumps(asdict(entry))) for name, (stamp, entry) in fresh.items()]
     try:
         _write(path, rows, gone, anew)

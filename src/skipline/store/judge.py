@@ -10,9 +10,9 @@ Judge = Literal["test", "validation"]
 
 
 def judge_of(run: Path) -> Judge:
-    """The images that the errors of the run folder ``run`` are of: of photos those for validation, else the test ones.
+    """The images that the errors of the run folder `run` are of: of photos those for validation, else the test ones.
 
-    A run on photos has a framing in its ``preprocess.json``; its test part is for afterwards. The fields of files are
+    A run on photos has a framing in its `preprocess.json`; its test part is for afterwards. The fields of files are
     called test for both.
     """
     try:

@@ -31,7 +31,7 @@ _DOUBLE, _VARINT, _BYTES, _FLOAT = 1, 0, 2, 5  # wire types of protocol buffers
 
 
 def write_events(run: RunEntry, folder: Path, out: Path) -> Path:
-    """Write the evaluations of ``run``, which lies in ``folder``, to an event file in ``out``/NAME; its path.
+    """Write the evaluations of `run`, which lies in `folder`, to an event file in `out`/NAME; its path.
 
     The file has the same name each time, and holds what there is then. Raises `StorageError`.
     """
@@ -46,7 +46,7 @@ def write_events(run: RunEntry, folder: Path, out: Path) -> Path:
 
 
 def crc32c(data: bytes) -> int:
-    """CRC-32C of ``data``."""
+    """CRC-32C of `data`."""
     crc = 0xFFFFFFFF
     for byte in data:
         crc = _TABLE[(crc ^ byte) & 0xFF] ^ (crc >> 8)
@@ -109,7 +109,7 @@ def _checksum(data: bytes) -> bytes:
 
 
 def _seconds(begun: str) -> float:
-    """``begun`` (UTC) as seconds since 1970; 0 for a run whose name does not tell, or tells of no such day."""
+    """`begun` (UTC) as seconds since 1970; 0 for a run whose name does not tell, or tells of no such day."""
     try:
         return datetime.datetime.strptime(begun, "%Y-%m-%d %H:%M:%S").replace(tzinfo=datetime.UTC).timestamp()
     except ValueError:

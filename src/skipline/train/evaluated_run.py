@@ -37,7 +37,7 @@ BATCH_SIZE = 256  # images a pass: measured on two CPU cores, larger ones leave 
 
 
 def exam_in(dataset: Dataset, part: str) -> Exam:
-    """The images of ``part``, "test" or "train", of a data set that is no folder of photos."""
+    """The images of `part`, "test" or "train", of a data set that is no folder of photos."""
     images = dataset.test if part == "test" else dataset.train
     return exam_of(images, name=dataset.name, part=part, class_names=dataset.class_names)
 
@@ -50,10 +50,10 @@ def own_part(folder: RunFolder) -> Part:
 
 
 def exam_of_run(folder: RunFolder, part: Part, *, data: Path | None) -> Exam:
-    """The images of ``part`` that the run in ``folder`` had, where it had them, or in ``data`` if they have moved.
+    """The images of `part` that the run in `folder` had, where it had them, or in `data` if they have moved.
 
     Raises `RunError` where they are no longer the same, `DataError` where they cannot be read. Photos that are gone or
-    changed are counted in ``num_lost``.
+    changed are counted in `num_lost`.
     """
     if not is_photo_run(folder.path):
         return exam_in(load_again(folder, read_recipe(folder), data or setup_of(folder).data), part)
@@ -65,16 +65,16 @@ def exam_of_run(folder: RunFolder, part: Part, *, data: Path | None) -> Exam:
 
 
 def held_out_of(folder: RunFolder, part: Part, *, data: Path | None) -> tuple[Exam, ...]:
-    """The exam that a temperature for ``part`` is fitted on: of photos the validation part, of others none."""
+    """The exam that a temperature for `part` is fitted on: of photos the validation part, of others none."""
     if part != "test" or not is_photo_run(folder.path) or not load_split(folder.path / "split.json").val:
         return ()
     return (exam_of_run(folder, "val", data=data),)
 
 
 def exam_in_folder(model: Path, place: Path, *, folder: RunFolder | None) -> Exam:
-    """The photos in ``place`` as an exam for the model in the file ``model``, without those that it learnt from.
+    """The photos in `place` as an exam for the model in the file `model`, without those that it learnt from.
 
-    Which these are the run ``folder`` tells; without one nobody knows. Raises `DataError` where the model was not
+    Which these are the run `folder` tells; without one nobody knows. Raises `DataError` where the model was not
     trained on photos, or its classes are others.
     """
     trained = load_model(model)
@@ -95,7 +95,7 @@ def exam_in_folder(model: Path, place: Path, *, folder: RunFolder | None) -> Exa
 def assess_model(
     path: Path, exam: Exam, *, held_out: tuple[Exam, ...], precision: Precision, device: torch.device
 ) -> Assessment:
-    """Give ``exam`` to the model in the file ``path``; ``held_out`` as for `assess`."""
+    """Give `exam` to the model in the file `path`; `held_out` as for `assess`."""
     model = load_model(path)
     model.net.to(device)
     return assess(
@@ -119,7 +119,7 @@ class Doubts:
 
 
 def doubted_labels(folder: RunFolder, exam: Exam, *, device: torch.device) -> Doubts:
-    """The labels of ``exam``, photos that the run in ``folder`` has not learnt from, that its model doubts."""
+    """The labels of `exam`, photos that the run in `folder` has not learnt from, that its model doubts."""
     model = load_model(folder.model)
     said = predict(
         model.net.to(device),
@@ -160,7 +160,7 @@ def write_assessment(folder: RunFolder, found: Assessment) -> None:
 def predictions_of(
     folder: RunFolder, *, data: Path | None, device: torch.device, show: Callable[[str], None]
 ) -> Predictions:
-    """What the run said of its own images: as it is written, or found out now, which ``show`` is told of."""
+    """What the run said of its own images: as it is written, or found out now, which `show` is told of."""
     written = written_predictions(folder)
     if written is not None:
         return written

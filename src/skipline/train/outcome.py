@@ -1,4 +1,4 @@
-"""How a run goes and how it ends: what is shown on the way, and the three ways of ending."""
+"""How a run goes and how it ends: what is shown on the way, and the four ways of ending."""
 
 from __future__ import annotations
 

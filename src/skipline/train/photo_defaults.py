@@ -23,7 +23,7 @@ LAYER_DECAY = 0.75  # guessed: the usual order for a rate that falls from layer 
 
 @dataclass(frozen=True, slots=True)
 class PhotoDefaults:
-    """What a run on photos is where nobody says otherwise; ``model`` is a network's name in the zoo."""
+    """What a run on photos is where nobody says otherwise; `model` is a network's name in the zoo."""
 
     image_size: int
     model: str
@@ -32,9 +32,9 @@ class PhotoDefaults:
 
 
 def photo_defaults(*, middle_side: int, num_train: int, device: str, image_size: int = 0) -> PhotoDefaults:
-    """The defaults for ``num_train`` photos whose shorter side is ``middle_side`` pixels in the middle of them.
+    """The defaults for `num_train` photos whose shorter side is `middle_side` pixels in the middle of them.
 
-    ``device`` is "cpu" or "cuda". An ``image_size`` above 0 is decided already. The image size is the largest of a list
+    `device` is "cpu" or "cuda". An `image_size` above 0 is decided already. The image size is the largest of a list
     that most photos have, on a CPU at most 96; the network's stem follows from it.
     """
     most = _MOST_ON_CPU if device == "cpu" else _SIDES[-1]

@@ -31,9 +31,9 @@ End = Literal["swept", "exploded", "not finite"]
 
 @dataclass(frozen=True, slots=True)
 class RateSweep:
-    """The loss of step after step, each at a higher rate; ``end`` says why there are no more.
+    """The loss of step after step, each at a higher rate; `end` says why there are no more.
 
-    ``losses`` are finite: the step that gave one that is not is left out.
+    `losses` are finite: the step that gave one that is not is left out.
     """
 
     rates: tuple[float, ...]
@@ -88,7 +88,7 @@ class RateSweep:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """The content of ``learning_rate.json``."""
+        """The content of `learning_rate.json`."""
         return {
             "format": FORMAT,
             "version": VERSION,
@@ -107,14 +107,14 @@ class RateSweep:
 def sweep_rates(
     recipe: Recipe, dataset: Dataset, device: torch.device, *, show: Callable[[int, int], None]
 ) -> RateSweep:
-    """Train a copy of the run of ``recipe`` for ``NUM_STEPS`` steps, each at a rate that is a factor above the last.
+    """Train a copy of the run of `recipe` for `NUM_STEPS` steps, each at a rate that is a factor above the last.
 
-    ``η_i = low (high / low)^(i / (n − 1))``, over the optimiser's ``swept_rates``. The learning-rate range test of L.
+    `η_i = low (high / low)^(i / (n − 1))`, over the optimiser's `swept_rates`. The learning-rate range test of L.
     Smith, arXiv 1506.01186, section 3.3, with rates that grow by a factor as in arXiv 1803.09820 and fastai. It ends
-    early where the smoothed loss is ``_EXPLODED`` times its lowest, or a loss is not finite. ``show`` is called with
+    early where the smoothed loss is `_EXPLODED` times its lowest, or a loss is not finite. `show` is called with
     the steps done, of how many.
 
-    The copy is a ``trial``; schedule and warm-up play no part. Raises what training does before its first step.
+    The copy is a `trial`; schedule and warm-up play no part. Raises what training does before its first step.
     """
     low, high = swept_rates(recipe.optimiser)
     rates = tuple(low * (high / low) ** (step / (NUM_STEPS - 1)) for step in range(NUM_STEPS))

@@ -167,7 +167,7 @@ def load_again(folder: RunFolder, recipe: Recipe, data: Path, *, cache: PhotoCac
 
 
 def _photos_again(folder: RunFolder, data: Path, cache: PhotoCache | None) -> Dataset:
-    """The photos that the run's manifest names, below the folder ``data`` or beside the table ``data``."""
+    """The photos that the run's manifest names, below the folder `data` or beside the table `data`."""
     framing = read_preprocess(folder.path / "preprocess.json").framing
     if framing is None:
         raise DataError(

@@ -33,7 +33,7 @@ class Trial:
 
 @contextmanager
 def trial(recipe: Recipe, dataset: Dataset, device: torch.device) -> Iterator[Trial]:
-    """While the block lasts, a copy of the run of ``recipe``, which begins as the run would and sees its batches.
+    """While the block lasts, a copy of the run of `recipe`, which begins as the run would and sees its batches.
 
     At the images' whole size, with all of the net learning, and as deep as it begins. It has a folder of its own, which
     is gone afterwards, and nothing that the run draws depends on it. Raises what training does before its first step.

@@ -42,9 +42,9 @@ def read_tensors(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
 
 def read_versioned(path: Path, *, kind: str, version: int, remedy: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """The same of a file whose header says that it is a ``kind``, its "format", of that ``version``.
+    """The same of a file whose header says that it is a `kind`, its "format", of that `version`.
 
-    Raises `WeightsError`, which ends with the ``remedy``, where it is another, and where `read_tensors` does.
+    Raises `WeightsError`, which ends with the `remedy`, where it is another, and where `read_tensors` does.
     """
     with _remedied(remedy):
         header, tensors = read_tensors(path)
