@@ -24,6 +24,9 @@ def _option(text: str) -> Any:
     return options.option(text, "Study")
 
 
+_Preset = Annotated[str, _option("quick, he2015 or lecture. Default: lecture.")]
+
+
 @app.callback()
 def _all_studies() -> None:
     """Experiments over many runs."""
@@ -37,7 +40,7 @@ def depth(
     seeds: Annotated[str, _option("Seeds that each network is trained from. Default: 0,1,2.")] = "0,1,2",
     units: Annotated[str, _option("Kinds of block to compare. Default: plain,residual.")] = "plain,residual",
     family: Annotated[str, _option("digits, cifar, or auto (the default): what suits the images' size.")] = "auto",
-    preset: Annotated[str, _option("quick, he2015 or lecture. Default: lecture.")] = "",
+    preset: _Preset = "",
     epochs: options.Epochs = None,
     precision: options.Precision = "",
     config: options.Config = None,
@@ -99,7 +102,7 @@ def deepening(
     epochs: Annotated[int, _option("Epochs of the deep net, whose compute all have. Default: 4.")] = 4,
     share: Annotated[float, _option("Share of the compute before the net grows. Default: 0.5.")] = 0.5,
     seeds: Annotated[str, _option("Seeds that each is trained from. Default: 0,1,2.")] = "0,1,2",
-    preset: Annotated[str, _option("quick, he2015 or lecture. Default: lecture.")] = "",
+    preset: _Preset = "",
     precision: options.Precision = "",
     config: options.Config = None,
     set_: options.Set = None,

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import torch
 
+from skipline.amount import counted
 from skipline.data import Dataset
 from skipline.train.optimiser import set_learning_rate, swept_rates
 from skipline.train.recipe import Recipe
@@ -80,7 +81,7 @@ class RateSweep:
         if not self.has_fallen:
             return (
                 f"at no rate did the smoothed loss fall {_SPREADS:g} standard deviations below the mean of the first "
-                f"{round(_STILL * NUM_STEPS)} steps; {ends[self.end]}"
+                f"{counted(round(_STILL * NUM_STEPS), 'step')}; {ends[self.end]}"
             )
         return (
             f"suggested learning rate: {self.suggestion:g}, a third of {self.rates[self.lowest]:.2g}, where the "
