@@ -6,6 +6,7 @@ import gc
 import ipaddress
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from typing import TYPE_CHECKING
@@ -26,6 +27,10 @@ for _variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 if "PYTEST_XDIST_WORKER" not in os.environ:
     _cache = tempfile.TemporaryDirectory(prefix="skipline-tests-")
     os.environ["XDG_CACHE_HOME"] = _cache.name
+
+# A shell starts what runs in the background deaf to Ctrl-C, and that is handed down. Tests press it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No deadline: a busy core is not a failure. Derandomised: what passed here passes there.
 hypothesis.settings.register_profile("skipline", deadline=None, derandomize=True)

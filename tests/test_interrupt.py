@@ -6,21 +6,12 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import pytest
 
 from skipline.interrupt import interrupt_held_back
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot hold signals back")
-
-
-@pytest.fixture(autouse=True)
-def heard() -> Iterator[None]:
-    """Ctrl-C is heard, though a shell starts what runs in the background deaf to it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 def test_it_comes_when_the_block_ends() -> None:
