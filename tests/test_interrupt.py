@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -14,12 +14,17 @@ from skipline.interrupt import interrupt_held_back
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot hold signals back")
 
 
+def _press_ctrl_c() -> None:
+    """For this thread: of a signal to the process any other one may hear, and tests share theirs with servers."""
+    signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+
+
 def test_it_comes_when_the_block_ends() -> None:
     done: list[str] = []
 
     def interrupted() -> None:
         with interrupt_held_back():
-            os.kill(os.getpid(), signal.SIGINT)
+            _press_ctrl_c()
             done.append("the rest of the block")
 
     with pytest.raises(KeyboardInterrupt):
@@ -33,4 +38,4 @@ def test_it_is_let_through_again_behind_the_block_but_not_in_what_was_started() 
         held = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
     assert (held.returncode, held.stdout) == (0, "alive\n")
     with pytest.raises(KeyboardInterrupt):
-        os.kill(os.getpid(), signal.SIGINT)
+        _press_ctrl_c()
