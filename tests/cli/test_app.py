@@ -23,14 +23,14 @@ README = Path(__file__).parents[2] / "README.md"
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["models", "--help"], ["demo", "--help"]])
-def test_help_imports_no_torch(arguments: list[str]) -> None:
+def test_help_imports_nothing_that_is_slow(arguments: list[str]) -> None:
     program = (
         "import sys\n"
         f"sys.argv = ['skipline', *{arguments!r}]\n"
         "from skipline.cli import main\n"
         "try:\n    main()\n"
         "except SystemExit as end:\n"
-        "    loaded = {'torch', 'numpy', 'PIL'} & set(sys.modules)\n"
+        "    loaded = {'torch', 'numpy', 'PIL', 'pydantic'} & set(sys.modules)\n"
         "    sys.exit(f'help imported {loaded}' if loaded else end.code)\n"
     )
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
@@ -48,6 +48,16 @@ def test_paragraphs_of_help_fill_the_width(
     first = out.index("Usage:")
     paragraphs = [line.strip() for line in out[first : out.index("Arguments")].splitlines() if line.strip(" \n╭─")]
     assert len(paragraphs) == 3, "usage, the sentence, and one paragraph"
+
+
+@pytest.mark.parametrize("verb", ["train", "models", ""])
+def test_the_quick_way_to_a_help_page_shows_the_page_that_parsing_does(skipline: Command, verb: str) -> None:
+    words = [verb] if verb else []
+    quick, short = skipline(*words, "--help"), skipline(*words, "-h")
+    parsed = skipline("--debug", *words, "--help")  # more than the two words that are looked for
+    assert quick.out == short.out == parsed.out
+    assert (quick.code, short.code, parsed.code) == (0, 0, 0)
+    assert f"Usage: skipline {verb}".strip() in quick.out
 
 
 def test_help_and_readme_name_every_verb(skipline: Command) -> None:
