@@ -37,5 +37,5 @@ def test_it_is_the_lectures_experiment_on_the_digits(skipline: Command, monkeypa
     assert same_rest["setting"].device == setting.device
     assert ended.err.startswith(
         "Is deeper better? Plain and residual networks of 8, 20, 56 and 110 layers learn to read handwritten digits: "
-        "16 trainings, about a minute on two cores."
+        "16 trainings, one to two minutes on two cores."
     )

@@ -1,4 +1,4 @@
-"""`skipline demo`: the lecture's experiment on real digits, in about a minute."""
+"""`skipline demo`: the lecture's experiment on real digits, in one to two minutes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def demo(
     jobs: options.Jobs = None,
     json_: options.Json = False,
 ) -> None:
-    """Show on real digits, in about a minute, that plain networks get worse with depth and residual ones do not.
+    """Show on real digits, in one to two minutes, that plain networks get worse with depth and residual ones do not.
 
     The same as: skipline study depth digits --seeds 0,1 --precision fp32 --device cpu
     """
@@ -33,7 +33,7 @@ def demo(
     console = Console(stderr=True)
     console.print(
         f"[bold]Is deeper better?[/] Plain and residual networks of {depths} layers learn to read handwritten digits: "
-        f"{2 * len(DEPTHS) * len(SEEDS)} trainings, about a minute on two cores.",
+        f"{2 * len(DEPTHS) * len(SEEDS)} trainings, one to two minutes on two cores.",
         highlight=False,
         soft_wrap=not console.is_terminal,
     )
