@@ -128,10 +128,14 @@ def test_the_steps_of_a_small_network_counted_by_hand() -> None:
 @pytest.mark.parametrize(
     ("image_size", "message"),
     [
-        (0, "cost.image_size is 0; it must be at least 1. The nearest valid value is 1."),
-        (-8, "cost.image_size is -8; it must be at least 1. The nearest valid value is 1."),
-        (32.0, "cost.image_size is 32.0; it must be a whole number of at least 1."),
-        (2**30, "cost.image_size is 1073741824; it must be at most 1048576. The nearest valid value is 1048576."),
+        (0, "cost.image_size is 0; expected a whole number of at least 1. The nearest valid value is 1."),
+        (-8, "cost.image_size is -8; expected a whole number of at least 1. The nearest valid value is 1."),
+        (32.0, "cost.image_size is 32.0; expected a whole number of at least 1."),
+        (
+            2**30,
+            "cost.image_size is 1073741824; expected a whole number of at most 1048576. "
+            "The nearest valid value is 1048576.",
+        ),
     ],
 )
 def test_an_image_without_pixels_is_refused(image_size: int, message: str) -> None:

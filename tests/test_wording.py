@@ -2,12 +2,116 @@
 
 from __future__ import annotations
 
+import math
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import skipline
-from skipline.wording import did_you_mean, few, shown
+from skipline.spec import SpecError
+from skipline.train import RecipeError
+from skipline.wording import (
+    did_you_mean,
+    few,
+    require_choice,
+    require_count,
+    require_kind,
+    require_limit,
+    require_real,
+    require_switch,
+    shown,
+)
+
+Refuse = Callable[[type[ValueError]], None]
+
+MESSAGES: list[tuple[Refuse, str]] = [
+    (
+        lambda error: require_choice(error, "Branch.kind", "botleneck", ("basic", "bottleneck")),
+        "Branch.kind is 'botleneck'; expected one of 'basic', 'bottleneck'. Did you mean 'bottleneck'?",
+    ),
+    (
+        lambda error: require_choice(error, "Branch.kind", ["basic"], ("basic", "bottleneck")),
+        "Branch.kind is a list; expected one of 'basic', 'bottleneck'.",
+    ),
+    (lambda error: require_count(error, "Head.n", 2.0), "Head.n is 2.0; expected a whole number of at least 1."),
+    (lambda error: require_count(error, "Head.n", True), "Head.n is True; expected a whole number of at least 1."),
+    (
+        lambda error: require_count(error, "Head.n", 0),
+        "Head.n is 0; expected a whole number of at least 1. The nearest valid value is 1.",
+    ),
+    (
+        lambda error: require_count(error, "Head.n", 2000000, most=1048576),
+        "Head.n is 2000000; expected a whole number of at most 1048576. The nearest valid value is 1048576.",
+    ),
+    (
+        lambda error: require_count(error, "Head.n", 10**5000, most=1048576),
+        "Head.n is a number of 16610 bits; expected a whole number of at most 1048576. "
+        "The nearest valid value is 1048576.",
+    ),
+    (
+        lambda error: require_real(error, "Norm.epsilon", float("nan"), "[0, 1]"),
+        "Norm.epsilon is nan; expected a number in [0, 1].",
+    ),
+    (
+        lambda error: require_real(error, "Norm.epsilon", "small", "[0, 1]"),
+        "Norm.epsilon is 'small'; expected a number in [0, 1].",
+    ),
+    (
+        lambda error: require_real(error, "Norm.epsilon", True, "[0, 1]"),
+        "Norm.epsilon is True; expected a number in [0, 1].",
+    ),
+    (
+        lambda error: require_real(error, "Norm.epsilon", 1.5, "[0, 1]"),
+        "Norm.epsilon is 1.5; expected a number in [0, 1]. The nearest valid value is 1.",
+    ),
+    (
+        lambda error: require_real(error, "Norm.epsilon", -(10**400), "[0, 1]"),
+        "Norm.epsilon is a number of 1329 bits; expected a number in [0, 1]. The nearest valid value is 0.",
+    ),
+    (
+        lambda error: require_kind(error, "Stage.block", "x", (int, float)),
+        "Stage.block is 'x'; expected one of int(…), float(…).",
+    ),
+    (
+        lambda error: require_real(error, "momentum", 1.0, "[0, 1)"),
+        "momentum is 1.0; expected a number in [0, 1).",
+    ),
+    (
+        lambda error: require_real(error, "rate", 0, "(0, inf)"),
+        "rate is 0; expected a number in (0, inf).",
+    ),
+    (
+        lambda error: require_limit(error, "steps", 1.5),
+        "steps is 1.5; expected a whole number of at least 1, or inf for none.",
+    ),
+    (
+        lambda error: require_limit(error, "steps", 0),
+        "steps is 0; expected a whole number of at least 1, or inf for none.",
+    ),
+    (lambda error: require_switch(error, "flip", 1), "flip is 1; expected true or false."),
+    (lambda error: require_kind(error, "head", 10, (str,)), "head is 10; expected str(…)."),
+]
+
+
+@pytest.mark.parametrize("error", [SpecError, RecipeError])
+@pytest.mark.parametrize(("refuse", "message"), MESSAGES)
+def test_a_refusal_says_what_came_and_what_would_do(refuse: Refuse, message: str, error: type[ValueError]) -> None:
+    with pytest.raises(error, match=f"^{re.escape(message)}$"):
+        refuse(error)
+
+
+def test_what_is_valid_passes() -> None:
+    require_choice(ValueError, "kind", "basic", ("basic", "bottleneck"))
+    require_count(ValueError, "n", 1)
+    require_count(ValueError, "n", 0, least=0)
+    require_count(ValueError, "n", 8, most=8)
+    require_real(ValueError, "epsilon", 0, "[0, 1]")
+    require_real(ValueError, "clip", math.inf, "(0, inf]")
+    require_limit(ValueError, "steps", math.inf)
+    require_switch(ValueError, "flip", False)
+    require_kind(ValueError, "block", 1, (int,))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from math import prod
 from typing import assert_never
 
 from skipline.spec import BlockPlan, Network, Step, unfold
-from skipline.spec.check import SpecError, require_count
+from skipline.spec.check import LARGEST_COUNT, SpecError
 from skipline.spec.layers import (
     Activate,
     Activation,
@@ -32,6 +32,7 @@ from skipline.spec.layers import (
     SqueezeExcite,
     Subsample,
 )
+from skipline.wording import require_count
 
 Shape = tuple[int, ...]
 """(C, H, W) of a feature map, (C) of a vector."""
@@ -104,7 +105,7 @@ def cost(network: Network, *, image_size: int) -> Cost:
     a training step computes the rest again (`train/reversible.py`). Raises `SpecError` for an image without pixels, and
     for one of which a layer would leave none or could not mirror the border.
     """
-    require_count("cost", "image_size", image_size)
+    require_count(SpecError, "cost.image_size", image_size, most=LARGEST_COUNT)
     plan = unfold(network)
     fold = _Fold(network, image_size)
     x = fold.run(plan.stem, _Signal("image", (network.in_channels, image_size, image_size)))

@@ -1,9 +1,15 @@
-"""Words of messages: a refused value in short, the nearest thing that may have been meant, the beginning of a list."""
+"""Words of messages: what is refused and what would do, the nearest thing that may be meant, the beginning of a list.
+
+The functions that refuse take the error to raise, and the name by which a person knows the value: `Stem.kernel` in a
+description, `optimiser.momentum` in a recipe. So the same fault is said in the same words wherever it is made.
+"""
 
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable, Sequence
+from typing import TypeGuard
 
 LIKE = 0.6  # Ratcliff and Obershelp's likeness from which on a word may be meant: difflib's own value
 _LONGEST_SHOWN = 60  # characters of a refused value in a message: guessed, one line of a terminal
@@ -41,3 +47,66 @@ def few(parts: Sequence[str], *, most: int = _MOST_SHOWN, separator: str = ", ")
     """The first `most` of `parts`, and how many more there are: `a, b, and 3 more`."""
     more = f"{separator}and {len(parts) - most} more" if len(parts) > most else ""
     return separator.join(parts[:most]) + more
+
+
+def require_choice(error: type[ValueError], name: str, value: object, choices: Iterable[str]) -> None:
+    """Refuse `value` unless it is one of `choices`, naming the closest one."""
+    allowed = list(choices)
+    if isinstance(value, str) and value in allowed:
+        return
+    hint = did_you_mean(value, allowed) if isinstance(value, str) else ""
+    raise error(f"{name} is {shown(value)}; expected one of {', '.join(map(repr, allowed))}.{hint}")
+
+
+def require_count(error: type[ValueError], name: str, value: object, *, least: int = 1, most: float = math.inf) -> None:
+    """Refuse `value` unless it is a whole number in [least, most]."""
+    if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
+        return
+    expected = f"most {most}" if isinstance(value, int) and value > most else f"least {least}"
+    raise error(f"{name} is {shown(value)}; expected a whole number of at {expected}.{_nearest(value, least, most)}")
+
+
+def require_real(error: type[ValueError], name: str, value: object, interval: str) -> None:
+    """Refuse `value` unless it is a number in `interval`, which is written as in mathematics: "[0, 1)", "(0, inf]"."""
+    low, high = map(float, interval[1:-1].split(","))
+    if (
+        _is_number(value)
+        and low <= value <= high  # NaN is not
+        and not (value == low and interval[0] == "(")
+        and not (value == high and interval[-1] == ")")
+    ):
+        return
+    nearest = _nearest(value, low if interval[0] == "[" else -math.inf, high if interval[-1] == "]" else math.inf)
+    raise error(f"{name} is {shown(value)}; expected a number in {interval}.{nearest}")
+
+
+def require_limit(error: type[ValueError], name: str, value: object) -> None:
+    """Refuse `value` unless it is a whole number of at least 1, or ∞ for no limit."""
+    if _is_number(value) and value >= 1 and (value == math.inf or value == int(value)):  # NaN is not
+        return
+    raise error(f"{name} is {shown(value)}; expected a whole number of at least 1, or inf for none.")
+
+
+def require_switch(error: type[ValueError], name: str, value: object) -> None:
+    """Refuse `value` unless it is true or false."""
+    if not isinstance(value, bool):
+        raise error(f"{name} is {shown(value)}; expected true or false.")
+
+
+def require_kind(error: type[ValueError], name: str, value: object, kinds: tuple[type, ...]) -> None:
+    """Refuse `value` unless it is an instance of one of `kinds`."""
+    if not isinstance(value, kinds):
+        names = ", ".join(f"{kind.__name__}(…)" for kind in kinds)
+        raise error(f"{name} is {shown(value)}; expected {'one of ' if len(kinds) > 1 else ''}{names}.")
+
+
+def _nearest(value: object, least: float, most: float) -> str:
+    """The closer end, where a number lies beyond one."""
+    if not _is_number(value):
+        return ""
+    nearest = least if value < least else most if value > most else math.nan  # NaN lies beyond neither
+    return f" The nearest valid value is {nearest:.10g}." if math.isfinite(nearest) else ""
+
+
+def _is_number(value: object) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)

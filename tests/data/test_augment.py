@@ -242,13 +242,13 @@ def test_a_gpu_draws_what_the_cpu_draws() -> None:
 @pytest.mark.parametrize(
     ("augment", "message"),
     [
-        (lambda: Augment(pad=-1), "pad must be a whole number of pixels, 0 (off) or more; got -1."),
-        (lambda: Augment(pad=cast("int", 2.5)), "pad must be a whole number of pixels, 0 (off) or more; got 2.5."),
-        (lambda: Augment(cutout=True), "cutout must be a whole number of pixels, 0 (off) or more; got True."),
-        (lambda: Augment(flip=cast("bool", 1)), "flip must be true or false; got 1."),
-        (lambda: Augment(mixup=-0.1), "mixup must be a finite number above 0, the alpha of Beta(alpha, alpha)"),
-        (lambda: Augment(mixup=math.inf), "(the paper: 0.1 to 0.4 for ImageNet, 1 for CIFAR); got inf."),
-        (lambda: Augment(mixup=math.nan), "got nan."),
+        (lambda: Augment(pad=-1), "pad is -1; expected a whole number of at least 0."),
+        (lambda: Augment(pad=cast("int", 2.5)), "pad is 2.5; expected a whole number of at least 0."),
+        (lambda: Augment(cutout=True), "cutout is True; expected a whole number of at least 0."),
+        (lambda: Augment(flip=cast("bool", 1)), "flip is 1; expected true or false."),
+        (lambda: Augment(mixup=-0.1), "mixup is -0.1; expected a number in [0, inf). The nearest valid value is 0."),
+        (lambda: Augment(mixup=math.inf), "mixup is inf; expected a number in [0, inf)."),
+        (lambda: Augment(cutmix=math.nan), "cutmix is nan; expected a number in [0, inf)."),
     ],
 )
 def test_settings_that_cannot_be_are_refused(augment: Callable[[], object], message: str) -> None:

@@ -77,5 +77,5 @@ def test_a_scheme_that_cannot_start_the_network_is_refused() -> None:
 
 def test_no_class_is_refused() -> None:
     net = build(describe("cifar_resnet20"))
-    with pytest.raises(SpecError, match=re.escape("Head.num_classes is 0; it must be at least 1.")):
+    with pytest.raises(SpecError, match=re.escape("Head.num_classes is 0; expected a whole number of at least 1.")):
         with_head(net, 0)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from skipline.init import build
 from skipline.nn import ResidualNet, seed_dropout
-from skipline.nn.dropout import SEEDED, SeededBlockDropout, SeededBranchDropout, SeededDropout
+from skipline.nn.dropout import SEEDED, DropBlock, DropBranch, Dropout
 from skipline.spec import Block, Branch, Head, Network, ProjectionShortcut, Stage, Stem
 
 RATE = 0.3
@@ -88,9 +88,7 @@ def test_bf16_stays_bf16() -> None:
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.3])
-@pytest.mark.parametrize(
-    "kind", [SeededDropout, lambda rate: SeededBranchDropout(rate, "sample"), lambda rate: SeededBlockDropout(rate, 2)]
-)
+@pytest.mark.parametrize("kind", [Dropout, lambda rate: DropBranch(rate, "sample"), lambda rate: DropBlock(rate, 2)])
 def test_in_bf16_what_is_kept_is_scaled_by_the_factor_itself(kind: Callable[[float], nn.Module], rate: float) -> None:
     """1 / 0.9 is 1.1094 in bf16, which would be 0.15 % too little in every layer that draws."""
     layer = kind(rate).train()
@@ -103,7 +101,7 @@ def test_in_bf16_what_is_kept_is_scaled_by_the_factor_itself(kind: Callable[[flo
     factor = (exact[kept].double() / x[kept].double()).mean().item()
     # Roundings to 8 bits, each at most 0.4 % and as often up as down: over 100,000 elements less than 0.002 %.
     assert (y[kept].double() / x.bfloat16()[kept].double()).mean().item() == pytest.approx(factor, rel=2e-4)
-    if not isinstance(layer, SeededBlockDropout):
+    if not isinstance(layer, DropBlock):
         assert factor == pytest.approx(1 / (1 - rate), rel=1e-6)
 
 

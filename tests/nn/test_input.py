@@ -99,7 +99,7 @@ def test_standardised_filters_see_a_grey_image_as_one_of_equal_channels_up_to_th
 
 def test_what_no_image_has_is_refused() -> None:
     net = build(describe("cifar_resnet20"))
-    with pytest.raises(SpecError, match=re.escape("Network.in_channels is 0; it must be at least 1.")):
+    with pytest.raises(SpecError, match=re.escape("Network.in_channels is 0; expected a whole number of at least 1.")):
         with_in_channels(net, 0)
     with pytest.raises(ValueError, match=re.escape("in_channels is 0; images have at least 1 channel.")):
         adapted_filters(torch.ones(1, 3, 1, 1), 0)

@@ -99,7 +99,7 @@ def test_blocks_that_differ_in_their_predicted_deviation_share_a_row() -> None:
 
 
 def test_an_image_without_pixels_is_refused() -> None:
-    with pytest.raises(SpecError, match="image_size is 0; it must be at least 1"):
+    with pytest.raises(SpecError, match="image_size is 0; expected a whole number of at least 1"):
         outline(describe("resnet18"), image_size=0)
 
 

@@ -14,11 +14,11 @@ _UNDONE = "Block.coupling is 'additive', whose blocks can be undone, x₁ = y₂
 MESSAGES: list[tuple[Callable[[], object], str]] = [
     (
         lambda: Attention("se"),  # type: ignore[arg-type]
-        "Attention.kind is 'se'; it must be one of 'none', 'squeeze_excite', 'eca'.",
+        "Attention.kind is 'se'; expected one of 'none', 'squeeze_excite', 'eca'.",
     ),
     (
         lambda: Attention("squeeze_excite", reduction=0),
-        "Attention.reduction is 0; it must be at least 1. The nearest valid value is 1.",
+        "Attention.reduction is 0; expected a whole number of at least 1. The nearest valid value is 1.",
     ),
     (
         lambda: Attention("eca", reduction=4),
@@ -27,15 +27,15 @@ MESSAGES: list[tuple[Callable[[], object], str]] = [
     ),
     (
         lambda: Branch(antialias="blurr"),  # type: ignore[arg-type]
-        "Branch.antialias is 'blurr'; it must be one of 'none', 'average', 'blur'. Did you mean 'blur'?",
+        "Branch.antialias is 'blurr'; expected one of 'none', 'average', 'blur'. Did you mean 'blur'?",
     ),
     (
         lambda: Branch(attention="eca"),  # type: ignore[arg-type]
-        "Branch.attention is 'eca'; it must be of type Attention.",
+        "Branch.attention is 'eca'; expected Attention(…).",
     ),
     (
         lambda: Branch(drop_block=-0.1),
-        "Branch.drop_block is -0.1; it must lie in [0, 0.99]. The nearest valid value is 0.",
+        "Branch.drop_block is -0.1; expected a number in [0, 0.99]. The nearest valid value is 0.",
     ),
     (
         lambda: Branch(drop_block_size=9),
@@ -44,11 +44,11 @@ MESSAGES: list[tuple[Callable[[], object], str]] = [
     ),
     (
         lambda: Branch(drop_block_size=1000),
-        "Branch.drop_block_size is 1000; it must be at most 255. The nearest valid value is 255.",
+        "Branch.drop_block_size is 1000; expected a whole number of at most 255. The nearest valid value is 255.",
     ),
     (
         lambda: Merge(branch_scaling="learnt"),  # type: ignore[arg-type]
-        "Merge.branch_scaling is 'learnt'; it must be one of 'constant', 'learned'. Did you mean 'learned'?",
+        "Merge.branch_scaling is 'learnt'; expected one of 'constant', 'learned'. Did you mean 'learned'?",
     ),
     (
         lambda: Branch(stride_at="middle"),
@@ -57,62 +57,66 @@ MESSAGES: list[tuple[Callable[[], object], str]] = [
     ),
     (
         lambda: Branch(stride_at="last"),  # type: ignore[arg-type]
-        "Branch.stride_at is 'last'; it must be one of 'first', 'middle'.",
+        "Branch.stride_at is 'last'; expected one of 'first', 'middle'.",
     ),
-    (lambda: Branch(groups=0), "Branch.groups is 0; it must be at least 1. The nearest valid value is 1."),
+    (
+        lambda: Branch(groups=0),
+        "Branch.groups is 0; expected a whole number of at least 1. The nearest valid value is 1.",
+    ),
     (
         lambda: Branch(dropout=1.0),
-        "Branch.dropout is 1.0; it must lie in [0, 0.99]. The nearest valid value is 0.99.",
+        "Branch.dropout is 1.0; expected a number in [0, 0.99]. The nearest valid value is 0.99.",
     ),
     (
         lambda: PadShortcut(pad="start"),  # type: ignore[arg-type]
-        "PadShortcut.pad is 'start'; it must be one of 'end', 'both'.",
+        "PadShortcut.pad is 'start'; expected one of 'end', 'both'.",
     ),
     (
         lambda: PadShortcut(subsample="avg"),  # type: ignore[arg-type]
-        "PadShortcut.subsample is 'avg'; it must be one of 'stride', 'average', 'blur'. Did you mean 'average'?",
+        "PadShortcut.subsample is 'avg'; expected one of 'stride', 'average', 'blur'. Did you mean 'average'?",
     ),
     (
         lambda: ProjectionShortcut(when="alway"),  # type: ignore[arg-type]
-        "ProjectionShortcut.when is 'alway'; it must be one of 'change', 'always'. Did you mean 'always'?",
+        "ProjectionShortcut.when is 'alway'; expected one of 'change', 'always'. Did you mean 'always'?",
     ),
     (
         lambda: ProjectionShortcut(subsample="max"),  # type: ignore[arg-type]
-        "ProjectionShortcut.subsample is 'max'; it must be one of 'stride', 'average', 'blur'.",
+        "ProjectionShortcut.subsample is 'max'; expected one of 'stride', 'average', 'blur'.",
     ),
     (
         lambda: Merge(branch_scale=float("nan")),
-        "Merge.branch_scale is nan; it must be a finite number in [-1e+06, 1e+06].",
+        "Merge.branch_scale is nan; expected a number in [-1e+06, 1e+06].",
     ),
     (
         lambda: Merge(shortcut_scale=-2e6),
-        "Merge.shortcut_scale is -2000000.0; it must lie in [-1e+06, 1e+06]. The nearest valid value is -1e+06.",
+        "Merge.shortcut_scale is -2000000.0; expected a number in [-1e+06, 1e+06]. "
+        "The nearest valid value is -1000000.",
     ),
     (
         lambda: Merge(shortcut_dropout=-0.5),
-        "Merge.shortcut_dropout is -0.5; it must lie in [0, 0.99]. The nearest valid value is 0.",
+        "Merge.shortcut_dropout is -0.5; expected a number in [0, 0.99]. The nearest valid value is 0.",
     ),
     (
         lambda: Merge(gate="exclusiv"),  # type: ignore[arg-type]
-        "Merge.gate is 'exclusiv'; it must be one of 'none', 'shortcut', 'exclusive'. Did you mean 'exclusive'?",
+        "Merge.gate is 'exclusiv'; expected one of 'none', 'shortcut', 'exclusive'. Did you mean 'exclusive'?",
     ),
     (
         lambda: Block(order="pst"),  # type: ignore[arg-type]
-        "Block.order is 'pst'; it must be one of 'post', 'pre', 'norm_after_add', 'act_before_add', 'act_only_pre'. "
+        "Block.order is 'pst'; expected one of 'post', 'pre', 'norm_after_add', 'act_before_add', 'act_only_pre'. "
         "Did you mean 'post'?",
     ),
     (
         lambda: Block(branch="basic"),  # type: ignore[arg-type]
-        "Block.branch is 'basic'; it must be of type Branch.",
+        "Block.branch is 'basic'; expected Branch(…).",
     ),
     (
         lambda: Block(shortcut=PadShortcut),  # type: ignore[arg-type]
         "Block.shortcut is <class 'skipline.spec.block.PadShortcut'>; "
-        "it must be of type NoShortcut or PadShortcut or ProjectionShortcut.",
+        "expected one of NoShortcut(…), PadShortcut(…), ProjectionShortcut(…).",
     ),
     (
         lambda: Block(merge=0.5),  # type: ignore[arg-type]
-        "Block.merge is 0.5; it must be of type Merge.",
+        "Block.merge is 0.5; expected Merge(…).",
     ),
     (
         lambda: Block(shortcut=NoShortcut(), merge=Merge(branch_scale=0.5)),

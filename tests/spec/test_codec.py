@@ -238,24 +238,24 @@ REFUSED: list[tuple[Callable[[], dict[str, Any]], str]] = [
     (lambda: document(stem=[16]), "network.stem is a list; expected an object, for Stem."),
     (
         lambda: changed("stages.1.block.branch.kind", "botleneck"),
-        "network.stages[1].block.branch: Branch.kind is 'botleneck'; it must be one of 'basic', 'bottleneck'. "
+        "network.stages[1].block.branch: Branch.kind is 'botleneck'; expected one of 'basic', 'bottleneck'. "
         "Did you mean 'bottleneck'?",
     ),
     (
         lambda: changed("stem.channels", [16, "16"]),
-        "network.stem: Stem.channels[1] is '16'; it must be a whole number of at least 1.",
+        "network.stem: Stem.channels[1] is '16'; expected a whole number of at least 1.",
     ),
     (
         lambda: changed("head.dropout", 10**400),
-        "network.head: Head.dropout is a number of 1329 bits; it must lie in [0, 0.99].",
+        "network.head: Head.dropout is a number of 1329 bits; expected a number in [0, 0.99].",
     ),
     (
         lambda: changed("head.dropout", float("nan")),
-        "network.head: Head.dropout is nan; it must be a finite number in [0, 0.99].",
+        "network.head: Head.dropout is nan; expected a number in [0, 0.99].",
     ),
     (
         lambda: changed("head.num_classes", {}),
-        "network.head: Head.num_classes is an object; it must be a whole number of at least 1.",
+        "network.head: Head.num_classes is an object; expected a whole number of at least 1.",
     ),
     (
         lambda: changed("stages.0.block.shortcut", "pad"),

@@ -19,20 +19,20 @@ MESSAGES: list[tuple[Callable[[], object], str]] = [
     ),
     (
         lambda: Activation(output_scale=0.0),
-        "Activation.output_scale is 0.0; it must lie in [1e-06, 1e+06]. The nearest valid value is 1e-06.",
+        "Activation.output_scale is 0.0; expected a number in [1e-06, 1e+06]. The nearest valid value is 1e-06.",
     ),
     (
         lambda: Activation(input_shift=float("nan")),
-        "Activation.input_shift is nan; it must be a finite number in [-1e+06, 1e+06].",
+        "Activation.input_shift is nan; expected a number in [-1e+06, 1e+06].",
     ),
     (
         lambda: ConvWeights("standardized"),  # type: ignore[arg-type]
-        "ConvWeights.kind is 'standardized'; it must be one of 'free', 'standardised', 'scaled'. "
+        "ConvWeights.kind is 'standardized'; expected one of 'free', 'standardised', 'scaled'. "
         "Did you mean 'standardised'?",
     ),
     (
         lambda: ConvWeights("standardised", epsilon=0),
-        "ConvWeights.epsilon is 0; it must lie in [1e-12, 1]. The nearest valid value is 1e-12.",
+        "ConvWeights.epsilon is 0; expected a number in [1e-12, 1]. The nearest valid value is 1e-12.",
     ),
     (
         lambda: ConvWeights(epsilon=1e-8),
@@ -41,9 +41,12 @@ MESSAGES: list[tuple[Callable[[], object], str]] = [
     ),
     (
         lambda: Norm(kind="bacth"),  # type: ignore[arg-type]
-        "Norm.kind is 'bacth'; it must be one of 'batch', 'group', 'layer', 'none'. Did you mean 'batch'?",
+        "Norm.kind is 'bacth'; expected one of 'batch', 'group', 'layer', 'none'. Did you mean 'batch'?",
     ),
-    (lambda: Norm(kind="group", groups=0), "Norm.groups is 0; it must be at least 1. The nearest valid value is 1."),
+    (
+        lambda: Norm(kind="group", groups=0),
+        "Norm.groups is 0; expected a whole number of at least 1. The nearest valid value is 1.",
+    ),
     (
         lambda: Norm(groups=4),
         "Norm.groups is 4 with kind 'batch'; only kind 'group' has groups. "
@@ -51,11 +54,11 @@ MESSAGES: list[tuple[Callable[[], object], str]] = [
     ),
     (
         lambda: Norm(epsilon=-1.0),
-        "Norm.epsilon is -1.0; it must lie in [1e-12, 1]. The nearest valid value is 1e-12.",
+        "Norm.epsilon is -1.0; expected a number in [1e-12, 1]. The nearest valid value is 1e-12.",
     ),
     (
         lambda: Activation(kind="rellu"),  # type: ignore[arg-type]
-        "Activation.kind is 'rellu'; it must be one of 'relu', 'leaky_relu', 'elu', 'gelu', 'silu', 'tanh', 'identity'."
+        "Activation.kind is 'rellu'; expected one of 'relu', 'leaky_relu', 'elu', 'gelu', 'silu', 'tanh', 'identity'."
         " Did you mean 'relu'?",
     ),
     (
@@ -65,7 +68,7 @@ MESSAGES: list[tuple[Callable[[], object], str]] = [
     ),
     (
         lambda: Activation("leaky_relu", slope=float("inf")),
-        "Activation.slope is inf; it must be a finite number in [0, 1].",
+        "Activation.slope is inf; expected a number in [0, 1]. The nearest valid value is 1.",
     ),
     (
         lambda: Conv(4, 8, 1, groups=4, weights=ConvWeights("standardised")),

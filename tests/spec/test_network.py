@@ -38,12 +38,12 @@ COUPLED = Block(order="pre", coupling="additive")
 MESSAGES: list[tuple[Callable[[], object], str]] = [
     (
         lambda: Stem((16,), pool="max_blurr"),  # type: ignore[arg-type]
-        "Stem.pool is 'max_blurr'; it must be one of 'none', 'max', 'max_zeros', 'max_blur', 'average', 'conv'. "
+        "Stem.pool is 'max_blurr'; expected one of 'none', 'max', 'max_zeros', 'max_blur', 'average', 'conv'. "
         "Did you mean 'max_blur'?",
     ),
     (
         lambda: StochasticDepth(1.0),
-        "StochasticDepth.rate is 1.0; it must lie in [0, 0.99]. The nearest valid value is 0.99.",
+        "StochasticDepth.rate is 1.0; expected a number in [0, 0.99]. The nearest valid value is 0.99.",
     ),
     (
         lambda: StochasticDepth(mode="sample"),
@@ -52,11 +52,11 @@ MESSAGES: list[tuple[Callable[[], object], str]] = [
     ),
     (
         lambda: StochasticDepth(0.1, "samples"),  # type: ignore[arg-type]
-        "StochasticDepth.mode is 'samples'; it must be one of 'batch', 'sample'. Did you mean 'sample'?",
+        "StochasticDepth.mode is 'samples'; expected one of 'batch', 'sample'. Did you mean 'sample'?",
     ),
     (
         lambda: StochasticDepth(0.1, rule="linar"),  # type: ignore[arg-type]
-        "StochasticDepth.rule is 'linar'; it must be one of 'linear', 'uniform'. Did you mean 'linear'?",
+        "StochasticDepth.rule is 'linar'; expected one of 'linear', 'uniform'. Did you mean 'linear'?",
     ),
     (
         lambda: replace(SMALL, in_channels=1, stem=Stem((16,), kernel=1), conv_weights=STANDARDISED),
@@ -65,15 +65,15 @@ MESSAGES: list[tuple[Callable[[], object], str]] = [
     ),
     (
         lambda: replace(SMALL, conv_weights="standardised"),
-        "Network.conv_weights is 'standardised'; it must be of type ConvWeights.",
+        "Network.conv_weights is 'standardised'; expected ConvWeights(…).",
     ),
     (
         lambda: replace(SMALL, stochastic_depth=0.2),
-        "Network.stochastic_depth is 0.2; it must be of type StochasticDepth.",
+        "Network.stochastic_depth is 0.2; expected StochasticDepth(…).",
     ),
     (
         lambda: replace(SMALL, first_identity="row"),
-        "Network.first_identity is 'row'; it must be one of 'activated', 'raw'. Did you mean 'raw'?",
+        "Network.first_identity is 'row'; expected one of 'activated', 'raw'. Did you mean 'raw'?",
     ),
     (
         lambda: replace(SMALL, first_identity="raw"),
@@ -128,31 +128,43 @@ MESSAGES: list[tuple[Callable[[], object], str]] = [
     (lambda: Stem(()), "Stem.channels is empty; a stem has at least one convolution, e.g. channels=(16,)."),
     (
         lambda: Stem([16]),  # type: ignore[arg-type]
-        "Stem.channels is a list; it must be of type tuple.",
+        "Stem.channels is a list; expected tuple(…).",
     ),
-    (lambda: Stem((16, 0)), "Stem.channels[1] is 0; it must be at least 1. The nearest valid value is 1."),
+    (
+        lambda: Stem((16, 0)),
+        "Stem.channels[1] is 0; expected a whole number of at least 1. The nearest valid value is 1.",
+    ),
     (
         lambda: Stem((16,), kernel=4),
         "Stem.kernel is 4; an even kernel has no centre. The nearest valid ones are 3 and 5.",
     ),
-    (lambda: Stem((16,), stride=0), "Stem.stride is 0; it must be at least 1. The nearest valid value is 1."),
+    (
+        lambda: Stem((16,), stride=0),
+        "Stem.stride is 0; expected a whole number of at least 1. The nearest valid value is 1.",
+    ),
     (
         lambda: Stem((16,), pool="avg"),  # type: ignore[arg-type]
-        "Stem.pool is 'avg'; it must be one of 'none', 'max', 'max_zeros', 'max_blur', 'average', 'conv'.",
+        "Stem.pool is 'avg'; expected one of 'none', 'max', 'max_zeros', 'max_blur', 'average', 'conv'.",
     ),
-    (lambda: Stage(0, 16, 16), "Stage.num_blocks is 0; it must be at least 1. The nearest valid value is 1."),
+    (
+        lambda: Stage(0, 16, 16),
+        "Stage.num_blocks is 0; expected a whole number of at least 1. The nearest valid value is 1.",
+    ),
     (
         lambda: Stage(100_001, 16, 16),
-        "Stage.num_blocks is 100001; it must be at most 100000. The nearest valid value is 100000.",
+        "Stage.num_blocks is 100001; expected a whole number of at most 100000. The nearest valid value is 100000.",
     ),
     (
         lambda: Stage(1, 16, 16, stride=1.5),  # type: ignore[arg-type]
-        "Stage.stride is 1.5; it must be a whole number of at least 1.",
+        "Stage.stride is 1.5; expected a whole number of at least 1.",
     ),
-    (lambda: Stage(1, 16, -1), "Stage.inner_channels is -1; it must be at least 1. The nearest valid value is 1."),
+    (
+        lambda: Stage(1, 16, -1),
+        "Stage.inner_channels is -1; expected a whole number of at least 1. The nearest valid value is 1.",
+    ),
     (
         lambda: Stage(1, 16, 16, first_dilation=0),
-        "Stage.first_dilation is 0; it must be at least 1. The nearest valid value is 1.",
+        "Stage.first_dilation is 0; expected a whole number of at least 1. The nearest valid value is 1.",
     ),
     (
         lambda: Stage(1, 64, 30, block=Block(Branch("bottleneck", groups=4))),
@@ -166,10 +178,16 @@ MESSAGES: list[tuple[Callable[[], object], str]] = [
     ),
     (
         lambda: Stage(1, 16, 16, block="basic"),  # type: ignore[arg-type]
-        "Stage.block is 'basic'; it must be of type Block.",
+        "Stage.block is 'basic'; expected Block(…).",
     ),
-    (lambda: Head(0), "Head.num_classes is 0; it must be at least 1. The nearest valid value is 1."),
-    (lambda: Head(10, dropout=2.0), "Head.dropout is 2.0; it must lie in [0, 0.99]. The nearest valid value is 0.99."),
+    (
+        lambda: Head(0),
+        "Head.num_classes is 0; expected a whole number of at least 1. The nearest valid value is 1.",
+    ),
+    (
+        lambda: Head(10, dropout=2.0),
+        "Head.dropout is 2.0; expected a number in [0, 0.99]. The nearest valid value is 0.99.",
+    ),
     (
         lambda: replace(SMALL, name="../x"),
         "Network.name is '../x'; it must be a letter or digit and up to 99 letters, digits, '_', '-' or '.' behind it, "
@@ -182,19 +200,19 @@ MESSAGES: list[tuple[Callable[[], object], str]] = [
     ),
     (
         lambda: replace(SMALL, in_channels="3"),
-        "Network.in_channels is '3'; it must be a whole number of at least 1.",
+        "Network.in_channels is '3'; expected a whole number of at least 1.",
     ),
-    (lambda: replace(SMALL, stem=(16,)), "Network.stem is a list; it must be of type Stem."),
+    (lambda: replace(SMALL, stem=(16,)), "Network.stem is a list; expected Stem(…)."),
     (lambda: replace(SMALL, stages=()), "Network.stages is empty; a network has at least one stage."),
     (lambda: replace(SMALL, stages=SMALL.stages[0]), "Network.stages is Stage(num_blocks=2"),
-    (lambda: replace(SMALL, stages=(SMALL.stages[0], 3)), "Network.stages[1] is 3; it must be of type Stage."),
+    (lambda: replace(SMALL, stages=(SMALL.stages[0], 3)), "Network.stages[1] is 3; expected Stage(…)."),
     (
         lambda: replace(SMALL, stages=(Stage(60_000, 16, 16), Stage(60_000, 16, 16))),
-        "Network.num_blocks is 120000; it must be at most 100000. The nearest valid value is 100000.",
+        "Network.num_blocks is 120000; expected a whole number of at most 100000. The nearest valid value is 100000.",
     ),
-    (lambda: replace(SMALL, head=10), "Network.head is 10; it must be of type Head."),
-    (lambda: replace(SMALL, norm="batch"), "Network.norm is 'batch'; it must be of type Norm."),
-    (lambda: replace(SMALL, activation="relu"), "Network.activation is 'relu'; it must be of type Activation."),
+    (lambda: replace(SMALL, head=10), "Network.head is 10; expected Head(…)."),
+    (lambda: replace(SMALL, norm="batch"), "Network.norm is 'batch'; expected Norm(…)."),
+    (lambda: replace(SMALL, activation="relu"), "Network.activation is 'relu'; expected Activation(…)."),
     (
         lambda: replace(SMALL, stages=(Stage(1, 8, 8),)),
         "stage1 goes from 16 to 8 channels with a PadShortcut, which can only add channels. "

@@ -225,5 +225,7 @@ def test_drop_block_needs_two_stages() -> None:
     one = network(Block(), stages=(Stage(2, 16, 16),))
     with pytest.raises(SpecError, match=re.escape("n: it has one stage, and DropBlock stands in the last two. Add a")):
         with_drop_block(one, 0.1)
-    with pytest.raises(SpecError, match=re.escape("Branch.drop_block is 1.0; it must lie in [0, 0.99]. The nearest")):
+    with pytest.raises(
+        SpecError, match=re.escape("Branch.drop_block is 1.0; expected a number in [0, 0.99]. The nearest")
+    ):
         with_drop_block(describe("resnet50"), 1.0)

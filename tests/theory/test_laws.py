@@ -119,7 +119,7 @@ def test_lengths_of_real_products_have_this_variance(kind: str, per_layer: float
 
 
 def test_an_unknown_lottery_is_refused() -> None:
-    message = "kind is 'tanh'; it must be one of 'relu', 'linear', 'orthogonal_linear'."
+    message = "kind is 'tanh'; expected one of 'relu', 'linear', 'orthogonal_linear'."
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         log_length([3], kind="tanh")  # type: ignore[arg-type]
 
@@ -175,7 +175,7 @@ def test_doubling_and_its_ends() -> None:
     assert [overflow_block(name) for name in ("float32", "bfloat16", "float16")] == [128, 128, 16]
     assert compounded(1) == 2.0
     assert compounded(100_000) == pytest.approx(math.e, rel=1e-4)
-    with pytest.raises(ValueError, match=r"^dtype is 'int8'; it must be one of 'float16'"):
+    with pytest.raises(ValueError, match=r"^dtype is 'int8'; expected one of 'float16'"):
         overflow_block("int8")
 
 

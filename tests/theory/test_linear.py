@@ -105,7 +105,7 @@ def test_a_signal_between_a_half_and_one_is_held_at_a_subnormal_number() -> None
         (lambda: gradient(0.5, 0), "num_layers is 0; it must be at least 1."),
         (
             lambda: range_end(0.5, "float8", deepest=10),
-            "dtype is 'float8'; it must be one of 'float16', 'bfloat16', 'float32', 'float64'.",
+            "dtype is 'float8'; expected one of 'float16', 'bfloat16', 'float32', 'float64'.",
         ),
         (lambda: range_end(0.5, "float16", deepest=0), "deepest is 0; it must be at least 1."),
     ],

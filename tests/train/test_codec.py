@@ -182,7 +182,7 @@ def test_settings_are_read(text: str, expected: dict[str, Any], network: Network
         ("schedule = {kind = 3}", "schedule.kind is 3; expected one of 'constant', 'step', 'cosine', 'one_cycle'."),
         ("schedule = 3", "schedule is 3; expected a table of settings with a 'kind', or just the kind."),
         ("augment = 4", "augment is 4; expected a table of settings."),
-        ("augment.pad = -1", "augment: pad must be a whole number of pixels, 0 (off) or more; got -1."),
+        ("augment.pad = -1", "augment: pad is -1; expected a whole number of at least 0."),
         ('batch_size = "many"', "batch_size is 'many'; expected a whole number."),
         ("batch_size = 12.0", "batch_size is 12.0; expected a whole number."),
         ("batch_size = true", "batch_size is True; expected a whole number."),

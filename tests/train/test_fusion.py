@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from skipline.init import build
 from skipline.kernels import Kernels
 from skipline.nn import ResidualNet, fill_missing_gradients, freeze, seed_dropout
-from skipline.nn.dropout import SeededBranchDropout
+from skipline.nn.dropout import DropBranch
 from skipline.nn.freeze import FrozenBatchNorm
 from skipline.spec import Attention, Block, Branch, ConvWeights, Merge, Network, StochasticDepth
 from skipline.spec.block import Order
@@ -144,7 +144,7 @@ def test_a_branch_that_is_left_out_is_not_computed(kernels: Kernels) -> None:
     for seed in range(12):
         seed_dropout(net, seed)
         drop = block.get_submodule("drop")
-        assert isinstance(drop, SeededBranchDropout)
+        assert isinstance(drop, DropBranch)
         expected += [] if drop.leaves_out() else [seed]
         step_forward(net, kernels)(images_for(network))
     assert run == expected

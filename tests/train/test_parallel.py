@@ -16,7 +16,7 @@ from skipline.cli.exits import exit_code
 from skipline.init import build
 from skipline.init.parameterisations import with_skip_init
 from skipline.nn import freeze, seed_dropout
-from skipline.nn.dropout import SeededBlockDropout, SeededBranchDropout, SeededDropout
+from skipline.nn.dropout import DropBlock, DropBranch, Dropout
 from skipline.spec import Network
 from skipline.train import Probe, Recipe, RecipeError
 from skipline.train.learner import make_learner
@@ -84,9 +84,9 @@ def test_a_frozen_norm_stays_frozen(network: Network, group: None) -> None:
     assert all(torch.equal(tensor, kept[name]) for name, tensor in net.stem.state_dict().items())
 
 
-@pytest.mark.parametrize("layer", [SeededDropout(0.3), SeededBlockDropout(0.3, 3), SeededBranchDropout(0.3, "sample")])
+@pytest.mark.parametrize("layer", [Dropout(0.3), DropBlock(0.3, 3), DropBranch(0.3, "sample")])
 def test_dropout_belongs_to_the_place_in_the_batch(
-    layer: SeededDropout | SeededBlockDropout | SeededBranchDropout,
+    layer: Dropout | DropBlock | DropBranch,
 ) -> None:
     x = torch.randn(7, 3, 6, 6, generator=torch.Generator().manual_seed(0))
     layer.train()

@@ -161,7 +161,7 @@ def test_an_absurd_depth_takes_no_time() -> None:
     start = time.process_time()
     message = refusal("cifar_resnet600000002")
     assert message == (
-        "cifar_resnet600000002: Stage.num_blocks is 100000000; it must be at most 100000. "
+        "cifar_resnet600000002: Stage.num_blocks is 100000000; expected a whole number of at most 100000. "
         "The nearest valid value is 100000."
     )
     assert describe("cifar_resnet100004").num_blocks == 50_001
@@ -171,9 +171,15 @@ def test_an_absurd_depth_takes_no_time() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"num_classes": 0}, "resnet18: Head.num_classes is 0; it must be at least 1. The nearest valid value is 1."),
-        ({"num_classes": "ten"}, "resnet18: Head.num_classes is 'ten'; it must be a whole number of at least 1."),
-        ({"in_channels": 0}, "resnet18: Network.in_channels is 0; it must be at least 1. The nearest valid value is 1"),
+        (
+            {"num_classes": 0},
+            "resnet18: Head.num_classes is 0; expected a whole number of at least 1. The nearest valid value is 1.",
+        ),
+        ({"num_classes": "ten"}, "resnet18: Head.num_classes is 'ten'; expected a whole number of at least 1."),
+        (
+            {"in_channels": 0},
+            "resnet18: Network.in_channels is 0; expected a whole number of at least 1. The nearest valid value is 1",
+        ),
     ],
 )
 def test_classes_and_channels_are_checked(options: dict[str, object], message: str) -> None:

@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from skipline.data.transfer import send
+from skipline.wording import require_count, require_real, require_switch
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,9 @@ class Augment:
     """Which augmentations a run uses, applied in this order; at its default each is off.
 
     `pad`: pixels of padding on every side, of which a window is cropped. `flip`: whether half of the images are
-    mirrored. `cutout`: side of the square that is cut out, in pixels. `mixup` and `cutmix`: their alphas; where
-    both are on, a batch has one of them, each with probability 1/2. Raises ValueError where one is negative.
+    mirrored. `cutout`: side of the square that is cut out, in pixels. `mixup` and `cutmix`: the α of Beta(α, α), 0 for
+    none (Zhang et al. 2018 use 0.1 to 0.4 for ImageNet and 1 for CIFAR); where both are on, a batch has one of them,
+    each with probability 1/2. Raises ValueError where one is negative.
     """
 
     pad: int = 0
@@ -38,13 +40,11 @@ class Augment:
     cutmix: float = 0.0
 
     def __post_init__(self) -> None:
-        _check_pixels("pad", self.pad)
-        _check_pixels("cutout", self.cutout)
-        if not isinstance(self.flip, bool):
-            raise ValueError(f"flip must be true or false; got {self.flip!r}.")
-        for name, alpha in (("mixup", self.mixup), ("cutmix", self.cutmix)):
-            if alpha != 0:
-                _check_alpha(name, alpha)
+        require_count(ValueError, "pad", self.pad, least=0)
+        require_count(ValueError, "cutout", self.cutout, least=0)
+        require_switch(ValueError, "flip", self.flip)
+        require_real(ValueError, "mixup", self.mixup, "[0, inf)")
+        require_real(ValueError, "cutmix", self.cutmix, "[0, inf)")
 
 
 def draw_offsets(num_images: int, pad: int, generator: torch.Generator) -> Tensor:
@@ -136,16 +136,3 @@ def _symmetric_beta(alpha: float, num_draws: int, generator: torch.Generator) ->
     ratio = power / (1 - power)
     cosine = torch.cos(2 * math.pi * turn)
     return (1 + cosine / torch.sqrt(cosine**2 + ratio)) / 2
-
-
-def _check_pixels(name: str, value: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise ValueError(f"{name} must be a whole number of pixels, 0 (off) or more; got {value!r}.")
-
-
-def _check_alpha(name: str, alpha: float) -> None:
-    if isinstance(alpha, bool) or not isinstance(alpha, (int, float)) or not 0 < alpha < math.inf:
-        raise ValueError(
-            f"{name} must be a finite number above 0, the alpha of Beta(alpha, alpha) "
-            f"(the paper: 0.1 to 0.4 for ImageNet, 1 for CIFAR); got {alpha!r}."
-        )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +12,7 @@ from skipline.data.colour import brightness, contrast, hue, saturation
 from skipline.data.error import DataError
 from skipline.data.policy import POLICIES, POLICY_DRAWS, Policy, augmented
 from skipline.data.transfer import send
+from skipline.wording import require_choice, require_real
 
 _ERASED_SCALE, _ERASED_RATIO = (0.02, 0.33), (0.3, 3.3)  # Zhong et al. 2017, arXiv 1708.04896; torchvision's too
 _COLOUR_DRAWS = 4
@@ -41,15 +41,13 @@ class PhotoAugment:
     erasing: float = 0.0
 
     def __post_init__(self) -> None:
-        most = {"hue": 0.5, "brightness": 1.0, "contrast": 1.0, "saturation": 1.0, "erasing": 1.0, "crop_scale": 1.0}
-        for name, limit in most.items():
-            value = getattr(self, name)
-            is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-            if not is_number or not 0 <= value <= limit or (name == "crop_scale" and value == 0):
-                least = "above 0" if name == "crop_scale" else "from 0"
-                raise DataError(f"{name} is {value!r}; expected a number {least} to {limit:g}.")
-        if self.policy not in POLICIES:
-            raise DataError(f"policy is {self.policy!r}; expected one of {', '.join(POLICIES)}.")
+        require_real(DataError, "crop_scale", self.crop_scale, "(0, 1]")
+        require_choice(DataError, "policy", self.policy, POLICIES)
+        require_real(DataError, "brightness", self.brightness, "[0, 1]")
+        require_real(DataError, "contrast", self.contrast, "[0, 1]")
+        require_real(DataError, "saturation", self.saturation, "[0, 1]")
+        require_real(DataError, "hue", self.hue, "[0, 0.5]")
+        require_real(DataError, "erasing", self.erasing, "[0, 1]")
 
     @property
     def is_on(self) -> bool:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import relu
 
 
-class SqueezeAndExcite(nn.Module):
+class SqueezeExcite(nn.Module):
     """`y = x · σ(fc2(relu(fc1(mean(x)))))`, the mean over all pixels (Hu et al. 2017, arXiv 1709.01507)."""
 
     def __init__(self, squeeze: nn.Conv2d, excite: nn.Conv2d) -> None:
@@ -21,7 +21,7 @@ class SqueezeAndExcite(nn.Module):
         return x * torch.sigmoid(self.fc2(relu(self.fc1(means))))
 
 
-class ChannelFilter(nn.Module):
+class EfficientAttention(nn.Module):
     """`y = x · σ(w ∗ mean(x))`, w a filter over `kernel` neighbouring channels (ECA, arXiv 1910.03151)."""
 
     def __init__(self, kernel: int) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from skipline.nn.dropout import SeededBranchDropout
+from skipline.nn.dropout import DropBranch
 from skipline.nn.layers import module_of
 from skipline.spec import BlockPlan, Step
 
@@ -74,7 +74,7 @@ class StochasticBlock(nn.Module):
         self.entry = chain(plan.entry)
         self.branch = chain(plan.branch)
         drop = module_of(plan.drop_step.layer)
-        assert isinstance(drop, SeededBranchDropout)
+        assert isinstance(drop, DropBranch)
         self.drop = drop
         self.shortcut = chain(plan.shortcut)
         self.sum = Add()
@@ -136,7 +136,7 @@ class CoupledBlock(nn.Module):
 
     def leaves_out(self) -> bool:
         """Whether the draw of this step leaves the branch out for the whole batch."""
-        return isinstance(self.drop, SeededBranchDropout) and self.drop.leaves_out()
+        return isinstance(self.drop, DropBranch) and self.drop.leaves_out()
 
 
 class Join(nn.Module):

@@ -23,7 +23,7 @@ Arguments = TypeVarTuple("Arguments")
 Drawn = TypeVar("Drawn")
 
 
-class SeededDropout(nn.Module):
+class Dropout(nn.Module):
     """`y = m x / (1 − rate)` while training, m Bernoulli(1 − rate) for each element; `y = x` in eval mode.
 
     Drawn in the order of (N, C, H, W). Source: Srivastava et al. 2014.
@@ -44,7 +44,7 @@ class SeededDropout(nn.Module):
         return f"rate={self.rate:g}"
 
 
-class SeededBlockDropout(nn.Module):
+class DropBlock(nn.Module):
     """Squares of `size`×`size` pixels zeroed while training, the same in all channels of an image; the rest scaled.
 
     Each pixel is the middle of a square with probability `rate H W / (size² (H − size + 1) (W − size + 1))`, and what
@@ -68,7 +68,7 @@ class SeededBlockDropout(nn.Module):
         return f"rate={self.rate:g}, size={self.size}"
 
 
-class SeededBranchDropout(nn.Module):
+class DropBranch(nn.Module):
     """Stochastic depth: `y = m x / (1 − rate)` while training, m Bernoulli(1 − rate) for a batch or for each sample.
 
     In `batch` mode the block asks `leaves_out` before it computes the branch, and computes none of it where m is 0.
@@ -99,7 +99,7 @@ class SeededBranchDropout(nn.Module):
         return f"rate={self.rate:g}, mode={self.mode}"
 
 
-SEEDED = (SeededDropout, SeededBlockDropout, SeededBranchDropout)
+SEEDED = (Dropout, DropBlock, DropBranch)
 
 
 def _outside_of_graphs(draw: Callable[[*Arguments], Drawn]) -> Callable[[*Arguments], Drawn]:
@@ -123,13 +123,13 @@ def _outside_of_graphs(draw: Callable[[*Arguments], Drawn]) -> Callable[[*Argume
 
 
 @_outside_of_graphs
-def _mask(layer: SeededDropout | SeededBranchDropout, x: Tensor, shape: torch.Size) -> Tensor:
+def _mask(layer: Dropout | DropBranch, x: Tensor, shape: torch.Size) -> Tensor:
     kept = _on_cpu(x, _of_whole(shape, layer.place)).bernoulli_(1 - layer.rate, generator=_generator(layer.seed))
     return _like(x, _own(kept, shape[0], layer.place))
 
 
 @_outside_of_graphs
-def _without_squares(layer: SeededBlockDropout, x: Tensor) -> Tensor:
+def _without_squares(layer: DropBlock, x: Tensor) -> Tensor:
     num, _, height, width = x.shape
     high, wide = min(layer.size, height), min(layer.size, width)
     share = layer.rate * height * width / (high * wide * (height - high + 1) * (width - wide + 1))
@@ -142,7 +142,7 @@ def _without_squares(layer: SeededBlockDropout, x: Tensor) -> Tensor:
 
 
 @_outside_of_graphs
-def _is_dropped(layer: SeededBranchDropout) -> bool:
+def _is_dropped(layer: DropBranch) -> bool:
     kept = torch.empty((), dtype=torch.float32, device="cpu")
     return not bool(kept.bernoulli_(1 - layer.rate, generator=_generator(layer.seed)))
 

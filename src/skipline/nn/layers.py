@@ -8,31 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, conv2d, pad
 
-from skipline.nn.attention import ChannelFilter, SqueezeAndExcite
-from skipline.nn.dropout import SeededBlockDropout, SeededBranchDropout, SeededDropout
+from skipline.nn.attention import EfficientAttention, SqueezeExcite
+from skipline.nn.dropout import DropBlock, DropBranch, Dropout
 from skipline.nn.standardised import StandardisedConv
-from skipline.spec.layers import (
-    Activate,
-    Activation,
-    Blur,
-    Conv,
-    DropBlock,
-    DropBranch,
-    Dropout,
-    EfficientAttention,
-    GlobalAverage,
-    Layer,
-    LearnedScale,
-    LearnedShift,
-    Linear,
-    Normalise,
-    PadChannels,
-    PadPixels,
-    Pool,
-    Scale,
-    SqueezeExcite,
-    Subsample,
-)
+from skipline.spec import layers as described
+from skipline.spec.layers import Activation, Conv, Layer, Normalise, Pool
 
 BATCH_MOMENTUM = 0.1  # weight of the newest batch in BatchNorm's running statistics; PyTorch's and torchvision's value
 
@@ -40,47 +20,47 @@ BATCH_MOMENTUM = 0.1  # weight of the newest batch in BatchNorm's running statis
 def module_of(layer: Layer) -> nn.Module:
     """The module that computes `layer`; its weights are PyTorch's own until someone sets them."""
     match layer:
-        case Conv():
+        case described.Conv():
             return _conv(layer) if layer.weights.kind == "free" else StandardisedConv(layer)
-        case Normalise():
+        case described.Normalise():
             return _norm(layer)
-        case Activate(activation):
+        case described.Activate(activation):
             return ShapedActivation(activation) if activation.is_transformed else _activation(activation)
-        case Pool():
+        case described.Pool():
             return _pool(layer)
-        case Blur(stride):
-            return BinomialBlur(stride)
-        case PadPixels(before, after):
+        case described.Blur(stride):
+            return Blur(stride)
+        case described.PadPixels(before, after):
             return nn.ZeroPad2d((before, after, before, after))
-        case GlobalAverage():
-            return GlobalMean()
-        case Subsample(stride):
-            return Stride(stride)
-        case PadChannels(before, after):
-            return ZeroChannels(before, after)
-        case Scale(factor):
-            return Multiply(factor)
-        case LearnedScale():
-            return LearnedMultiply()
-        case LearnedShift():
-            return LearnedAdd()
-        case SqueezeExcite():
-            return SqueezeAndExcite(_conv(layer.squeeze), _conv(layer.excite))
-        case EfficientAttention(kernel=kernel):
-            return ChannelFilter(kernel)
-        case Dropout(rate):
-            return SeededDropout(rate)
-        case DropBlock(rate, size):
-            return SeededBlockDropout(rate, size)
-        case DropBranch(rate, mode):
-            return SeededBranchDropout(rate, mode)
-        case Linear():
+        case described.GlobalAverage():
+            return GlobalAverage()
+        case described.Subsample(stride):
+            return Subsample(stride)
+        case described.PadChannels(before, after):
+            return PadChannels(before, after)
+        case described.Scale(factor):
+            return Scale(factor)
+        case described.LearnedScale():
+            return LearnedScale()
+        case described.LearnedShift():
+            return LearnedShift()
+        case described.SqueezeExcite():
+            return SqueezeExcite(_conv(layer.squeeze), _conv(layer.excite))
+        case described.EfficientAttention(kernel=kernel):
+            return EfficientAttention(kernel)
+        case described.Dropout(rate):
+            return Dropout(rate)
+        case described.DropBlock(rate, size):
+            return DropBlock(rate, size)
+        case described.DropBranch(rate, mode):
+            return DropBranch(rate, mode)
+        case described.Linear():
             return nn.Linear(layer.in_features, layer.out_features, dtype=torch.float32)
         case _:
             assert_never(layer)
 
 
-class GlobalMean(nn.Module):
+class GlobalAverage(nn.Module):
     """The mean over all pixels: (N, C, H, W) → (N, C)."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -88,7 +68,7 @@ class GlobalMean(nn.Module):
         return x.mean(dim=(2, 3))
 
 
-class Stride(nn.Module):
+class Subsample(nn.Module):
     """Every `stride`-th pixel in both directions, from the first."""
 
     def __init__(self, stride: int) -> None:
@@ -102,7 +82,7 @@ class Stride(nn.Module):
         return avg_pool2d(x, kernel_size=1, stride=self.stride)
 
 
-class ZeroChannels(nn.Module):
+class PadChannels(nn.Module):
     """`before` channels of zeros in front and `after` behind."""
 
     def __init__(self, before: int, after: int) -> None:
@@ -115,7 +95,7 @@ class ZeroChannels(nn.Module):
         return pad(x, (0, 0, 0, 0, self.before, self.after))
 
 
-class Multiply(nn.Module):
+class Scale(nn.Module):
     """`y = factor · x`."""
 
     def __init__(self, factor: float) -> None:
@@ -127,7 +107,7 @@ class Multiply(nn.Module):
         return self.factor * x
 
 
-class LearnedMultiply(nn.Module):
+class LearnedScale(nn.Module):
     """`y = factor · x`, the factor one learned number."""
 
     def __init__(self) -> None:
@@ -139,7 +119,7 @@ class LearnedMultiply(nn.Module):
         return self.factor.to(x.dtype) * x
 
 
-class LearnedAdd(nn.Module):
+class LearnedShift(nn.Module):
     """`y = x + offset`, the offset one learned number."""
 
     def __init__(self) -> None:
@@ -174,7 +154,7 @@ class ShapedActivation(nn.Module):
         return f"{shape.output_scale:g} (φ({inside}) + {shape.output_shift:g})"
 
 
-class BinomialBlur(nn.Module):
+class Blur(nn.Module):
     """The binomial 3×3 filter over the mirrored image, then every `stride`-th pixel from the first.
 
     Its weights are made where they are used: a tensor of the module would travel with the weights and be trained,

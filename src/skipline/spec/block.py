@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from skipline.spec.check import SpecError, require_choice, require_count, require_kind, require_real
+from skipline.spec.check import LARGEST_COUNT, SpecError
+from skipline.wording import require_choice, require_count, require_kind, require_real
 
 BranchKind = Literal["basic", "bottleneck"]
 StrideAt = Literal["first", "middle"]
@@ -41,8 +42,8 @@ class Attention:
     reduction: int = _REDUCTION
 
     def __post_init__(self) -> None:
-        require_choice("Attention", "kind", self.kind, ATTENTION_KINDS)
-        require_count("Attention", "reduction", self.reduction)
+        require_choice(SpecError, "Attention.kind", self.kind, ATTENTION_KINDS)
+        require_count(SpecError, "Attention.reduction", self.reduction, most=LARGEST_COUNT)
         if self.kind != "squeeze_excite" and self.reduction != _REDUCTION:
             raise SpecError(
                 f"Attention.reduction is {self.reduction} with kind {self.kind!r}; only 'squeeze_excite' reduces. "
@@ -75,14 +76,14 @@ class Branch:
     drop_block_size: int = _SQUARE
 
     def __post_init__(self) -> None:
-        require_choice("Branch", "kind", self.kind, BRANCH_KINDS)
-        require_count("Branch", "groups", self.groups)
-        require_choice("Branch", "stride_at", self.stride_at, get_args(StrideAt))
-        require_real("Branch", "dropout", self.dropout, low=0.0, high=0.99)
-        require_choice("Branch", "antialias", self.antialias, get_args(Antialias))
-        require_kind("Branch", "attention", self.attention, (Attention,))
-        require_real("Branch", "drop_block", self.drop_block, low=0.0, high=0.99)
-        require_count("Branch", "drop_block_size", self.drop_block_size, most=_LARGEST_SQUARE)
+        require_choice(SpecError, "Branch.kind", self.kind, BRANCH_KINDS)
+        require_count(SpecError, "Branch.groups", self.groups, most=LARGEST_COUNT)
+        require_choice(SpecError, "Branch.stride_at", self.stride_at, get_args(StrideAt))
+        require_real(SpecError, "Branch.dropout", self.dropout, "[0, 0.99]")
+        require_choice(SpecError, "Branch.antialias", self.antialias, get_args(Antialias))
+        require_kind(SpecError, "Branch.attention", self.attention, (Attention,))
+        require_real(SpecError, "Branch.drop_block", self.drop_block, "[0, 0.99]")
+        require_count(SpecError, "Branch.drop_block_size", self.drop_block_size, most=_LARGEST_SQUARE)
         if self.drop_block == 0 and self.drop_block_size != _SQUARE:
             raise SpecError(
                 f"Branch.drop_block_size is {self.drop_block_size} with drop_block 0, where no square is dropped. "
@@ -113,8 +114,8 @@ class PadShortcut:
     subsample: Subsampling = "stride"
 
     def __post_init__(self) -> None:
-        require_choice("PadShortcut", "pad", self.pad, get_args(Pad))
-        require_choice("PadShortcut", "subsample", self.subsample, get_args(Subsampling))
+        require_choice(SpecError, "PadShortcut.pad", self.pad, get_args(Pad))
+        require_choice(SpecError, "PadShortcut.subsample", self.subsample, get_args(Subsampling))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +133,8 @@ class ProjectionShortcut:
     subsample: Subsampling = "stride"
 
     def __post_init__(self) -> None:
-        require_choice("ProjectionShortcut", "when", self.when, get_args(Projected))
-        require_choice("ProjectionShortcut", "subsample", self.subsample, get_args(Subsampling))
+        require_choice(SpecError, "ProjectionShortcut.when", self.when, get_args(Projected))
+        require_choice(SpecError, "ProjectionShortcut.subsample", self.subsample, get_args(Subsampling))
 
 
 Shortcut = NoShortcut | PadShortcut | ProjectionShortcut
@@ -159,11 +160,11 @@ class Merge:
     gate: Gate = "none"
 
     def __post_init__(self) -> None:
-        require_real("Merge", "branch_scale", self.branch_scale, low=-1e6, high=1e6)
-        require_choice("Merge", "branch_scaling", self.branch_scaling, get_args(BranchScaling))
-        require_real("Merge", "shortcut_scale", self.shortcut_scale, low=-1e6, high=1e6)
-        require_real("Merge", "shortcut_dropout", self.shortcut_dropout, low=0.0, high=0.99)
-        require_choice("Merge", "gate", self.gate, GATES)
+        require_real(SpecError, "Merge.branch_scale", self.branch_scale, "[-1e+06, 1e+06]")
+        require_choice(SpecError, "Merge.branch_scaling", self.branch_scaling, get_args(BranchScaling))
+        require_real(SpecError, "Merge.shortcut_scale", self.shortcut_scale, "[-1e+06, 1e+06]")
+        require_real(SpecError, "Merge.shortcut_dropout", self.shortcut_dropout, "[0, 0.99]")
+        require_choice(SpecError, "Merge.gate", self.gate, GATES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,11 +195,11 @@ class Block:
     coupling: Coupling = "none"
 
     def __post_init__(self) -> None:
-        require_kind("Block", "branch", self.branch, (Branch,))
-        require_kind("Block", "shortcut", self.shortcut, SHORTCUTS)
-        require_kind("Block", "merge", self.merge, (Merge,))
-        require_choice("Block", "order", self.order, ORDERS)
-        require_choice("Block", "coupling", self.coupling, get_args(Coupling))
+        require_kind(SpecError, "Block.branch", self.branch, (Branch,))
+        require_kind(SpecError, "Block.shortcut", self.shortcut, SHORTCUTS)
+        require_kind(SpecError, "Block.merge", self.merge, (Merge,))
+        require_choice(SpecError, "Block.order", self.order, ORDERS)
+        require_choice(SpecError, "Block.coupling", self.coupling, get_args(Coupling))
         if isinstance(self.shortcut, NoShortcut) and self.merge != Merge():
             raise SpecError(
                 f"Block.merge is {self.merge} in a block without a shortcut, where nothing meets. "

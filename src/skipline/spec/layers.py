@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from skipline.spec.check import SpecError, require_choice, require_count, require_divides, require_real
+from skipline.spec.check import LARGEST_COUNT, SpecError, require_divides
+from skipline.wording import require_choice, require_count, require_real
 
 NormKind = Literal["batch", "group", "layer", "none"]
 ActivationKind = Literal["relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "identity"]
@@ -35,9 +36,9 @@ class Norm:
     epsilon: float = 1e-5  # PyTorch's, timm's and torchvision's value for every norm
 
     def __post_init__(self) -> None:
-        require_choice("Norm", "kind", self.kind, NORM_KINDS)
-        require_count("Norm", "groups", self.groups)
-        require_real("Norm", "epsilon", self.epsilon, low=_LEAST_EPSILON, high=1.0)
+        require_choice(SpecError, "Norm.kind", self.kind, NORM_KINDS)
+        require_count(SpecError, "Norm.groups", self.groups, most=LARGEST_COUNT)
+        require_real(SpecError, "Norm.epsilon", self.epsilon, f"[{_LEAST_EPSILON:g}, 1]")
         if self.kind != "group" and self.groups != 1:
             raise SpecError(
                 f"Norm.groups is {self.groups} with kind {self.kind!r}; only kind 'group' has groups. "
@@ -62,12 +63,12 @@ class Activation:
     output_scale: float = 1.0
 
     def __post_init__(self) -> None:
-        require_choice("Activation", "kind", self.kind, ACTIVATION_KINDS)
-        require_real("Activation", "slope", self.slope, low=0.0, high=1.0)
-        require_real("Activation", "input_scale", self.input_scale, low=_LEAST_FACTOR, high=_LARGEST)
-        require_real("Activation", "input_shift", self.input_shift, low=-_LARGEST, high=_LARGEST)
-        require_real("Activation", "output_shift", self.output_shift, low=-_LARGEST, high=_LARGEST)
-        require_real("Activation", "output_scale", self.output_scale, low=_LEAST_FACTOR, high=_LARGEST)
+        require_choice(SpecError, "Activation.kind", self.kind, ACTIVATION_KINDS)
+        require_real(SpecError, "Activation.slope", self.slope, "[0, 1]")
+        require_real(SpecError, "Activation.input_scale", self.input_scale, f"[{_LEAST_FACTOR:g}, {_LARGEST:g}]")
+        require_real(SpecError, "Activation.input_shift", self.input_shift, f"[{-_LARGEST:g}, {_LARGEST:g}]")
+        require_real(SpecError, "Activation.output_shift", self.output_shift, f"[{-_LARGEST:g}, {_LARGEST:g}]")
+        require_real(SpecError, "Activation.output_scale", self.output_scale, f"[{_LEAST_FACTOR:g}, {_LARGEST:g}]")
         if self.kind != "leaky_relu" and self.slope != 0.0:
             raise SpecError(
                 f"Activation.slope is {self.slope:g} with kind {self.kind!r}; only 'leaky_relu' has a slope. "
@@ -108,9 +109,9 @@ class ConvWeights:
     gain: float = 1.0
 
     def __post_init__(self) -> None:
-        require_choice("ConvWeights", "kind", self.kind, get_args(ConvWeightsKind))
-        require_real("ConvWeights", "epsilon", self.epsilon, low=_LEAST_EPSILON, high=1.0)
-        require_real("ConvWeights", "gain", self.gain, low=_LEAST_FACTOR, high=_LARGEST)
+        require_choice(SpecError, "ConvWeights.kind", self.kind, get_args(ConvWeightsKind))
+        require_real(SpecError, "ConvWeights.epsilon", self.epsilon, f"[{_LEAST_EPSILON:g}, 1]")
+        require_real(SpecError, "ConvWeights.gain", self.gain, f"[{_LEAST_FACTOR:g}, {_LARGEST:g}]")
         if self.kind == "free" and self.epsilon != _FREE_EPSILON:
             raise SpecError(
                 f"ConvWeights.epsilon is {self.epsilon:g} with kind 'free', where nothing is divided. "

@@ -8,9 +8,9 @@ from math import prod
 from typing import Literal, get_args
 
 from skipline.spec.block import Block, PadShortcut
-from skipline.spec.check import SpecError, require_choice, require_count, require_divides, require_kind, require_real
+from skipline.spec.check import LARGEST_COUNT, SpecError, require_divides
 from skipline.spec.layers import Activation, ConvWeights, DropMode, Norm
-from skipline.wording import shown
+from skipline.wording import require_choice, require_count, require_kind, require_real, shown
 
 StemPool = Literal["none", "max", "max_zeros", "max_blur", "average", "conv"]
 DropRule = Literal["linear", "uniform"]
@@ -41,19 +41,19 @@ class Stem:
     pool: StemPool = "none"
 
     def __post_init__(self) -> None:
-        require_kind("Stem", "channels", self.channels, (tuple,))
+        require_kind(SpecError, "Stem.channels", self.channels, (tuple,))
         if not self.channels:
             raise SpecError("Stem.channels is empty; a stem has at least one convolution, e.g. channels=(16,).")
         for number, channels in enumerate(self.channels):
-            require_count("Stem", f"channels[{number}]", channels)
-        require_count("Stem", "kernel", self.kernel)
+            require_count(SpecError, f"Stem.channels[{number}]", channels, most=LARGEST_COUNT)
+        require_count(SpecError, "Stem.kernel", self.kernel, most=LARGEST_COUNT)
         if self.kernel % 2 == 0:
             raise SpecError(
                 f"Stem.kernel is {self.kernel}; an even kernel has no centre. "
                 f"The nearest valid ones are {self.kernel - 1} and {self.kernel + 1}."
             )
-        require_count("Stem", "stride", self.stride)
-        require_choice("Stem", "pool", self.pool, STEM_POOLS)
+        require_count(SpecError, "Stem.stride", self.stride, most=LARGEST_COUNT)
+        require_choice(SpecError, "Stem.pool", self.pool, STEM_POOLS)
 
     @property
     def total_stride(self) -> int:
@@ -84,13 +84,13 @@ class Stage:
     block: Block = field(default_factory=Block)
 
     def __post_init__(self) -> None:
-        require_count("Stage", "num_blocks", self.num_blocks, most=MOST_BLOCKS)
-        require_count("Stage", "channels", self.channels)
-        require_count("Stage", "inner_channels", self.inner_channels)
-        require_count("Stage", "stride", self.stride)
-        require_count("Stage", "dilation", self.dilation)
-        require_count("Stage", "first_dilation", self.first_dilation)
-        require_kind("Stage", "block", self.block, (Block,))
+        require_count(SpecError, "Stage.num_blocks", self.num_blocks, most=MOST_BLOCKS)
+        require_count(SpecError, "Stage.channels", self.channels, most=LARGEST_COUNT)
+        require_count(SpecError, "Stage.inner_channels", self.inner_channels, most=LARGEST_COUNT)
+        require_count(SpecError, "Stage.stride", self.stride, most=LARGEST_COUNT)
+        require_count(SpecError, "Stage.dilation", self.dilation, most=LARGEST_COUNT)
+        require_count(SpecError, "Stage.first_dilation", self.first_dilation, most=LARGEST_COUNT)
+        require_kind(SpecError, "Stage.block", self.block, (Block,))
         groups, halves = self.block.branch.groups, self.block.num_halves
         if self.channels % halves:
             raise SpecError(_odd(f"Stage.channels is {self.channels}", self.channels))
@@ -121,9 +121,9 @@ class StochasticDepth:
     rule: DropRule = "linear"
 
     def __post_init__(self) -> None:
-        require_real("StochasticDepth", "rate", self.rate, low=0.0, high=0.99)
-        require_choice("StochasticDepth", "mode", self.mode, get_args(DropMode))
-        require_choice("StochasticDepth", "rule", self.rule, get_args(DropRule))
+        require_real(SpecError, "StochasticDepth.rate", self.rate, "[0, 0.99]")
+        require_choice(SpecError, "StochasticDepth.mode", self.mode, get_args(DropMode))
+        require_choice(SpecError, "StochasticDepth.rule", self.rule, get_args(DropRule))
         if self.rate == 0 and (self.mode, self.rule) != ("batch", "linear"):
             raise SpecError(
                 f"StochasticDepth has mode {self.mode!r} and rule {self.rule!r} with rate 0, where no branch is left "
@@ -143,8 +143,8 @@ class Head:
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        require_count("Head", "num_classes", self.num_classes)
-        require_real("Head", "dropout", self.dropout, low=0.0, high=0.99)
+        require_count(SpecError, "Head.num_classes", self.num_classes, most=LARGEST_COUNT)
+        require_real(SpecError, "Head.dropout", self.dropout, "[0, 0.99]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,22 +184,22 @@ class Network:
                 f"Network.name is {shown(self.name)}; it must be a letter or digit and up to 99 letters, digits, "
                 "'_', '-' or '.' behind it, e.g. 'cifar_resnet20'."
             )
-        require_count("Network", "in_channels", self.in_channels)
-        require_kind("Network", "stem", self.stem, (Stem,))
-        require_kind("Network", "stages", self.stages, (tuple,))
+        require_count(SpecError, "Network.in_channels", self.in_channels, most=LARGEST_COUNT)
+        require_kind(SpecError, "Network.stem", self.stem, (Stem,))
+        require_kind(SpecError, "Network.stages", self.stages, (tuple,))
         if not self.stages:
             raise SpecError("Network.stages is empty; a network has at least one stage.")
         for number, stage in enumerate(self.stages):
-            require_kind("Network", f"stages[{number}]", stage, (Stage,))
-        require_count("Network", "num_blocks", self.num_blocks, most=MOST_BLOCKS)
-        require_kind("Network", "head", self.head, (Head,))
-        require_kind("Network", "norm", self.norm, (Norm,))
-        require_kind("Network", "activation", self.activation, (Activation,))
-        require_kind("Network", "conv_weights", self.conv_weights, (ConvWeights,))
-        require_kind("Network", "stochastic_depth", self.stochastic_depth, (StochasticDepth,))
-        require_choice("Network", "first_identity", self.first_identity, get_args(FirstIdentity))
-        require_choice("Network", "biases", self.biases, get_args(Biases))
-        require_choice("Network", "branch_input", self.branch_input, get_args(BranchInput))
+            require_kind(SpecError, f"Network.stages[{number}]", stage, (Stage,))
+        require_count(SpecError, "Network.num_blocks", self.num_blocks, most=MOST_BLOCKS)
+        require_kind(SpecError, "Network.head", self.head, (Head,))
+        require_kind(SpecError, "Network.norm", self.norm, (Norm,))
+        require_kind(SpecError, "Network.activation", self.activation, (Activation,))
+        require_kind(SpecError, "Network.conv_weights", self.conv_weights, (ConvWeights,))
+        require_kind(SpecError, "Network.stochastic_depth", self.stochastic_depth, (StochasticDepth,))
+        require_choice(SpecError, "Network.first_identity", self.first_identity, get_args(FirstIdentity))
+        require_choice(SpecError, "Network.biases", self.biases, get_args(Biases))
+        require_choice(SpecError, "Network.branch_input", self.branch_input, get_args(BranchInput))
         self._check_transitions()
         self._check_norm_groups()
         self._check_switches()

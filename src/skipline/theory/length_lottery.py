@@ -33,6 +33,6 @@ def log_length(widths: Iterable[int], *, kind: LotteryKind = "relu") -> LogLengt
     to first order in 1/n for each layer, in distribution as L grows (Hanin & Nica 2018, arXiv 1812.05994).
     """
     if kind not in _PER_LAYER:
-        raise ValueError(f"kind is {kind!r}; it must be one of {', '.join(map(repr, _PER_LAYER))}.")
+        raise ValueError(f"kind is {kind!r}; expected one of {', '.join(map(repr, _PER_LAYER))}.")
     variance = _PER_LAYER[kind] * sum(1 / width for width in widths)
     return LogLength(-variance / 2, variance)

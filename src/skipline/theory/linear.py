@@ -64,7 +64,7 @@ def range_end(alpha: float, dtype: str, *, deepest: int) -> int | None:
     """
     _check(alpha, "deepest", deepest, least=1)
     if dtype not in FORMATS:
-        raise ValueError(f"dtype is {dtype!r}; it must be one of {', '.join(map(repr, FORMATS))}.")
+        raise ValueError(f"dtype is {dtype!r}; expected one of {', '.join(map(repr, FORMATS))}.")
     number = FORMATS[dtype]
     weight = number.nearest(Fraction(alpha))
     value: Fraction | None = Fraction(1)

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from skipline.spec import Network, unfold
-from skipline.spec.check import require_count
+from skipline.spec.check import LARGEST_COUNT, SpecError
 from skipline.theory.backward import gradients
 from skipline.theory.forward import ForwardFold, Trace, images_of
 from skipline.theory.prediction import METHODS, STANDARD_INPUTS, Inputs, Prediction, SitePrediction
 from skipline.theory.signal_state import Gradient, Signal, norm_square, ratio
 from skipline.theory.start import Start
+from skipline.wording import require_count
 
 # Factors within which widths of 16 channels and more keep, where draws of the weights differ by nothing else.
 _BAND = 1.15  # the tolerance of convolutions
@@ -38,7 +39,7 @@ def predict_signals(network: Network, start: Start, *, image_size: int, inputs: 
     `start` says how each parameter starts (`skipline.init.laws_of`); raises `ValueError` for a parameter without a law
     and for images of which a layer would leave no pixel.
     """
-    require_count("predict_signals", "image_size", image_size)
+    require_count(SpecError, "predict_signals.image_size", image_size, most=LARGEST_COUNT)
     plan = unfold(network)
     with np.errstate(over="ignore"):  # what no double holds is infinite, and is said to be
         trace = ForwardFold(network, start, inputs).network(plan, images_of(network, image_size, inputs))

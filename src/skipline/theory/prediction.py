@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from skipline.spec.check import require_count
+from skipline.spec.check import LARGEST_COUNT, SpecError
+from skipline.wording import require_count
 
 Method = Literal["exact", "mean field", "quadrature", "approximate"]
 """How a site's numbers came about, the least exact layer before it deciding.
@@ -39,7 +40,7 @@ class Inputs:
                 f"Inputs.correlation is {self.correlation}; it must be between 0 and 1: "
                 "of many images no two can all be opposites."
             )
-        require_count("Inputs", "num_images", self.num_images)
+        require_count(SpecError, "Inputs.num_images", self.num_images, most=LARGEST_COUNT)
 
 
 STANDARD_INPUTS = Inputs()

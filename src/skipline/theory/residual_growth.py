@@ -23,7 +23,7 @@ def doubled(num_blocks: int) -> float:
 def overflow_block(dtype: str) -> int:
     """The first K for which 2^K, the mean of x², is no number of this format: fp32 128, fp16 16, bf16 128."""
     if dtype not in FORMATS:
-        raise ValueError(f"dtype is {dtype!r}; it must be one of {', '.join(map(repr, FORMATS))}.")
+        raise ValueError(f"dtype is {dtype!r}; expected one of {', '.join(map(repr, FORMATS))}.")
     return FORMATS[dtype].greatest_exponent + 1
 
 

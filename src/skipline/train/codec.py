@@ -17,9 +17,9 @@ from skipline.train.deepening import Deepening
 from skipline.train.optimiser import AdamW, Sgd
 from skipline.train.probe import Probe
 from skipline.train.recipe import Recipe
-from skipline.train.refuse import RecipeError, require_choice
+from skipline.train.refuse import RecipeError
 from skipline.train.schedule import Constant, Cosine, LinearWarmUp, NoWarmUp, OneCycle, StepDecay, UntilError
-from skipline.wording import did_you_mean
+from skipline.wording import did_you_mean, require_choice
 
 FORMAT = "skipline.recipe"
 VERSION = 1
@@ -122,7 +122,7 @@ def _decode_kind(name: str, value: object) -> object:
     if not isinstance(table, Mapping):
         raise RecipeError(f"{name} is {value!r}; expected a table of settings with a 'kind', or just the kind.")
     kind = table.get("kind")
-    require_choice(f"{name}.kind", kind, KINDS[name])
+    require_choice(RecipeError, f"{name}.kind", kind, KINDS[name])
     entries = {key: entry for key, entry in table.items() if key != "kind"}
     return decode_record(KINDS[name][str(kind)], name, entries)
 
@@ -167,7 +167,7 @@ def _require_known(name: object, known: Iterable[str], prefix: str) -> None:
 def _convert(kind: Any, name: str, value: object) -> Any:
     """`value` as the type `kind`, from itself or from text; what range it must lie in is the record's to say."""
     if typing.get_origin(kind) is typing.Literal:
-        require_choice(name, value, typing.get_args(kind))
+        require_choice(RecipeError, name, value, typing.get_args(kind))
         return value
     entries = value.split(",") if isinstance(value, str) and typing.get_origin(kind) is tuple else value
     try:

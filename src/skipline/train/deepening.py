@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from skipline.grow import GrowError, deeper, plan_deepening
 from skipline.spec import Network, SpecError
-from skipline.train.refuse import RecipeError, require_count
+from skipline.train.refuse import RecipeError
+from skipline.wording import require_count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,8 +19,8 @@ class Deepening:
     depth: int
 
     def __post_init__(self) -> None:
-        require_count("deepen.epoch", self.epoch, least=1)
-        require_count("deepen.depth", self.depth, least=1)
+        require_count(RecipeError, "deepen.epoch", self.epoch, least=1)
+        require_count(RecipeError, "deepen.depth", self.depth, least=1)
 
 
 def network_in(network: Network, deepen: Sequence[Deepening], epoch: int) -> Network:

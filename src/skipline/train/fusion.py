@@ -17,7 +17,7 @@ from skipline.kernels import (
 )
 from skipline.nn import ResidualNet
 from skipline.nn.block import CoupledBlock, PlainBlock, ResidualBlock
-from skipline.nn.layers import Stride, ZeroChannels
+from skipline.nn.layers import PadChannels, Subsample
 from skipline.train.reversible import Link
 
 Signal = tuple[Tensor, Tensor]
@@ -178,9 +178,9 @@ def _chain(layers: Iterable[nn.Module], kernels: Kernels) -> Pass:
     waiting, parts = list(layers), []
     while waiting:
         layer = waiting.pop(0)
-        if isinstance(layer, Stride) and waiting and isinstance(waiting[0], ZeroChannels):
+        if isinstance(layer, Subsample) and waiting and isinstance(waiting[0], PadChannels):
             padding = waiting.pop(0)
-            assert isinstance(padding, ZeroChannels)
+            assert isinstance(padding, PadChannels)
             parts.append(_option_a(layer, padding))
             continue
         if isinstance(layer, nn.Conv2d):
@@ -215,7 +215,7 @@ def _convolution(conv: nn.Conv2d) -> Pass:
     return run
 
 
-def _option_a(subsample: Stride, padding: ZeroChannels) -> Pass:
+def _option_a(subsample: Subsample, padding: PadChannels) -> Pass:
     def run(signal: Signal) -> Signal:
         x, stride = signal[0], subsample.stride
         y = subsample_and_pad(x, stride=stride, before=padding.before, after=padding.after)

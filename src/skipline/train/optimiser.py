@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from skipline.train.fused_optimiser import FusedOptimiser, Update, adamw_update, sgd_update
-from skipline.train.refuse import RecipeError, require_choice, require_real, require_switch
+from skipline.train.refuse import RecipeError
+from skipline.wording import require_choice, require_real, require_switch
 
 DecayOn = Literal["weights", "all"]
 _DECAY_ON: tuple[DecayOn, ...] = ("weights", "all")
@@ -35,11 +36,11 @@ class Sgd:
     layer_decay_floor: float = _FLOOR
 
     def __post_init__(self) -> None:
-        require_real("optimiser.learning_rate", self.learning_rate, "(0, inf)")
-        require_real("optimiser.momentum", self.momentum, "[0, 1)")
-        require_switch("optimiser.nesterov", self.nesterov)
-        require_real("optimiser.weight_decay", self.weight_decay, "[0, inf)")
-        require_choice("optimiser.decay_on", self.decay_on, _DECAY_ON)
+        require_real(RecipeError, "optimiser.learning_rate", self.learning_rate, "(0, inf)")
+        require_real(RecipeError, "optimiser.momentum", self.momentum, "[0, 1)")
+        require_switch(RecipeError, "optimiser.nesterov", self.nesterov)
+        require_real(RecipeError, "optimiser.weight_decay", self.weight_decay, "[0, inf)")
+        require_choice(RecipeError, "optimiser.decay_on", self.decay_on, _DECAY_ON)
         _require_layer_decay(self.layer_decay, self.layer_decay_floor)
         if self.nesterov and self.momentum == 0:
             raise RecipeError(
@@ -65,11 +66,11 @@ class AdamW:
     layer_decay_floor: float = _FLOOR
 
     def __post_init__(self) -> None:
-        require_real("optimiser.learning_rate", self.learning_rate, "(0, inf)")
-        require_real("optimiser.beta1", self.beta1, "[0, 1)")
-        require_real("optimiser.beta2", self.beta2, "[0, 1)")
-        require_real("optimiser.weight_decay", self.weight_decay, "[0, inf)")
-        require_choice("optimiser.decay_on", self.decay_on, _DECAY_ON)
+        require_real(RecipeError, "optimiser.learning_rate", self.learning_rate, "(0, inf)")
+        require_real(RecipeError, "optimiser.beta1", self.beta1, "[0, 1)")
+        require_real(RecipeError, "optimiser.beta2", self.beta2, "[0, 1)")
+        require_real(RecipeError, "optimiser.weight_decay", self.weight_decay, "[0, inf)")
+        require_choice(RecipeError, "optimiser.decay_on", self.decay_on, _DECAY_ON)
         _require_layer_decay(self.layer_decay, self.layer_decay_floor)
 
 
@@ -228,8 +229,8 @@ def restore_optimiser(net: nn.Module, optimiser: Optimiser, tensors: Mapping[str
 
 
 def _require_layer_decay(layer_decay: float, floor: float) -> None:
-    require_real("optimiser.layer_decay", layer_decay, "(0, 1]")
-    require_real("optimiser.layer_decay_floor", floor, "[0, 1]")
+    require_real(RecipeError, "optimiser.layer_decay", layer_decay, "(0, 1]")
+    require_real(RecipeError, "optimiser.layer_decay_floor", floor, "[0, 1]")
     if layer_decay == 1 and floor != _FLOOR:
         raise RecipeError(
             f"optimiser.layer_decay_floor is {floor:g} with layer_decay 1, where every stage has the whole rate. "

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from skipline.train.refuse import require_limit
+from skipline.train.refuse import RecipeError
+from skipline.wording import require_limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,7 @@ class Probe:
     every: float = math.inf
 
     def __post_init__(self) -> None:
-        require_limit("probe.every", self.every)
+        require_limit(RecipeError, "probe.every", self.every)
 
     @property
     def is_on(self) -> bool:

@@ -19,16 +19,9 @@ from skipline.train.optimiser import OptimiserSettings, Sgd
 from skipline.train.parallel import BATCH_NORM_SCOPES, BatchNormScope
 from skipline.train.precision import PRECISIONS, Precision
 from skipline.train.probe import Probe
-from skipline.train.refuse import (
-    RecipeError,
-    require_choice,
-    require_count,
-    require_limit,
-    require_real,
-    require_record,
-    require_switch,
-)
+from skipline.train.refuse import RecipeError
 from skipline.train.schedule import NoWarmUp, OneCycle, Schedule, WarmUp
+from skipline.wording import require_choice, require_count, require_kind, require_limit, require_real, require_switch
 
 _DRAWN = (Dropout, DropBlock, DropBranch)
 
@@ -105,43 +98,43 @@ class Recipe:
     checkpoint_seconds: float = 60.0  # guessed: what a person is willing to lose
 
     def __post_init__(self) -> None:
-        require_record("network", self.network, (Network,))
+        require_kind(RecipeError, "network", self.network, (Network,))
         if not isinstance(self.source, str) or not self.source:
             raise RecipeError(
                 f"source is {self.source!r}; expected the name of a data set, e.g. 'digits', or a path as text."
             )
-        require_count("seed", self.seed, least=0)
-        require_count("epochs", self.epochs, least=1)
-        require_limit("most_steps", self.most_steps)
-        require_count("batch_size", self.batch_size, least=1)
-        require_count("accumulate", self.accumulate, least=1)
+        require_count(RecipeError, "seed", self.seed, least=0)
+        require_count(RecipeError, "epochs", self.epochs, least=1)
+        require_limit(RecipeError, "most_steps", self.most_steps)
+        require_count(RecipeError, "batch_size", self.batch_size, least=1)
+        require_count(RecipeError, "accumulate", self.accumulate, least=1)
         if self.accumulate > self.batch_size:
             raise RecipeError(
                 f"accumulate is {self.accumulate} with batch_size {self.batch_size}; a part would hold no image. "
                 f"Expected at most {self.batch_size}."
             )
-        require_choice("batch_norm", self.batch_norm, BATCH_NORM_SCOPES)
-        require_switch("shard", self.shard)
-        require_record("optimiser", self.optimiser, typing.get_args(OptimiserSettings))
-        require_record("schedule", self.schedule, typing.get_args(Schedule))
-        require_record("warm_up", self.warm_up, typing.get_args(WarmUp))
-        require_record("augment", self.augment, (Augment,))
-        require_real("label_smoothing", self.label_smoothing, "[0, 1)")
-        require_real("clip_norm", self.clip_norm, "(0, inf]")
-        require_real("ema_decay", self.ema_decay, "[0, 1)")
-        require_choice("precision", self.precision, PRECISIONS)
-        require_choice("memory_layout", self.memory_layout, LAYOUTS)
-        require_choice("kernels", self.kernels, KERNEL_CHOICES)
-        require_switch("step_graph", self.step_graph)
+        require_choice(RecipeError, "batch_norm", self.batch_norm, BATCH_NORM_SCOPES)
+        require_switch(RecipeError, "shard", self.shard)
+        require_kind(RecipeError, "optimiser", self.optimiser, typing.get_args(OptimiserSettings))
+        require_kind(RecipeError, "schedule", self.schedule, typing.get_args(Schedule))
+        require_kind(RecipeError, "warm_up", self.warm_up, typing.get_args(WarmUp))
+        require_kind(RecipeError, "augment", self.augment, (Augment,))
+        require_real(RecipeError, "label_smoothing", self.label_smoothing, "[0, 1)")
+        require_real(RecipeError, "clip_norm", self.clip_norm, "(0, inf]")
+        require_real(RecipeError, "ema_decay", self.ema_decay, "[0, 1)")
+        require_choice(RecipeError, "precision", self.precision, PRECISIONS)
+        require_choice(RecipeError, "memory_layout", self.memory_layout, LAYOUTS)
+        require_choice(RecipeError, "kernels", self.kernels, KERNEL_CHOICES)
+        require_switch(RecipeError, "step_graph", self.step_graph)
         self._require_graphs()
         _require_memory(self.memory, is_sharded=self.shard)
-        require_limit("loss_every", self.loss_every)
-        require_record("probe", self.probe, (Probe,))
-        require_real("checkpoint_seconds", self.checkpoint_seconds, "[0, inf]")
+        require_limit(RecipeError, "loss_every", self.loss_every)
+        require_kind(RecipeError, "probe", self.probe, (Probe,))
+        require_real(RecipeError, "checkpoint_seconds", self.checkpoint_seconds, "[0, inf]")
         start_named(self.init).requires(self.network)
-        require_record("deepen", self.deepen, (tuple,))
+        require_kind(RecipeError, "deepen", self.deepen, (tuple,))
         for entry in self.deepen:
-            require_record("deepen", entry, (Deepening,))
+            require_kind(RecipeError, "deepen", entry, (Deepening,))
         for network in require_deepenings(self.network, self.deepen, epochs=self.epochs):
             start_named(self.init).requires(network)
         if self.shard:
@@ -195,22 +188,22 @@ class Recipe:
     def _require_photos_and_start(self) -> None:
         if not isinstance(self.start_from, str):
             raise RecipeError(f"start_from is {self.start_from!r}; expected the path of a file of weights as text.")
-        require_count("head_epochs", self.head_epochs, least=0)
+        require_count(RecipeError, "head_epochs", self.head_epochs, least=0)
         if self.head_epochs and not self.start_from:
             raise RecipeError(
                 f"head_epochs is {self.head_epochs} without start_from: training the classifier alone makes no sense "
                 "with an untrained net. Name a file of weights, or leave head_epochs out."
             )
-        require_record("photo_augment", self.photo_augment, (PhotoAugment,))
+        require_kind(RecipeError, "photo_augment", self.photo_augment, (PhotoAugment,))
         if self.photo_augment.is_on and self.network.in_channels != 3:
             raise RecipeError(
                 "photo augmentation (--crop-scale, --policy, --erasing; photo_augment in a file) needs images of 3 "
                 f"channels, and {self.network.name} takes {self.network.in_channels}. Leave it out; --pad, --flip, "
                 "--cutout and --mixup work for any images."
             )
-        require_real("first_size", self.first_size, "(0, 1]")
-        require_switch("balanced", self.balanced)
-        require_limit("patience", self.patience)
+        require_real(RecipeError, "first_size", self.first_size, "(0, 1]")
+        require_switch(RecipeError, "balanced", self.balanced)
+        require_limit(RecipeError, "patience", self.patience)
 
     def steps_per_epoch(self, num_images: int) -> int:
         """Steps of the optimiser in one pass over `num_images` images; the last batch may be short."""

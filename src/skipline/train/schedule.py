@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from skipline.train.refuse import RecipeError, require_real, require_record
+from skipline.train.refuse import RecipeError
+from skipline.wording import require_kind, require_real
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +22,10 @@ class StepDecay:
     factor: float = 0.1
 
     def __post_init__(self) -> None:
-        require_real("schedule.factor", self.factor, "(0, 1)")
-        require_record("schedule.milestones", self.milestones, (tuple,))
+        require_real(RecipeError, "schedule.factor", self.factor, "(0, 1)")
+        require_kind(RecipeError, "schedule.milestones", self.milestones, (tuple,))
         for milestone in self.milestones:
-            require_real("schedule.milestones", milestone, "(0, 1)")
+            require_real(RecipeError, "schedule.milestones", milestone, "(0, 1)")
         if not self.milestones or list(self.milestones) != sorted(set(self.milestones)):
             raise RecipeError(
                 f"schedule.milestones is {list(self.milestones)}; expected fractions of the run that rise, "
@@ -39,7 +40,7 @@ class Cosine:
     end: float = 0.0
 
     def __post_init__(self) -> None:
-        require_real("schedule.end", self.end, "[0, 1)")
+        require_real(RecipeError, "schedule.end", self.end, "[0, 1)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +55,9 @@ class OneCycle:
     end: float = 4e-6
 
     def __post_init__(self) -> None:
-        require_real("schedule.peak", self.peak, "[0, 1]")
-        require_real("schedule.start", self.start, "[0, 1]")
-        require_real("schedule.end", self.end, "[0, 1]")
+        require_real(RecipeError, "schedule.peak", self.peak, "[0, 1]")
+        require_real(RecipeError, "schedule.start", self.start, "[0, 1]")
+        require_real(RecipeError, "schedule.end", self.end, "[0, 1]")
 
 
 Schedule = Constant | StepDecay | Cosine | OneCycle
@@ -74,7 +75,7 @@ class LinearWarmUp:
     epochs: float = 5.0  # the paper's
 
     def __post_init__(self) -> None:
-        require_real("warm_up.epochs", self.epochs, "(0, inf)")
+        require_real(RecipeError, "warm_up.epochs", self.epochs, "(0, inf)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +91,8 @@ class UntilError:
     factor: float = 0.1
 
     def __post_init__(self) -> None:
-        require_real("warm_up.error", self.error, "(0, 1]")
-        require_real("warm_up.factor", self.factor, "(0, 1)")
+        require_real(RecipeError, "warm_up.error", self.error, "(0, 1]")
+        require_real(RecipeError, "warm_up.factor", self.factor, "(0, 1)")
 
 
 WarmUp = NoWarmUp | LinearWarmUp | UntilError
