@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -29,6 +31,28 @@ def test_it_comes_when_the_block_ends() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         interrupted()
+    assert done == ["the rest of the block"]
+
+
+def test_it_waits_though_another_thread_hears_it() -> None:
+    """A signal goes to whichever thread lets it through, and Python's handler then runs in the main one."""
+    done: list[str] = []
+    end = threading.Event()
+    listener = threading.Thread(target=end.wait)
+    listener.start()
+
+    def interrupted() -> None:
+        with interrupt_held_back():
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.1)  # the other thread hears it
+            done.append("the rest of the block")
+
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            interrupted()
+    finally:
+        end.set()
+        listener.join()
     assert done == ["the rest of the block"]
 
 
