@@ -12,7 +12,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 NO_CHROMIUM = "there is no chromium: apt-get install chromium"
 LAPTOP, PHONE = {"width": 1366, "height": 768}, {"width": 390, "height": 844}
 PATIENCE = 300_000  # ms until what should come at once is missed: a machine busy with other work takes minutes
-PICTURES = "SKIPLINE_SCREENSHOTS"  # names the folder that pictures are kept in; without it none are
+PICTURES = "LAB_SCREENSHOTS"  # names the folder that pictures are kept in; without it none are
 
 
 class Visit:
