@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from skipline.cli import options
+from skipline.launcher import is_launched
 
 if TYPE_CHECKING:
     import torch
@@ -43,7 +44,7 @@ def resume(
     from skipline.train.run import require_open
 
     folder = open_run(run)
-    restored = restore_settings(folder)
+    restored = "" if is_launched() else restore_settings(folder)
     if restored:
         typer.echo(f"note: {restored}", err=True)
     require_open(folder)  # before anything is shown

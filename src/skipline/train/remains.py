@@ -7,10 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from skipline.command import command
+from skipline.files import write_whole
 from skipline.init import InitError
 from skipline.spec import SpecError
 from skipline.train.checkpoint import CheckpointError, read_progress, read_settings
 from skipline.train.codec import recipe_from_json, recipe_to_json
+from skipline.train.lock import locked
 from skipline.train.recipe import Recipe
 from skipline.train.refuse import RecipeError
 from skipline.train.run_folder import RunError, RunFileError, RunFolder
@@ -61,6 +63,7 @@ def restore_settings(folder: RunFolder) -> str:
 
     But for `kernels`: there it has those that were chosen.
 
+    For one process: several would write over each other.
     Returns a sentence that says so; nothing where the settings are whole, or no checkpoint has them.
     """
     try:
@@ -71,8 +74,9 @@ def restore_settings(folder: RunFolder) -> str:
         except CheckpointError:
             return ""
         damaged = folder.path / f"{SETTINGS}.damaged"
-        (folder.path / SETTINGS).replace(damaged)
-        folder.write(SETTINGS, recipe_to_json(recipe))
+        with locked(folder):
+            write_whole(damaged, (folder.path / SETTINGS).read_bytes())
+            folder.write(SETTINGS, recipe_to_json(recipe))
         return f"{error} It is written again from {folder.checkpoint}; what was there is kept as {damaged.name}."
     return ""
 
