@@ -102,6 +102,13 @@ def test_a_folder_with_nothing_of_a_run_is_no_run(make: Callable[..., Path], tmp
     assert one(tmp_path).name == made.name
 
 
+@pytest.mark.parametrize("name", ["config.toml", "model.safetensors", "checkpoints/last"])
+def test_what_is_left_of_a_run_is_listed_as_broken(tmp_path: Path, name: str) -> None:
+    (tmp_path / "lost" / name).parent.mkdir(parents=True)
+    (tmp_path / "lost" / name).touch()
+    assert (one(tmp_path).state, one(tmp_path).why) == ("broken", "it has no resolved.json")
+
+
 @pytest.mark.parametrize(
     ("name", "text", "why"),
     [

@@ -27,6 +27,7 @@ error), `accuracy` that of its evaluation."""
 
 # What decides an entry: where one of these has another time or size, or came or went, the folder is read again.
 WATCHED = ("resolved.json", "environment.json", "metrics.jsonl", "DONE", "FAILED.json", "evaluation.json")
+OF_A_RUN = (*WATCHED, "config.toml", "checkpoints", "model.safetensors")
 _BEGUN = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-")
 
 

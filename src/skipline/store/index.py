@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from skipline.store.entry import WATCHED, RunEntry, live_state, read_entry
+from skipline.store.entry import OF_A_RUN, WATCHED, RunEntry, live_state, read_entry
 
 INDEX_NAME = ".index.sqlite"
 _VERSION = 2  # of what an entry is; an index of another version is made anew
@@ -71,7 +71,7 @@ def _folders(root: Path) -> tuple[list[Path], tuple[str, ...]]:
             path = root / item.name
             if (path / "runs").is_dir() and not (path / "resolved.json").exists():
                 studies.append(item.name)
-            elif any((path / name).exists() for name in WATCHED):
+            elif any((path / name).exists() for name in OF_A_RUN):
                 folders.append(path)
     return folders, tuple(sorted(studies))
 
