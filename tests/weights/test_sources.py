@@ -308,6 +308,8 @@ def test_a_file_is_written_in_the_form_of_its_suffix(trained: Callable[[Network]
         WeightsError, match=r"ends in '.npz'; weights with the names of timm are written to a file that"
     ):
         save_weights(net, tmp_path / "a.npz", names="timm")
-    with pytest.raises(WeightsError, match=r"ends in '.onnx'.* ends in .pth, .* .safetensors"):
+    with pytest.raises(
+        WeightsError, match=r"ends in '.onnx'.* ends in \.pth, \.pt, \.th, \.bin, \.pyth, \.safetensors\.$"
+    ):
         save_weights(net, tmp_path / "a.onnx", names="torchvision")
     assert list(tmp_path.iterdir()) == []

@@ -23,7 +23,8 @@ from skipline.weights.error import WeightsError
 from skipline.weights.tensor_file import read_tensors
 from skipline.wording import did_you_mean, few, shown
 
-PICKLED = (".pth", ".pt", ".th", ".bin", ".pyth", ".ckpt", ".tar")  # pycls; Lightning; checkpoint.pth.tar
+WRITTEN = (".pth", ".pt", ".th", ".bin", ".pyth")  # pickles that are written too; .pyth is pycls'
+PICKLED = (*WRITTEN, ".ckpt", ".tar")  # checkpoints of whole trainings: Lightning's, and checkpoint.pth.tar
 SUFFIXES = (*PICKLED, ".safetensors", ".npz")
 # Where checkpoints keep the net's tensors; an average of the weights, which evaluates better, before the last ones.
 NESTED = ("state_dict_ema", "model_ema", "state_dict", "model", "model_state", "model_state_dict", "net")

@@ -17,7 +17,7 @@ from skipline.files import write_whole
 from skipline.nn import ResidualNet
 from skipline.weights.convention import disagreements, has_halves_of_its_own
 from skipline.weights.error import NoSuchFormError, WeightsError
-from skipline.weights.foreign_file import PICKLED
+from skipline.weights.foreign_file import WRITTEN
 from skipline.weights.source import Source, UnnameableError, entries
 from skipline.weights.sources import SOURCES, source_of
 
@@ -101,7 +101,7 @@ def _encoded(tensors: Mapping[str, Tensor], path: Path) -> bytes:
         # "format" tells transformers and others that these are PyTorch's tensors
         return safetensors.torch.save(dict(tensors), {"format": "pt"})
     buffer = io.BytesIO()
-    if suffix in PICKLED:
+    if suffix in WRITTEN:
         torch.save(dict(tensors), buffer)
     else:
         alien = {str(tensor.dtype) for tensor in tensors.values()} - {f"torch.{name}" for name in _ARRAYS}

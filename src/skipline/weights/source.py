@@ -11,7 +11,7 @@ from typing import Literal
 from torch import Tensor
 
 from skipline.spec import Network
-from skipline.weights.foreign_file import PICKLED
+from skipline.weights.foreign_file import WRITTEN
 from skipline.weights.habits import Habits
 
 Names = Mapping[str, str]
@@ -66,7 +66,7 @@ class Source:
     preprocess: Callable[[Network], str] = field(default=lambda _: "unknown")
     counts_batches: bool = True
     is_of_cifar: bool = False
-    suffixes: tuple[str, ...] = (*PICKLED, ".safetensors")
+    suffixes: tuple[str, ...] = (*WRITTEN, ".safetensors")
     note: str = ""
 
     def recognises(self, names: Collection[str]) -> bool:
