@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 import pickle
-from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,19 @@ from .shallow import shallow
 
 # By what is left of a network when it is cut short: every kind, once.
 KINDS_OF_ROWS = {replace(shallow(describe(row.example)), name="any"): row.example for row in models()}
+EXAMPLES = tuple(row.example for row in models())
+SHALLOW = tuple(name for name in EXAMPLES if describe(name).num_blocks <= 20)  # every family has such an example
 DEEP = ("cifar_resnet1202", "cifar_preresnet1001", "resnet152", "resnetrs420")
+
+
+def side_of(network: Network) -> int:
+    """Pixels a side of the images that a network was published for: 1000 classes are photographs."""
+    return 224 if network.head.num_classes == 1000 else 32
+
+
+def note_shape(shapes: dict[str, tuple[int, ...]], path: str, _: nn.Module, __: Any, y: Any) -> None:
+    """A hook that keeps the shape, without the batch, of what the module at `path` gives."""
+    shapes[path] = tuple(y.shape[1:])
 
 
 def small(activation: Activation, norm: Norm) -> Network:
@@ -33,11 +45,29 @@ def small(activation: Activation, norm: Norm) -> Network:
     return Network("small", 3, Stem((8,)), stages, Head(10), norm, activation)
 
 
-@pytest.mark.parametrize("name", DEEP)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=() if name in DEEP else pytest.mark.slow) for name in dict.fromkeys((*EXAMPLES, *DEEP))],
+)
 def test_parameters_are_as_many_as_the_cost_says(name: str) -> None:
     network = describe(name)
     net = assemble(network, device="meta")
-    assert sum(parameter.numel() for parameter in net.parameters()) == cost(network, image_size=64).parameters
+    expected = cost(network, image_size=side_of(network)).parameters
+    assert sum(parameter.numel() for parameter in net.parameters()) == expected
+
+
+@pytest.mark.slow  # every kind runs shortened below
+@pytest.mark.parametrize("name", SHALLOW)
+def test_every_output_of_a_row_is_as_the_cost_says(name: str) -> None:
+    """Whole, on images of the side that it was published for."""
+    network = describe(name)
+    net = assemble(network, device="meta").eval()
+    shapes: dict[str, tuple[int, ...]] = {}
+    steps = cost(network, image_size=side_of(network)).steps
+    for step in steps:
+        net.get_submodule(step.name).register_forward_hook(partial(note_shape, shapes, step.name))
+    net(torch.empty(2, network.in_channels, side_of(network), side_of(network), device="meta"))
+    assert shapes == {step.name: step.shape for step in steps}
 
 
 @pytest.mark.parametrize("network", KINDS_OF_ROWS, ids=KINDS_OF_ROWS.get)
@@ -46,12 +76,9 @@ def test_every_step_and_site_is_a_module_path_and_every_output_is_as_the_cost_sa
     images = torch.ones(2, network.in_channels, 64, 64)
     shapes: dict[str, tuple[int, ...]] = {}
 
-    def note(path: str) -> Callable[[nn.Module, Any, Any], None]:
-        return lambda _module, _inputs, output: shapes.__setitem__(path, tuple(output.shape[1:]))
-
     plan = unfold(network)
     for path in (*plan.sites, *(step.name for step in plan.steps())):
-        net.get_submodule(path).register_forward_hook(note(path))
+        net.get_submodule(path).register_forward_hook(partial(note_shape, shapes, path))
     assert net(images).shape == (2, network.head.num_classes)
     assert set(plan.sites) <= set(shapes)
     counted = cost(network, image_size=64)

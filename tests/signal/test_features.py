@@ -47,8 +47,17 @@ def runs(net: nn.Module, forward: object) -> list[str]:
     return ran
 
 
+@pytest.mark.slow  # every kind is asked shortened below
+@pytest.mark.parametrize("name", [row.example for row in models() if describe(row.example).num_blocks <= 20])
+def test_every_site_of_every_whole_row_can_be_asked_for(name: str) -> None:
+    net = assemble(describe(name), device="meta").eval()
+    sites = unfold(net.network).sites
+    found = features(net, torch.empty(2, net.network.in_channels, 64, 64, device="meta"), sites)
+    assert tuple(found) == sites
+
+
 @pytest.mark.parametrize("network", KINDS, ids=KINDS.get)
-def test_every_site_of_every_row_can_be_asked_for(network: Network) -> None:
+def test_every_site_of_every_kind_of_row_can_be_asked_for(network: Network) -> None:
     net, sites = assemble(network).eval(), unfold(network).sites
     found = features(net, torch.ones(2, network.in_channels, 32, 32), sites)
     assert tuple(found) == sites

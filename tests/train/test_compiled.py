@@ -65,7 +65,7 @@ def three_steps(num_blocks: int, *, sizes: tuple[int, ...] = (4, 4, 4)) -> Block
 
 def test_graphs_do_not_grow_with_the_depth() -> None:
     """The stem; in the first stage all blocks are equal, in the others the first one is another: 1 + 1 + 2 + 2."""
-    for num_blocks in (3, 9):  # 20 and 56 layers
+    for num_blocks in (3, 18):  # 20 and 110 layers
         counters.clear()
         graphs = three_steps(num_blocks)
         assert graphs.num_compiled.total() == counters["stats"]["unique_graphs"] == 6
