@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from contextlib import nullcontext
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from skipline.init import build
 from skipline.kernels import Kernels
@@ -106,6 +109,37 @@ def test_norms_have_their_momentum_back_though_computing_again_fails(kernels: Ke
         loss.backward()
     handle.remove()
     assert norm.momentum == 0.1
+
+
+class Counting(TorchDispatchMode):
+    """Counts the convolutions that are computed, of PyTorch and of small maps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.counts = Counter[str]()
+
+    def __torch_dispatch__(
+        self, func: Any, types: object, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        del types
+        self.counts[str(func)] += 1
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize(("keeping", "times"), [("convolutions", 1), ("inputs", 2)])
+def test_each_convolution_is_computed_again_or_kept_whoever_computes_it(
+    keeping: str, times: int, kernels: Kernels
+) -> None:
+    wide = (*_SMALL.stages, Stage(2, 128, 128, stride=2))  # maps of 2×2; its first convolution has only 16 channels
+    network = replace(_SMALL, stages=wide)
+    every = {"convolutions": {"from_inputs": 0, "from_convolutions": 8}, "inputs": {"from_inputs": 8, "from_convolutions": 0}}
+    counted: list[Counter[str]] = []
+    for each in (Keeping(()), recomputed_first(9, **every[keeping], length=3)):
+        with Counting() as mode:
+            stepped(network, each, kernels, torch.float32)
+        counted.append(mode.counts)
+    for name, whole in (("skipline.small_map.default", 2 * 3), ("aten.convolution.default", 2 * 13)):
+        assert [counts[name] for counts in counted] == [whole, times * whole]
 
 
 def _fail(*_arguments: object) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,19 +65,29 @@ def convolve_small_map(conv: nn.Conv2d, x: Tensor) -> Tensor:
     return _SmallMap.apply(x, conv.weight, stride, padding)  # pyright: ignore[reportReturnType]  # apply gives Any
 
 
+def _small_map(x: Tensor, weight: Tensor, stride: Sequence[int], padding: Sequence[int]) -> Tensor:
+    rows = x.permute(0, 2, 3, 1)
+    y = x.new_zeros(len(x), *_sizes(x, weight, stride, padding), weight.shape[0])
+    for down, across in _reaches(x, weight, stride, padding):
+        seen = rows[:, down.input, across.input]
+        y[:, down.output, across.output] += seen @ weight[:, :, down.place, across.place].T
+    return y.permute(0, 3, 1, 2)
+
+
+# One operation to PyTorch, as its own convolution is: what keeps the results of convolutions keeps this one's.
+_LIBRARY = torch.library.Library("skipline", "FRAGMENT")
+_LIBRARY.define("small_map(Tensor x, Tensor weight, int[] stride, int[] padding) -> Tensor")
+_LIBRARY.impl("small_map", _small_map, "CPU")
+SMALL_MAP = torch.ops.skipline.small_map.default
+
+
 class _SmallMap(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, stride: tuple[int, ...], padding: tuple[int, ...]) -> Tensor:
         x = x.contiguous(memory_format=torch.channels_last)
         ctx.save_for_backward(x, weight)
-        size = [_size(x, weight, axis, stride, padding) for axis in (0, 1)]
-        ctx.reaches = tuple(_reaches(x, weight, size, stride, padding))
-        rows = x.permute(0, 2, 3, 1)
-        y = x.new_zeros(len(x), *size, weight.shape[0])
-        for down, across in ctx.reaches:
-            seen = rows[:, down.input, across.input]
-            y[:, down.output, across.output] += seen @ weight[:, :, down.place, across.place].T
-        return y.permute(0, 3, 1, 2)
+        ctx.stride, ctx.padding = stride, padding
+        return SMALL_MAP(x, weight, stride, padding)
 
     @staticmethod
     @once_differentiable
@@ -85,12 +95,13 @@ class _SmallMap(torch.autograd.Function):
         ctx: Any, gradient: Tensor
     ) -> tuple[Tensor | None, Tensor | None, None, None]:
         x, weight = ctx.saved_tensors
+        reaches = _reaches(x, weight, ctx.stride, ctx.padding)
         rows, arrived = x.permute(0, 2, 3, 1), gradient.permute(0, 2, 3, 1)
         x_gradient = torch.zeros_like(rows) if ctx.needs_input_grad[0] else None
         weight_gradient = torch.empty_like(weight) if ctx.needs_input_grad[1] else None
-        if weight_gradient is not None and len(ctx.reaches) < weight[0, 0].numel():
+        if weight_gradient is not None and len(reaches) < weight[0, 0].numel():
             weight_gradient.zero_()  # places that meet no image
-        for down, across in ctx.reaches:
+        for down, across in reaches:
             got = arrived[:, down.output, across.output].reshape(-1, weight.shape[0])
             seen = rows[:, down.input, across.input]
             if weight_gradient is not None:
@@ -103,9 +114,10 @@ class _SmallMap(torch.autograd.Function):
 
 
 def _reaches(
-    x: Tensor, weight: Tensor, size: list[int], stride: tuple[int, ...], padding: tuple[int, ...]
-) -> Iterator[tuple[_Reach, _Reach]]:
+    x: Tensor, weight: Tensor, stride: Sequence[int], padding: Sequence[int]
+) -> list[tuple[_Reach, _Reach]]:
     """For each place of the filter that meets the image anywhere, its reach down and across."""
+    size = _sizes(x, weight, stride, padding)
     down, across = (
         [
             reach
@@ -114,7 +126,7 @@ def _reaches(
         ]
         for axis in (0, 1)
     )
-    return ((first, second) for first in down for second in across)
+    return [(first, second) for first in down for second in across]
 
 
 def _reach(place: int, num_inputs: int, num_outputs: int, stride: int, padding: int) -> _Reach | None:
@@ -128,11 +140,15 @@ def _reach(place: int, num_inputs: int, num_outputs: int, stride: int, padding: 
     return _Reach(place, slice(begin, end), slice(first, first + stride * (end - begin - 1) + 1, stride))
 
 
-def _size(x: Tensor, weight: Tensor, axis: int, stride: tuple[int, ...], padding: tuple[int, ...]) -> int:
-    return (x.shape[2 + axis] + 2 * padding[axis] - weight.shape[2 + axis]) // stride[axis] + 1
+def _sizes(x: Tensor, weight: Tensor, stride: Sequence[int], padding: Sequence[int]) -> tuple[int, int]:
+    """Height and width of the output."""
+    height, width = (
+        (x.shape[2 + axis] + 2 * padding[axis] - weight.shape[2 + axis]) // stride[axis] + 1 for axis in (0, 1)
+    )
+    return height, width
 
 
 def _num_places(conv: nn.Conv2d, x: Tensor) -> int:
     assert not isinstance(conv.padding, str)
-    height, width = (_size(x, conv.weight, axis, conv.stride, conv.padding) for axis in (0, 1))
+    height, width = _sizes(x, conv.weight, conv.stride, conv.padding)
     return max(0, height) * max(0, width)

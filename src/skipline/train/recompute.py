@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint, create_selective_checkpoint_contexts
 
-from skipline.kernels import Kernels
+from skipline.kernels import SMALL_MAP, Kernels
 from skipline.memory import KEEP_ALL, Keep, Keeping
 from skipline.nn import ResidualNet
 from skipline.train.fusion import Part, Pass, Signal, parts_of
@@ -91,7 +91,7 @@ def _chain(links: Sequence[Link]) -> Pass:
 def _contexts(norms: Sequence[nn.BatchNorm2d], keep: Keep) -> Contexts:
     if keep == "input":
         return nullcontext(), still(norms)
-    first, again = create_selective_checkpoint_contexts([torch.ops.aten.convolution.default])
+    first, again = create_selective_checkpoint_contexts([torch.ops.aten.convolution.default, SMALL_MAP])
     return first, _both(still(norms), again)
 
 
