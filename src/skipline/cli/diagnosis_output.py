@@ -103,7 +103,7 @@ def tell_examinations(
         print(dump_json({"format": FORMAT, "version": VERSION, "nets": nets, "treatments": fixes}), end="")
     else:
         lines = [f"\n{_spread(each)}" for each in spectra] or [""] * len(examined)
-        print("\n\n".join(_told(each) + line for each, line in zip(examined, lines, strict=True)))
+        print("\n\n".join(_told(each, treated) + line for each, line in zip(examined, lines, strict=True)))
         for treatment in treated:
             print(f"\n{_told_treatment(treatment)}")
     phases = phases_of(examined) if output.is_drawn else ()
@@ -133,13 +133,13 @@ def tell_inspection(network: Network, inspection: Inspection, seen: Seen, output
         print(f"{name}, trained\n{_MARKS[diagnosis.verdict]} measured: {diagnosis.sentence}")
         print(f"  measured   its last weights, in training mode, on {seen.about}")
         spread = map(_spread, seen.spectra)
-        print("\n".join([*_details(diagnosis, said=diagnosis.sentence), *spread, *_listed(diagnosis.remedies)]))
+        print("\n".join([*_details(diagnosis, said=diagnosis.sentence), *spread, *_listed(diagnosis.remedies, {})]))
     settings = {"images": seen.about, "seed": seen.seed}
     values = seen.spectra[0].values if seen.spectra else ()
     _write([record_of_inspection(network, inspection, singular_values=values)], (), output, settings=settings)
 
 
-def _told(examination: Examination) -> str:
+def _told(examination: Examination, treated: Sequence[TriedRemedy] = ()) -> str:
     candidate, diagnosis = examination.candidate, examination.diagnosis
     network = candidate.network
     about = f"{network.name}, {counted(network.depth, 'layer')}, {candidate.init}"
@@ -151,7 +151,8 @@ def _told(examination: Examination) -> str:
         lines.append(f"  depth      such nets train up to about {float(f'{deepest:.2g}'):,.0f} layers")
     elif examination.verdict == "trains":
         lines.append("  depth      such nets train at any depth, as far as is known")
-    lines += [*_measured(examination), *_listed(examination.remedies)]
+    outcomes = {each.remedy: each.helped for each in treated if each.before is examination}
+    lines += [*_measured(examination), *_listed(examination.remedies, outcomes)]
     return "\n".join(lines)
 
 
@@ -202,8 +203,13 @@ def _spread(spectrum: Spectrum) -> str:
     )
 
 
-def _listed(remedies: Sequence[RemedyName]) -> list[str]:
-    lines = [f"             {number}. {REMEDIES[each].says}" for number, each in enumerate(remedies, start=1)]
+def _listed(remedies: Sequence[RemedyName], outcomes: Mapping[RemedyName, bool]) -> list[str]:
+    """`outcomes` says of the remedies that were tried whether they were shown to help."""
+    said = {None: "", True: " (shown to help, see below)", False: " (tried, not shown to help)"}
+    lines = [
+        f"             {number}. {REMEDIES[each].says}{said[outcomes.get(each)]}"
+        for number, each in enumerate(remedies, start=1)
+    ]
     return [line.replace("           ", "  remedies ", 1) if index == 0 else line for index, line in enumerate(lines)]
 
 
