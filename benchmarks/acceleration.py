@@ -4,7 +4,8 @@ Each net is trained in one process by four sides, one step of each after the oth
 
 - peer: plain PyTorch (CIFAR) or timm (photographs) as in tutorials, eager fp32, NCHW;
 - best peer: the same net, channels-last, bf16 autocast where the hardware has it, PyTorch's fused optimiser;
-- default: `skipline train` as it comes; and tuned: the fastest of `train/ways.py` on this machine (if it is another).
+- default: `skipline train` as it comes;
+- tuned: the fastest of `train/speed/ways.py` on this machine, if it is another.
 
 Printed of each: images a second, milliseconds a step, images a second × depth, the first step (from the recipe to its
 end) in seconds and in steady steps, its share of the GEMM that the machine reaches in the same run, and of what memory
@@ -43,9 +44,9 @@ from training_case import Case, peer
 from training_sides import SIDES, Timed, data_of, recipe_of, time_in_turn, ways_of_peers
 
 from skipline.cost import cost
-from skipline.train import environment
-from skipline.train.tuning import Timing, fastest, time_ways
-from skipline.train.ways import WAYS, Way, graphed, own_way
+from skipline.train.folder import environment
+from skipline.train.speed.tuning import Timing, fastest, time_ways
+from skipline.train.speed.ways import WAYS, Way, graphed, own_way
 
 CASES = {
     "cpu": (

@@ -31,10 +31,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from skipline.data.decode import LOCAL
-from skipline.data.duplicates import find_duplicates
-from skipline.data.photo_fact import PhotoFact, read_fact
-from skipline.data.photo_folder import open_photos
+from skipline.data.photos.decode import LOCAL
+from skipline.data.photos.duplicates import find_duplicates
+from skipline.data.photos.fact import PhotoFact, read_fact
+from skipline.data.photos.folder import open_photos
 
 RECALL_PHOTOS = 100  # originals that copies are made of
 Save = Callable[[Image.Image], bytes]

@@ -27,8 +27,8 @@ from torch import Tensor
 from skipline import build, describe, features
 from skipline.nn import ResidualNet
 from skipline.spec import unfold
-from skipline.train import environment
-from skipline.train.allocator import keep_freed_memory
+from skipline.train.folder import environment
+from skipline.train.memory.allocator import keep_freed_memory
 
 MOST = 1.2  # wanted: taps at every block of the deepest named net cost no more than this times a plain pass
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import torch
 
-from skipline.train.precision import has_bf16
+from skipline.train.speed.precision import has_bf16
 
 
 def limits(device: torch.device) -> dict[str, float]:

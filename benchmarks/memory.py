@@ -32,10 +32,10 @@ from skipline.cost import part_costs
 from skipline.data import Batch
 from skipline.memory import MemoryPlan, Workload, parse_size, plan_memory
 from skipline.train import Recipe
-from skipline.train.allocator import keep_freed_memory
-from skipline.train.kernels import choose_kernels
 from skipline.train.learner import make_learner
-from skipline.train.recompute import step_forward
+from skipline.train.memory.allocator import keep_freed_memory
+from skipline.train.memory.recompute import step_forward
+from skipline.train.speed.kernels import choose_kernels
 from skipline.train.step import training_step
 from skipline.zoo import describe
 

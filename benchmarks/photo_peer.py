@@ -30,8 +30,8 @@ from peers import import_torchvision
 from PIL import Image
 from torch import nn
 
-from skipline.data.classes import load_classes
-from skipline.data.photo_split import Split, SplitPhoto, load_split
+from skipline.data.photos.classes import load_classes
+from skipline.data.photos.split import Split, SplitPhoto, load_split
 from skipline.evaluate.interval import wilson
 from skipline.evaluate.paired import compare
 from skipline.train import open_run

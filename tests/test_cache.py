@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from skipline.cache import user_cache
-from skipline.cli.device import default_data_dir
-from skipline.train.tuned import speed_folder
+from skipline.cli.given.device import default_data_dir
+from skipline.train.speed.tuned import speed_folder
 
 
 def test_it_is_where_the_system_says_or_in_the_home(monkeypatch: pytest.MonkeyPatch) -> None:

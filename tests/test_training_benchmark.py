@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from skipline.cost import cost
-from skipline.train.ways import WAYS
+from skipline.train.speed.ways import WAYS
 from skipline.zoo import describe
 
 from .house_rules import ROOT
@@ -164,7 +164,7 @@ def program(bench: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(program, "limits", lambda _device: {"gemm_fp32_gflops": 1.0, "copy_gb_per_second": 1.0})
     for name in ("has_bf16", "glibc_default", "keep_freed_memory"):
         monkeypatch.setattr(sides, name, lambda *_: False)
-    monkeypatch.setattr(bench("skipline.train.precision"), "has_bf16", lambda _device: False)
+    monkeypatch.setattr(bench("skipline.train.speed.precision"), "has_bf16", lambda _device: False)
     monkeypatch.setenv("CC", "no-such-compiler")
     return program
 

@@ -102,8 +102,8 @@ def cost(network: Network, *, image_size: int) -> Cost:
     gate its weights and what they multiply, and so does channel attention. A tensor that two of them keep is one
     tensor; a norm's vectors of statistics and standardised weights are not counted. Of stochastic depth everything is
     counted, as if no branch were left out. Reversible blocks that follow each other keep the output of the last alone:
-    a training step computes the rest again (`train/reversible.py`). Raises `SpecError` for an image without pixels, and
-    for one of which a layer would leave none or could not mirror the border.
+    a training step computes the rest again (`train/memory/reversible.py`). Raises `SpecError` for an image without
+    pixels, and for one of which a layer would leave none or could not mirror the border.
     """
     require_count(SpecError, "cost.image_size", image_size, most=LARGEST_COUNT)
     plan = unfold(network)

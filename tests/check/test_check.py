@@ -158,7 +158,7 @@ def test_imbalance(tmp_path: Path) -> None:
 def test_files_that_vanish_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """They go between listing and reading, which is the same to whoever reads as during the check."""
     from skipline.check import check as module
-    from skipline.data.photo_folder import PhotoFolder, open_photos
+    from skipline.data.photos.folder import PhotoFolder, open_photos
 
     write_good(tmp_path / "cat", range(20))
     write_good(tmp_path / "dog", range(30, 50))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from skipline.check import KINDS, Check, check_folder
-from skipline.data.photo_fact import PhotoFact
+from skipline.data.photos.fact import PhotoFact
 
 from .corpus import ODD, write_corpus
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from skipline.check import check_folder
-from skipline.data import photo_fact
-from skipline.data.cache_place import PhotoCache
-from skipline.data.decode import LOCAL
-from skipline.data.fact_cache import load_facts
+from skipline.data.photos import fact as photo_fact
+from skipline.data.photos.cache_place import PhotoCache
+from skipline.data.photos.decode import LOCAL
+from skipline.data.photos.fact_cache import load_facts
 
 from ..data.pictures import encoded, noise
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from skipline.cli.device import be_deterministic, device_of
 from skipline.cli.exits import UsageError
+from skipline.cli.given.device import be_deterministic, device_of
 
 
 @pytest.fixture

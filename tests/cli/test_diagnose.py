@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from skipline.cli.diagnose import _INIT
-from skipline.cli.diagnosis_output import Output, _spread, tell_examinations
 from skipline.cli.exits import GateFailed
+from skipline.cli.output.diagnosis_output import Output, _spread, tell_examinations
 from skipline.data import Preprocess
 from skipline.init import build
 from skipline.lab.jacobian import jacobian

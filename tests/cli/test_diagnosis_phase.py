@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from skipline.cli.diagnosis_phase import phases_of
+from skipline.cli.output.diagnosis_phase import phases_of
 from skipline.spec import Activation, Norm
 from skipline.study.examination import Conditions, Examination, examine
 from skipline.study.family import Unit

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from skipline.cli.evaluation_output import print_evaluation
+from skipline.cli.output.evaluation_output import print_evaluation
 
 
 @pytest.fixture

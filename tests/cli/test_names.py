@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from skipline.cli import names
+from skipline.cli.given import names
 from skipline.data import source_names
 from skipline.train import PRESETS
 from skipline.train.codec import KINDS
-from skipline.train.parallel import BATCH_NORM_SCOPES
-from skipline.train.precision import PRECISIONS
+from skipline.train.processes.parallel import BATCH_NORM_SCOPES
+from skipline.train.speed.precision import PRECISIONS
 
 from .conftest import Command
 

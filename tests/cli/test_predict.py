@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from skipline.data.framing import Framing
+from skipline.data.photos.framing import Framing
 from skipline.data.preprocess import Preprocess
 from skipline.init import build
 from skipline.weights import TrainedModel, save_model

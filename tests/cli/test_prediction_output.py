@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from skipline.cli.output.prediction_output import written
 from skipline.cli.prediction import Prediction
-from skipline.cli.prediction_output import written
 from skipline.files import StorageError
 
 CAT = Prediction("cat.png", (("cat", 0.75),))

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from skipline.cli.lists import parts
+from skipline.cli.given.lists import parts
+from skipline.cli.output.race_table import race_table
 from skipline.cli.race_study import _reason, _too_short
-from skipline.cli.race_table import race_table
 from skipline.data import load
 from skipline.spec import Norm
 from skipline.study import RaceDesign

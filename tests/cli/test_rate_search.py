@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from skipline.cli import rate_search
-from skipline.train.rate_sweep import RateSweep
+from skipline.cli.given import rate_search
+from skipline.train.trials.rate_sweep import RateSweep
 
 from .conftest import Command
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from skipline.cli import recipe
-from skipline.cli.recipe import over_preset, recipe_and_data
+from skipline.cli.given import recipe
+from skipline.cli.given.recipe import over_preset, recipe_and_data
 from skipline.data import Dataset, ImageSet, load
 from skipline.zoo import describe
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from skipline.train.precision import has_bf16
+from skipline.train.speed.precision import has_bf16
 
 from .conftest import Command
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from rich.console import Console
 
-from skipline.cli.run_table import MOST_WARNINGS, RunTable, duration
+from skipline.cli.output.run_table import MOST_WARNINGS, RunTable, duration
 from skipline.signal import EarlyWarning
 from skipline.signal.verdict import Verdict
 from skipline.train import Recipe, Snapshot

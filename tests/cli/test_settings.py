@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from skipline.cli.exits import FileError, UsageError
-from skipline.cli.settings import from_assignments, from_environment, from_toml, nested, overlaid
+from skipline.cli.given.settings import from_assignments, from_environment, from_toml, nested, overlaid
 
 
 def test_tables_merge_and_the_rest_is_replaced() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from skipline.cli import recipe as recipe_file
+from skipline.cli.given import recipe as recipe_file
 from skipline.data import Dataset, ImageSet
 
 PAGE = (Path(__file__).parents[2] / "docs" / "thousand.md").read_text(encoding="utf-8")

@@ -17,8 +17,8 @@ import pytest
 import torch
 
 from skipline.train import RunFolder
-from skipline.train.checkpoint import read_progress
-from skipline.train.run_folder import open_run
+from skipline.train.folder.checkpoint import read_progress
+from skipline.train.folder.run_folder import open_run
 from skipline.weights import read_tensors
 
 pytestmark = [

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from skipline.data.photo_set import load_photo_dataset
+from skipline.data.photos.run_set import load_photo_dataset
 from skipline.train import loop
 
 from .conftest import Command

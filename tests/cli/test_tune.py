@@ -12,12 +12,12 @@ import torch
 from typer.testing import CliRunner
 
 from skipline.cli.app import app
-from skipline.cli.speed import with_speed
+from skipline.cli.given.speed import with_speed
 from skipline.train import PRESETS, precision, step_memory
-from skipline.train.team import ALONE
-from skipline.train.tuned import remember, speed_folder
-from skipline.train.tuning import Timing, noise
-from skipline.train.ways import Way
+from skipline.train.processes.team import ALONE
+from skipline.train.speed.tuned import remember, speed_folder
+from skipline.train.speed.tuning import Timing, noise
+from skipline.train.speed.ways import Way
 from skipline.zoo import describe
 
 CPU = torch.device("cpu")

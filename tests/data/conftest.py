@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skipline.data.cifar_layout import CIFAR_LAYOUTS, BinaryRows, CifarLayout, PickledRows
+from skipline.data.sets.cifar_layout import CIFAR_LAYOUTS, BinaryRows, CifarLayout, PickledRows
 
 NUM_TRAIN, NUM_TEST = 20, 6  # of the small files: four images in each of CIFAR-10's five
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from skipline.data import Augment
-from skipline.data.changes import draw_changes
+from skipline.data.augmentation.changes import draw_changes
 
 
 def _generator(seed: int = 0) -> torch.Generator:

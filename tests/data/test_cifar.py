@@ -14,8 +14,8 @@ import pytest
 import torch
 
 from skipline.data import DataError, Dataset, fit_preprocess, load
-from skipline.data.cifar import read_cifar, read_cifar_archive
-from skipline.data.cifar_layout import CIFAR_LAYOUTS, CifarLayout, find_cifar
+from skipline.data.sets.cifar import read_cifar, read_cifar_archive
+from skipline.data.sets.cifar_layout import CIFAR_LAYOUTS, CifarLayout, find_cifar
 
 Images = tuple[np.ndarray, np.ndarray, np.ndarray]
 Write = Callable[[Path, CifarLayout], Path]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from skipline.data.classes import Classes, classes_of, load_classes
 from skipline.data.error import DataError
+from skipline.data.photos.classes import Classes, classes_of, load_classes
 from skipline.files import dump_json, write_whole
 
 

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from skipline.data import decode as module
-from skipline.data.decode import DecodeError, Decoding, Limits, Record, decode
 from skipline.data.error import DataError
+from skipline.data.photos import decode as module
+from skipline.data.photos.decode import DecodeError, Decoding, Limits, Record, decode
 
 from .pictures import ENCODINGS, animated, chunk, encoded, noise, oriented, png
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from skipline.data import DataError, fit_preprocess, load
-from skipline.data.digits import parse_digits
+from skipline.data.sets.digits import parse_digits
 
 # optdigits.tes, from the repository's own description: how often each class is among the 1,797.
 PUBLISHED_COUNTS = [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from skipline.data import duplicates as module
-from skipline.data.decode import Record
-from skipline.data.duplicates import MOST_BITS, Duplicates, find_duplicates
-from skipline.data.fingerprint import LOOK_BYTES, bits_of, content_hash, look_of
-from skipline.data.photo_fact import PhotoFact
+from skipline.data.photos import duplicates as module
+from skipline.data.photos.decode import Record
+from skipline.data.photos.duplicates import MOST_BITS, Duplicates, find_duplicates
+from skipline.data.photos.fact import PhotoFact
+from skipline.data.photos.fingerprint import LOOK_BYTES, bits_of, content_hash, look_of
 
 from .pictures import encoded, noise
 

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from skipline.data import DataError
-from skipline.data.file_set import archive_files, folder_files
+from skipline.data.sets.file_set import archive_files, folder_files
 
 WANTED = frozenset(("one", "two"))
 Member = tuple[str, bytes | tarfile.TarInfo]
@@ -106,7 +106,7 @@ def test_what_a_published_archive_never_holds_is_refused(
 def test_an_archive_that_unpacks_to_far_too_much_is_refused(
     write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("skipline.data.file_set.MAX_ARCHIVE_BYTES", 2**21)
+    monkeypatch.setattr("skipline.data.sets.file_set.MAX_ARCHIVE_BYTES", 2**21)
     archive = write(("other", bytes(2**23)), ("one", b"1"), packed=True)
     with pytest.raises(DataError, match=r"x\.tar\.gz: expected at most 2097152 unpacked bytes, found more"):
         archive_files(archive, WANTED)
@@ -156,7 +156,7 @@ def test_a_missing_file_is_named_with_those_that_are_there(tmp_path: Path) -> No
 
 
 def test_a_file_of_the_wrong_kind_is_not_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("skipline.data.file_set.MAX_FILE_BYTES", 1000)
+    monkeypatch.setattr("skipline.data.sets.file_set.MAX_FILE_BYTES", 1000)
     (tmp_path / "one").write_bytes(bytes(1001))
     with pytest.raises(DataError, match=re.escape(f"{tmp_path}/one: expected at most 1000 bytes, found 1001: a wrong")):
         folder_files(tmp_path).read("one")

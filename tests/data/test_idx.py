@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skipline.data import DataError
-from skipline.data.idx import parse_idx
+from skipline.data.sets.idx import parse_idx
 
 # Two images of 2 x 3, by hand.
 TWO_IMAGES = bytes.fromhex("00000803 00000002 00000002 00000003 000102030405 060708090aff")
@@ -87,7 +87,7 @@ def test_bytes_after_the_gz_are_refused() -> None:
 
 
 def test_a_gz_that_unpacks_to_far_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("skipline.data.idx.MAX_FILE_BYTES", 1000)
+    monkeypatch.setattr("skipline.data.sets.idx.MAX_FILE_BYTES", 1000)
     with pytest.raises(DataError, match="train: expected at most 1000 unpacked bytes, found more: a wrong file"):
         parse_idx(gzip.compress(TWO_IMAGES + bytes(2**22)), "train", num_dimensions=3)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from skipline.data.error import DataError
-from skipline.data.listing import list_folder
+from skipline.data.photos.listing import list_folder
 
 JPEG = b"\xff\xd8\xff\xe0"
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from skipline.data import DataError, fit_preprocess, load
-from skipline.data.mnist import IDX_SETS, IdxSet, find_idx, read_idx_folder, read_idx_set
+from skipline.data.sets.mnist import IDX_SETS, IdxSet, find_idx, read_idx_folder, read_idx_set
 
 WriteIdx = Callable[[Path, int, int, int], Path]
 MNIST, FASHION = IDX_SETS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from skipline.data.natural import likeness, natural_key, path_key
+from skipline.data.photos.natural import likeness, natural_key, path_key
 
 
 def test_ten_comes_after_two() -> None:

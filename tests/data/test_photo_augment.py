@@ -9,15 +9,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from skipline.data.augment import Augment
+from skipline.data.augmentation.augment import Augment
+from skipline.data.augmentation.boxes import BOX_DRAWS, crop_boxes, random_boxes, with_boxes_of
+from skipline.data.augmentation.draws import image_draws
+from skipline.data.augmentation.photo_augment import NUM_DRAWS, PhotoAugment, augmented_raw, erased_boxes
+from skipline.data.augmentation.policy import augmented
 from skipline.data.batch import Batch, epoch_batches
-from skipline.data.boxes import BOX_DRAWS, crop_boxes, random_boxes, with_boxes_of
-from skipline.data.draws import image_draws
 from skipline.data.error import DataError
 from skipline.data.image_set import ImageSet
 from skipline.data.order import balanced_order
-from skipline.data.photo_augment import NUM_DRAWS, PhotoAugment, augmented_raw, erased_boxes
-from skipline.data.policy import augmented
 from skipline.data.preprocess import Preprocess, normaliser
 
 ALL = PhotoAugment(crop_scale=0.3, policy="trivial", brightness=0.4, contrast=0.4, saturation=0.4, hue=0.1, erasing=0.5)

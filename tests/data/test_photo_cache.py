@@ -12,14 +12,14 @@ import pytest
 import torch
 
 from skipline.data import cache_place, photo_pixels
-from skipline.data import framing as framing_file
-from skipline.data import photo_cache as module
-from skipline.data.cache_place import PhotoCache
-from skipline.data.decode import LOCAL
-from skipline.data.framing import Framing
-from skipline.data.photo_cache import open_kept
-from skipline.data.photo_pixels import PhotoPixels, read_pixels
-from skipline.data.photo_split import SplitPhoto
+from skipline.data.photos import cache as module
+from skipline.data.photos import framing as framing_file
+from skipline.data.photos.cache import open_kept
+from skipline.data.photos.cache_place import PhotoCache
+from skipline.data.photos.decode import LOCAL
+from skipline.data.photos.framed import PhotoPixels, read_pixels
+from skipline.data.photos.framing import Framing
+from skipline.data.photos.split import SplitPhoto
 from skipline.files import StorageError
 
 from .pictures import encoded, noise

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from skipline.data.error import DataError
-from skipline.data.photo_folder import PhotoFolder, open_photos
+from skipline.data.photos.folder import PhotoFolder, open_photos
 
 
 def make(root: Path, *names: str) -> Path:

@@ -12,9 +12,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from skipline.data import policy
-from skipline.data.boxes import Boxes, erased, resized_crop
-from skipline.data.colour import brightness, contrast, hue, saturation, sharpness
+from skipline.data.augmentation import policy
+from skipline.data.augmentation.boxes import Boxes, erased, resized_crop
+from skipline.data.augmentation.colour import brightness, contrast, hue, saturation, sharpness
 
 SIDE = 24
 _PEERS = Path(__file__).parents[2] / "benchmarks" / "peers.py"  # shared with the benchmarks; not part of the package

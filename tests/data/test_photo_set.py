@@ -10,13 +10,13 @@ import pytest
 import torch
 from PIL import Image
 
-from skipline.data import photo_pixels
-from skipline.data.classes import Classes
-from skipline.data.decode import LOCAL
 from skipline.data.error import DataError
-from skipline.data.framing import Framing, framed
-from skipline.data.photo_set import is_photo_run, load_photo_dataset
-from skipline.data.photo_split import Split, SplitPhoto
+from skipline.data.photos import framed as photo_pixels
+from skipline.data.photos.classes import Classes
+from skipline.data.photos.decode import LOCAL
+from skipline.data.photos.framing import Framing, framed
+from skipline.data.photos.run_set import is_photo_run, load_photo_dataset
+from skipline.data.photos.split import Split, SplitPhoto
 from skipline.data.preprocess import Preprocess
 from skipline.files import dump_json
 

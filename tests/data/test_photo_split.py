@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from skipline.data.classes import Classes
-from skipline.data.decode import Record
-from skipline.data.duplicates import Duplicates
 from skipline.data.error import DataError
-from skipline.data.fingerprint import LOOK_BYTES
-from skipline.data.photo_fact import PhotoFact
-from skipline.data.photo_folder import Photo, PhotoFolder
-from skipline.data.photo_split import Split, load_split, split_photos
-from skipline.data.sighting import Part
+from skipline.data.photos.classes import Classes
+from skipline.data.photos.decode import Record
+from skipline.data.photos.duplicates import Duplicates
+from skipline.data.photos.fact import PhotoFact
+from skipline.data.photos.fingerprint import LOOK_BYTES
+from skipline.data.photos.folder import Photo, PhotoFolder
+from skipline.data.photos.sighting import Part
+from skipline.data.photos.split import Split, load_split, split_photos
 from skipline.files import dump_json, write_whole
 
 RECORD = Record(format="PNG", height=1, width=1, mode="RGB", orientation=1, traits=())

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skipline.data import DataError
-from skipline.data.pickled import read_pickled_dict
+from skipline.data.sets.pickled import read_pickled_dict
 
 PIXELS = np.arange(12, dtype=np.uint8).reshape(3, 4)
 
@@ -88,7 +88,7 @@ def test_a_program_in_a_pickle_is_refused_by_name_and_not_run(tmp_path: Path, pr
         ("numpy", "load"),
         ("numpy.testing._private.utils", "runstring"),
         ("_codecs", "decode"),
-        ("skipline.data.pickled", "_DataUnpickler"),
+        ("skipline.data.sets.pickled", "_DataUnpickler"),
     ],
 )
 def test_every_other_name_is_refused(module: str, name: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from skipline.data.decode import LOCAL, DecodeError, Limits, read_file
+from skipline.data.photos.decode import LOCAL, DecodeError, Limits, read_file
 
 
 def unreadable(path: Path, limits: Limits = LOCAL) -> DecodeError:

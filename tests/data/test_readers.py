@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from skipline.data.decode import LOCAL
-from skipline.data.photo_fact import PhotoFact, Unusable, read_fact
-from skipline.data.readers import Readers
+from skipline.data.photos.decode import LOCAL
+from skipline.data.photos.fact import PhotoFact, Unusable, read_fact
+from skipline.data.photos.readers import Readers
 
 from .pictures import encoded, noise
 
@@ -101,5 +101,5 @@ def test_whoever_stops_early_leaves_no_process(tmp_path: Path, photos: list[str]
 
 
 def test_they_import_no_torch() -> None:
-    code = "import sys, skipline.data.readers, skipline.check; sys.exit('torch' in sys.modules)"
+    code = "import sys, skipline.data.photos.readers, skipline.check; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=120).returncode == 0

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from skipline.data import DataDefaults, DataError, defaults_of, load, place_of, source_names
-from skipline.data.cifar_layout import CifarLayout
-from skipline.data.source import is_photos
+from skipline.data.sets.cifar_layout import CifarLayout
+from skipline.data.sets.source import is_photos
 
 WriteIdx = Callable[[Path, int, int, int], Path]
 READ_HERE = (

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from skipline.data import DataError
-from skipline.data.classes import Classes
-from skipline.data.decode import Record
-from skipline.data.photo_data import PhotoSettings
-from skipline.data.photo_fact import Fact, PhotoFact, Unusable
-from skipline.data.photo_folder import Photo, PhotoFolder
-from skipline.data.photo_split import LeftOut, Split, SplitPhoto
-from skipline.data.split_again import split_again
+from skipline.data.photos.classes import Classes
+from skipline.data.photos.decode import Record
+from skipline.data.photos.fact import Fact, PhotoFact, Unusable
+from skipline.data.photos.folder import Photo, PhotoFolder
+from skipline.data.photos.parts import PhotoSettings
+from skipline.data.photos.split import LeftOut, Split, SplitPhoto
+from skipline.data.photos.split_again import split_again
 
 RECORD = Record(format="PNG", height=8, width=8, mode="RGB", orientation=1, traits=())
 NAMES = ("cat", "dog")

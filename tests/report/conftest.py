@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from skipline.report.diagnosis_record import CauseRecord, DiagnosisRecord, RemedyRecord
-from skipline.report.net_record import NetRecord, SiteRecord
 from skipline.report.phase import NetPoint, PhaseRecord
+from skipline.report.records.diagnosis import CauseRecord, DiagnosisRecord, RemedyRecord
+from skipline.report.records.net import NetRecord, SiteRecord
 from skipline.signal.verdict import Outcome
 
 from .html_page import Element, read_page

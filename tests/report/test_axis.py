@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skipline.report.axis import Axis, axis_at, linear_axis, log_axis
+from skipline.report.plot.axis import Axis, axis_at, linear_axis, log_axis
 
 finite = st.floats(-1e12, 1e12, allow_nan=False).filter(lambda value: value == 0 or abs(value) > 1e-6)
 positive = st.floats(1e-300, 1e300)

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from skipline.report import depth_report, diagnosis_page, race_report, run_report
-from skipline.report.diagnosis_record import DiagnosisRecord
 from skipline.report.phase import PhaseRecord
+from skipline.report.records.diagnosis import DiagnosisRecord
 
 from .sight import LAPTOP, LEAST_CONTRAST, LEAST_TEXT, PHONE, TEXTS, contrast, luminance, opened
 

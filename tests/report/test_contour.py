@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from skipline.report.contour import contour
+from skipline.report.plot.contour import contour
 
 
 def test_a_plane_is_cut_exactly() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from skipline.report import ReportError, depth_report
-from skipline.report.record import read_object
+from skipline.report.records.record import read_object
 
 SPACE = "\N{NO-BREAK SPACE}"
 

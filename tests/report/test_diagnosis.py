@@ -11,8 +11,8 @@ import pytest
 
 from skipline.report import diagnosis_page
 from skipline.report.diagnosis import diagnosis_figures
-from skipline.report.diagnosis_record import DiagnosisRecord
 from skipline.report.phase import PhaseRecord
+from skipline.report.records.diagnosis import DiagnosisRecord
 
 Three = tuple[DiagnosisRecord, ...]
 

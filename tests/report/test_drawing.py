@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from skipline.report.axis import linear_axis, log_axis
-from skipline.report.chart import LOST, NO_LEVEL, Band, Cells, Chart, Dots, Lane, Line, Mark, Post, Rule, Word
-from skipline.report.drawing import WIDTH, draw
-from skipline.report.marker import swatch
+from skipline.report.plot.axis import linear_axis, log_axis
+from skipline.report.plot.chart import LOST, NO_LEVEL, Band, Cells, Chart, Dots, Lane, Line, Mark, Post, Rule, Word
+from skipline.report.plot.drawing import WIDTH, draw
+from skipline.report.plot.marker import swatch
 
 X = linear_axis([0, 10], title="epoch")
 Y = linear_axis([0, 100], title="error (%)")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from skipline.report import ReportError, run_report
-from skipline.report.evaluation_record import read_evaluation
+from skipline.report.records.evaluation import read_evaluation
 
 SPACE = "\N{NO-BREAK SPACE}"
 RunFolder = Callable[..., Path]

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from skipline.report.chart import LOST, NO_LEVEL, Cells
-from skipline.report.drawing import draw
-from skipline.report.heat import MOST_COLUMNS, MOST_ROWS, Field, heat_keys, heat_panel, scale_of
+from skipline.report.plot.chart import LOST, NO_LEVEL, Cells
+from skipline.report.plot.drawing import draw
+from skipline.report.plot.heat import MOST_COLUMNS, MOST_ROWS, Field, heat_keys, heat_panel, scale_of
 
 
 def field(*rows: tuple[float | None, ...], kind: Any = "log") -> Field:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from skipline.report import ReportError, run_report
-from skipline.report.layers_record import read_layers
+from skipline.report.records.layers import read_layers
 
 LINE = {
     "step": 5,

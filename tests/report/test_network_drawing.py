@@ -6,8 +6,8 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from skipline.report.network_drawing import draw_network
-from skipline.report.outline import outline
+from skipline.report.network.drawing import draw_network
+from skipline.report.network.outline import outline
 from skipline.spec import Block, Branch, Head, Merge, Network, PadShortcut, Stage, Stem
 from skipline.zoo import describe, models
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from skipline.report.network_text import network_text
-from skipline.report.outline import outline
+from skipline.report.network.outline import outline
+from skipline.report.network.text import network_text
 from skipline.spec import Block, Branch, Merge, NoShortcut, PadShortcut, Stage, Stem
 from skipline.spec.network import Head, Network
 from skipline.zoo import describe

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from skipline.cost import cost
-from skipline.report.outline import count_text, outline, shape_text
+from skipline.report.network.outline import count_text, outline, shape_text
 from skipline.spec import (
     Activation,
     Block,

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from skipline.report import depth_report, diagnosis_page, run_report
-from skipline.report.diagnosis_record import DiagnosisRecord
 from skipline.report.phase import PhaseRecord
+from skipline.report.records.diagnosis import DiagnosisRecord
 
 # What makes a browser fetch something, by element; a page of ours has none of it but the empty icon.
 LOADING = {"src", "href", "srcset", "data", "poster", "action", "formaction", "background", "xlink:href", "ping"}

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from skipline.report.chart import Cells, Dots, Line, Word
-from skipline.report.drawing import draw
 from skipline.report.phase import NetPoint, PhaseRecord, phase_keys, phase_panel
+from skipline.report.plot.chart import Cells, Dots, Line, Word
+from skipline.report.plot.drawing import draw
 
 
 def marks(panel: Any, kind: type) -> list[Any]:

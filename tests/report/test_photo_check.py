@@ -14,7 +14,7 @@ from PIL import Image
 from skipline.check import Check, check_folder
 from skipline.report import photo_check
 from skipline.report.photo_check import check_report
-from skipline.report.thumbnail import Thumbnails
+from skipline.report.plot.thumbnail import Thumbnails
 
 from ..check.corpus import write_corpus, write_good
 from .conftest import Element

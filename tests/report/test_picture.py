@@ -15,12 +15,12 @@ import pytest
 from skipline.extras import ExtraMissing
 from skipline.report import ReportError, write_picture
 from skipline.report.diagnosis import diagnosis_figures
-from skipline.report.diagnosis_record import DiagnosisRecord
-from skipline.report.figure import Figure, alone
-from skipline.report.page import stylesheet
+from skipline.report.html.page import stylesheet
+from skipline.report.html.style import plain_style
 from skipline.report.phase import PhaseRecord
-from skipline.report.picture import png_picture, svg_picture
-from skipline.report.style import plain_style
+from skipline.report.plot.figure import Figure, alone
+from skipline.report.plot.picture import png_picture, svg_picture
+from skipline.report.records.diagnosis import DiagnosisRecord
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from skipline.report import ReportError, race_report
-from skipline.report.chart import Dots, Line
+from skipline.report.plot.chart import Dots, Line
 from skipline.report.race_curves import MOST_POINTS, TOP, race_panels
-from skipline.report.race_record import parse_race
+from skipline.report.records.race import parse_race
 
 from .html_page import Element
 from .races import entrant

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from skipline.report.chart import Band, Dots, Line, Post
-from skipline.report.drawing import draw
-from skipline.report.net_record import NetRecord, SiteRecord
+from skipline.report.plot.chart import Band, Dots, Line, Post
+from skipline.report.plot.drawing import draw
+from skipline.report.records.net import NetRecord, SiteRecord
 from skipline.report.signal_charts import MOST_DOTS, signal_keys, signal_panels, small_panels
 
 Net = Callable[..., NetRecord]

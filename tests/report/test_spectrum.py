@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from skipline.report.chart import Line
-from skipline.report.drawing import draw
-from skipline.report.net_record import NetRecord
+from skipline.report.plot.chart import Line
+from skipline.report.plot.drawing import draw
+from skipline.report.records.net import NetRecord
 from skipline.report.spectrum import spectrum_keys, spectrum_panel
 
 Net = Callable[..., NetRecord]

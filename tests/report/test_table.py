@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from skipline.report.settings import network_name, settings_table
-from skipline.report.table import Table, thinned, write_table
+from skipline.report.html.settings import network_name, settings_table
+from skipline.report.html.table import Table, thinned, write_table
 
 
 def test_a_table_names_its_rows_and_columns(read: Callable[[str], Any]) -> None:

@@ -8,7 +8,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skipline.report.text import escape, html_text, svg_text
+from skipline.report.html.text import escape, html_text, svg_text
 
 ATTACK = "<img src=x onerror=alert(1)>\"'&amp;<script>"
 

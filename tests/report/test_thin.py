@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 
-from skipline.report.thin import thin_dots, thin_line
+from skipline.report.plot.thin import thin_dots, thin_line
 
 
 def test_few_points_stay_as_they_are() -> None:

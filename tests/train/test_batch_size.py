@@ -13,10 +13,10 @@ from torch import Tensor
 from skipline.data import Dataset
 from skipline.memory import Workload, plan_memory
 from skipline.train import Recipe, RecipeError
-from skipline.train import batch_size as module
 from skipline.train import step as step_file
-from skipline.train import step_memory as step_memory_file
-from skipline.train.batch_size import fitting_batch, has_room_for
+from skipline.train.memory import step_memory as step_memory_file
+from skipline.train.trials import batch_size as module
+from skipline.train.trials.batch_size import fitting_batch, has_room_for
 
 CPU = torch.device("cpu")
 SIZES = (4, 8, 16)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from skipline.data import Batch
 from skipline.train import AdamW, Recipe, RunError
-from skipline.train.checkpoint import read_kernels, read_progress, restore_checkpoint, save_checkpoint
+from skipline.train.folder.checkpoint import read_kernels, read_progress, restore_checkpoint, save_checkpoint
 from skipline.train.learner import Learner, make_learner
 from skipline.train.progress import Progress, progress_from_json
 from skipline.train.step import training_step

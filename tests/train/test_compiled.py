@@ -18,9 +18,9 @@ from skipline.init import build, scheme_named
 from skipline.spec import Head, Network, Stage, Stem
 from skipline.spec.network import StochasticDepth
 from skipline.train import Interrupted, Outcome, Recipe, RecipeError, RunFolder, forward
-from skipline.train.compiled import BlockGraphs, compiled_parts
-from skipline.train.forward import forward_of
 from skipline.train.learner import make_learner
+from skipline.train.speed.compiled import BlockGraphs, compiled_parts
+from skipline.train.speed.forward import forward_of
 from skipline.weights import read_tensors
 
 # Of PyTorch's tracer, which looks at the gradient of what a block is given; outside pytest it is not shown.

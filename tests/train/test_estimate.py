@@ -9,7 +9,7 @@ import torch
 
 from skipline.data import Dataset, ImageSet
 from skipline.train import Recipe
-from skipline.train import estimate as module
+from skipline.train.trials import estimate as module
 from skipline.zoo import describe
 
 CPU = torch.device("cpu")
@@ -26,7 +26,7 @@ def noise(side: int) -> Dataset:
 def timed_steps(monkeypatch: pytest.MonkeyPatch, ticks: list[float]) -> None:
     """What the clock says before and after each step."""
     left = iter(ticks)
-    monkeypatch.setattr("skipline.train.estimate.time.perf_counter", lambda: next(left))
+    monkeypatch.setattr("skipline.train.trials.estimate.time.perf_counter", lambda: next(left))
 
 
 def test_it_is_the_fastest_step_times_the_images_that_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:

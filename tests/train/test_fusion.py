@@ -17,8 +17,8 @@ from skipline.nn.freeze import FrozenBatchNorm
 from skipline.spec import Attention, Block, Branch, ConvWeights, Merge, Network, StochasticDepth
 from skipline.spec.block import Order
 from skipline.spec.layers import Activation, Norm
-from skipline.train import fusion
-from skipline.train.recompute import step_forward
+from skipline.train.memory.recompute import step_forward
+from skipline.train.speed import fusion
 from skipline.zoo import describe
 
 NETWORKS = {

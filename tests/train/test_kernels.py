@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from skipline.train import RecipeError
-from skipline.train.kernels import choose_kernels
+from skipline.train.speed.kernels import choose_kernels
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 

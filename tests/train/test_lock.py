@@ -12,7 +12,7 @@ import pytest
 
 from skipline.files import StorageError
 from skipline.train import Outcome, Recipe, RunError, RunFolder
-from skipline.train.lock import locked
+from skipline.train.folder.lock import locked
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="this system has no flock")
 

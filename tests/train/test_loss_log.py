@@ -14,7 +14,7 @@ from torch.nn import functional
 from skipline.data import Dataset, fit_preprocess, normaliser
 from skipline.init import build
 from skipline.train import Diverged, Interrupted, Outcome, Recipe, RunFolder, Sgd, Snapshot
-from skipline.train.loss_log import LossLog
+from skipline.train.folder.loss_log import LossLog
 
 Trainer = Callable[..., Outcome]
 

@@ -15,8 +15,8 @@ from skipline.memory import Workload, plan_memory
 from skipline.memory.keeping import recomputed_first
 from skipline.nn import ResidualNet
 from skipline.train import Outcome, Recipe, RunFolder, train
-from skipline.train.fusion import plain_parts
-from skipline.train.recompute import forward_through, step_forward
+from skipline.train.memory.recompute import forward_through, step_forward
+from skipline.train.speed.fusion import plain_parts
 from skipline.zoo import describe
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")

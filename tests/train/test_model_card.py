@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from skipline.train import Deepening, Outcome, Recipe
-from skipline.train.model_card import model_card
+from skipline.train.folder.model_card import model_card
 from skipline.zoo import describe
 
 OUTCOME = Outcome(step=1234, train_loss=0.5, train_error=0.125, test_loss=0.25, test_error=0.0375, seconds=9.0)

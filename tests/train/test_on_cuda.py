@@ -17,8 +17,8 @@ from skipline.spec import Head, Network, Stage, Stem
 from skipline.train import AdamW, Interrupted, Outcome, Recipe, RunFolder, Sgd, train
 from skipline.train import task as task_file
 from skipline.train.learner import make_learner
-from skipline.train.precision import autocast
 from skipline.train.progress import Progress
+from skipline.train.speed.precision import autocast
 from skipline.train.step import training_step
 from skipline.train.tally import Tally
 from skipline.train.task import batches, make_task

@@ -20,10 +20,10 @@ from skipline.nn.dropout import DropBlock, DropBranch, Dropout
 from skipline.spec import Network
 from skipline.train import Probe, Recipe, RecipeError
 from skipline.train.learner import make_learner
-from skipline.train.parallel import Engine
-from skipline.train.spread import spread
-from skipline.train.synchronised_norm import SynchronisedNorm, synchronised
-from skipline.train.team import ALONE, Team, TeamError, explained, joined
+from skipline.train.processes.parallel import Engine
+from skipline.train.processes.spread import spread
+from skipline.train.processes.synchronised_norm import SynchronisedNorm, synchronised
+from skipline.train.processes.team import ALONE, Team, TeamError, explained, joined
 
 
 @pytest.fixture

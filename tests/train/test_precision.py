@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from skipline.train import RecipeError
-from skipline.train.precision import Precision, autocast, compute_dtype, has_bf16
+from skipline.train.speed.precision import Precision, autocast, compute_dtype, has_bf16
 
 CPU = torch.device("cpu")
 

@@ -13,9 +13,9 @@ from torch import Tensor
 
 from skipline.data import Dataset
 from skipline.train import AdamW, Outcome, Recipe, RunFolder
-from skipline.train import rate_sweep as module
-from skipline.train.rate_sweep import NUM_STEPS, RateSweep, sweep_rates
-from skipline.train.step_memory import StepMemory
+from skipline.train.memory.step_memory import StepMemory
+from skipline.train.trials import rate_sweep as module
+from skipline.train.trials.rate_sweep import NUM_STEPS, RateSweep, sweep_rates
 
 CPU = torch.device("cpu")
 

@@ -20,8 +20,8 @@ from skipline.memory.keeping import recomputed_first
 from skipline.nn import ResidualNet, seed_dropout
 from skipline.spec import Attention, Block, Branch, Head, Merge, Network, Stage, Stem, StochasticDepth
 from skipline.spec.layers import Activation, Norm
-from skipline.train.fusion import Part, fused_parts, plain_parts, read_once
-from skipline.train.recompute import forward_through
+from skipline.train.memory.recompute import forward_through
+from skipline.train.speed.fusion import Part, fused_parts, plain_parts, read_once
 
 _SMALL = Network("small", 3, Stem((8,)), (Stage(3, 8, 8), Stage(2, 16, 16, stride=2)), Head(4, dropout=0.2))
 
@@ -132,9 +132,10 @@ def test_each_convolution_is_computed_again_or_kept_whoever_computes_it(
 ) -> None:
     wide = (*_SMALL.stages, Stage(2, 128, 128, stride=2))  # maps of 2×2; its first convolution has only 16 channels
     network = replace(_SMALL, stages=wide)
-    every = {"convolutions": {"from_inputs": 0, "from_convolutions": 8}, "inputs": {"from_inputs": 8, "from_convolutions": 0}}
+    inputs, convolutions = (8, 0) if keeping == "inputs" else (0, 8)
+    again = recomputed_first(9, from_inputs=inputs, from_convolutions=convolutions, length=3)
     counted: list[Counter[str]] = []
-    for each in (Keeping(()), recomputed_first(9, **every[keeping], length=3)):
+    for each in (Keeping(()), again):
         with Counting() as mode:
             stepped(network, each, kernels, torch.float32)
         counted.append(mode.counts)

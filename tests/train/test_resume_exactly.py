@@ -39,7 +39,7 @@ from skipline.train import (
     StepDecay,
     UntilError,
 )
-from skipline.train.precision import has_bf16
+from skipline.train.speed.precision import has_bf16
 from skipline.weights import read_tensors
 
 NUM_STEPS = 6

@@ -30,8 +30,8 @@ from skipline.spec import (
     Stem,
     StochasticDepth,
 )
-from skipline.train.fusion import parts_of, read_once
-from skipline.train.recompute import forward_through, step_forward
+from skipline.train.memory.recompute import forward_through, step_forward
+from skipline.train.speed.fusion import parts_of, read_once
 
 Forward = Callable[[Tensor], Tensor]
 POOLED = Block(shortcut=PadShortcut(subsample="average"), order="pre", coupling="additive")

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from skipline.data import DataError, Dataset, ImageSet, fit_preprocess, load
-from skipline.data.classes import Classes, load_classes
+from skipline.data.photos.classes import Classes, load_classes
 from skipline.train import (
     Interrupted,
     Outcome,
@@ -28,8 +28,8 @@ from skipline.train import (
     start,
     train,
 )
-from skipline.train.kernels import choose_kernels
-from skipline.train.precision import has_bf16
+from skipline.train.speed.kernels import choose_kernels
+from skipline.train.speed.precision import has_bf16
 from skipline.zoo import describe
 
 CPU = torch.device("cpu")

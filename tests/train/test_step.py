@@ -14,8 +14,8 @@ from skipline.data import Batch
 from skipline.nn import ResidualNet
 from skipline.spec import Norm
 from skipline.train import Recipe, Sgd
-from skipline.train.layout import MemoryLayout
 from skipline.train.learner import Learner, make_learner
+from skipline.train.speed.layout import MemoryLayout
 from skipline.train.step import batch_parts, forward_loss, training_step
 
 CPU = torch.device("cpu")

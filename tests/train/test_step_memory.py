@@ -18,10 +18,10 @@ from skipline.spec import Head, Norm
 from skipline.train import Interrupted, Outcome, Probe, Recipe, RecipeError, RunFolder, Snapshot
 from skipline.train import learner as learner_file
 from skipline.train import step as step_file
-from skipline.train import step_memory as step_memory_file
-from skipline.train.free_memory import free_memory
+from skipline.train.memory import step_memory as step_memory_file
+from skipline.train.memory.free_memory import free_memory
+from skipline.train.memory.step_memory import plan_memory_of
 from skipline.train.step import StepOutOfMemory
-from skipline.train.step_memory import plan_memory_of
 
 Trainer = Callable[..., Outcome]
 CPU = torch.device("cpu")
@@ -191,7 +191,7 @@ def test_another_fault_is_no_lack_of_memory(
 def test_free_memory_is_the_systems_or_what_the_container_leaves(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from skipline.train import free_memory as file
+    from skipline.train.memory import free_memory as file
 
     information = tmp_path / "meminfo"
     information.write_text("MemTotal: 9000 kB\nMemAvailable: 5000 kB\n", encoding="utf-8")

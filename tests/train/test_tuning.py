@@ -13,9 +13,9 @@ import torch
 from skipline.data import Dataset
 from skipline.spec import Head, Network, Stage, Stem
 from skipline.train import Recipe, tuned
-from skipline.train.tuned import remember, remembered
-from skipline.train.tuning import Timing, fastest, noise, time_ways
-from skipline.train.ways import WAYS, Way, graphed, own_way
+from skipline.train.speed.tuned import remember, remembered
+from skipline.train.speed.tuning import Timing, fastest, noise, time_ways
+from skipline.train.speed.ways import WAYS, Way, graphed, own_way
 
 CPU = torch.device("cpu")
 PLAIN = Way("fp32", "fp32", "contiguous", "plain")

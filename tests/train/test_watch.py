@@ -13,7 +13,7 @@ import torch
 
 from skipline.data import Augment, Dataset
 from skipline.init import build
-from skipline.report.layers_record import read_layers
+from skipline.report.records.layers import read_layers
 from skipline.signal import EarlyWarning, xray
 from skipline.spec import Network, StochasticDepth
 from skipline.train import (

@@ -38,13 +38,13 @@ from skipline.train import (
     train,
 )
 from skipline.train import step as step_file
-from skipline.train.checkpoint import read_progress
+from skipline.train.folder.checkpoint import read_progress
 from skipline.train.learner import Learner, make_learner
-from skipline.train.sharding import own_part
-from skipline.train.spread import spread
+from skipline.train.processes.sharding import own_part
+from skipline.train.processes.spread import spread
+from skipline.train.processes.team import Team, joined
 from skipline.train.step import training_step
 from skipline.train.task import batches, make_task
-from skipline.train.team import Team, joined
 from skipline.weights import write_tensors
 from skipline.zoo import describe
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from skipline.check.judge import judge
 from skipline.check.result import Check
-from skipline.data.cache_place import PhotoCache
-from skipline.data.decode import LOCAL
-from skipline.data.duplicates import find_duplicates
-from skipline.data.fact_cache import load_facts, save_facts
-from skipline.data.photo_fact import Fact, PhotoFact, Unchanged, read_fact
-from skipline.data.photo_folder import open_photos
-from skipline.data.readers import Readers
+from skipline.data.photos.cache_place import PhotoCache
+from skipline.data.photos.decode import LOCAL
+from skipline.data.photos.duplicates import find_duplicates
+from skipline.data.photos.fact import Fact, PhotoFact, Unchanged, read_fact
+from skipline.data.photos.fact_cache import load_facts, save_facts
+from skipline.data.photos.folder import open_photos
+from skipline.data.photos.readers import Readers
 from skipline.files import StorageError, storage_error
 
 MOST_UNUSABLE = 0.1  # guessed: more than one file in ten is no accident

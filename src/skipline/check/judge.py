@@ -10,12 +10,12 @@ import numpy as np
 
 from skipline.amount import counted, percent
 from skipline.check.finding import KINDS, Finding, Place
-from skipline.data.duplicates import Duplicates
-from skipline.data.fingerprint import SIDE
-from skipline.data.image_format import SUFFIXES
-from skipline.data.photo_fact import Fact, PhotoFact, Unusable
-from skipline.data.photo_folder import PhotoFolder
-from skipline.data.photo_split import FEWEST
+from skipline.data.photos.duplicates import Duplicates
+from skipline.data.photos.fact import Fact, PhotoFact, Unusable
+from skipline.data.photos.fingerprint import SIDE
+from skipline.data.photos.folder import PhotoFolder
+from skipline.data.photos.image_format import SUFFIXES
+from skipline.data.photos.split import FEWEST
 
 # Classes whose sizes are further apart are told; guessed: balanced sampling is commonly advised from there.
 MOST_IMBALANCE = 10.0

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from skipline.check.finding import KINDS, Finding
-from skipline.data.duplicates import Duplicates
-from skipline.data.photo_fact import Fact, PhotoFact
-from skipline.data.photo_folder import PhotoFolder
+from skipline.data.photos.duplicates import Duplicates
+from skipline.data.photos.fact import Fact, PhotoFact
+from skipline.data.photos.folder import PhotoFolder
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ from skipline.cli import (
     tune,
 )
 from skipline.cli.exits import CLOSED_PIPE, INTERRUPTED, UsageError, tell
-from skipline.cli.help_text import HELP_FLAGS, flowing, show_help
+from skipline.cli.help_text import HELP_FLAGS, flowing, needs_nothing, show_help
 from skipline.launcher import is_launched, num_processes
 
 VERBS: Mapping[str, Callable[..., None]] = {
@@ -88,7 +88,10 @@ def _all_verbs(
 ) -> None:
     del version  # its callback has ended the program where it was asked for
     context.ensure_object(_Asked).for_traceback |= debug
-    verb = context.invoked_subcommand
+    _require_one_process(context.invoked_subcommand)
+
+
+def _require_one_process(verb: str | None) -> None:
     if is_launched() and verb not in _OF_SEVERAL:
         raise UsageError(
             f"`skipline {verb}` is done by one process, and a launcher has started {num_processes()}. Start "
@@ -134,8 +137,15 @@ def run() -> NoReturn:
     try:
         if typed[:-1] == ([verb] if verb in VERBS else []) and typed[-1:] in ([flag] for flag in HELP_FLAGS):
             show_help(chosen, verb)
+        elif typed == [verb] and verb in VERBS and needs_nothing(VERBS[verb]):
+            _require_one_process(verb)
+            VERBS[verb]()
         else:
             chosen(prog_name="skipline", obj=asked)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left is not written at the end either
+        sys.exit(CLOSED_PIPE)
     except SystemExit as end:
         # typer ends with 1 where nobody reads on (`skipline models | head`); 141 is what a shell calls that.
         if isinstance(end.__context__, BrokenPipeError):

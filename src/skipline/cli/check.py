@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from skipline.amount import counted, percent, size_text
-from skipline.cli import options
+from skipline.cli.given import options
 from skipline.command import command
 
 if TYPE_CHECKING:
@@ -52,8 +52,8 @@ def check(
     from rich.console import Console
 
     from skipline.check import check_folder
-    from skipline.cli.allowed import allowed_errors
-    from skipline.cli.photo_progress import PhotoProgress
+    from skipline.cli.given.allowed import allowed_errors
+    from skipline.cli.output.photo_progress import PhotoProgress
     from skipline.cores import available_cores
     from skipline.files import dump_json
 
@@ -89,12 +89,12 @@ def _refuse_other_than_html(html: Path | None) -> None:
 def _with_doubts(result: Check, place: Path, run: Path) -> Check:
     """The result with the labels that the run's model doubts, of the photos that it has not learnt from."""
     from skipline.check import with_suspects
-    from skipline.cli.device import device_of
     from skipline.cli.exits import UsageError
-    from skipline.cli.model_file import is_model_file, model_file
+    from skipline.cli.given.device import device_of
+    from skipline.cli.given.model_file import is_model_file, model_file
     from skipline.evaluate.chance import LEVEL
     from skipline.train import open_run
-    from skipline.train.evaluated_run import doubted_labels, exam_in_folder
+    from skipline.train.folder.evaluated_run import doubted_labels, exam_in_folder
 
     if is_model_file(run):
         raise UsageError(f"--model {run} does not tell which photos it has learnt from. Give the run's folder.")
@@ -131,7 +131,7 @@ def _write_page(result: Check, html: Path) -> None:
 
 
 def _print(result: Check, folder: Path, html: Path | None, console: Console) -> None:
-    from skipline.data.printable import printable
+    from skipline.data.photos.printable import printable
 
     usable = result.usable
     size = size_text(sum(fact.num_bytes for fact in usable.values()))
@@ -155,7 +155,7 @@ def _print_classes(result: Check, console: Console) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from skipline.data.printable import printable
+    from skipline.data.photos.printable import printable
 
     counts = result.counts()
     parts = result.folder.parts
@@ -176,7 +176,7 @@ def _print_classes(result: Check, console: Console) -> None:
 def _print_finding(finding: Finding, console: Console) -> None:
     from rich.text import Text
 
-    from skipline.data.printable import printable
+    from skipline.data.photos.printable import printable
 
     kind = finding.kind
     head = Text.assemble(
@@ -204,7 +204,7 @@ def _print_finding(finding: Finding, console: Console) -> None:
 
 
 def _said(place: Place, finding: Finding) -> str:
-    from skipline.data.printable import printable
+    from skipline.data.photos.printable import printable
 
     joint = " ≈ " if finding.name.startswith("near") else " = "
     files = joint.join(map(printable, place.files[:_MOST_MEMBERS]))
@@ -214,7 +214,7 @@ def _said(place: Place, finding: Finding) -> str:
 
 
 def _print_end(result: Check, folder: Path, html: Path | None, console: Console) -> None:
-    from skipline.data.printable import printable
+    from skipline.data.photos.printable import printable
 
     severities = [finding.severity for finding in result.findings]
     errors, warnings = severities.count("error"), severities.count("warning")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from skipline.amount import counted, percent
-from skipline.cli import options
+from skipline.cli.given import options
 from skipline.command import command
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def compare(
 
     A run that has not been evaluated is evaluated first. Refused if the test images differ.
     """
-    from skipline.cli.model_file import model_file
+    from skipline.cli.given.model_file import model_file
     from skipline.evaluate.comparison import comparison_document
     from skipline.files import dump_json
     from skipline.train import open_run
@@ -86,7 +86,7 @@ def _pictures(document: dict[str, Any], folder: RunFolder, data: Path | None) ->
     from skipline.evaluate.pictures import images_alone
     from skipline.report.comparison import shown_indices
     from skipline.train import RunError
-    from skipline.train.evaluated_run import exam_of_run, own_part
+    from skipline.train.folder.evaluated_run import exam_of_run, own_part
 
     indices = shown_indices(document)
     if not indices:
@@ -100,15 +100,15 @@ def _pictures(document: dict[str, Any], folder: RunFolder, data: Path | None) ->
 
 def _predictions(folder: RunFolder, data: Path | None, device: str) -> Predictions:
     """What the run said of its test images: as it is written, or found out now."""
-    from skipline.cli.device import device_of
-    from skipline.train.evaluated_run import predictions_of
+    from skipline.cli.given.device import device_of
+    from skipline.train.folder.evaluated_run import predictions_of
 
     return predictions_of(folder, data=data, device=device_of(device), show=partial(print, file=sys.stderr))
 
 
 def _refuse_other_exams(first: RunFolder, second: RunFolder) -> None:
     """Refuse runs whose own files say already that they were tested on different images: nothing is evaluated then."""
-    from skipline.data.photo_set import is_photo_run
+    from skipline.data.photos.run_set import is_photo_run
     from skipline.train import RunError
 
     if is_photo_run(first.path) and is_photo_run(second.path):
@@ -127,9 +127,9 @@ def _refuse_other_exams(first: RunFolder, second: RunFolder) -> None:
 
 
 def _refuse_other_photos(first: RunFolder, second: RunFolder) -> None:
-    from skipline.data.photo_split import load_split
+    from skipline.data.photos.split import load_split
     from skipline.train import RunError, read_recipe
-    from skipline.train.evaluated_run import own_part
+    from skipline.train.folder.evaluated_run import own_part
 
     one, other = (load_split(run.path / "split.json") for run in (first, second))
     exams = [
@@ -190,7 +190,7 @@ def _runs(document: dict[str, Any]) -> Any:
     from rich.table import Table
     from rich.text import Text
 
-    from skipline.data.printable import printable
+    from skipline.data.photos.printable import printable
 
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for index, head in enumerate(("", "accuracy", "95 % interval", "run")):
@@ -217,7 +217,7 @@ def _classes(changed: list[dict[str, Any]]) -> Any:
     from rich.table import Table
     from rich.text import Text
 
-    from skipline.data.printable import printable
+    from skipline.data.photos.printable import printable
 
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for index, head in enumerate(("class", "images", "gained", "lost")):
@@ -229,7 +229,7 @@ def _classes(changed: list[dict[str, Any]]) -> Any:
 
 
 def _changed(document: dict[str, Any]) -> list[str]:
-    from skipline.data.printable import printable
+    from skipline.data.photos.printable import printable
 
     lines = []
     for entry in document["changed"][:_MOST_CHANGED]:

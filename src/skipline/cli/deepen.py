@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from skipline.amount import counted
-from skipline.cli import options
+from skipline.cli.given import options
 from skipline.command import command
 
 if TYPE_CHECKING:
@@ -51,8 +51,8 @@ def deepen(
     """
     import torch
 
-    from skipline.cli.deepen_table import show_deepening
-    from skipline.cli.device import be_deterministic, device_of
+    from skipline.cli.given.device import be_deterministic, device_of
+    from skipline.cli.output.deepen_table import show_deepening
     from skipline.train import grow_run, open_run, setup_of, write_grown_run
 
     folder = open_run(run)
@@ -78,7 +78,7 @@ def deepen(
 
 
 def _target(to: str, folder: RunFolder) -> int | Network:
-    from skipline.cli.network import network_of
+    from skipline.cli.given.network import network_of
     from skipline.train import read_recipe
 
     if to.isdecimal():
@@ -88,7 +88,7 @@ def _target(to: str, folder: RunFolder) -> int | Network:
 
 
 def _recipe(grown: GrownRun, flags: dict[str, Any]) -> Recipe:
-    from skipline.cli.settings import nested, overlaid
+    from skipline.cli.given.settings import nested, overlaid
     from skipline.train import recipe_from_settings, recipe_to_json
 
     base = recipe_to_json(grown.recipe)
@@ -123,12 +123,12 @@ def _tell(grown: GrownRun, new: RunFolder, *, as_json: bool) -> None:
 def _train(grown: GrownRun, recipe: Recipe, new: RunFolder, device: torch.device, *, as_json: bool) -> None:
     from rich.console import Console
 
-    from skipline.cli.finish import finish, outcome_document, write_report
     from skipline.cli.interrupt import StopRequest
-    from skipline.cli.run_table import RunTable
+    from skipline.cli.output.finish import finish, outcome_document, write_report
+    from skipline.cli.output.run_table import RunTable
     from skipline.files import dump_json
     from skipline.train import train
-    from skipline.train.allocator import keep_freed_memory
+    from skipline.train.memory.allocator import keep_freed_memory
 
     keep_freed_memory()
     table = RunTable(recipe, grown.dataset.name, new.path, device=device, console=Console(stderr=True))

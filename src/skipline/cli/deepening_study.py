@@ -7,7 +7,7 @@ from rich.text import Text
 
 from skipline.amount import counted
 from skipline.cli.conduct import Setting, filled, place_for, stoppable
-from skipline.cli.deepening_table import deepening_table
+from skipline.cli.output.deepening_table import deepening_table
 from skipline.data import Dataset
 from skipline.files import dump_json, write_whole
 from skipline.report import deepening_report

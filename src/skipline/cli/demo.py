@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from skipline.cli import options
+from skipline.cli.given import options
 
 if TYPE_CHECKING:
     from skipline.spec import Network

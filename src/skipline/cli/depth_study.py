@@ -9,7 +9,7 @@ from rich.text import Text
 
 from skipline.amount import counted
 from skipline.cli.conduct import Setting, filled, place_for, stoppable
-from skipline.cli.study_table import depth_table
+from skipline.cli.output.study_table import depth_table
 from skipline.data import Dataset
 from skipline.files import dump_json, write_whole
 from skipline.report import depth_report

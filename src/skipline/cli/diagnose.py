@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from skipline.cli import options
 from skipline.cli.exits import UsageError
+from skipline.cli.given import options
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
-    from skipline.cli.diagnosis_output import Seen
+    from skipline.cli.output.diagnosis_output import Seen
     from skipline.data.preprocess import Preprocess
     from skipline.study.examination import Examination
     from skipline.study.remedies import Candidate
@@ -84,7 +84,7 @@ def diagnose(
     Before training, the verdict follows from the description alone; one real network is measured on Gaussian images for
     comparison. For a trained run or a model file the verdict follows from the measurement.
     """
-    from skipline.cli.diagnosis_output import Output, tell_examinations, tell_inspection
+    from skipline.cli.output.diagnosis_output import Output, tell_examinations, tell_inspection
 
     output = Output(as_json=json_, report=report, figures=figures, png=png)
     output.prepare()
@@ -157,7 +157,7 @@ def _depth(depth: int | None, given: str) -> int:
 
 
 def _is_trained(target: str) -> bool:
-    from skipline.cli.model_file import is_model_file
+    from skipline.cli.given.model_file import is_model_file
 
     path = Path(target)
     is_place = path.exists() or path.name != target  # a name of the zoo has no slash
@@ -165,7 +165,7 @@ def _is_trained(target: str) -> bool:
 
 
 def _candidate_named(target: str, init: str) -> list[tuple[Candidate, int]]:
-    from skipline.cli.network import described
+    from skipline.cli.given.network import described
     from skipline.study.remedies import Candidate
     from skipline.zoo import models
 
@@ -183,8 +183,8 @@ def _linear(depth: int, alpha: str) -> list[tuple[Candidate, int]]:
 def _candidates(
     depth: int, compare: str, *, init: str, norm: str, activation: str, width: int | None
 ) -> list[tuple[Candidate, int]]:
-    from skipline.cli.lists import one_of, parts
-    from skipline.cli.net_design import activation_of, norm_of
+    from skipline.cli.given.lists import one_of, parts
+    from skipline.cli.given.net_design import activation_of, norm_of
     from skipline.study.family import ALL_UNITS
     from skipline.study.subject import IMAGE_SIZE, WIDTH, candidate_of
 
@@ -203,7 +203,7 @@ def _candidates(
 
 
 def _numbers(text: str) -> list[float]:
-    from skipline.cli.lists import parts
+    from skipline.cli.given.lists import parts
 
     try:
         return [float(part) for part in parts(text)]
@@ -223,8 +223,8 @@ def _inspected(
     """A trained network measured on images of its own where it is a run, which knows them; else on Gaussian pixels."""
     import torch
 
-    from skipline.cli.diagnosis_output import Seen
-    from skipline.cli.model_file import is_model_file, model_file
+    from skipline.cli.given.model_file import is_model_file, model_file
+    from skipline.cli.output.diagnosis_output import Seen
     from skipline.seeds import split_seed
     from skipline.study.inspection import inspect
     from skipline.study.spectrum import spectrum

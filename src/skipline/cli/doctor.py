@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from skipline.cli import options
+from skipline.cli.given import options
 
 
 def doctor(device: options.Device = "auto", json_: options.Json = False) -> None:
     """Show versions, device, threads, bfloat16 support, compiled kernels, data folder and optional extras."""
-    from skipline.cli.device import default_data_dir, device_of
+    from skipline.cli.given.device import default_data_dir, device_of
     from skipline.extras import EXTRAS, install_command, versions_of
     from skipline.files import dump_json
-    from skipline.train import environment
-    from skipline.train.kernels import choose_kernels
+    from skipline.train.folder import environment
+    from skipline.train.speed.kernels import choose_kernels
 
     chosen = device_of(device)
     kernels = choose_kernels("auto", chosen, "channels_last")

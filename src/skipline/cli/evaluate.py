@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from skipline.cli import options
-from skipline.cli.source_place import require_source
+from skipline.cli.given import options
+from skipline.cli.given.source_place import require_source
 from skipline.command import command
 
 if TYPE_CHECKING:
     from skipline.data import Dataset
-    from skipline.data.sighting import Part
+    from skipline.data.photos.sighting import Part
     from skipline.evaluate.exam import Exam
     from skipline.train import RunFolder
-    from skipline.train.precision import Precision
+    from skipline.train.speed.precision import Precision
 
 
 def evaluate(
@@ -51,13 +51,13 @@ def evaluate(
     for a run's last checkpoint on its own test images is stored in the run folder, for `report` and `compare`.
     """
     require_source(source)
-    from skipline.cli.device import device_of
-    from skipline.cli.evaluation_output import print_evaluation
-    from skipline.cli.model_file import is_model_file, model_file
+    from skipline.cli.given.device import device_of
+    from skipline.cli.given.model_file import is_model_file, model_file
+    from skipline.cli.output.evaluation_output import print_evaluation
     from skipline.evaluate.document import evaluation_document
     from skipline.files import dump_json
     from skipline.train import open_run
-    from skipline.train.evaluated_run import assess_model, write_assessment
+    from skipline.train.folder.evaluated_run import assess_model, write_assessment
 
     path = model_file(run, best=best)
     folder = None if is_model_file(run) else open_run(run)
@@ -81,9 +81,9 @@ def _exams(
 ) -> tuple[Exam, tuple[Exam, ...], bool]:
     """The exam that is meant, what its temperature is fitted on, and whether it is the run's own."""
     from skipline.cli.exits import UsageError
-    from skipline.cli.lists import one_of
-    from skipline.data.photo_set import is_photo_run
-    from skipline.train.evaluated_run import exam_in, exam_in_folder, exam_of_run, held_out_of, own_part
+    from skipline.cli.given.lists import one_of
+    from skipline.data.photos.run_set import is_photo_run
+    from skipline.train.folder.evaluated_run import exam_in, exam_in_folder, exam_of_run, held_out_of, own_part
 
     if not source:
         if folder is None:
@@ -105,13 +105,13 @@ def _exams(
 
 
 def _is_photos(source: str) -> bool:
-    from skipline.data.source import is_photos
+    from skipline.data.sets.source import is_photos
 
     return is_photos(source)
 
 
 def _dataset(path: Path, source: str, data: Path | None) -> Dataset:
-    from skipline.cli.device import default_data_dir
+    from skipline.cli.given.device import default_data_dir
     from skipline.data import DataError, load
     from skipline.weights import load_model
     from skipline.weights.class_names import numbered

@@ -16,20 +16,20 @@ INTERRUPTED = 130  # 128 + SIGINT
 _OUT_OF_MEMORY = 6
 EXITS: dict[str, int] = {
     "skipline.study.error.CellError": 1,
-    "skipline.train.team.TeamError": 1,
+    "skipline.train.processes.team.TeamError": 1,
     "skipline.launcher.LauncherError": 2,
     "skipline.spec.check.SpecError": 2,
     "skipline.init.error.InitError": 2,
     "skipline.grow.error.GrowError": 2,
     "skipline.train.refuse.RecipeError": 2,
-    "skipline.train.run_folder.RunError": 2,
+    "skipline.train.folder.run_folder.RunError": 2,
     "skipline.signal.error.SignalError": 2,
     "skipline.study.error.StudyError": 2,
     "skipline.weights.error.NoSuchFormError": 2,
     "skipline.cli.exits.UsageError": 2,
     "skipline.cli.exits.GateFailed": 4,
     "skipline.cli.exits.FileError": 3,
-    "skipline.train.run_folder.RunFileError": 3,
+    "skipline.train.folder.run_folder.RunFileError": 3,
     "skipline.study.error.StudyFolderError": 3,
     "skipline.data.error.DataError": 3,
     "skipline.files.StorageError": 3,
@@ -76,7 +76,7 @@ def exit_code(error: BaseException) -> int | None:
         if code is not None:
             return code
     if isinstance(error, RuntimeError):  # PyTorch's: it is loaded already
-        from skipline.train.free_memory import is_out_of_memory
+        from skipline.train.memory.free_memory import is_out_of_memory
 
         if is_out_of_memory(error):
             return _OUT_OF_MEMORY

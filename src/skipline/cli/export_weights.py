@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from skipline.amount import counted
-from skipline.cli import options
+from skipline.cli.given import options
 
 
 def export_weights(
@@ -29,7 +29,7 @@ def export_weights(
     no description, preprocessing and class names: those libraries keep them elsewhere.
     """
     from skipline.cli.exits import UsageError
-    from skipline.cli.model_file import model_file
+    from skipline.cli.given.model_file import model_file
     from skipline.files import dump_json
     from skipline.weights import load_model, save_weights
 

@@ -1,8 +1,9 @@
-"""Help pages: their texts, and the quick way to one."""
+"""Help pages: their texts; and the quick way to a page, or to a verb that is typed alone."""
 
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 
 import typer
 import typer.core
@@ -14,6 +15,11 @@ HELP_FLAGS = ["-h", "--help"]
 def flowing(text: str | None) -> str:
     """A docstring without the line breaks of the source within its paragraphs, which fills any width."""
     return "\n\n".join(" ".join(part.split()) for part in inspect.cleandoc(text or "").split("\n\n"))
+
+
+def needs_nothing(verb: Callable[..., None]) -> bool:
+    """Whether every parameter of a verb has a default: typed alone, it can be called without parsing anything."""
+    return all(each.default is not each.empty for each in inspect.signature(verb).parameters.values())
 
 
 def show_help(program: typer.Typer, verb: str) -> None:

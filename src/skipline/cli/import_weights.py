@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from skipline.amount import counted
-from skipline.cli import options
+from skipline.cli.given import options
 from skipline.spec.check import LARGEST_COUNT
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def _imported(
     channels: int | None,
     seed: int,
 ) -> tuple[Loaded, TrainedModel]:
-    from skipline.cli.network import network_of
+    from skipline.cli.given.network import network_of
     from skipline.init import build
     from skipline.weights import TrainedModel, set_weights
     from skipline.weights.class_names import usual_names, written_names
@@ -119,8 +119,8 @@ def _imported(
 
 def _class_names(text: str, data: Path | None) -> tuple[str, ...]:
     """The class names that `--classes` means: a number, a text file of names, or a data set's."""
-    from skipline.cli.device import default_data_dir
     from skipline.cli.exits import FileError, UsageError
+    from skipline.cli.given.device import default_data_dir
     from skipline.data import load
     from skipline.weights.class_names import numbered
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from skipline.amount import counted, size_text
-from skipline.cli import options
 from skipline.cli.exits import UsageError
+from skipline.cli.given import options
 
 if TYPE_CHECKING:
     from skipline.spec import Network
@@ -36,7 +36,7 @@ def models(
     json_: options.Json = False,
 ) -> None:
     """List the named networks, or describe one: layers, shapes, receptive fields and cost."""
-    from skipline.cli.network import described
+    from skipline.cli.given.network import described
     from skipline.files import dump_json
     from skipline.zoo import models as rows
 
@@ -148,8 +148,8 @@ def _print_network(network: Network, summary: str, source: str, size: int) -> No
     from rich.console import Console
 
     from skipline.cost import cost
-    from skipline.report.network_text import network_text
-    from skipline.report.outline import outline
+    from skipline.report.network.outline import outline
+    from skipline.report.network.text import network_text
 
     costs = cost(network, image_size=size)
     kept = size_text(costs.activation_elements * 4)  # fp32
@@ -165,7 +165,7 @@ def _print_network(network: Network, summary: str, source: str, size: int) -> No
 
 def _draw(network: Network, size: int, path: Path) -> None:
     from skipline.files import write_whole
-    from skipline.report.network_drawing import draw_network
-    from skipline.report.outline import outline
+    from skipline.report.network.drawing import draw_network
+    from skipline.report.network.outline import outline
 
     write_whole(path, draw_network(outline(network, image_size=size)))

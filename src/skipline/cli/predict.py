@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from skipline.amount import counted
-from skipline.cli import options
+from skipline.cli.given import options
 
 if TYPE_CHECKING:
-    from skipline.data.framing import Framing
+    from skipline.data.photos.framing import Framing
     from skipline.weights import TrainedModel
 
 _BATCH = 64  # guessed: photos of 224 pixels, some 40 MiB as floats
@@ -42,14 +42,14 @@ def predict(
     Photos are preprocessed as in training. Memory use does not grow with their number. Exit code 3 if none could be
     read.
     """
-    from skipline.cli.device import device_of
     from skipline.cli.exits import UsageError
-    from skipline.cli.model_file import model_file
+    from skipline.cli.given.device import device_of
+    from skipline.cli.given.model_file import model_file
+    from skipline.cli.output.prediction_output import format_of, written
     from skipline.cli.prediction import predictions
-    from skipline.cli.prediction_output import format_of, written
     from skipline.cores import available_cores
     from skipline.data import DataError
-    from skipline.data.photo_stream import named_files, read_photos
+    from skipline.data.photos.stream import named_files, read_photos
     from skipline.weights import load_model
 
     if json_ and format_ not in ("", "jsonl"):
@@ -83,7 +83,7 @@ def predict(
 
 def _framing(model: TrainedModel, path: Path, image_size: int | None) -> Framing:
     from skipline.cli.exits import UsageError
-    from skipline.data.framing import Framing
+    from skipline.data.photos.framing import Framing
 
     if model.net.network.in_channels != 3:
         raise UsageError(
@@ -102,6 +102,6 @@ def _framing(model: TrainedModel, path: Path, image_size: int | None) -> Framing
 
 
 def _shown(text: str) -> str:
-    from skipline.data.printable import printable
+    from skipline.data.photos.printable import printable
 
     return printable(text)

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from skipline.data import Normaliser, normaliser
-from skipline.data.framing import Framed, Framing
-from skipline.data.photo_fact import Unusable
+from skipline.data.photos.fact import Unusable
+from skipline.data.photos.framing import Framed, Framing
 from skipline.weights import TrainedModel
 
 

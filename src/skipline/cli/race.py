@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from skipline.cli import options
 from skipline.cli.exits import UsageError
-from skipline.cli.source_place import require_source
+from skipline.cli.given import options
+from skipline.cli.given.source_place import require_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -61,11 +61,11 @@ def race(
     """
     require_source(source)
     from skipline.cli.conduct import Setting
-    from skipline.cli.device import default_data_dir, device_of
-    from skipline.cli.lists import parts, whole_numbers
-    from skipline.cli.net_design import net_design
+    from skipline.cli.given.device import default_data_dir, device_of
+    from skipline.cli.given.lists import parts, whole_numbers
+    from skipline.cli.given.net_design import net_design
+    from skipline.cli.given.recipe import read_settings
     from skipline.cli.race_study import run_race
-    from skipline.cli.recipe import read_settings
     from skipline.data import load
     from skipline.study import RaceDesign
     from skipline.study.race import LeftOut, default_inits, network_of_race
@@ -124,8 +124,8 @@ def _recipe(
     import math
     from dataclasses import replace
 
-    from skipline.cli.lists import one_of
-    from skipline.cli.recipe import over_preset
+    from skipline.cli.given.lists import one_of
+    from skipline.cli.given.recipe import over_preset
 
     for name, flags in _OWN.items():
         if name in settings:

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from skipline.amount import counted
 from skipline.cli.conduct import Setting, filled, place_for, stoppable
-from skipline.cli.race_table import race_table
+from skipline.cli.output.race_table import race_table
 from skipline.data import Dataset
 from skipline.files import dump_json, write_whole
 from skipline.report import race_report

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from skipline.cli import options
+from skipline.cli.given import options
 from skipline.command import command
 
 
@@ -28,13 +28,13 @@ def report(
 
     A finished run is evaluated first if it has not been. The page loads nothing from elsewhere.
     """
-    from skipline.cli.device import device_of
+    from skipline.cli.given.device import device_of
     from skipline.data import DataError
     from skipline.files import dump_json, write_whole
     from skipline.report import run_report
     from skipline.train import RunError, open_run
-    from skipline.train.evaluated_run import predictions_of
-    from skipline.train.remains import run_model
+    from skipline.train.folder.evaluated_run import predictions_of
+    from skipline.train.folder.salvage import run_model
 
     folder = open_run(run)
     if not as_it_is and folder.model.is_file():

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from skipline.cli import options
+from skipline.cli.given import options
 from skipline.launcher import is_launched
 
 if TYPE_CHECKING:
     import torch
 
     from skipline.train import RunFolder
-    from skipline.train.team import Team
+    from skipline.train.processes.team import Team
 
 
 def resume(
@@ -38,9 +38,9 @@ def resume(
 
     It uses the data, device, number of threads and --deterministic that the run started with.
     """
-    from skipline.cli.launch import launched
+    from skipline.cli.given.launch import launched
     from skipline.train import open_run, setup_of
-    from skipline.train.remains import restore_settings
+    from skipline.train.folder.salvage import restore_settings
     from skipline.train.run import require_open
 
     folder = open_run(run)
@@ -70,14 +70,14 @@ def go_on(
     import torch
     from rich.console import Console
 
-    from skipline.cli.device import be_deterministic
-    from skipline.cli.finish import finish
-    from skipline.cli.launch import run_live
-    from skipline.cli.photo_place import photo_cache
-    from skipline.cli.run_table import RunTable
+    from skipline.cli.given.device import be_deterministic
+    from skipline.cli.given.launch import run_live
+    from skipline.cli.given.photo_place import photo_cache
+    from skipline.cli.output.finish import finish
+    from skipline.cli.output.run_table import RunTable
     from skipline.train import read_recipe, setup_of
     from skipline.train import resume as resume_training
-    from skipline.train.allocator import keep_freed_memory
+    from skipline.train.memory.allocator import keep_freed_memory
 
     recipe = read_recipe(folder)
     setup = setup_of(folder)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from skipline.amount import UNKNOWN, counted, percent, setting_text
-from skipline.cli import options
+from skipline.cli.given import options
 from skipline.command import command
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def _listed(folder: Path, rebuild: bool, list_runs: Any) -> Listing:
 
 def _chosen(listing: Listing, where: list[str], model: str, source: str, state: str) -> list[RunEntry]:
     from skipline.cli.exits import UsageError
-    from skipline.cli.lists import one_of
+    from skipline.cli.given.lists import one_of
     from skipline.store import STATES, Condition, parse_condition
     from skipline.store.condition import check_name
 
@@ -161,7 +161,7 @@ def _document(folder: Path, listing: Listing, chosen: Sequence[RunEntry]) -> dic
 def _print(folder: Path, listing: Listing, chosen: Sequence[RunEntry], *, limit: int, settings: bool) -> None:
     from rich.console import Console
 
-    from skipline.data.printable import printable
+    from skipline.data.photos.printable import printable
 
     console = Console(highlight=False)
     if not listing.runs:
@@ -187,8 +187,8 @@ def _table(chosen: Sequence[RunEntry]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    from skipline.cli.duration import duration
-    from skipline.data.printable import printable
+    from skipline.cli.output.duration import duration
+    from skipline.data.photos.printable import printable
 
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for head in ("state", "model", "data"):
@@ -220,7 +220,7 @@ def _print_settings(chosen: Sequence[RunEntry], console: Any) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from skipline.data.printable import printable
+    from skipline.data.photos.printable import printable
     from skipline.store.condition import differing_settings
 
     shown = [run for run in chosen if run.settings or run.model][:_MOST_SETTINGS]

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from skipline.cli import options
 from skipline.cli.exits import UsageError
-from skipline.cli.lists import one_of, parts, whole_numbers
-from skipline.cli.source_place import require_source
+from skipline.cli.given import options
+from skipline.cli.given.lists import one_of, parts, whole_numbers
+from skipline.cli.given.source_place import require_source
 
 if TYPE_CHECKING:
     from skipline.spec import Network
@@ -61,8 +61,8 @@ def depth(
     require_source(source)
     from skipline.cli.conduct import Setting
     from skipline.cli.depth_study import run_depth_study
-    from skipline.cli.device import default_data_dir, device_of
-    from skipline.cli.recipe import read_settings
+    from skipline.cli.given.device import default_data_dir, device_of
+    from skipline.cli.given.recipe import read_settings
     from skipline.data import load
     from skipline.study import DepthDesign
     from skipline.study.family import FAMILIES, UNITS, family_for
@@ -122,8 +122,8 @@ def deepening(
     require_source(source)
     from skipline.cli.conduct import Setting
     from skipline.cli.deepening_study import run_deepening_study
-    from skipline.cli.device import default_data_dir, device_of
-    from skipline.cli.recipe import read_settings, recipe_and_data
+    from skipline.cli.given.device import default_data_dir, device_of
+    from skipline.cli.given.recipe import read_settings, recipe_and_data
     from skipline.study.deepening import DeepeningDesign
 
     flags = {
@@ -162,7 +162,7 @@ def calibration(
     """
     from skipline.cli.calibration import run_calibration
     from skipline.cli.conduct import Setting
-    from skipline.cli.device import default_data_dir, device_of
+    from skipline.cli.given.device import default_data_dir, device_of
     from skipline.study.diagnosis_judge import judge_by_diagnosis
     from skipline.study.grid import grid_cells, spread_over
 
@@ -180,7 +180,7 @@ def calibration(
 
 def _recipe(preset: str, settings: Mapping[str, Any], *, data_name: str) -> Callable[[Network, str], Recipe]:
     """Each network's recipe: the preset with the settings laid over it."""
-    from skipline.cli.recipe import over_preset
+    from skipline.cli.given.recipe import over_preset
     from skipline.train import PRESETS
 
     _refuse(settings, {"model": "--family, --units and --depths", "seed": "--seeds"})

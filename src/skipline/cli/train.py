@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from skipline.amount import counted
-from skipline.cli import options
 from skipline.cli.exits import UsageError
-from skipline.cli.source_place import require_source
+from skipline.cli.given import options
+from skipline.cli.given.source_place import require_source
 from skipline.command import command
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from skipline.data import Dataset
     from skipline.train import Recipe, RunFolder
-    from skipline.train.rate_sweep import RateSweep
-    from skipline.train.team import Team
+    from skipline.train.processes.team import Team
+    from skipline.train.trials.rate_sweep import RateSweep
 
 
 def train(
@@ -83,13 +83,13 @@ def train(
     """
     given = dict(locals())
     require_source(source)
-    from skipline.cli.device import be_deterministic, default_data_dir
-    from skipline.cli.launch import begun, launched
-    from skipline.cli.rate_search import asks_to_find, keep_sweep, without_rate
-    from skipline.cli.recipe import read_settings
-    from skipline.cli.speed import tell, with_speed
+    from skipline.cli.given.device import be_deterministic, default_data_dir
+    from skipline.cli.given.launch import begun, launched
+    from skipline.cli.given.rate_search import asks_to_find, keep_sweep, without_rate
+    from skipline.cli.given.recipe import read_settings
+    from skipline.cli.given.speed import tell, with_speed
     from skipline.train import start
-    from skipline.train.step_memory import plan_memory_of
+    from skipline.train.memory.step_memory import plan_memory_of
 
     flags = {setting: given[name] or None for name, setting in _TEXTS.items()}
     flags |= {setting: given[name] for name, setting in _NUMBERS.items()}
@@ -158,10 +158,10 @@ def _recipe_and_data(
     max_unusable: float,
     cache: str,
 ) -> tuple[Recipe, Dataset]:
-    from skipline.cli.allowed import allowed_errors
-    from skipline.cli.recipe import recipe_and_data
-    from skipline.cli.start_file import with_start
-    from skipline.data.source import is_photos
+    from skipline.cli.given.allowed import allowed_errors
+    from skipline.cli.given.recipe import recipe_and_data
+    from skipline.cli.given.start_file import with_start
+    from skipline.data.sets.source import is_photos
 
     settings = with_start(settings)
     if not is_photos(settings.get("source", "")):
@@ -170,8 +170,8 @@ def _recipe_and_data(
         if cache:
             raise UsageError("--cache is for folders of photos only. Leave it out.")
         return recipe_and_data(settings, data_dir=data_dir)
-    from skipline.cli.photo_place import photo_cache
-    from skipline.cli.photo_source import Patience, photos_and_recipe
+    from skipline.cli.given.photo_place import photo_cache
+    from skipline.cli.given.photo_source import Patience, photos_and_recipe
 
     patience = Patience(allowed_errors(allow), max_unusable)
     return photos_and_recipe(settings, patience=patience, device=device, cache=photo_cache(cache))
@@ -185,7 +185,7 @@ def _with_rate(
         return recipe, None
     from rich.console import Console
 
-    from skipline.cli.rate_search import found_rate, show_sweep, with_rate
+    from skipline.cli.given.rate_search import found_rate, show_sweep, with_rate
 
     sweep = found_rate(recipe, dataset, device, team=team)
     if not as_json:
@@ -208,7 +208,7 @@ def _goes_on(team: Team, out: Path, device: torch.device, *, cache: str, as_json
 
     Asked before any data are read: the run knows its own, and what has come into their folder since is not among them.
     """
-    from skipline.cli.launch import begun_before
+    from skipline.cli.given.launch import begun_before
     from skipline.cli.resume import go_on
 
     before = begun_before(team, out)
@@ -222,11 +222,11 @@ def _run(
 ) -> None:
     from rich.console import Console
 
-    from skipline.cli.finish import finish
-    from skipline.cli.launch import run_live
-    from skipline.cli.run_table import RunTable
+    from skipline.cli.given.launch import run_live
+    from skipline.cli.output.finish import finish
+    from skipline.cli.output.run_table import RunTable
     from skipline.train import train as run_training
-    from skipline.train.allocator import keep_freed_memory
+    from skipline.train.memory.allocator import keep_freed_memory
 
     keep_freed_memory()
     outcome = run_live(
@@ -253,7 +253,7 @@ def _show_plan(
     from skipline.files import dump_json
     from skipline.train import recipe_to_json
     from skipline.train.deepening import network_in
-    from skipline.train.step_memory import plan_memory_of
+    from skipline.train.memory.step_memory import plan_memory_of
 
     if not team.leads:
         return

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from skipline.amount import counted
-from skipline.cli import options
 from skipline.cli.exits import UsageError
+from skipline.cli.given import options
 
 if TYPE_CHECKING:
     from skipline.spec import Network
-    from skipline.train.ways import Way
+    from skipline.train.speed.ways import Way
 
 
 def tune(
@@ -43,15 +43,15 @@ def tune(
     """
     from dataclasses import asdict, replace
 
-    from skipline.cli.device import device_of
-    from skipline.cli.network import described
-    from skipline.cli.speed import measure
-    from skipline.cli.tuning_table import tuning_table
+    from skipline.cli.given.device import device_of
+    from skipline.cli.given.network import described
+    from skipline.cli.given.speed import measure
+    from skipline.cli.output.tuning_table import tuning_table
     from skipline.files import dump_json
     from skipline.train import PRESETS
-    from skipline.train.allocator import keep_freed_memory
-    from skipline.train.tuning import fastest
-    from skipline.train.ways import graphed, own_way
+    from skipline.train.memory.allocator import keep_freed_memory
+    from skipline.train.speed.tuning import fastest
+    from skipline.train.speed.ways import graphed, own_way
 
     chosen_device, network = device_of(device), described(model)
     base = PRESETS["quick"](network, "cifar10")  # how its images are augmented
@@ -84,7 +84,7 @@ def tune(
 
 def _named(parts: list[str], default: Way) -> tuple[Way, ...]:
     """The default, and the ways with one of `parts` in their names; without parts all of them."""
-    from skipline.train.ways import WAYS
+    from skipline.train.speed.ways import WAYS
 
     for part in parts:
         if not any(part in way.name for way in WAYS):

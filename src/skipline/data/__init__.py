@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 from skipline.lazy import lazily
 
 if TYPE_CHECKING:
-    from skipline.data.augment import Augment
+    from skipline.data.augmentation.augment import Augment
     from skipline.data.batch import Batch, draw_batch, epoch_batches
     from skipline.data.dataset import Dataset
     from skipline.data.error import DataError
     from skipline.data.image_set import ImageSet
     from skipline.data.order import epoch_order
     from skipline.data.preprocess import Normaliser, Preprocess, fit_preprocess, normalise, normaliser
+    from skipline.data.sets.source import DataDefaults, defaults_of, load, place_of, source_names
     from skipline.data.share import WHOLE, Share
-    from skipline.data.source import DataDefaults, defaults_of, load, place_of, source_names
 
 __all__ = [
     "WHOLE",
@@ -47,7 +47,7 @@ __all__ = [
 __getattr__, __dir__ = lazily(
     "skipline.data",
     {
-        "skipline.data.augment": "Augment",
+        "skipline.data.augmentation.augment": "Augment",
         "skipline.data.batch": "Batch draw_batch epoch_batches",
         "skipline.data.dataset": "Dataset",
         "skipline.data.error": "DataError",
@@ -55,6 +55,6 @@ __getattr__, __dir__ = lazily(
         "skipline.data.order": "epoch_order",
         "skipline.data.preprocess": "Normaliser Preprocess fit_preprocess normalise normaliser",
         "skipline.data.share": "WHOLE Share",
-        "skipline.data.source": "DataDefaults load place_of source_names defaults_of",
+        "skipline.data.sets.source": "DataDefaults load place_of source_names defaults_of",
     },
 )

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from skipline.data.augment import Augment
-from skipline.data.changes import draw_changes
-from skipline.data.draws import image_draws
+from skipline.data.augmentation.augment import Augment
+from skipline.data.augmentation.changes import draw_changes
+from skipline.data.augmentation.draws import image_draws
+from skipline.data.augmentation.photo_augment import AS_THEY_ARE, NUM_DRAWS, PhotoAugment, augmented_raw, erased_boxes
 from skipline.data.image_set import ImageSet
 from skipline.data.order import balanced_order, cut_order, epoch_order
-from skipline.data.photo_augment import AS_THEY_ARE, NUM_DRAWS, PhotoAugment, augmented_raw, erased_boxes
 from skipline.data.preprocess import Normaliser
 from skipline.data.share import WHOLE, Share
 from skipline.data.transfer import send

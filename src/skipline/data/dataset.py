@@ -6,9 +6,9 @@ import hashlib
 from dataclasses import dataclass
 
 from skipline.data.error import DataError
-from skipline.data.framing import Framing
 from skipline.data.image_set import ImageSet
-from skipline.data.photo_split import Split
+from skipline.data.photos.framing import Framing
+from skipline.data.photos.split import Split
 from skipline.data.preprocess import Preprocess, fit_preprocess
 
 

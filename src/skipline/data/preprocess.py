@@ -10,8 +10,8 @@ from torch import Tensor
 
 from skipline.amount import counted
 from skipline.data.error import DataError
-from skipline.data.framing import Framing
 from skipline.data.image_set import ImageSet
+from skipline.data.photos.framing import Framing
 from skipline.data.transfer import send
 
 _FORMAT = "skipline.preprocess"

@@ -13,11 +13,11 @@ import torch
 from PIL import Image
 
 from skipline.data import DataError, ImageSet
-from skipline.data.framing import Framed, Framing
-from skipline.data.photo_folder import open_photos
-from skipline.data.photo_set import PhotoSet
-from skipline.data.photo_stream import read_photos
-from skipline.data.printable import printable
+from skipline.data.photos.folder import open_photos
+from skipline.data.photos.framing import Framed, Framing
+from skipline.data.photos.printable import printable
+from skipline.data.photos.run_set import PhotoSet
+from skipline.data.photos.stream import read_photos
 from skipline.evaluate.exam import Exam, exam_of
 from skipline.evaluate.scores import Floats
 

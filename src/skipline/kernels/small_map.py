@@ -113,9 +113,7 @@ class _SmallMap(torch.autograd.Function):
         return (None if x_gradient is None else x_gradient.permute(0, 3, 1, 2)), weight_gradient, None, None
 
 
-def _reaches(
-    x: Tensor, weight: Tensor, stride: Sequence[int], padding: Sequence[int]
-) -> list[tuple[_Reach, _Reach]]:
+def _reaches(x: Tensor, weight: Tensor, stride: Sequence[int], padding: Sequence[int]) -> list[tuple[_Reach, _Reach]]:
     """For each place of the filter that meets the image anywhere, its reach down and across."""
     size = _sizes(x, weight, stride, padding)
     down, across = (

@@ -10,7 +10,7 @@ from skipline.cost import StepCost, cost
 from skipline.lab.code import code_of_blocks
 from skipline.lab.error import LabError
 from skipline.lab.setup import SHORTCUT_OPTIONS, setup_of
-from skipline.report.outline import layer_text, outline
+from skipline.report.network.outline import layer_text, outline
 from skipline.spec import Block, Branch, Head, Network, Stage, Stem, Step, unfold
 from skipline.spec.block import BRANCH_KINDS, StrideAt
 from skipline.spec.layers import Conv, Linear, Normalise

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from skipline.cost import totals
 from skipline.data import Batch, fit_preprocess, normaliser
-from skipline.data.digits import load_digits
+from skipline.data.sets.digits import load_digits
 from skipline.lab.code import code_of_race
 from skipline.lab.error import LabError
 from skipline.lab.fitted import check_depth

@@ -19,7 +19,7 @@ from skipline.lab.kept import Kept
 from skipline.lab.measuring import Measuring
 from skipline.lab.pacer import Pacer
 from skipline.lab.setup import MOST_WEIGHTS, Setup
-from skipline.report.contour import contour
+from skipline.report.plot.contour import contour
 from skipline.signal.reading import SiteReading, Xray
 from skipline.spec import Activation, BlockPlan, unfold
 from skipline.study.alpha_power import alpha_power

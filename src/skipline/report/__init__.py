@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from skipline.report.depth import depth_report
     from skipline.report.diagnosis import diagnosis_figures, diagnosis_page
     from skipline.report.error import ReportError
-    from skipline.report.picture import write_picture
+    from skipline.report.plot.picture import write_picture
     from skipline.report.race import race_report
     from skipline.report.run import run_report
 
@@ -40,7 +40,7 @@ __getattr__, __dir__ = lazily(
         "skipline.report.depth": "depth_report",
         "skipline.report.diagnosis": "diagnosis_figures diagnosis_page",
         "skipline.report.error": "ReportError",
-        "skipline.report.picture": "write_picture",
+        "skipline.report.plot.picture": "write_picture",
         "skipline.report.race": "race_report",
         "skipline.report.run": "run_report",
     },

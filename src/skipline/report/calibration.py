@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from skipline.report.calibration_record import Calibration, JudgedRecord, parse_calibration
 from skipline.report.calibration_tables import (
     cell_table,
     confusion_table,
@@ -14,11 +13,12 @@ from skipline.report.calibration_tables import (
     init_table,
     trained_tables,
 )
-from skipline.report.making import making
-from skipline.report.number import count, counted, duration
-from skipline.report.page import document, header, paragraph, section
-from skipline.report.settings import settings_table
-from skipline.report.table import Table, markdown_table, write_table
+from skipline.report.html.number import count, counted, duration
+from skipline.report.html.page import document, header, paragraph, section
+from skipline.report.html.provenance import making
+from skipline.report.html.settings import settings_table
+from skipline.report.html.table import Table, markdown_table, write_table
+from skipline.report.records.calibration import Calibration, JudgedRecord, parse_calibration
 from skipline.signal.verdict import VERDICTS
 
 

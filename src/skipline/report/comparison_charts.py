@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from skipline.report.axis import linear_axis
-from skipline.report.chart import Chart, Dots, Line, Mark
-from skipline.report.number import count, number, percent
-from skipline.report.page import Key, Panel
+from skipline.report.html.number import count, number, percent
+from skipline.report.html.page import Key, Panel
+from skipline.report.html.table import Table, thinned
+from skipline.report.plot.axis import linear_axis
+from skipline.report.plot.chart import Chart, Dots, Line, Mark
+from skipline.report.records.run import EvaluationRecord, RunRecord
 from skipline.report.run_charts import MOST_ROWS
-from skipline.report.run_record import EvaluationRecord, RunRecord
-from skipline.report.table import Table, thinned
 
 NAMES = ("first", "second")
 _LOOKS = ("net-b", "net-a")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from skipline.report.axis import Axis, axis_at, linear_axis
-from skipline.report.chart import Band, Chart, Dots, Lane, Line, Mark, Marker, Rule
-from skipline.report.number import MISSING, SPACE, count, percent
-from skipline.report.page import Panel
-from skipline.report.spread import Spread, spread
-from skipline.report.study_record import CellRecord, DepthStudy, UnitName
-from skipline.report.table import Table
+from skipline.report.html.number import MISSING, SPACE, count, percent
+from skipline.report.html.page import Panel
+from skipline.report.html.spread import Spread, spread
+from skipline.report.html.table import Table
+from skipline.report.plot.axis import Axis, axis_at, linear_axis
+from skipline.report.plot.chart import Band, Chart, Dots, Lane, Line, Mark, Marker, Rule
+from skipline.report.records.study import CellRecord, DepthStudy, UnitName
 
 MARKERS: dict[UnitName, Marker] = {"plain": "square", "residual": "circle"}
 # From this ratio of the deepest net to the shallowest, a linear axis presses the shallow ones together (looked at).

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 
-from skipline.report.axis import linear_axis, log_axis
-from skipline.report.chart import Chart, Dots, Line, Mark
-from skipline.report.number import count, number
-from skipline.report.page import Panel
-from skipline.report.study_record import LinearRecord
-from skipline.report.table import Table
+from skipline.report.html.number import count, number
+from skipline.report.html.page import Panel
+from skipline.report.html.table import Table
+from skipline.report.plot.axis import linear_axis, log_axis
+from skipline.report.plot.chart import Chart, Dots, Line, Mark
+from skipline.report.records.study import LinearRecord
 from skipline.theory import linear
 
 DEEPEST = 1000  # layers up to which the end of 32-bit floats is looked for: guessed, twenty times the lecture's net

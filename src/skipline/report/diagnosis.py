@@ -6,17 +6,17 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from skipline.report.diagnosis_record import DiagnosisRecord
-from skipline.report.figure import Figure, write_figure
-from skipline.report.net_record import NetRecord
-from skipline.report.number import MISSING, count, number
-from skipline.report.page import document, header, paragraph, section
+from skipline.report.html.number import MISSING, count, number
+from skipline.report.html.page import document, header, paragraph, section
+from skipline.report.html.settings import settings_table
+from skipline.report.html.table import Table, write_table
+from skipline.report.html.text import html_text
 from skipline.report.phase import PhaseRecord, phase_keys, phase_panel
-from skipline.report.settings import settings_table
+from skipline.report.plot.figure import Figure, write_figure
+from skipline.report.records.diagnosis import DiagnosisRecord
+from skipline.report.records.net import NetRecord
 from skipline.report.signal_charts import signal_keys, signal_panels, small_panels
 from skipline.report.spectrum import spectrum_keys, spectrum_panel
-from skipline.report.table import Table, write_table
-from skipline.report.text import html_text
 from skipline.signal.verdict import Outcome
 
 # The word for an outcome, and the class of page.css that colours it; the word alone says it too.

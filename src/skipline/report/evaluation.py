@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from skipline.data.printable import printable
+from skipline.data.photos.printable import printable
 from skipline.evaluate.chance import LEVEL
 from skipline.evaluate.pictures import MOST_SUSPECTS, Pictures, load_pictures
 from skipline.evaluate.temperature import edge_remark
 from skipline.report.error import ReportError
 from skipline.report.evaluation_charts import KEYS, evaluation_panels, has_reliability
-from skipline.report.evaluation_record import ErrorRecord, EvaluationFile, SuspectRecord, read_evaluation
 from skipline.report.evaluation_tables import (
     MOST_CLASSES,
     MOST_IN_MATRIX,
@@ -23,10 +22,11 @@ from skipline.report.evaluation_tables import (
     slices_table,
 )
 from skipline.report.exam_pictures import picture_uri, spotlight_uri
-from skipline.report.number import count, counted, number, percent
-from skipline.report.page import figure, paragraph, section
-from skipline.report.table import write_table
-from skipline.report.text import escape, html_text
+from skipline.report.html.number import count, counted, number, percent
+from skipline.report.html.page import figure, paragraph, section
+from skipline.report.html.table import write_table
+from skipline.report.html.text import escape, html_text
+from skipline.report.records.evaluation import ErrorRecord, EvaluationFile, SuspectRecord, read_evaluation
 from skipline.weights import WeightsError
 
 SHEETS = ("photos", "evaluation")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from skipline.report.axis import linear_axis
-from skipline.report.chart import Chart, Dots, Line, Mark, Marker, Stroke
-from skipline.report.evaluation_record import BinRecord, EvaluationFile, PointRecord
-from skipline.report.number import count, percent
-from skipline.report.page import Key, Panel
-from skipline.report.table import Table, thinned
+from skipline.report.html.number import count, percent
+from skipline.report.html.page import Key, Panel
+from skipline.report.html.table import Table, thinned
+from skipline.report.plot.axis import linear_axis
+from skipline.report.plot.chart import Chart, Dots, Line, Mark, Marker, Stroke
+from skipline.report.records.evaluation import BinRecord, EvaluationFile, PointRecord
 
 _MOST_ROWS = 25  # of the table under the curve; evaluation.json has all points
 # Guessed: of fewer images a group's accuracy moves by more than 16 points (its standard error at one half), and a line

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from skipline.evaluate.risk_coverage import can_be_seen
-from skipline.report.cells import level_look
-from skipline.report.chart import NUM_LEVELS
-from skipline.report.evaluation_record import EvaluationFile, MeasuredRecord, SliceRecord
-from skipline.report.number import MISSING, count, number, percent
-from skipline.report.table import Table
-from skipline.report.text import escape, html_text
+from skipline.report.html.number import MISSING, count, number, percent
+from skipline.report.html.table import Table
+from skipline.report.html.text import escape, html_text
+from skipline.report.plot.cells import level_look
+from skipline.report.plot.chart import NUM_LEVELS
+from skipline.report.records.evaluation import EvaluationFile, MeasuredRecord, SliceRecord
 
 MOST_CLASSES = 100  # rows
 MOST_IN_MATRIX = 20  # classes: more do not fit a page; the list of confusions says the same

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from skipline.report.figure import Figure, write_figure
+from skipline.report.html.number import count, counted
+from skipline.report.html.page import paragraph, section
+from skipline.report.html.table import Table, thinned, write_table
 from skipline.report.layers_charts import layer_maps
-from skipline.report.layers_record import NAME, LayersRecord, ProbeRecord, ProbeWarning, read_layers
-from skipline.report.number import count, counted
-from skipline.report.page import paragraph, section
-from skipline.report.table import Table, thinned, write_table
+from skipline.report.plot.figure import Figure, write_figure
+from skipline.report.records.layers import NAME, LayersRecord, ProbeRecord, ProbeWarning, read_layers
 
 _MOST_WARNINGS = 40
 _CAPTIONS = {

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from skipline.report.axis import Kind
-from skipline.report.heat import Field, heat_keys, heat_panel
-from skipline.report.layers_record import ProbeRecord
-from skipline.report.page import Key, Panel
-from skipline.report.place import places
+from skipline.report.html.page import Key, Panel
+from skipline.report.html.place import places
+from skipline.report.plot.axis import Kind
+from skipline.report.plot.heat import Field, heat_keys, heat_panel
+from skipline.report.records.layers import ProbeRecord
 
 
 @dataclass(frozen=True, kw_only=True)

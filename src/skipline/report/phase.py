@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from skipline.report.axis import linear_axis
-from skipline.report.chart import LOST, Cells, Chart, Dots, Line, Mark, Point, Word
-from skipline.report.contour import contour
-from skipline.report.number import count, number
-from skipline.report.page import Key, Panel
-from skipline.report.table import Table, thinned
+from skipline.report.html.number import count, number
+from skipline.report.html.page import Key, Panel
+from skipline.report.html.table import Table, thinned
+from skipline.report.plot.axis import linear_axis
+from skipline.report.plot.chart import LOST, Cells, Chart, Dots, Line, Mark, Point, Word
+from skipline.report.plot.contour import contour
 from skipline.theory.mean_field import TRAINABLE_SCALES
 
 # Depths whose lines are drawn; beyond the last the lines stand closer than they are wide.

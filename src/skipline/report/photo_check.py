@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 
 from skipline.amount import size_text
 from skipline.check import Check, Finding, Place
-from skipline.data.photo_fact import PhotoFact
-from skipline.data.printable import printable
-from skipline.report.number import count, counted, duration, percent
-from skipline.report.page import document, header, paragraph, section
-from skipline.report.table import Table, write_table
-from skipline.report.text import escape, html_text
-from skipline.report.thumbnail import Thumbnails
+from skipline.data.photos.fact import PhotoFact
+from skipline.data.photos.printable import printable
+from skipline.report.html.number import count, counted, duration, percent
+from skipline.report.html.page import document, header, paragraph, section
+from skipline.report.html.table import Table, write_table
+from skipline.report.html.text import escape, html_text
+from skipline.report.plot.thumbnail import Thumbnails
 
 MOST_THUMBNAILS = 200  # guessed: of 3 kB each, a page of less than a megabyte
 _MOST_PLACES = {"error": 40, "warning": 16, "note": 6}  # guessed

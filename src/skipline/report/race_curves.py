@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from skipline.report.axis import Axis, linear_axis, log_axis
-from skipline.report.chart import Chart, Dots, Line, Mark, Point, Rule
-from skipline.report.number import count, counted, number, percent
-from skipline.report.page import Panel
-from skipline.report.race_record import EntrantRecord, Race, StandingRecord
-from skipline.report.table import Table, thinned
+from skipline.report.html.number import count, counted, number, percent
+from skipline.report.html.page import Panel
+from skipline.report.html.table import Table, thinned
+from skipline.report.plot.axis import Axis, linear_axis, log_axis
+from skipline.report.plot.chart import Chart, Dots, Line, Mark, Point, Rule
+from skipline.report.records.race import EntrantRecord, Race, StandingRecord
 
 LOOKS = {"trains": "trains", "degrades": "degrades", "undecided": "neutral", "fails": "stuck"}  # .fails is a claim's
 MOST_POINTS = 60  # of a curve: more than a plot of 340 units can tell apart; the noise of single batches goes

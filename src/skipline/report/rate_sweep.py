@@ -8,13 +8,13 @@ from pathlib import Path
 
 from pydantic import StrictStr
 
-from skipline.report.axis import linear_axis, log_axis
-from skipline.report.chart import Chart, Dots, Line, Mark, Post
-from skipline.report.figure import Figure, write_figure
-from skipline.report.number import number
-from skipline.report.page import Key, Panel, section
-from skipline.report.record import Real, Record, check_format, parse, read_object
-from skipline.report.table import Table
+from skipline.report.html.number import number
+from skipline.report.html.page import Key, Panel, section
+from skipline.report.html.table import Table
+from skipline.report.plot.axis import linear_axis, log_axis
+from skipline.report.plot.chart import Chart, Dots, Line, Mark, Post
+from skipline.report.plot.figure import Figure, write_figure
+from skipline.report.records.record import Real, Record, check_format, parse, read_object
 
 NAME = "learning_rate.json"
 _FORMAT = "skipline.rate_sweep"

@@ -8,15 +8,15 @@ from pathlib import Path
 
 from skipline.command import command
 from skipline.report.evaluation import SHEETS, evaluation_of, evaluation_sections, part_name
-from skipline.report.evaluation_record import EvaluationFile
+from skipline.report.html.number import count, counted, duration, percent
+from skipline.report.html.page import Key, document, figure, folded, header, paragraph, section
+from skipline.report.html.settings import is_plain, network_name, settings_table
+from skipline.report.html.table import Table, write_table
 from skipline.report.layers import layers_section
-from skipline.report.number import count, counted, duration, percent
-from skipline.report.page import Key, document, figure, folded, header, paragraph, section
 from skipline.report.rate_sweep import rate_section
+from skipline.report.records.evaluation import EvaluationFile
+from skipline.report.records.run import EvaluationRecord, FailureRecord, RunRecord, read_run
 from skipline.report.run_charts import growth_sentence, num_not_finite, run_panels
-from skipline.report.run_record import EvaluationRecord, FailureRecord, RunRecord, read_run
-from skipline.report.settings import is_plain, network_name, settings_table
-from skipline.report.table import Table, write_table
 
 _STATES = {"done": "finished", "failed": "failed", "open": "not finished"}
 

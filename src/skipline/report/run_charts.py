@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 
-from skipline.report.axis import Axis, linear_axis, log_axis
-from skipline.report.chart import Chart, Dots, Line, Mark, Post, Stroke
 from skipline.report.growth import Growth
-from skipline.report.number import count, number, percent
-from skipline.report.page import Panel
-from skipline.report.run_record import EvaluationRecord
-from skipline.report.table import Rows, Table, thinned
+from skipline.report.html.number import count, number, percent
+from skipline.report.html.page import Panel
+from skipline.report.html.table import Rows, Table, thinned
+from skipline.report.plot.axis import Axis, linear_axis, log_axis
+from skipline.report.plot.chart import Chart, Dots, Line, Mark, Post, Stroke
+from skipline.report.records.run import EvaluationRecord
 from skipline.store import Judge
 
 # A page of numbers; more rows say nothing that the chart does not, and metrics.jsonl has them all.

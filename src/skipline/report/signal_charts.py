@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from skipline.report.axis import Axis, Kind, linear_axis, log_axis
-from skipline.report.chart import Band, Chart, Dots, Lane, Line, Mark, Marker, Post, Stroke
-from skipline.report.net_record import NetRecord, SiteRecord
-from skipline.report.number import count, counted, number
-from skipline.report.page import Key, Panel
-from skipline.report.place import is_ours
+from skipline.report.html.number import count, counted, number
+from skipline.report.html.page import Key, Panel
+from skipline.report.html.place import is_ours
+from skipline.report.plot.axis import Axis, Kind, linear_axis, log_axis
+from skipline.report.plot.chart import Band, Chart, Dots, Lane, Line, Mark, Marker, Post, Stroke
+from skipline.report.plot.thin import thin_dots, thin_line
+from skipline.report.records.net import NetRecord, SiteRecord
 from skipline.report.signal_table import signal_table
-from skipline.report.thin import thin_dots, thin_line
 
 # A chart is about 250 units wide: more points than these change no pixel of a line, and dots would cover each other.
 MOST_POINTS = 600

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from skipline.report.net_record import NetRecord, SiteRecord
-from skipline.report.number import MISSING, count, number
-from skipline.report.table import Table, thinned
+from skipline.report.html.number import MISSING, count, number
+from skipline.report.html.table import Table, thinned
+from skipline.report.records.net import NetRecord, SiteRecord
 
 MOST_ROWS = 200  # of all nets together: a page of numbers; more rows say nothing that the chart does not
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from skipline.report.axis import linear_axis, log_axis
-from skipline.report.chart import Chart, Line
-from skipline.report.net_record import NetRecord
-from skipline.report.number import MISSING, count, number
-from skipline.report.page import Key, Panel
+from skipline.report.html.number import MISSING, count, number
+from skipline.report.html.page import Key, Panel
+from skipline.report.html.table import Table
+from skipline.report.plot.axis import linear_axis, log_axis
+from skipline.report.plot.chart import Chart, Line
+from skipline.report.plot.thin import thin_line
+from skipline.report.records.net import NetRecord
 from skipline.report.signal_charts import styled
-from skipline.report.table import Table
-from skipline.report.thin import thin_line
 
 # A value below this part of the largest is rounding of fp32, 2⁻²³, and 0 for all that is known.
 ROUNDING = 1e-7

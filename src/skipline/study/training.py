@@ -17,7 +17,7 @@ from skipline.study.folder import write_result
 from skipline.study.result import Result, epochs_of
 from skipline.train import Diverged, Recipe, RunFolder, Snapshot, start, train
 from skipline.train.deepening import network_in
-from skipline.train.precision import autocast, compute_dtype
+from skipline.train.speed.precision import autocast, compute_dtype
 from skipline.weights import load_model
 
 

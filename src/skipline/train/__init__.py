@@ -2,7 +2,9 @@
 
 from skipline.train.codec import recipe_from_json, recipe_from_settings, recipe_to_json
 from skipline.train.deepening import Deepening
-from skipline.train.environment import Setup, environment, setup_of
+from skipline.train.folder.environment import Setup, environment, setup_of
+from skipline.train.folder.run_folder import RunError, RunFileError, RunFolder, create_run, open_run
+from skipline.train.folder.salvage import read_recipe
 from skipline.train.grown_run import GrownRun, grow_run, write_grown_run
 from skipline.train.loop import train
 from skipline.train.optimiser import AdamW, Sgd
@@ -11,9 +13,7 @@ from skipline.train.presets import PRESETS
 from skipline.train.probe import Probe
 from skipline.train.recipe import Recipe
 from skipline.train.refuse import RecipeError
-from skipline.train.remains import read_recipe
 from skipline.train.run import resume, start
-from skipline.train.run_folder import RunError, RunFileError, RunFolder, create_run, open_run
 from skipline.train.schedule import Constant, Cosine, LinearWarmUp, NoWarmUp, OneCycle, StepDecay, UntilError
 
 __all__ = [

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from skipline import spec
 from skipline.data import Augment
-from skipline.data.photo_augment import PhotoAugment
+from skipline.data.augmentation.photo_augment import PhotoAugment
 from skipline.spec import Network
 from skipline.train.deepening import Deepening
 from skipline.train.optimiser import AdamW, Sgd

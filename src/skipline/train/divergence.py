@@ -7,8 +7,8 @@ import torch
 from skipline.signal import first_nonfinite_site
 from skipline.train.learner import Learner
 from skipline.train.outcome import Diverged
-from skipline.train.precision import autocast
-from skipline.train.sharding import own_part, whole_net
+from skipline.train.processes.sharding import own_part, whole_net
+from skipline.train.speed.precision import autocast
 from skipline.train.step import batch_parts
 from skipline.train.task import Task, batches
 

@@ -7,7 +7,7 @@ from torch import nn
 
 from skipline.data import ImageSet
 from skipline.evaluate import Evaluation, evaluate
-from skipline.train.precision import autocast
+from skipline.train.speed.precision import autocast
 from skipline.train.task import Task
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import torch
 
 from skipline.init import build
+from skipline.train.folder.run_folder import RunFileError
 from skipline.train.learner import Learner, scheme_of
 from skipline.train.recipe import Recipe
-from skipline.train.run_folder import RunFileError
 from skipline.weights import Loaded, WeightsError, load_weights, misfits, read_tensors, write_tensors
 
 FORMAT = "skipline.start"

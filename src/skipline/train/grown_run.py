@@ -11,21 +11,21 @@ import torch
 
 from skipline import spec
 from skipline.data import Dataset
-from skipline.data.classes import Classes
+from skipline.data.photos.classes import Classes
 from skipline.files import write_whole
 from skipline.grow import DeepeningPlan, Proof, deeper, plan_deepening, prove, require_same_function
 from skipline.spec import Network
-from skipline.train.checkpoint import read_kernels, restore_checkpoint, save_checkpoint
 from skipline.train.codec import recipe_to_json
-from skipline.train.environment import run_environment
+from skipline.train.folder.checkpoint import read_kernels, restore_checkpoint, save_checkpoint
+from skipline.train.folder.environment import run_environment
+from skipline.train.folder.run_folder import DEEPENED, RunError, RunFolder, create_run
+from skipline.train.folder.salvage import read_recipe, saying_what_is_left
 from skipline.train.growth import grown, next_images, resumed_recipe
-from skipline.train.kernels import choose_kernels
 from skipline.train.learner import Learner, make_learner
 from skipline.train.progress import Progress
 from skipline.train.recipe import Recipe
-from skipline.train.remains import read_recipe, saying_what_is_left
 from skipline.train.run import load_again, split_document
-from skipline.train.run_folder import DEEPENED, RunError, RunFolder, create_run
+from skipline.train.speed.kernels import choose_kernels
 from skipline.train.task import make_task
 
 _COPIED = "*.jsonl"  # what a run writes line by line: its curve goes on in the new one

@@ -11,14 +11,14 @@ from skipline.grow import DeepeningPlan, deepened, deepened_on, plan_deepening, 
 from skipline.nn import ResidualNet
 from skipline.spec import Network
 from skipline.train.average import Average, average_in
-from skipline.train.checkpoint import read_progress
 from skipline.train.deepening import network_in
-from skipline.train.forward import forward_of, step_parts
-from skipline.train.layout import memory_format
+from skipline.train.folder.checkpoint import read_progress
 from skipline.train.learner import Learner, multipliers, scheme_of, step_graph_of
 from skipline.train.optimiser import expected_tensors, make_optimiser, optimiser_tensors, restore_optimiser
+from skipline.train.processes.spread import spread
 from skipline.train.recipe import Recipe
-from skipline.train.spread import spread
+from skipline.train.speed.forward import forward_of, step_parts
+from skipline.train.speed.layout import memory_format
 from skipline.train.task import Task, batches
 
 

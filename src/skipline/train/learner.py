@@ -12,15 +12,15 @@ from skipline.init import Scheme, build, start, start_named
 from skipline.memory import KEEP_ALL, Keeping
 from skipline.nn import ResidualNet
 from skipline.train.average import Average, average_of
-from skipline.train.compiled import BlockGraphs
-from skipline.train.forward import forward_of, step_parts
-from skipline.train.fusion import Part
-from skipline.train.layout import memory_format
 from skipline.train.optimiser import Optimiser, make_optimiser
-from skipline.train.parallel import Engine
+from skipline.train.processes.parallel import Engine
 from skipline.train.recipe import Recipe
 from skipline.train.refuse import RecipeError
-from skipline.train.step_graph import StepGraph
+from skipline.train.speed.compiled import BlockGraphs
+from skipline.train.speed.forward import forward_of, step_parts
+from skipline.train.speed.fusion import Part
+from skipline.train.speed.layout import memory_format
+from skipline.train.speed.step_graph import StepGraph
 
 
 @dataclass(frozen=True, slots=True)

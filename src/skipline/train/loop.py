@@ -16,31 +16,31 @@ from skipline.files import StorageError, read_number, remove_partials
 from skipline.nn import ResidualNet
 from skipline.store import judge_of
 from skipline.train.best import BestModel, trained_model
-from skipline.train.checkpoint import restore_checkpoint, save_checkpoint
 from skipline.train.clock import Clock
 from skipline.train.divergence import check_loss, check_nets
 from skipline.train.evaluation import evaluate_together
 from skipline.train.fine_tuning import begin_as
+from skipline.train.folder.checkpoint import restore_checkpoint, save_checkpoint
+from skipline.train.folder.lock import locked
+from skipline.train.folder.loss_log import LossLog
+from skipline.train.folder.model_card import model_card, origin_note
+from skipline.train.folder.run_folder import DEEPENED, RunFolder
+from skipline.train.folder.salvage import saying_what_is_left
 from skipline.train.growth import learner_in, resumed_recipe
-from skipline.train.kernels import choose_kernels
 from skipline.train.learner import Learner, look_at_data, make_learner
-from skipline.train.lock import locked
-from skipline.train.loss_log import LossLog
-from skipline.train.model_card import model_card, origin_note
+from skipline.train.memory.step_memory import StepMemory
 from skipline.train.optimiser import set_learning_rate
 from skipline.train.outcome import Interrupted, Outcome, Snapshot
 from skipline.train.patience import is_out_of_patience
+from skipline.train.processes.sharding import whole_net
+from skipline.train.processes.spread import spread
+from skipline.train.processes.team import ALONE, Team
 from skipline.train.progress import Progress
 from skipline.train.recipe import Recipe
-from skipline.train.remains import saying_what_is_left
-from skipline.train.run_folder import DEEPENED, RunFolder
 from skipline.train.schedule import UntilError, next_running_error, schedule_factor, warm_up_factor
-from skipline.train.sharding import whole_net
-from skipline.train.spread import spread
-from skipline.train.step_memory import StepMemory
+from skipline.train.speed.kernels import choose_kernels
 from skipline.train.tally import Tally
 from skipline.train.task import Task, fit_sample, make_task
-from skipline.train.team import ALONE, Team
 from skipline.train.watch import StepWatch
 from skipline.weights import save_model
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from skipline.data import Augment, defaults_of
-from skipline.data.photo_augment import AS_THEY_ARE, PhotoAugment
+from skipline.data.augmentation.photo_augment import AS_THEY_ARE, PhotoAugment
 from skipline.spec import Network
 from skipline.train.optimiser import Sgd
 from skipline.train.recipe import Recipe

@@ -7,20 +7,20 @@ import typing
 from dataclasses import dataclass, field
 
 from skipline.data import Augment
-from skipline.data.photo_augment import AS_THEY_ARE, PhotoAugment
+from skipline.data.augmentation.photo_augment import AS_THEY_ARE, PhotoAugment
 from skipline.init import start_named
 from skipline.memory import parse_size
 from skipline.spec import Network, unfold
 from skipline.spec.layers import DropBlock, DropBranch, Dropout
 from skipline.train.deepening import Deepening, require_deepenings
-from skipline.train.kernels import KERNEL_CHOICES, KernelChoice
-from skipline.train.layout import LAYOUTS, MemoryLayout
 from skipline.train.optimiser import OptimiserSettings, Sgd
-from skipline.train.parallel import BATCH_NORM_SCOPES, BatchNormScope
-from skipline.train.precision import PRECISIONS, Precision
 from skipline.train.probe import Probe
+from skipline.train.processes.parallel import BATCH_NORM_SCOPES, BatchNormScope
 from skipline.train.refuse import RecipeError
 from skipline.train.schedule import NoWarmUp, OneCycle, Schedule, WarmUp
+from skipline.train.speed.kernels import KERNEL_CHOICES, KernelChoice
+from skipline.train.speed.layout import LAYOUTS, MemoryLayout
+from skipline.train.speed.precision import PRECISIONS, Precision
 from skipline.wording import require_choice, require_count, require_kind, require_limit, require_real, require_switch
 
 _DRAWN = (Dropout, DropBlock, DropBranch)

@@ -13,22 +13,22 @@ import torch
 from skipline.command import command
 from skipline.cores import available_cores
 from skipline.data import DataError, Dataset, load, place_of, source_names
-from skipline.data.cache_place import PhotoCache
-from skipline.data.classes import Classes, load_classes
-from skipline.data.photo_data import same_photo_dataset
-from skipline.data.photo_set import is_photo_run, read_preprocess
-from skipline.data.photo_split import FORMAT, VERSION, load_split
-from skipline.train.checkpoint import read_progress
+from skipline.data.photos.cache_place import PhotoCache
+from skipline.data.photos.classes import Classes, load_classes
+from skipline.data.photos.parts import same_photo_dataset
+from skipline.data.photos.run_set import is_photo_run, read_preprocess
+from skipline.data.photos.split import FORMAT, VERSION, load_split
 from skipline.train.codec import recipe_to_json
-from skipline.train.environment import differences, run_environment
 from skipline.train.fine_tuning import write_start
-from skipline.train.lock import locked
+from skipline.train.folder.checkpoint import read_progress
+from skipline.train.folder.environment import differences, run_environment
+from skipline.train.folder.lock import locked
+from skipline.train.folder.run_folder import RunError, RunFileError, RunFolder, create_run
+from skipline.train.folder.salvage import has_model, left_of, read_recipe, saying_what_is_left
 from skipline.train.loop import train
 from skipline.train.outcome import Outcome, Snapshot
+from skipline.train.processes.team import ALONE, Team
 from skipline.train.recipe import Recipe
-from skipline.train.remains import has_model, left_of, read_recipe, saying_what_is_left
-from skipline.train.run_folder import RunError, RunFileError, RunFolder, create_run
-from skipline.train.team import ALONE, Team
 
 
 def start(

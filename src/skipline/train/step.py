@@ -14,11 +14,11 @@ from skipline.data import WHOLE, Batch, Share
 from skipline.data.share import parts_of
 from skipline.nn import ResidualNet, fill_missing_gradients, seed_dropout
 from skipline.seeds import split_seed
-from skipline.train.free_memory import is_out_of_memory
-from skipline.train.layout import memory_format
 from skipline.train.learner import Learner
-from skipline.train.precision import autocast
+from skipline.train.memory.free_memory import is_out_of_memory
 from skipline.train.recipe import Recipe
+from skipline.train.speed.layout import memory_format
+from skipline.train.speed.precision import autocast
 
 
 class StepOutOfMemory(MemoryError):

@@ -22,13 +22,13 @@ from skipline.data import (
     fit_preprocess,
     normaliser,
 )
-from skipline.train.free_memory import free_memory
+from skipline.train.folder.run_folder import RunFolder
 from skipline.train.image_side import epoch_side
-from skipline.train.precision import compute_dtype
+from skipline.train.memory.free_memory import free_memory
+from skipline.train.processes.team import ALONE, Team
 from skipline.train.recipe import Recipe
 from skipline.train.refuse import RecipeError
-from skipline.train.run_folder import RunFolder
-from skipline.train.team import ALONE, Team
+from skipline.train.speed.precision import compute_dtype
 from skipline.zoo import check_image_size
 
 

@@ -16,9 +16,9 @@ from skipline.signal.record import Record, fetched
 from skipline.signal.statistics import Layout
 from skipline.signal.verdict import VERDICTS
 from skipline.spec import Network, unfold
-from skipline.train.fusion import read_once
 from skipline.train.learner import Learner
-from skipline.train.recompute import forward_through
+from skipline.train.memory.recompute import forward_through
+from skipline.train.speed.fusion import read_once
 from skipline.train.task import Task
 
 MOST_BLOCKS = 128  # guessed: rows that a heat map of a page can show apart
@@ -113,7 +113,7 @@ def trunk_sites(network: Network) -> tuple[int, tuple[str, ...]]:
 def layers_line(
     reading: StepReading, warnings: Collection[EarlyWarning], *, tensors: Collection[str]
 ) -> Mapping[str, Any]:
-    """The line of `layers.jsonl` for one step, with those of `tensors`: see `report/layers_record.py`."""
+    """The line of `layers.jsonl` for one step, with those of `tensors`: see `report/records/layers.py`."""
     return {
         "step": reading.step,
         "sites": {name: _site(site) for name, site in reading.sites.items()},

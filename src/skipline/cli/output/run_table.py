@@ -1,0 +1,147 @@
+"""The live table of a training run: a row an epoch on a terminal, a line an epoch elsewhere; on stderr."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+
+import torch
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from skipline.amount import UNKNOWN, counted, percent
+from skipline.cli.output.duration import duration
+from skipline.cost import cost
+from skipline.signal import EarlyWarning
+from skipline.store import Judge, judge_of
+from skipline.train import Recipe, Snapshot
+from skipline.train.deepening import network_in
+from skipline.train.speed.kernels import choose_kernels
+
+MOST_WARNINGS = 3  # below the table, the same
+MOST_ROWS = 12  # epochs on the screen, so that the table fits a terminal of 24 lines
+
+
+class RunTable:
+    """Shows snapshots as they come; use it as a context."""
+
+    def __init__(self, recipe: Recipe, data_name: str, run: Path, *, device: torch.device, console: Console) -> None:
+        self._console = console
+        network = recipe.network
+        parameters = cost(network, image_size=max(32, network.stride)).parameters
+        self._console.print(
+            f"[bold]{network.name}[/] · {parameters:,} parameters · {data_name} · {_length(recipe)}",
+            highlight=False,
+            soft_wrap=True,
+        )
+        for deepening in recipe.deepen:
+            later = network_in(network, recipe.deepen, deepening.epoch).name
+            self._console.print(f"{later} after {counted(deepening.epoch, 'epoch')}", highlight=False, soft_wrap=True)
+        self._console.print(f"folder {run}", style="dim", highlight=False, markup=False, soft_wrap=True)
+        kernels = choose_kernels(recipe.kernels_to_choose, device, recipe.memory_layout)
+        if kernels.compiled is None and recipe.kernels_to_choose == "auto" and device.type == "cpu":
+            self._console.print(
+                f"running without the fast kernels: {kernels.reason}", style="dim", markup=False, soft_wrap=True
+            )
+        self._judge: Judge = judge_of(run)
+        self._has_sides = recipe.first_size < 1
+        self._ended: list[Snapshot] = []
+        self._warnings: list[EarlyWarning] = []
+        self._live = Live(console=self._console, refresh_per_second=8, transient=False)
+        self._is_terminal = console.is_terminal and not console.is_dumb_terminal
+
+    def __enter__(self) -> RunTable:
+        if self._is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._is_terminal:
+            self._live.stop()
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Draw `snapshot`; one at the end of an epoch becomes a row that stays."""
+        if snapshot.ends_epoch:
+            self._ended.append(snapshot)
+        self._warnings += snapshot.warnings
+        for note in snapshot.notes:
+            self._console.print(note, highlight=False, markup=False, soft_wrap=True)
+        if self._is_terminal:
+            self._live.update(self._drawing(snapshot))
+            return
+        for warning in snapshot.warnings:
+            self._console.print(f"warning: {_told(warning)}", highlight=False, markup=False, soft_wrap=True)
+        if snapshot.ends_epoch:
+            self._console.print(self._line(snapshot), highlight=False, soft_wrap=True)
+
+    def _drawing(self, now: Snapshot) -> Group:
+        table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+        for title in self._titles():
+            table.add_column(title, justify="right", no_wrap=True)
+        hidden = len(self._ended) - MOST_ROWS
+        if hidden > 0:
+            table.add_row(Text(f"+{hidden}", style="dim"), Text("earlier", style="dim"))
+        for ended in self._ended[-MOST_ROWS:]:
+            table.add_row(*self._cells(ended))
+        is_running = not self._ended or self._ended[-1].step != now.step
+        if is_running:
+            table.add_row(*self._cells(now), style="dim")
+        bar = Table.grid(padding=(0, 1))
+        left = "done" if now.step == now.num_steps else f"{duration(now.seconds_left)} left"
+        bar.add_row(
+            ProgressBar(total=now.num_steps, completed=now.step, width=40),
+            f"step {now.step:,} of {now.num_steps:,} ·",
+            Text(f"{duration(now.seconds)} · {left}", style="dim"),
+        )
+        return Group(table, bar, *self._warned())
+
+    def _titles(self) -> tuple[str, ...]:
+        sides = ("pixels",) if self._has_sides else ()
+        return ("epoch", *sides, "loss", "training error", f"{self._judge} error", "images/s")
+
+    def _cells(self, snapshot: Snapshot) -> tuple[str, ...]:
+        """Of `_titles`; the pixels are the side of the images that are learnt from, where it changes."""
+        sides = (f"{snapshot.image_side}",) if self._has_sides else ()
+        return (
+            f"{snapshot.epoch}/{snapshot.num_epochs}",
+            *sides,
+            _number(snapshot.train_loss, ".4f"),
+            percent(snapshot.train_error),
+            percent(snapshot.test_error),
+            _number(snapshot.images_per_second, ",.0f"),
+        )
+
+    def _line(self, snapshot: Snapshot) -> str:
+        cells = "  ".join(
+            f"{title} {cell}" if title != "images/s" else f"{cell} {title}"
+            for title, cell in zip(self._titles(), self._cells(snapshot), strict=True)
+        )
+        return f"{cells}  {duration(snapshot.seconds_left)} left"
+
+    def _warned(self) -> Iterator[Text]:
+        hidden = len(self._warnings) - MOST_WARNINGS
+        if hidden > 0:
+            yield Text(f"! {hidden} earlier", style="dim")
+        for warning in self._warnings[-MOST_WARNINGS:]:
+            style = "bold red" if warning.verdict == "fails" else "yellow"
+            yield Text.assemble(("! ", style), (warning.cause, style), _told(warning).removeprefix(warning.cause))
+
+
+def _told(warning: EarlyWarning) -> str:
+    return f"{warning.sentence} (step {warning.step:,}, {warning.site})"
+
+
+def _length(recipe: Recipe) -> str:
+    most = f", at most {counted(int(recipe.most_steps), 'step')}" if math.isfinite(recipe.most_steps) else ""
+    return f"{counted(recipe.epochs, 'epoch')}{most}"
+
+
+def _number(value: float, form: str) -> str:
+    return UNKNOWN if math.isnan(value) else format(value, form)

@@ -1,0 +1,1 @@
+"""From files in folders to labelled images."""

@@ -1,0 +1,62 @@
+"""Photos named in any number and read in constant memory: from paths on a command line to framed pixels, in order."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable, Iterator
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import TextIO
+
+from skipline.data.photos.decode import LOCAL
+from skipline.data.photos.fact import Unchanged, Unusable
+from skipline.data.photos.framing import Framed, Framing, read_framed
+from skipline.data.photos.listing import list_folder
+from skipline.data.photos.readers import Readers
+
+STDIN = "-"
+# Files that are read by one set of processes; starting them takes half a second. Guessed: pixels of no more than these
+# wait in memory for one that is slow.
+_AT_A_TIME = 1024
+
+
+def named_files(paths: Iterable[str], stdin: TextIO) -> Iterator[str]:
+    """The files that `paths` name, one by one: files, the images in folders and below, patterns, `-` for stdin.
+
+    Of stdin each line is a path of one of these kinds. A path that is nothing of these comes as it is: reading it then
+    says what is wrong. Raises DataError for a folder that cannot be listed.
+    """
+    for path in paths:
+        if path == STDIN:
+            lines = (line.rstrip("\r\n") for line in stdin)
+            yield from named_files((line for line in lines if line and line != STDIN), stdin)
+        elif os.path.isdir(path):
+            for name in list_folder(Path(path)).images:
+                yield os.path.join(path, name)
+        elif not os.path.lexists(path) and glob.has_magic(path):
+            found = sorted(glob.iglob(path, recursive=True))
+            yield from named_files((each for each in found if each != STDIN), stdin)
+            if not found:
+                yield path
+        else:
+            yield path
+
+
+def read_photos(
+    files: Iterable[str], framing: Framing, *, num_processes: int
+) -> Iterator[tuple[str, Framed | Unusable]]:
+    """Each of `files` with its pixels, or why it has none, in the order of `files`."""
+    waiting = iter(files)
+    job = partial(read_framed, framing=framing, limits=LOCAL)
+    while names := list(islice(waiting, _AT_A_TIME)):
+        with Readers(num_processes, job=job) as readers:
+            early: dict[int, Framed | Unusable] = {}
+            due = 0
+            for index, answer in readers.read(Path(), names):
+                assert not isinstance(answer, Unchanged)  # of photos that are known, and none is
+                early[index] = answer
+                while due in early:
+                    yield names[due], early.pop(due)
+                    due += 1

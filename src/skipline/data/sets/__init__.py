@@ -1,0 +1,1 @@
+"""Data sets: where each is found, and the readers of their files."""

@@ -1,0 +1,26 @@
+"""How a page of a study was made: the section that ends it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from skipline.report.html.number import duration
+from skipline.report.html.page import folded, paragraph, section
+from skipline.report.html.table import Table, write_table
+from skipline.report.html.text import escape
+
+
+def making(command: str, seconds: float, settings: Iterable[Table]) -> str:
+    """The command that wrote the page, how long it took, and its settings and environment as tables."""
+    return section(
+        "Command, settings and environment",
+        paragraph(f"This command created the page in {duration(seconds)}:"),
+        f"<pre><code>{escape(command)}</code></pre>",
+        folded(
+            "Show all settings and the environment",
+            '<div class="settings">',
+            *(write_table(table, look="settings-table") for table in settings),
+            "</div>",
+        ),
+        name="making",
+    )

@@ -1,0 +1,1 @@
+"""A network drawn, and written down."""

@@ -1,0 +1,128 @@
+"""A run folder as a report reads it: what was asked for, where it ran, what each evaluation gave, how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StrictInt, StrictStr
+
+from skipline.files import whole_lines
+from skipline.report.error import ReportError
+from skipline.report.growth import Growth, read_growths
+from skipline.report.records.record import Real, Record, check_format, parse, parse_object, read_object
+from skipline.store import Judge, judge_of
+
+# Of every JSON file of a run folder, the version that is read here.
+VERSION = 1
+FORMATS = {
+    "resolved.json": "skipline.recipe",
+    "environment.json": "skipline.environment",
+    "FAILED.json": "skipline.failure",
+}
+
+State = Literal["done", "failed", "open"]
+
+
+class EvaluationRecord(Record):
+    """One line of `metrics.jsonl`; errors are fractions, `seconds` counts from the start of the run.
+
+    `depth`: of the net that was evaluated, in layers; earlier runs did not write it.
+    """
+
+    step: Annotated[StrictInt, Field(ge=0)]
+    epoch: Annotated[StrictInt, Field(ge=0)]
+    learning_rate: Real
+    train_loss: Real
+    train_error: Real
+    test_loss: Real
+    test_error: Real
+    images_per_second: Real
+    seconds: Real
+    depth: Annotated[StrictInt, Field(ge=1)] | None = None
+
+
+class FailureRecord(Record):
+    """`FAILED.json`: why the run failed, after how many steps, and the first place in the network that went wrong."""
+
+    reason: StrictStr
+    step: Annotated[StrictInt, Field(ge=0)]
+    site: StrictStr
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRecord:
+    """What a run folder holds.
+
+    `judge`: which images `test_error` and `test_loss` are of. `state` is `open` where the run has neither
+    ended nor failed: it is going on, or was killed. `failures` holds what `FAILED.json` says of a run that failed,
+    and nothing of another. `cut_short` tells that the last line of `metrics.jsonl` was not whole and was left out.
+    `growths`: where the net became deeper.
+    """
+
+    name: str
+    judge: Judge
+    resolved: Mapping[str, Any]
+    environment: Mapping[str, Any]
+    evaluations: tuple[EvaluationRecord, ...]
+    cut_short: bool
+    state: State
+    failures: tuple[FailureRecord, ...]
+    growths: tuple[Growth, ...]
+
+
+def read_run(path: Path) -> RunRecord:
+    """Read the run folder `path`; a run without evaluations, still going or failed, is read with what there is.
+
+    Raises ReportError that names the file, for a folder that is no run and for a file that is broken or of another
+    version.
+    """
+    if not path.is_dir():
+        raise ReportError(f"{path}: there is no such folder; expected a run folder. List them with: skipline runs")
+    if not (path / "resolved.json").is_file():
+        raise ReportError(
+            f"{path}: has no resolved.json, so it is not a run folder. List run folders with: skipline runs"
+        )
+    evaluations, cut_short = _read_metrics(path / "metrics.jsonl")
+    failure = path / "FAILED.json"
+    state: State = "done" if (path / "DONE").exists() else "failed" if failure.is_file() else "open"
+    return RunRecord(
+        name=path.resolve().name,
+        judge=judge_of(path),
+        resolved=_read(path / "resolved.json"),
+        environment=_read(path / "environment.json"),
+        evaluations=evaluations,
+        cut_short=cut_short,
+        state=state,
+        failures=(parse(FailureRecord, _read(failure), where=str(failure)),) if state == "failed" else (),
+        growths=read_growths(path, [(e.step, e.depth) for e in evaluations if e.depth is not None]),
+    )
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    value = read_object(path)
+    check_format(value, format=FORMATS[path.name], version=VERSION, where=str(path))
+    return value
+
+
+def _read_metrics(path: Path) -> tuple[tuple[EvaluationRecord, ...], bool]:
+    """Read the evaluations and whether the last line was cut short: a run may be killed, or be writing, just there."""
+    if not path.exists():
+        return (), False
+    try:
+        whole, is_cut_short = whole_lines(path)
+    except OSError as error:
+        raise ReportError(f"{path}: cannot be read: {error.strerror}") from error
+    evaluations = tuple(
+        parse(EvaluationRecord, parse_object(line, where=f"{path}, line {number}"), where=f"{path}, line {number}")
+        for number, line in enumerate(whole, start=1)
+        if line.strip()
+    )
+    steps = [evaluation.step for evaluation in evaluations]
+    for before, after in pairwise(steps):
+        if after <= before:
+            raise ReportError(f"{path}: step {after} comes after step {before}; expected each line to be later")
+    return evaluations, is_cut_short

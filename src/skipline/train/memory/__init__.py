@@ -1,0 +1,1 @@
+"""What a step keeps, and what is done where memory runs out."""

@@ -1,0 +1,1 @@
+"""How a step is computed: number formats, fused and compiled operations, graphs, and which of them is quickest here."""

@@ -1,0 +1,35 @@
+"""How a training step runs a net: the one place where a recipe's kernels become a function of images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from skipline.memory import KEEP_ALL
+from skipline.nn import ResidualNet
+from skipline.train.memory.recompute import forward_through
+from skipline.train.recipe import Recipe
+from skipline.train.speed.compiled import BlockGraphs, compiled_parts, sizes_of_parts
+from skipline.train.speed.fusion import Part, parts_of
+from skipline.train.speed.kernels import choose_kernels
+
+
+def step_parts(net: ResidualNet, recipe: Recipe, device: torch.device) -> tuple[tuple[Part, ...], BlockGraphs | None]:
+    """The parts of `net` as a step runs them, none where it runs as its modules do; and their graphs, if compiled.
+
+    A net with reversible blocks has parts whatever its kernels: they run in chains.
+    """
+    chosen = choose_kernels(recipe.kernels, device, recipe.memory_layout)
+    if chosen.name == "compiled":
+        graphs = BlockGraphs(sizes_of_parts(recipe.batch_size, recipe.accumulate))
+        return tuple(compiled_parts(net, graphs)), graphs
+    parts = parts_of(net, chosen.compiled)
+    runs_as_modules = chosen.compiled is None and all(part.link is None for part in parts)
+    return (() if runs_as_modules else tuple(parts)), None
+
+
+def forward_of(net: ResidualNet, parts: Sequence[Part]) -> Callable[[Tensor], Tensor]:
+    """`net` through `parts`, with all kept but what reversible blocks need not; itself where there are none."""
+    return forward_through(parts, KEEP_ALL) if parts else net

@@ -1,0 +1,62 @@
+"""Which operations a step runs with: PyTorch's own, skipline's fused ones, or blocks that PyTorch compiles."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+from skipline.kernels import KernelError, Kernels, load_kernels
+from skipline.train.refuse import RecipeError
+from skipline.train.speed.layout import MemoryLayout
+
+KernelChoice = Literal["auto", "fused", "plain", "compiled"]
+KERNEL_CHOICES: tuple[KernelChoice, ...] = ("auto", "fused", "plain", "compiled")
+_WHERE_MEASURED: Mapping[str, str] = {
+    "cuda": "on CUDA the fused kernels are used on request only; to measure what is faster: skipline tune"
+}
+"""Devices on which `auto` leaves the fused kernels alone: there are few of them, but to launch one takes longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenKernels:
+    """`name` "fused", with skipline's kernels in `compiled`; "plain", PyTorch's operations; "compiled", its graphs.
+
+    `reason`: why it is these.
+    """
+
+    name: Literal["fused", "plain", "compiled"]
+    reason: str
+    compiled: Kernels | None
+
+    @property
+    def label(self) -> str:
+        """What decides the bits: "plain", "compiled", or "fused" and the key of the kernels."""
+        return self.name if self.compiled is None else f"{self.name} {self.compiled.key}"
+
+
+def choose_kernels(choice: KernelChoice, device: torch.device, layout: MemoryLayout) -> ChosenKernels:
+    """The kernels as asked, or (`auto`) the fused ones on a CPU where they run: channels-last, with a C compiler.
+
+    The first time on a machine they are compiled, which takes some seconds. Raises `RecipeError` where fused ones are
+    asked for and cannot be had.
+    """
+    if choice in ("plain", "compiled"):
+        return ChosenKernels(choice, "as asked", None)
+    if choice == "auto" and device.type in _WHERE_MEASURED:
+        return ChosenKernels("plain", _WHERE_MEASURED[device.type], None)
+    try:
+        kernels = _compiled(device, layout)
+    except KernelError as error:
+        if choice == "fused":
+            raise RecipeError(f"kernels is 'fused', but {error} Or use kernels 'auto' or 'plain'.") from error
+        return ChosenKernels("plain", str(error), None)
+    return ChosenKernels("fused", kernels.origin, kernels)
+
+
+def _compiled(device: torch.device, layout: MemoryLayout) -> Kernels:
+    if layout != "channels_last":
+        raise KernelError(f"the fused kernels need memory_layout 'channels_last' and it is {layout!r}.")
+    return load_kernels(device.type)
