@@ -31,10 +31,10 @@ from skipline.launcher import is_launched, local_rank
 from skipline.train import Recipe, RunFolder
 from skipline.train.folder.environment import environment
 from skipline.train.learner import make_learner
-from skipline.train.memory.allocator import keep_freed_memory
 from skipline.train.processes.parallel import BATCH_NORM_SCOPES, BatchNormScope
 from skipline.train.processes.spread import spread
 from skipline.train.processes.team import joined
+from skipline.train.speed.allocator import keep_freed_memory
 from skipline.train.step import training_step
 from skipline.train.task import batches, make_task
 from skipline.zoo import describe

@@ -33,8 +33,8 @@ from skipline.data import Batch
 from skipline.memory import MemoryPlan, Workload, parse_size, plan_memory
 from skipline.train import Recipe
 from skipline.train.learner import make_learner
-from skipline.train.memory.allocator import keep_freed_memory
 from skipline.train.memory.recompute import step_forward
+from skipline.train.speed.allocator import keep_freed_memory
 from skipline.train.speed.kernels import choose_kernels
 from skipline.train.step import training_step
 from skipline.zoo import describe
@@ -132,7 +132,7 @@ def _plan_within(recipe: Recipe, options: argparse.Namespace, activations: int) 
 
 def _way(name: str, recipe: Recipe, options: argparse.Namespace, batch_size: int, plan: MemoryPlan) -> Way:
     learner = make_learner(recipe, CPU)
-    kernels = choose_kernels(recipe.kernels, CPU, recipe.memory_layout).compiled
+    kernels = choose_kernels(recipe.kernels, CPU, recipe.memory_layout).fused
     forward = step_forward(learner.net, kernels, plan.keeping)
     learner = replace(learner, keeping=plan.keeping, forward=forward)
     generator = torch.Generator().manual_seed(0)

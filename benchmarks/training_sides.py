@@ -21,7 +21,7 @@ from training_case import Case, peer
 
 from skipline.data import Dataset
 from skipline.train import PRESETS, Recipe
-from skipline.train.memory.allocator import keep_freed_memory
+from skipline.train.speed.allocator import keep_freed_memory
 from skipline.train.speed.precision import has_bf16
 from skipline.train.speed.tuning import noise, repeated_step
 from skipline.train.speed.ways import Way

@@ -19,7 +19,10 @@ PACKAGE = ROOT / "src" / "skipline"
 
 # A package imports only from lower rows, and siblings never import each other. docs/architecture.md has the same table.
 ROWS = (
-    ("amount", "cache", "command", "cores", "extras", "files", "interrupt", "launcher", "lazy", "seeds", "wording"),
+    (
+        *("amount", "cache", "command", "cores", "extras", "files", "interrupt", "launcher", "lazy", "seeds"),
+        *("system_memory", "wording"),
+    ),
     ("spec",),
     ("cost", "store", "theory", "zoo"),
     ("data", "kernels", "memory", "nn"),

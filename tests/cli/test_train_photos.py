@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from skipline.data.photos.run_set import load_photo_dataset
+from skipline.data.photos.run_set import load_photo_set
 from skipline.train import loop
 
 from .conftest import Command
@@ -51,7 +51,7 @@ def test_a_run_keeps_which_photos_it_learnt_from(skipline: Command, photos: Path
     assert [entry["file"] for entry in split["left_out"]] == ["cat/torn.jpg"]
     assert json.loads((run / "classes.json").read_text())["classes"] == ["cat", "dog"]
     assert json.loads((run / "preprocess.json").read_text())["framing"] == {"kind": "whole", "side": 8}
-    tested = load_photo_dataset(run, "test", num_processes=1, show=lambda done, num: None)
+    tested = load_photo_set(run, "test", num_processes=1, show=lambda done, num: None)
     assert {photo.file for photo in tested.photos} == {entry["file"] for entry in split["parts"]["test"]}
 
 

@@ -13,8 +13,10 @@ from typer.testing import CliRunner
 
 from skipline.cli.app import app
 from skipline.cli.given.speed import with_speed
-from skipline.train import PRESETS, precision, step_memory
+from skipline.train import PRESETS
+from skipline.train.memory import step_memory
 from skipline.train.processes.team import ALONE
+from skipline.train.speed import precision
 from skipline.train.speed.tuned import remember, speed_folder
 from skipline.train.speed.tuning import Timing, noise
 from skipline.train.speed.ways import Way

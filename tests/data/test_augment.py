@@ -257,4 +257,4 @@ def test_settings_that_cannot_be_are_refused(augment: Callable[[], object], mess
 
 
 def test_by_default_nothing_is_changed() -> None:
-    assert Augment() == Augment(pad=0, flip=False, cutout=0, mixup=0.0)
+    assert Augment() == Augment(pad=0, flip=False, cutout=0, mixup=0.0, cutmix=0.0)

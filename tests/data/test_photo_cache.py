@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from skipline.data import cache_place, photo_pixels
 from skipline.data.photos import cache as module
+from skipline.data.photos import cache_place
+from skipline.data.photos import framed as photo_pixels
 from skipline.data.photos import framing as framing_file
 from skipline.data.photos.cache import open_kept
 from skipline.data.photos.cache_place import PhotoCache
@@ -118,7 +119,7 @@ def test_the_second_time_nothing_is_decoded_and_the_pixels_are_the_same(
 
 
 def test_the_pixels_are_not_in_memory(place: Place, photos: list[SplitPhoto], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(photo_pixels, "free_bytes", lambda: 500)
+    monkeypatch.setattr(photo_pixels, "free_system_memory", lambda: 500)
     assert len(place.read(photos).images) == 6
     assert len(place.read(photos).images) == 6
     maps = Path("/proc/self/maps")

@@ -15,7 +15,7 @@ from skipline.data.photos import framed as photo_pixels
 from skipline.data.photos.classes import Classes
 from skipline.data.photos.decode import LOCAL
 from skipline.data.photos.framing import Framing, framed
-from skipline.data.photos.run_set import is_photo_run, load_photo_dataset
+from skipline.data.photos.run_set import is_photo_run, load_photo_set
 from skipline.data.photos.split import Split, SplitPhoto
 from skipline.data.preprocess import Preprocess
 from skipline.files import dump_json
@@ -50,7 +50,7 @@ def nothing(done: int, num: int) -> None:
 
 def test_a_part_has_its_photos_in_the_order_of_the_split(run: Path) -> None:
     shown: list[tuple[int, int]] = []
-    found = load_photo_dataset(run, "train", num_processes=1, show=lambda done, num: shown.append((done, num)))
+    found = load_photo_set(run, "train", num_processes=1, show=lambda done, num: shown.append((done, num)))
     assert shown == [(0, 3), (1, 3), (2, 3), (3, 3)]
     assert found.class_names == ("cat", "dog")
     assert found.preprocess == PREPROCESS
@@ -64,7 +64,7 @@ def test_a_part_has_its_photos_in_the_order_of_the_split(run: Path) -> None:
 def test_what_is_gone_or_changed_is_told_and_the_rest_is_loaded(run: Path, tmp_path: Path) -> None:
     (tmp_path / "photos" / "0.png").unlink()
     (tmp_path / "photos" / "2.png").write_bytes((tmp_path / "photos" / "3.png").read_bytes())
-    found = load_photo_dataset(run, "train", num_processes=1, show=nothing)
+    found = load_photo_set(run, "train", num_processes=1, show=nothing)
     assert [photo.file for photo in found.photos] == ["1.png"]
     assert found.images.labels.tolist() == [1]
     assert [photo.file for photo, _ in found.lost] == ["0.png", "2.png"]
@@ -75,24 +75,24 @@ def test_what_is_gone_or_changed_is_told_and_the_rest_is_loaded(run: Path, tmp_p
 def test_photos_that_have_moved_are_found_where_they_are_said_to_be(run: Path, tmp_path: Path) -> None:
     (tmp_path / "photos").rename(tmp_path / "elsewhere")
     with pytest.raises(DataError, match=r"no photo of the val part can be read in .*If they have moved"):
-        load_photo_dataset(run, "val", num_processes=1, show=nothing)
-    found = load_photo_dataset(run, "val", root=tmp_path / "elsewhere", num_processes=1, show=nothing)
+        load_photo_set(run, "val", num_processes=1, show=nothing)
+    found = load_photo_set(run, "val", root=tmp_path / "elsewhere", num_processes=1, show=nothing)
     assert len(found.images) == 1
 
 
 def test_a_part_without_photos_is_refused(run: Path) -> None:
     with pytest.raises(DataError, match="its test part has no photo"):
-        load_photo_dataset(run, "test", num_processes=1, show=nothing)
+        load_photo_set(run, "test", num_processes=1, show=nothing)
 
 
 def test_photos_that_do_not_fit_into_memory_are_refused_before_they_are_read(
     run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(photo_pixels, "free_bytes", lambda: 500)
+    monkeypatch.setattr(photo_pixels, "free_system_memory", lambda: 500)
     with pytest.raises(
         DataError, match=r"3 photos of 8×8 pixels would fill 0\.6 KiB, and 0\.5 KiB of memory .* --image-size 5 or less"
     ):
-        load_photo_dataset(run, "train", num_processes=1, show=nothing)  # 3 · 3 · 8² = 576 bytes, and 300 may be taken
+        load_photo_set(run, "train", num_processes=1, show=nothing)  # 3 · 3 · 8² = 576 bytes, and 300 may be taken
 
 
 def test_a_run_on_photos_is_known_by_its_split(run: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from skipline.data.photos.classes import Classes
 from skipline.data.photos.decode import Record
 from skipline.data.photos.fact import Fact, PhotoFact, Unusable
 from skipline.data.photos.folder import Photo, PhotoFolder
-from skipline.data.photos.parts import PhotoSettings
+from skipline.data.photos.photo_dataset import PhotoSettings
 from skipline.data.photos.split import LeftOut, Split, SplitPhoto
 from skipline.data.photos.split_again import split_again
 

@@ -14,7 +14,8 @@ from skipline.kernels import Kernels
 from skipline.memory import KEEP_ALL, Keeping, Workload, peak_of
 from skipline.memory.keeping import recomputed_first
 from skipline.train.memory.recompute import forward_through, step_forward
-from skipline.train.speed.fusion import fused_parts, plain_parts
+from skipline.train.parts import plain_parts
+from skipline.train.speed.fusion import fused_parts
 from skipline.zoo import describe
 
 BATCH, SIDE = 4, 32

@@ -40,6 +40,7 @@ def test_it_is_the_largest_that_fits_four_fifths_of_the_memory(
     monkeypatch.setattr(step_memory_file, "free_memory", lambda _device: (peak(fp32, size) + 1) / 0.8)
     found = fitting_batch(fp32, dataset, CPU, sizes=SIZES)
     assert found.size == size
+    assert found.plan.keeping.keeps_all
     said = found.sentence()
     assert said.startswith(f"batches of {size} images: about ")
     assert said.endswith("that may be used" if size == 16 else "; 16 would take more")

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from skipline.data import Batch
 from skipline.train import AdamW, Recipe, RunError
-from skipline.train.folder.checkpoint import read_kernels, read_progress, restore_checkpoint, save_checkpoint
+from skipline.train.folder.checkpoint import read_progress, read_settings, restore_checkpoint, save_checkpoint
 from skipline.train.learner import Learner, make_learner
 from skipline.train.progress import Progress, progress_from_json
 from skipline.train.step import training_step
@@ -149,7 +149,7 @@ def test_how_far_it_came_is_read_without_its_tensors(
 
     monkeypatch.setattr("skipline.weights.tensor_file.read_tensors", refuse)
     assert read_progress(checkpoint).step == 5
-    assert read_kernels(checkpoint) == recipe.kernels
+    assert read_settings(checkpoint).kernels == recipe.kernels
 
 
 def test_progress_has_its_own_entries_only() -> None:

@@ -17,8 +17,9 @@ from torch._dynamo.utils import counters
 from skipline.init import build, scheme_named
 from skipline.spec import Head, Network, Stage, Stem
 from skipline.spec.network import StochasticDepth
-from skipline.train import Interrupted, Outcome, Recipe, RecipeError, RunFolder, forward
+from skipline.train import Interrupted, Outcome, Recipe, RecipeError, RunFolder
 from skipline.train.learner import make_learner
+from skipline.train.speed import forward
 from skipline.train.speed.compiled import BlockGraphs, compiled_parts
 from skipline.train.speed.forward import forward_of
 from skipline.weights import read_tensors

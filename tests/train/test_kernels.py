@@ -21,12 +21,12 @@ def test_auto_takes_the_fused_ones_on_the_cpu() -> None:
         pytest.skip("there is no C compiler (cc)")
     chosen = choose_kernels("auto", CPU, "channels_last")
     assert chosen.name == "fused"
-    assert chosen.compiled is not None
+    assert chosen.fused is not None
 
 
 def test_plain_is_plain() -> None:
     chosen = choose_kernels("plain", CPU, "channels_last")
-    assert (chosen.name, chosen.reason, chosen.compiled) == ("plain", "as asked", None)
+    assert (chosen.name, chosen.reason, chosen.fused) == ("plain", "as asked", None)
 
 
 def test_auto_says_why_it_is_plain(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,7 +69,7 @@ def test_with_triton_they_are_known_by_its_version(monkeypatch: pytest.MonkeyPat
         monkeypatch.setitem(sys.modules, "triton", triton)
         chosen = choose_kernels("fused", CUDA, "channels_last")
         assert chosen.reason == f"compiled for this device by Triton {version}"
-        assert chosen.compiled is not None
-        assert chosen.compiled.device_type == "cuda"
+        assert chosen.fused is not None
+        assert chosen.fused.device_type == "cuda"
         labels.add(chosen.label)
     assert len(labels) == 2

@@ -11,12 +11,12 @@ from torch import Tensor
 
 from skipline.data import Dataset, ImageSet
 from skipline.init import build
-from skipline.memory import Workload, plan_memory
+from skipline.memory import KEEP_ALL, Workload, plan_memory
 from skipline.memory.keeping import recomputed_first
 from skipline.nn import ResidualNet
 from skipline.train import Outcome, Recipe, RunFolder, train
-from skipline.train.memory.recompute import forward_through, step_forward
-from skipline.train.speed.fusion import plain_parts
+from skipline.train.memory.recompute import forward_through
+from skipline.train.parts import plain_parts
 from skipline.zoo import describe
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
@@ -80,7 +80,7 @@ def test_the_peak_is_predicted_within_fifteen_per_cent(name: str, share: float) 
     whole = plan_memory(net.network, load, budget=math.inf)
     plan = plan_memory(net.network, load, budget=share * whole.peak.total)
     assert plan.keeping.keeps_all == math.isinf(share)
-    forward = step_forward(net, None, plan.keeping)
+    forward = forward_through(plain_parts(net), plan.keeping)
     found = peak_of_a_step(net, forward)
     weights = sum(parameter.numel() * 4 for parameter in net.parameters())
     predicted = plan.peak.activations + weights
@@ -107,7 +107,7 @@ def test_what_is_computed_again_is_the_same_to_the_bit(keeping: str, dtype: torc
 
 def test_a_reversible_net_has_the_gradients_of_its_blocks_and_the_memory_of_few() -> None:
     own, kept = net_of("cifar_revnet38"), net_of("cifar_revnet38")
-    found = stepped(step_forward(own, None), own, dtype=torch.float32)
+    found = stepped(forward_through(plain_parts(own), KEEP_ALL), own, dtype=torch.float32)
     expected = stepped(kept, kept, dtype=torch.float32)
     for ours, theirs in zip(found, expected, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-2, atol=1e-3 * max(1.0, theirs.abs().max().item()))
@@ -115,7 +115,7 @@ def test_a_reversible_net_has_the_gradients_of_its_blocks_and_the_memory_of_few(
     for name in ("cifar_revnet38", "cifar_revnet110"):
         net = net_of(name)
         weights = sum(parameter.numel() * 4 for parameter in net.parameters())
-        peaks.append(peak_of_a_step(net, step_forward(net, None)) - weights)
+        peaks.append(peak_of_a_step(net, forward_through(plain_parts(net), KEEP_ALL)) - weights)
     assert peaks[1] == pytest.approx(peaks[0], rel=0.02)
 
 

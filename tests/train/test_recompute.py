@@ -21,7 +21,8 @@ from skipline.nn import ResidualNet, seed_dropout
 from skipline.spec import Attention, Block, Branch, Head, Merge, Network, Stage, Stem, StochasticDepth
 from skipline.spec.layers import Activation, Norm
 from skipline.train.memory.recompute import forward_through
-from skipline.train.speed.fusion import Part, fused_parts, plain_parts, read_once
+from skipline.train.parts import Part, plain_parts, read_once
+from skipline.train.speed.fusion import fused_parts
 
 _SMALL = Network("small", 3, Stem((8,)), (Stage(3, 8, 8), Stage(2, 16, 16, stride=2)), Head(4, dropout=0.2))
 

@@ -31,7 +31,8 @@ from skipline.spec import (
     StochasticDepth,
 )
 from skipline.train.memory.recompute import forward_through, step_forward
-from skipline.train.speed.fusion import parts_of, read_once
+from skipline.train.parts import read_once
+from skipline.train.speed.fusion import parts_of
 
 Forward = Callable[[Tensor], Tensor]
 POOLED = Block(shortcut=PadShortcut(subsample="average"), order="pre", coupling="additive")

@@ -6,7 +6,6 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +18,6 @@ from skipline.train import Interrupted, Outcome, Probe, Recipe, RecipeError, Run
 from skipline.train import learner as learner_file
 from skipline.train import step as step_file
 from skipline.train.memory import step_memory as step_memory_file
-from skipline.train.memory.free_memory import free_memory
 from skipline.train.memory.step_memory import plan_memory_of
 from skipline.train.step import StepOutOfMemory
 
@@ -186,23 +184,3 @@ def test_another_fault_is_no_lack_of_memory(
     with pytest.raises(RuntimeError, match="another fault"):
         train_small(recipe, new_run())
     assert tried == [16]
-
-
-def test_free_memory_is_the_systems_or_what_the_container_leaves(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from skipline.train.memory import free_memory as file
-
-    information = tmp_path / "meminfo"
-    information.write_text("MemTotal: 9000 kB\nMemAvailable: 5000 kB\n", encoding="utf-8")
-    monkeypatch.setattr(file, "_INFORMATION", information)
-    monkeypatch.setattr(file, "_GROUP", tmp_path)
-    assert free_memory(CPU) == 5000 * 1024
-    for name, text in (("memory.max", "3000000\n"), ("memory.current", "1000000\n"), ("memory.stat", "anon 5\n")):
-        (tmp_path / name).write_text(text, encoding="utf-8")
-    assert free_memory(CPU) == 2_000_000
-    (tmp_path / "memory.stat").write_text("anon 5\ninactive_file 400000\n", encoding="utf-8")
-    assert free_memory(CPU) == 2_400_000
-    (tmp_path / "memory.max").write_text("max\n", encoding="utf-8")
-    information.unlink()
-    assert free_memory(CPU) == math.inf

@@ -12,7 +12,8 @@ import torch
 
 from skipline.data import Dataset
 from skipline.spec import Head, Network, Stage, Stem
-from skipline.train import Recipe, tuned
+from skipline.train import Recipe
+from skipline.train.speed import tuned
 from skipline.train.speed.tuned import remember, remembered
 from skipline.train.speed.tuning import Timing, fastest, noise, time_ways
 from skipline.train.speed.ways import WAYS, Way, graphed, own_way

@@ -308,6 +308,16 @@ def parts_of_a_net(recipe: Recipe, folder: RunFolder) -> Job:
     return job
 
 
+def groups_of(recipe: Recipe) -> Job:
+    """Of each group of the optimiser whether it is the head's, which learns alone at first."""
+
+    def job(team: Team) -> list[bool]:
+        learner = spread(make_learner(recipe, CPU), recipe, team)
+        return [group["is_head"] for group in learner.optimiser.param_groups]
+
+    return job
+
+
 def memory_runs(new: Callable[[str], RunFolder], data: Dataset) -> dict[str, Any]:
     """Runs in which a process has no memory for a step: the others are told of it, or wait for it in its middle."""
     report: dict[str, Any] = {}
@@ -373,6 +383,7 @@ def main(root: Path) -> None:
             ended = together(last, run_of(recipe, folder, data=data))
         report[name] = {"run": str(folder.path), "ended": ended}
     report["parts"] = together(2, parts_of_a_net(sharded(), new("parts")))
+    report["groups"] = together(2, groups_of(replace(sharded(), start_from="pretrained.safetensors", head_epochs=1)))
     report |= memory_runs(new, data)
     diverging, failing = new("diverging"), new("failing")
     wild = small(optimiser=Sgd(learning_rate=1e30), kernels="plain")

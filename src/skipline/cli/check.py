@@ -94,7 +94,7 @@ def _with_doubts(result: Check, place: Path, run: Path) -> Check:
     from skipline.cli.given.model_file import is_model_file, model_file
     from skipline.evaluate.chance import LEVEL
     from skipline.train import open_run
-    from skipline.train.folder.evaluated_run import doubted_labels, exam_in_folder
+    from skipline.train.evaluated_run import doubted_labels, exam_in_folder
 
     if is_model_file(run):
         raise UsageError(f"--model {run} does not tell which photos it has learnt from. Give the run's folder.")

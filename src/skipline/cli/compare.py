@@ -86,7 +86,7 @@ def _pictures(document: dict[str, Any], folder: RunFolder, data: Path | None) ->
     from skipline.evaluate.pictures import images_alone
     from skipline.report.comparison import shown_indices
     from skipline.train import RunError
-    from skipline.train.folder.evaluated_run import exam_of_run, own_part
+    from skipline.train.evaluated_run import exam_of_run, own_part
 
     indices = shown_indices(document)
     if not indices:
@@ -101,7 +101,7 @@ def _pictures(document: dict[str, Any], folder: RunFolder, data: Path | None) ->
 def _predictions(folder: RunFolder, data: Path | None, device: str) -> Predictions:
     """What the run said of its test images: as it is written, or found out now."""
     from skipline.cli.given.device import device_of
-    from skipline.train.folder.evaluated_run import predictions_of
+    from skipline.train.evaluated_run import predictions_of
 
     return predictions_of(folder, data=data, device=device_of(device), show=partial(print, file=sys.stderr))
 
@@ -129,7 +129,7 @@ def _refuse_other_exams(first: RunFolder, second: RunFolder) -> None:
 def _refuse_other_photos(first: RunFolder, second: RunFolder) -> None:
     from skipline.data.photos.split import load_split
     from skipline.train import RunError, read_recipe
-    from skipline.train.folder.evaluated_run import own_part
+    from skipline.train.evaluated_run import own_part
 
     one, other = (load_split(run.path / "split.json") for run in (first, second))
     exams = [

@@ -128,7 +128,7 @@ def _train(grown: GrownRun, recipe: Recipe, new: RunFolder, device: torch.device
     from skipline.cli.output.run_table import RunTable
     from skipline.files import dump_json
     from skipline.train import train
-    from skipline.train.memory.allocator import keep_freed_memory
+    from skipline.train.speed.allocator import keep_freed_memory
 
     keep_freed_memory()
     table = RunTable(recipe, grown.dataset.name, new.path, device=device, console=Console(stderr=True))

@@ -57,7 +57,7 @@ def evaluate(
     from skipline.evaluate.document import evaluation_document
     from skipline.files import dump_json
     from skipline.train import open_run
-    from skipline.train.folder.evaluated_run import assess_model, write_assessment
+    from skipline.train.evaluated_run import assess_model, write_assessment
 
     path = model_file(run, best=best)
     folder = None if is_model_file(run) else open_run(run)
@@ -83,7 +83,7 @@ def _exams(
     from skipline.cli.exits import UsageError
     from skipline.cli.given.lists import one_of
     from skipline.data.photos.run_set import is_photo_run
-    from skipline.train.folder.evaluated_run import exam_in, exam_in_folder, exam_of_run, held_out_of, own_part
+    from skipline.train.evaluated_run import exam_in, exam_in_folder, exam_of_run, held_out_of, own_part
 
     if not source:
         if folder is None:

@@ -21,7 +21,7 @@ EXITS: dict[str, int] = {
     "skipline.spec.check.SpecError": 2,
     "skipline.init.error.InitError": 2,
     "skipline.grow.error.GrowError": 2,
-    "skipline.train.refuse.RecipeError": 2,
+    "skipline.train.error.RecipeError": 2,
     "skipline.train.folder.run_folder.RunError": 2,
     "skipline.signal.error.SignalError": 2,
     "skipline.study.error.StudyError": 2,
@@ -76,7 +76,7 @@ def exit_code(error: BaseException) -> int | None:
         if code is not None:
             return code
     if isinstance(error, RuntimeError):  # PyTorch's: it is loaded already
-        from skipline.train.memory.free_memory import is_out_of_memory
+        from skipline.train.memory.out_of_memory import is_out_of_memory
 
         if is_out_of_memory(error):
             return _OUT_OF_MEMORY

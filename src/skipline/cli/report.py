@@ -33,7 +33,7 @@ def report(
     from skipline.files import dump_json, write_whole
     from skipline.report import run_report
     from skipline.train import RunError, open_run
-    from skipline.train.folder.evaluated_run import predictions_of
+    from skipline.train.evaluated_run import predictions_of
     from skipline.train.folder.salvage import run_model
 
     folder = open_run(run)

@@ -77,7 +77,7 @@ def go_on(
     from skipline.cli.output.run_table import RunTable
     from skipline.train import read_recipe, setup_of
     from skipline.train import resume as resume_training
-    from skipline.train.memory.allocator import keep_freed_memory
+    from skipline.train.speed.allocator import keep_freed_memory
 
     recipe = read_recipe(folder)
     setup = setup_of(folder)

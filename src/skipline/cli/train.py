@@ -226,7 +226,7 @@ def _run(
     from skipline.cli.output.finish import finish
     from skipline.cli.output.run_table import RunTable
     from skipline.train import train as run_training
-    from skipline.train.memory.allocator import keep_freed_memory
+    from skipline.train.speed.allocator import keep_freed_memory
 
     keep_freed_memory()
     outcome = run_live(

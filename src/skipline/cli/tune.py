@@ -49,7 +49,7 @@ def tune(
     from skipline.cli.output.tuning_table import tuning_table
     from skipline.files import dump_json
     from skipline.train import PRESETS
-    from skipline.train.memory.allocator import keep_freed_memory
+    from skipline.train.speed.allocator import keep_freed_memory
     from skipline.train.speed.tuning import fastest
     from skipline.train.speed.ways import graphed, own_way
 

@@ -1,4 +1,4 @@
-"""The one exception of this package."""
+"""What this package raises for data that cannot be used."""
 
 from __future__ import annotations
 

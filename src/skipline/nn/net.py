@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
+from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
 
@@ -14,9 +15,7 @@ from skipline.nn.block import block_of, chain
 from skipline.nn.dropout import SEEDED, Place
 from skipline.seeds import split_seed
 from skipline.spec import BlockPlan, Network, unfold
-from skipline.spec.layers import DropBlock, DropBranch, Dropout
-
-_DRAWN = Dropout | DropBlock | DropBranch  # the layers that draw while training
+from skipline.spec.layers import Drawn
 
 
 class ResidualNet(nn.Module):
@@ -37,7 +36,13 @@ class ResidualNet(nn.Module):
             stage = OrderedDict((block.name.rsplit(".", 1)[1], block_of(block)) for block in blocks)
             self.add_module(name, nn.Sequential(stage))
         self.head = chain(plan.head)
-        self.dropout_names = [step.name for step in plan.steps() if isinstance(step.layer, _DRAWN)]
+        self.dropout_names = [step.name for step in plan.steps() if isinstance(step.layer, Drawn)]
+
+    def named_blocks(self) -> Iterator[tuple[str, nn.Module]]:
+        """The blocks and their names (`stage2.block7`), in the order they run."""
+        for stage in self.stage_names:
+            for name, block in self.get_submodule(stage).named_children():
+                yield f"{stage}.{name}", block
         self.register_load_state_dict_post_hook(_without_batch_counters)
 
     def forward(self, images: Tensor) -> Tensor:

@@ -25,8 +25,7 @@ def places_of(net: ResidualNet, sites: Iterable[str | int]) -> list[str]:
         example = f'["{sites}"]' if isinstance(sites, str) else f"[{sites}]"
         raise ValueError(f"sites is {sites!r}, which is one place; expected a list of places. Write {example}.")
     wanted = list(sites)
-    stages = net.stage_names if any(isinstance(site, int) for site in wanted) else ()
-    blocks = [f"{stage}.{name}" for stage in stages for name, _ in net.get_submodule(stage).named_children()]
+    blocks = [name for name, _ in net.named_blocks()] if any(isinstance(site, int) for site in wanted) else []
     return [_place(net, site, blocks) for site in wanted]
 
 

@@ -10,7 +10,7 @@ from skipline.command import command
 from skipline.report.evaluation import SHEETS, evaluation_of, evaluation_sections, part_name
 from skipline.report.html.number import count, counted, duration, percent
 from skipline.report.html.page import Key, document, figure, folded, header, paragraph, section
-from skipline.report.html.settings import is_plain, network_name, settings_table
+from skipline.report.html.settings import network_name, settings_table
 from skipline.report.html.table import Table, write_table
 from skipline.report.layers import layers_section
 from skipline.report.rate_sweep import rate_section
@@ -86,18 +86,16 @@ def _state(folder: RunRecord, *, run: Path) -> Iterator[str]:
         )
         yield section("This run has not finished", paragraph(text), name="state")
     if folder.state == "failed":
-        reasons = (paragraph(_reason(failure, folder)) for failure in folder.failures)
+        reasons = (paragraph(_reason(failure)) for failure in folder.failures)
         yield section("This run failed", *reasons, name="state")
 
 
-def _reason(failure: FailureRecord, folder: RunRecord) -> str:
+def _reason(failure: FailureRecord) -> str:
     after = f"after {counted(failure.step, 'step', 'steps')}"
     if failure.reason != "diverged":
         return f"{failure.reason.capitalize()}, {after}, at {failure.site}."
-    remedies = "a lower learning rate, a warm-up, or branches that start at zero"
-    if is_plain(folder.resolved):  # with its branch at zero nothing would pass
-        remedies = "a lower learning rate or a warm-up"
-    return f"It diverged {after}: the first non-finite value is at {failure.site}. What may help: {remedies}."
+    helps = f" What may help: {failure.remedy}." if failure.remedy else ""
+    return f"It diverged {after}: the first non-finite value is at {failure.site}.{helps}"
 
 
 def _course(folder: RunRecord) -> Iterator[str]:

@@ -313,6 +313,9 @@ class Linear:
     out_features: int
 
 
+Drawn = Dropout | DropBlock | DropBranch
+"""The layers that draw while training; no graph of a step can hold them."""
+
 Layer = (
     Conv
     | Normalise

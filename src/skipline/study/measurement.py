@@ -34,9 +34,8 @@ def read(
     net = started(candidate, conditions, between=between)
     if drop:
         net = lesioned(net, drop=drop)
-    for stage in net.stage_names:
-        for name, block in net.get_submodule(stage).named_children():
-            block.register_forward_hook(_watched(f"{stage}.{name}", between, passing))
+    for name, block in net.named_blocks():
+        block.register_forward_hook(_watched(name, between, passing))
     return xray(net, images_of(candidate.network, conditions))
 
 
@@ -44,8 +43,8 @@ def started(candidate: Candidate, conditions: Conditions, *, between: Callable[[
     """The network with the weights that `read` measures; `between` as there."""
     net = assemble(candidate.network)
     images = images_of(candidate.network, conditions)
-    blocks = [block for stage in net.stage_names for block in net.get_submodule(stage).children()]
-    hooks = [block.register_forward_hook(lambda *_: between()) for block in blocks]  # of a start that runs the net
+    # of a start that runs the net
+    hooks = [block.register_forward_hook(lambda *_: between()) for _, block in net.named_blocks()]
     targets = torch.arange(len(images)) % max(1, candidate.network.head.num_classes)
     start(net, start_named(candidate.init), images=images, targets=targets, seed=conditions.seed)
     for hook in hooks:

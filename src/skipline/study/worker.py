@@ -21,8 +21,8 @@ from skipline.study.images import Images
 from skipline.study.result import Result
 from skipline.study.training import Running, train_cell
 from skipline.train import RecipeError, RunError, RunFolder
-from skipline.train.memory.allocator import keep_freed_memory
-from skipline.train.memory.free_memory import is_out_of_memory
+from skipline.train.memory.out_of_memory import is_out_of_memory
+from skipline.train.speed.allocator import keep_freed_memory
 
 _TELLING = (DataError, RecipeError, RunError, StorageError)  # made from one sentence, which says what to do
 

@@ -2,6 +2,7 @@
 
 from skipline.train.codec import recipe_from_json, recipe_from_settings, recipe_to_json
 from skipline.train.deepening import Deepening
+from skipline.train.error import RecipeError
 from skipline.train.folder.environment import Setup, environment, setup_of
 from skipline.train.folder.run_folder import RunError, RunFileError, RunFolder, create_run, open_run
 from skipline.train.folder.salvage import read_recipe
@@ -12,7 +13,6 @@ from skipline.train.outcome import Diverged, Interrupted, Outcome, Snapshot
 from skipline.train.presets import PRESETS
 from skipline.train.probe import Probe
 from skipline.train.recipe import Recipe
-from skipline.train.refuse import RecipeError
 from skipline.train.run import resume, start
 from skipline.train.schedule import Constant, Cosine, LinearWarmUp, NoWarmUp, OneCycle, StepDecay, UntilError
 

@@ -14,10 +14,10 @@ from skipline.data import Augment
 from skipline.data.augmentation.photo_augment import PhotoAugment
 from skipline.spec import Network
 from skipline.train.deepening import Deepening
+from skipline.train.error import RecipeError
 from skipline.train.optimiser import AdamW, Sgd
 from skipline.train.probe import Probe
 from skipline.train.recipe import Recipe
-from skipline.train.refuse import RecipeError
 from skipline.train.schedule import Constant, Cosine, LinearWarmUp, NoWarmUp, OneCycle, StepDecay, UntilError
 from skipline.wording import did_you_mean, require_choice
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from skipline.grow import GrowError, deeper, plan_deepening
 from skipline.spec import Network, SpecError
-from skipline.train.refuse import RecipeError
+from skipline.train.error import RecipeError
 from skipline.wording import require_count
 
 

@@ -6,7 +6,7 @@ import torch
 
 from skipline.signal import first_nonfinite_site
 from skipline.train.learner import Learner
-from skipline.train.outcome import Diverged
+from skipline.train.outcome import Diverged, stabler
 from skipline.train.processes.sharding import own_part, whole_net
 from skipline.train.speed.precision import autocast
 from skipline.train.step import batch_parts
@@ -39,7 +39,14 @@ def _give_up(task: Task, learner: Learner, step: int) -> None:
     """Raise `Diverged` after `step` steps, with the site that the next batch finds."""
     sites = task.team.gather(_find_site(task, learner, step))  # the images of one process may show what others do not
     site = next((site for site in sites if site), "the loss")
-    failure = {"format": "skipline.failure", "version": 1, "reason": "diverged", "step": step, "site": site}
+    failure = {
+        "format": "skipline.failure",
+        "version": 1,
+        "reason": "diverged",
+        "step": step,
+        "site": site,
+        "remedy": stabler(task.recipe),
+    }
     if task.team.leads:
         task.folder.write("FAILED.json", failure)
     raise Diverged(step=step, site=site, checkpoint=task.folder.checkpoint, recipe=task.recipe)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,13 +9,12 @@ from typing import Any
 import torch
 
 from skipline import spec
+from skipline.command import command
 from skipline.data import Dataset
-from skipline.data.photos.classes import Classes
 from skipline.files import write_whole
 from skipline.grow import DeepeningPlan, Proof, deeper, plan_deepening, prove, require_same_function
 from skipline.spec import Network
-from skipline.train.codec import recipe_to_json
-from skipline.train.folder.checkpoint import read_kernels, restore_checkpoint, save_checkpoint
+from skipline.train.folder.checkpoint import read_settings, restore_checkpoint, save_checkpoint
 from skipline.train.folder.environment import run_environment
 from skipline.train.folder.run_folder import DEEPENED, RunError, RunFolder, create_run
 from skipline.train.folder.salvage import read_recipe, saying_what_is_left
@@ -24,8 +22,8 @@ from skipline.train.growth import grown, next_images, resumed_recipe
 from skipline.train.learner import Learner, make_learner
 from skipline.train.progress import Progress
 from skipline.train.recipe import Recipe
-from skipline.train.run import load_again, split_document
-from skipline.train.speed.kernels import choose_kernels
+from skipline.train.run import first_files, load_again
+from skipline.train.speed.kernels import kernels_for
 from skipline.train.task import make_task
 
 _COPIED = "*.jsonl"  # what a run writes line by line: its curve goes on in the new one
@@ -82,13 +80,14 @@ def grow_run(folder: RunFolder, to: int | Network, *, data: Path, device: torch.
     recipe = read_recipe(folder)
     if not folder.checkpoint.exists():
         raise RunError(
-            f"{folder.path} has no checkpoint yet, so there is nothing to deepen. Train it first: skipline resume RUN"
+            f"{folder.path} has no checkpoint yet, so there is nothing to deepen. Train it first: "
+            f"{command('resume', folder.path)}"
         )
     dataset = load_again(folder, recipe, data)
     task = make_task(recipe, dataset, folder, device)
     with saying_what_is_left(folder):
         learner = make_learner(resumed_recipe(task), device)
-        computed = replace(recipe, kernels=read_kernels(folder.checkpoint))  # the kernels may be others here
+        computed = replace(recipe, kernels=read_settings(folder.checkpoint).kernels)  # the kernels may be others here
         progress = restore_checkpoint(folder.checkpoint, learner, computed)
     source = learner.net.network
     target = deeper(source, to) if isinstance(to, int) else to
@@ -121,7 +120,7 @@ def write_grown_run(
     come along. Raises `StorageError` where `root` cannot be written; there is then no folder.
     """
 
-    kernels = choose_kernels(recipe.kernels, device, recipe.memory_layout).name
+    kernels = kernels_for(recipe, device).name
 
     def fill(folder: RunFolder) -> None:
         save_checkpoint(folder.checkpoint, run.learner, run.progress, replace(recipe, kernels=kernels))
@@ -130,13 +129,6 @@ def write_grown_run(
         if run.origin.best_model.exists():
             write_whole(folder.best_model, run.origin.best_model.read_bytes())
 
-    files: Mapping[str, Mapping[str, Any] | str] = {
-        "config.toml": config,
-        "resolved.json": recipe_to_json(recipe),
-        "environment.json": run_environment(recipe, device, data=data),
-        "classes.json": Classes(run.dataset.class_names).to_json(),
-        "split.json": split_document(run.dataset),
-        "preprocess.json": run.dataset.preprocess().to_json(),
-        DEEPENED: run.document(),
-    }
-    return create_run(root, f"{run.dataset.name}-{recipe.network.name}", files, fill=fill)
+    files = first_files(recipe, run.dataset, config=config, environment=run_environment(recipe, device, data=data))
+    name = f"{run.dataset.name}-{recipe.network.name}"
+    return create_run(root, name, {**files, DEEPENED: run.document()}, fill=fill)

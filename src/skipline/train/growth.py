@@ -13,8 +13,8 @@ from skipline.spec import Network
 from skipline.train.average import Average, average_in
 from skipline.train.deepening import network_in
 from skipline.train.folder.checkpoint import read_progress
-from skipline.train.learner import Learner, multipliers, scheme_of, step_graph_of
-from skipline.train.optimiser import expected_tensors, make_optimiser, optimiser_tensors, restore_optimiser
+from skipline.train.learner import Learner, multipliers, optimiser_for, scheme_of, step_graph_of
+from skipline.train.optimiser import expected_tensors, optimiser_tensors, restore_optimiser
 from skipline.train.processes.spread import spread
 from skipline.train.recipe import Recipe
 from skipline.train.speed.forward import forward_of, step_parts
@@ -53,8 +53,7 @@ def grown(learner: Learner, recipe: Recipe, plan: DeepeningPlan, *, images: Tens
     the weights the new blocks are the net's. `learner` is not to be used any more: the two count finite steps together.
     """
     net = _grown_net(learner.net, recipe, plan.target, images, needs_images=plan.needs_images)
-    separates_head = recipe.head_epochs > 0
-    optimiser = make_optimiser(net, recipe.optimiser, halted=learner.halted, separates_head=separates_head)
+    optimiser = optimiser_for(net, recipe, halted=learner.halted)
     restore_optimiser(net, optimiser, _carried(learner, recipe, plan, net))
     parts, graphs = step_parts(net, recipe, images.device)
     return Learner(

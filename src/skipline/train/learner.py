@@ -12,13 +12,13 @@ from skipline.init import Scheme, build, start, start_named
 from skipline.memory import KEEP_ALL, Keeping
 from skipline.nn import ResidualNet
 from skipline.train.average import Average, average_of
+from skipline.train.error import RecipeError
 from skipline.train.optimiser import Optimiser, make_optimiser
+from skipline.train.parts import Part
 from skipline.train.processes.parallel import Engine
 from skipline.train.recipe import Recipe
-from skipline.train.refuse import RecipeError
 from skipline.train.speed.compiled import BlockGraphs
 from skipline.train.speed.forward import forward_of, step_parts
-from skipline.train.speed.fusion import Part
 from skipline.train.speed.layout import memory_format
 from skipline.train.speed.step_graph import StepGraph
 
@@ -78,7 +78,7 @@ def make_learner(recipe: Recipe, device: torch.device) -> Learner:
     return Learner(
         net=net,
         forward=forward_of(net, parts),
-        optimiser=make_optimiser(net, recipe.optimiser, halted=halted, separates_head=recipe.head_epochs > 0),
+        optimiser=optimiser_for(net, recipe, halted=halted),
         average=average_of(net) if recipe.ema_decay > 0 else None,
         halted=halted,
         num_finite_steps=torch.zeros((), dtype=torch.int64, device=device),
@@ -87,6 +87,12 @@ def make_learner(recipe: Recipe, device: torch.device) -> Learner:
         graphs=graphs,
         step_graph=step_graph_of(net, recipe, device),
     )
+
+
+def optimiser_for(net: ResidualNet, recipe: Recipe, *, halted: Tensor, is_fused: bool = True) -> Optimiser:
+    """The recipe's optimiser over what learns in `net`; where the head learns first, it has groups of its own."""
+    separates_head = recipe.head_epochs > 0
+    return make_optimiser(net, recipe.optimiser, halted=halted, separates_head=separates_head, is_fused=is_fused)
 
 
 def step_graph_of(net: ResidualNet, recipe: Recipe, device: torch.device) -> StepGraph | None:

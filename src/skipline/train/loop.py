@@ -38,7 +38,7 @@ from skipline.train.processes.team import ALONE, Team
 from skipline.train.progress import Progress
 from skipline.train.recipe import Recipe
 from skipline.train.schedule import UntilError, next_running_error, schedule_factor, warm_up_factor
-from skipline.train.speed.kernels import choose_kernels
+from skipline.train.speed.kernels import kernels_for
 from skipline.train.tally import Tally
 from skipline.train.task import Task, fit_sample, make_task
 from skipline.train.watch import StepWatch
@@ -66,7 +66,7 @@ def train(
     `RunError` where another process trains this run or its checkpoint does not fit, `RecipeError` or `SpecError` where
     recipe, data, device and team do not fit, `TeamError` where the processes do not see the same checkpoint.
     """
-    kernels = choose_kernels(recipe.kernels_to_choose, device, recipe.memory_layout)
+    kernels = kernels_for(recipe, device)
     task = make_task(replace(recipe, kernels=kernels.name), dataset, folder, device, team=team)
     with locked(folder) if team.leads else nullcontext():
         try:

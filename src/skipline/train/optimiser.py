@@ -9,7 +9,7 @@ from typing import Any, Literal, assert_never
 import torch
 from torch import Tensor, nn
 
-from skipline.train.refuse import RecipeError
+from skipline.train.error import RecipeError
 from skipline.train.speed.fused_optimiser import FusedOptimiser, Update, adamw_update, sgd_update
 from skipline.wording import require_choice, require_real, require_switch
 

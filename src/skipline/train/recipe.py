@@ -11,19 +11,17 @@ from skipline.data.augmentation.photo_augment import AS_THEY_ARE, PhotoAugment
 from skipline.init import start_named
 from skipline.memory import parse_size
 from skipline.spec import Network, unfold
-from skipline.spec.layers import DropBlock, DropBranch, Dropout
+from skipline.spec.layers import Drawn
 from skipline.train.deepening import Deepening, require_deepenings
+from skipline.train.error import RecipeError
 from skipline.train.optimiser import OptimiserSettings, Sgd
 from skipline.train.probe import Probe
 from skipline.train.processes.parallel import BATCH_NORM_SCOPES, BatchNormScope
-from skipline.train.refuse import RecipeError
 from skipline.train.schedule import NoWarmUp, OneCycle, Schedule, WarmUp
 from skipline.train.speed.kernels import KERNEL_CHOICES, KernelChoice
 from skipline.train.speed.layout import LAYOUTS, MemoryLayout
 from skipline.train.speed.precision import PRECISIONS, Precision
 from skipline.wording import require_choice, require_count, require_kind, require_limit, require_real, require_switch
-
-_DRAWN = (Dropout, DropBlock, DropBranch)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +49,9 @@ class Recipe:
     - `balanced`: every class is sampled about equally often; images of rare classes are repeated.
     - `patience` n: early stopping when the lowest test error (for photos: validation error) is n epochs old (∞: off).
     - `precision`: `bf16` is autocast; `auto` uses it if the hardware supports it. `memory_layout`: of images and
-      convolution weights. `kernels`: `fused` computes norm, addition and ReLU in one compiled operation; `auto` uses it
-      on a CPU where it runs; `compiled` has PyTorch compile stem and blocks, one graph per distinct block.
+      convolution weights. `kernels`: `fused` computes norm, addition and ReLU in one compiled operation, and option A's
+      shortcut and convolutions on small maps by operations of their own; `auto` uses it on a CPU where it runs;
+      `compiled` has PyTorch compile stem and blocks, one graph per distinct block.
     - `step_graph`: forward and backward pass as one CUDA graph, with identical bits.
     - `memory`: memory budget of a step, e.g. "2GiB"; activations beyond it are recomputed, with identical bits.
       "auto": what the device has free; "all": all activations are stored.
@@ -141,17 +140,12 @@ class Recipe:
             self._require_shardable()
         self._require_photos_and_start()
 
-    @property
-    def kernels_to_choose(self) -> KernelChoice:
-        """`kernels`, but PyTorch's own operations where parameters are shared out: the fused ones want them whole."""
-        return "plain" if self.shard else self.kernels
-
     def _require_graphs(self) -> None:
         """Refuse graphs of what is not the same in every step."""
         if self.kernels != "compiled" and not self.step_graph:
             return
         named = "step_graph is true" if self.step_graph else "kernels is 'compiled'"
-        drawing = [step.name for step in unfold(self.network).steps() if isinstance(step.layer, _DRAWN)]
+        drawing = [step.name for step in unfold(self.network).steps() if isinstance(step.layer, Drawn)]
         if not self.step_graph:
             drawing = [name for name in drawing if not name.startswith("head.")]  # the head is not compiled
         if drawing:

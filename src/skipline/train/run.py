@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ from skipline.cores import available_cores
 from skipline.data import DataError, Dataset, load, place_of, source_names
 from skipline.data.photos.cache_place import PhotoCache
 from skipline.data.photos.classes import Classes, load_classes
-from skipline.data.photos.parts import same_photo_dataset
+from skipline.data.photos.photo_dataset import same_photo_dataset
 from skipline.data.photos.run_set import is_photo_run, read_preprocess
 from skipline.data.photos.split import FORMAT, VERSION, load_split
 from skipline.train.codec import recipe_to_json
@@ -48,19 +48,24 @@ def start(
     that the recipe starts from does not fit.
     """
     place = place_of(recipe.source, data_dir)
-    return create_run(
-        root,
-        f"{dataset.name}-{recipe.network.name}",
-        {
-            "config.toml": config,
-            "resolved.json": recipe_to_json(recipe),
-            "environment.json": run_environment(recipe, device, data=place, processes=processes),
-            "classes.json": Classes(dataset.class_names).to_json(),
-            "split.json": split_document(dataset),
-            "preprocess.json": dataset.preprocess().to_json(),
-        },
-        fill=partial(_add_start, recipe=recipe),
+    files = first_files(
+        recipe, dataset, config=config, environment=run_environment(recipe, device, data=place, processes=processes)
     )
+    return create_run(root, f"{dataset.name}-{recipe.network.name}", files, fill=partial(_add_start, recipe=recipe))
+
+
+def first_files(
+    recipe: Recipe, dataset: Dataset, *, config: str, environment: Mapping[str, Any]
+) -> dict[str, Mapping[str, Any] | str]:
+    """What a run folder holds before the first step, by file name; `config` and `environment` as they are written."""
+    return {
+        "config.toml": config,
+        "resolved.json": recipe_to_json(recipe),
+        "environment.json": environment,
+        "classes.json": Classes(dataset.class_names).to_json(),
+        "split.json": split_document(dataset),
+        "preprocess.json": dataset.preprocess().to_json(),
+    }
 
 
 def _add_start(folder: RunFolder, recipe: Recipe) -> None:

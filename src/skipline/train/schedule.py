@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from skipline.train.refuse import RecipeError
+from skipline.train.error import RecipeError
 from skipline.wording import require_kind, require_real
 
 

@@ -15,7 +15,7 @@ from skipline.data.share import parts_of
 from skipline.nn import ResidualNet, fill_missing_gradients, seed_dropout
 from skipline.seeds import split_seed
 from skipline.train.learner import Learner
-from skipline.train.memory.free_memory import is_out_of_memory
+from skipline.train.memory.out_of_memory import is_out_of_memory
 from skipline.train.recipe import Recipe
 from skipline.train.speed.layout import memory_format
 from skipline.train.speed.precision import autocast
@@ -58,9 +58,10 @@ def training_step(
 
     The gradient is that of the mean over the batch, whatever the parts (but batch norm sees a part at a time). From
     the first loss on that is not finite, weights and optimiser stay as they were before it: `learner.halted` is then 1.
-    Both results are scalars that stay on the device, and nothing here waits for it. Raises `StepOutOfMemory` where the
-    memory does not last for the gradient; weights and optimiser are then as before. Where `engine.is_apart` every
-    process raises it where one does; otherwise the others wait for that one without end.
+    Both results are scalars that stay on the device, and nothing here waits for it, but where parameters are shared
+    out. Raises `StepOutOfMemory` where the memory does not last for the gradient; weights and optimiser are then as
+    before. Where `engine.is_apart` every process raises it where one does; otherwise the others wait for that one
+    without end.
     """
     net, optimiser, engine = learner.net, learner.optimiser, learner.engine
     optimiser.zero_grad(set_to_none=True)
@@ -93,7 +94,7 @@ def training_step(
         nn.utils.clip_grad_norm_(net.parameters(), recipe.clip_norm)
     learner.halted.clamp_(min=(~total.isfinite()).float())
     learner.num_finite_steps.add_(learner.halted == 0)
-    if engine.fsdp is None or not learner.halted.item():  # only the fused kernels look at `halted` themselves
+    if engine.fsdp is None or not learner.halted.item():  # waits: only the fused kernels look at `halted` themselves
         optimiser.step()
     if learner.average is not None:
         learner.average.update(decay=recipe.ema_decay, step=step)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,12 +23,12 @@ from skipline.data import (
     fit_preprocess,
     normaliser,
 )
+from skipline.train.error import RecipeError
 from skipline.train.folder.run_folder import RunFolder
 from skipline.train.image_side import epoch_side
 from skipline.train.memory.free_memory import free_memory
 from skipline.train.processes.team import ALONE, Team
 from skipline.train.recipe import Recipe
-from skipline.train.refuse import RecipeError
 from skipline.train.speed.precision import compute_dtype
 from skipline.zoo import check_image_size
 
@@ -182,3 +183,9 @@ def batches(task: Task, epoch: int, first_batch: int, *, share: Share = WHOLE) -
         share=share,
         num_parts=recipe.accumulate,
     )
+
+
+def endless_batches(task: Task) -> Iterator[Batch]:
+    """The batches of a run from the first one on, epoch after epoch, without end."""
+    for epoch in itertools.count():
+        yield from batches(task, epoch, 0)

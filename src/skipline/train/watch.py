@@ -18,7 +18,7 @@ from skipline.signal.verdict import VERDICTS
 from skipline.spec import Network, unfold
 from skipline.train.learner import Learner
 from skipline.train.memory.recompute import forward_through
-from skipline.train.speed.fusion import read_once
+from skipline.train.parts import read_once
 from skipline.train.task import Task
 
 MOST_BLOCKS = 128  # guessed: rows that a heat map of a page can show apart

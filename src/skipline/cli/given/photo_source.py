@@ -28,7 +28,7 @@ from skipline.data import DataError, Dataset
 from skipline.data.photos.cache_place import PhotoCache
 from skipline.data.photos.classes import load_classes
 from skipline.data.photos.framing import Framing
-from skipline.data.photos.parts import PhotoSettings, photo_dataset, split_folder
+from skipline.data.photos.photo_dataset import PhotoSettings, photo_dataset, split_folder
 from skipline.data.photos.printable import printable
 from skipline.data.photos.run_set import is_photo_run
 from skipline.data.photos.split import Split, load_split

@@ -21,7 +21,7 @@ from skipline.signal import EarlyWarning
 from skipline.store import Judge, judge_of
 from skipline.train import Recipe, Snapshot
 from skipline.train.deepening import network_in
-from skipline.train.speed.kernels import choose_kernels
+from skipline.train.speed.kernels import kernels_for
 
 MOST_WARNINGS = 3  # below the table, the same
 MOST_ROWS = 12  # epochs on the screen, so that the table fits a terminal of 24 lines
@@ -43,8 +43,8 @@ class RunTable:
             later = network_in(network, recipe.deepen, deepening.epoch).name
             self._console.print(f"{later} after {counted(deepening.epoch, 'epoch')}", highlight=False, soft_wrap=True)
         self._console.print(f"folder {run}", style="dim", highlight=False, markup=False, soft_wrap=True)
-        kernels = choose_kernels(recipe.kernels_to_choose, device, recipe.memory_layout)
-        if kernels.compiled is None and recipe.kernels_to_choose == "auto" and device.type == "cpu":
+        kernels = kernels_for(recipe, device)
+        if kernels.fused is None and recipe.kernels == "auto" and not recipe.shard and device.type == "cpu":
             self._console.print(
                 f"running without the fast kernels: {kernels.reason}", style="dim", markup=False, soft_wrap=True
             )

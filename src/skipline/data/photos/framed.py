@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
-import sys
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -25,10 +23,10 @@ from skipline.data.photos.printable import printable
 from skipline.data.photos.readers import Readers
 from skipline.data.photos.split import SplitPhoto
 from skipline.files import StorageError, storage_error
+from skipline.system_memory import free_system_memory
 
 _CHANGED = "broken"
 MOST_MEMORY = 0.6  # guessed: the rest is for the network, its optimiser and the readers
-_MEMORY = Path("/proc/meminfo")
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,17 +173,8 @@ def _rest(num: int, lost: Container[int]) -> list[int]:
     return [index for index in range(num) if index not in lost]
 
 
-def free_bytes() -> int:
-    """The memory that can be had without pushing other programs out, where Linux tells it; elsewhere without end."""
-    try:
-        found = re.search(r"^MemAvailable: +(\d+) kB$", _MEMORY.read_text(encoding="ascii"), re.MULTILINE)
-    except OSError:
-        found = None
-    return int(found[1]) * 1024 if found else sys.maxsize
-
-
 def _require_room(num_photos: int, framing: Framing) -> None:
-    wanted, free = num_photos * framing.num_bytes, free_bytes()
+    wanted, free = num_photos * framing.num_bytes, free_system_memory()
     if wanted > MOST_MEMORY * free:
         side = max(1, math.isqrt(int(MOST_MEMORY * free / num_photos / 3)))
         raise DataError(

@@ -44,7 +44,7 @@ def is_photo_run(run: Path) -> bool:
     return isinstance(content, dict) and "parts" in content
 
 
-def load_photo_dataset(
+def load_photo_set(
     run: Path,
     part: Part,
     *,

@@ -37,19 +37,6 @@ def network_name(recipe: Mapping[str, Any]) -> str:
     return name if isinstance(name, str) else ""
 
 
-def is_plain(recipe: Mapping[str, Any]) -> bool:
-    """Whether the network in a recipe's JSON has a stage of blocks without a shortcut."""
-    network = recipe.get("network")
-    stages = network.get("stages") if isinstance(network, Mapping) else None
-    return isinstance(stages, list) and any(_has_no_shortcut(stage) for stage in stages)
-
-
-def _has_no_shortcut(stage: object) -> bool:
-    block = stage.get("block") if isinstance(stage, Mapping) else None
-    shortcut = block.get("shortcut") if isinstance(block, Mapping) else None
-    return isinstance(shortcut, Mapping) and shortcut.get("type") == "none"
-
-
 def _flat(values: Mapping[str, Any], *, prefix: str) -> Iterator[tuple[str, str]]:
     for name, value in values.items():
         if not prefix and name in ("format", "version"):

@@ -46,11 +46,15 @@ class EvaluationRecord(Record):
 
 
 class FailureRecord(Record):
-    """`FAILED.json`: why the run failed, after how many steps, and the first place in the network that went wrong."""
+    """`FAILED.json`: why the run failed, after how many steps, and the first place in the network that went wrong.
+
+    `remedy`: what of its settings could be changed so that it fails less easily; older runs do not say it.
+    """
 
     reason: StrictStr
     step: Annotated[StrictInt, Field(ge=0)]
     site: StrictStr
+    remedy: StrictStr = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,6 @@ from skipline.train.optimiser import expected_tensors, optimiser_tensors, restor
 from skipline.train.processes.sharding import whole
 from skipline.train.progress import Progress, progress_from_json
 from skipline.train.recipe import Recipe
-from skipline.train.speed.kernels import KernelChoice
 from skipline.weights import WeightsError, misfits, read_header, read_versioned, write_tensors
 
 Read = TypeVar("Read")
@@ -25,7 +24,7 @@ VERSION = 1
 
 
 class CheckpointError(RunFileError):
-    """A checkpoint that cannot be used; the message names it and says why, and `remains` what can be used instead."""
+    """A checkpoint that cannot be used; the message names it and says why; `saying_what_is_left` adds what else is."""
 
 
 def save_checkpoint(path: Path, learner: Learner, progress: Progress, recipe: Recipe) -> None:
@@ -53,11 +52,6 @@ def read_progress(path: Path) -> Progress:
 def read_settings(path: Path) -> Recipe:
     """The recipe that `path` was written with; raises `CheckpointError` where it cannot be read."""
     return _recipe_in(_read(path, read_header), path)
-
-
-def read_kernels(path: Path) -> KernelChoice:
-    """Which kernels computed what is in `path`; raises `CheckpointError` where it cannot be read."""
-    return _recipe_in(_read(path, read_header), path).kernels
 
 
 def restore_checkpoint(path: Path, learner: Learner, recipe: Recipe) -> Progress:

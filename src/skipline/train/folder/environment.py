@@ -15,7 +15,7 @@ import torch
 
 from skipline.train.folder.run_folder import RunFileError, RunFolder
 from skipline.train.recipe import Recipe
-from skipline.train.speed.kernels import choose_kernels
+from skipline.train.speed.kernels import kernels_for
 from skipline.train.speed.precision import Precision, compute_dtype, has_bf16
 
 _DECISIVE = ("skipline", "torch", "device", "dtype", "kernels", "deterministic", "processes")
@@ -60,7 +60,7 @@ def run_environment(recipe: Recipe, device: torch.device, *, data: Path, process
     return {
         **environment(device),
         "dtype": str(compute_dtype(recipe.precision, device)).removeprefix("torch."),
-        "kernels": choose_kernels(recipe.kernels_to_choose, device, recipe.memory_layout).label,
+        "kernels": kernels_for(recipe, device).label,
         "processes": processes,
         "seed": recipe.seed,
         "data": str(data),

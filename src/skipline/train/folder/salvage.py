@@ -11,11 +11,11 @@ from skipline.files import write_whole
 from skipline.init import InitError
 from skipline.spec import SpecError
 from skipline.train.codec import recipe_from_json, recipe_to_json
+from skipline.train.error import RecipeError
 from skipline.train.folder.checkpoint import CheckpointError, read_progress, read_settings
 from skipline.train.folder.lock import locked
 from skipline.train.folder.run_folder import RunError, RunFileError, RunFolder
 from skipline.train.recipe import Recipe
-from skipline.train.refuse import RecipeError
 from skipline.weights import WeightsError, read_header
 from skipline.weights.model_file import FORMAT, VERSION
 

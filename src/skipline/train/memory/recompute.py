@@ -11,20 +11,14 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint, create_selective_checkpoint_contexts
 
-from skipline.kernels import SMALL_MAP, Kernels
-from skipline.memory import KEEP_ALL, Keep, Keeping
-from skipline.nn import ResidualNet
+from skipline.kernels import SMALL_MAP
+from skipline.memory import Keep, Keeping
 from skipline.train.memory.frozen_statistics import still
 from skipline.train.memory.reversible import Link, run_chain
-from skipline.train.speed.fusion import Part, Pass, Signal, parts_of
+from skipline.train.parts import Part, Pass, Signal
 
 Contexts = tuple[AbstractContextManager[object], AbstractContextManager[object]]
 """What surrounds a segment the first time, and when it is computed again."""
-
-
-def step_forward(net: ResidualNet, kernels: Kernels | None, keeping: Keeping = KEEP_ALL) -> Callable[[Tensor], Tensor]:
-    """`net` as a step computes it, fused where there are `kernels`: reversible blocks in chains that keep their end."""
-    return forward_through(parts_of(net, kernels), keeping)
 
 
 def forward_through(parts: Sequence[Part], keeping: Keeping) -> Callable[[Tensor], Tensor]:

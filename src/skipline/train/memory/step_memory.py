@@ -16,15 +16,15 @@ from skipline.amount import counted, size_text
 from skipline.data import Batch, ImageSet
 from skipline.memory import KEEP_ALL, MemoryPlan, Unfit, Workload, parse_size, plan_memory, smallest_plan
 from skipline.spec import Network
+from skipline.train.error import RecipeError
 from skipline.train.learner import Learner
 from skipline.train.memory.free_memory import free_memory
 from skipline.train.memory.recompute import forward_through
 from skipline.train.optimiser import kept_moments
 from skipline.train.outcome import RanOut
+from skipline.train.parts import plain_parts
 from skipline.train.processes.team import is_lost
 from skipline.train.recipe import Recipe
-from skipline.train.refuse import RecipeError
-from skipline.train.speed.fusion import plain_parts
 from skipline.train.speed.precision import compute_dtype
 from skipline.train.step import StepOutOfMemory, training_step
 from skipline.train.task import Task, batches

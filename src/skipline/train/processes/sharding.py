@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 
 from skipline.nn import ResidualNet, assemble
-from skipline.train.learner import Learner
-from skipline.train.optimiser import make_optimiser, optimiser_tensors
+from skipline.train.error import RecipeError
+from skipline.train.learner import Learner, optimiser_for
+from skipline.train.optimiser import optimiser_tensors
 from skipline.train.processes.parallel import Engine, statistics_of
 from skipline.train.processes.team import Team
 from skipline.train.recipe import Recipe
-from skipline.train.refuse import RecipeError
 
 
 def sharded(learner: Learner, recipe: Recipe, team: Team) -> Learner:
@@ -39,16 +39,15 @@ def sharded(learner: Learner, recipe: Recipe, team: Team) -> Learner:
     state = optimiser_tensors(net, learner.optimiser)
     net.to(memory_format=torch.contiguous_format)  # pyright: ignore[reportCallIssue]  # FSDP2 wants parameters so
     mesh = init_device_mesh(learner.halted.device.type, (team.size,))
-    for stage in net.stage_names:
-        for block in net.get_submodule(stage).children():
-            fully_shard(block, mesh=mesh)
+    for _, block in net.named_blocks():
+        fully_shard(block, mesh=mesh)
     root = fully_shard(net, mesh=mesh)
     assert isinstance(root, FSDPModule)
     for module in net.modules():
         if isinstance(module, FSDPModule):
             module.set_gradient_divide_factor(1.0)  # the sum, as a share's loss is divided by the whole batch
             module.set_force_sum_reduction_for_comms(True)  # gloo knows no sum with a factor
-    optimiser = make_optimiser(net, recipe.optimiser, halted=learner.halted, is_fused=False)
+    optimiser = optimiser_for(net, recipe, halted=learner.halted, is_fused=False)
     parameters = dict(net.named_parameters())
     for full_name, value in state.items():
         name, key = full_name.rsplit("/", 1)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from skipline.train.error import RecipeError
 from skipline.train.learner import Learner
 from skipline.train.processes.parallel import engine_of
 from skipline.train.processes.sharding import sharded
 from skipline.train.processes.team import Team
 from skipline.train.recipe import Recipe
-from skipline.train.refuse import RecipeError
 from skipline.train.speed.forward import forward_of, step_parts
 
 

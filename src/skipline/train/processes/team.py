@@ -16,7 +16,7 @@ from torch.distributed.rendezvous import rendezvous
 
 from skipline.data import Share
 from skipline.launcher import is_launched, require_told
-from skipline.train.memory.free_memory import is_out_of_memory
+from skipline.train.memory.out_of_memory import is_out_of_memory
 
 Said = TypeVar("Said")
 

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from skipline.amount import counted
 from skipline.nn import ResidualNet
-from skipline.train.refuse import RecipeError
-from skipline.train.speed.fusion import Part, Signal, plain_parts
+from skipline.train.error import RecipeError
+from skipline.train.parts import Part, Signal, plain_parts
 
 Backend = Callable[[torch.fx.GraphModule, list[Tensor]], Callable[..., Any]]
 Through = Callable[[nn.Module, Tensor], Tensor]

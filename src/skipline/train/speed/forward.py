@@ -10,10 +10,11 @@ from torch import Tensor
 from skipline.memory import KEEP_ALL
 from skipline.nn import ResidualNet
 from skipline.train.memory.recompute import forward_through
+from skipline.train.parts import Part
 from skipline.train.recipe import Recipe
 from skipline.train.speed.compiled import BlockGraphs, compiled_parts, sizes_of_parts
-from skipline.train.speed.fusion import Part, parts_of
-from skipline.train.speed.kernels import choose_kernels
+from skipline.train.speed.fusion import parts_of
+from skipline.train.speed.kernels import kernels_for
 
 
 def step_parts(net: ResidualNet, recipe: Recipe, device: torch.device) -> tuple[tuple[Part, ...], BlockGraphs | None]:
@@ -21,12 +22,12 @@ def step_parts(net: ResidualNet, recipe: Recipe, device: torch.device) -> tuple[
 
     A net with reversible blocks has parts whatever its kernels: they run in chains.
     """
-    chosen = choose_kernels(recipe.kernels, device, recipe.memory_layout)
+    chosen = kernels_for(recipe, device)
     if chosen.name == "compiled":
         graphs = BlockGraphs(sizes_of_parts(recipe.batch_size, recipe.accumulate))
         return tuple(compiled_parts(net, graphs)), graphs
-    parts = parts_of(net, chosen.compiled)
-    runs_as_modules = chosen.compiled is None and all(part.link is None for part in parts)
+    parts = parts_of(net, chosen.fused)
+    runs_as_modules = chosen.fused is None and all(part.link is None for part in parts)
     return (() if runs_as_modules else tuple(parts)), None
 
 

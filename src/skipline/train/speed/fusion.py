@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
 
 from torch import Tensor, nn
 
@@ -19,25 +18,7 @@ from skipline.nn import ResidualNet
 from skipline.nn.block import CoupledBlock, PlainBlock, ResidualBlock
 from skipline.nn.layers import PadChannels, Subsample
 from skipline.train.memory.reversible import Link
-
-Signal = tuple[Tensor, Tensor]
-"""One tensor under two names, the branch's and the shortcut's: see `norm_rectify`."""
-Pass = Callable[[Signal], Signal]
-Reader = Callable[[str, Tensor, Tensor], None]
-"""Called with a place's name and what passes there, under both its names."""
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """The stem, one block or the head: the `site` where it ends, its `module`, and how a step runs it.
-
-    `link`: how a step runs it among reversible blocks; None for what is none.
-    """
-
-    site: str
-    module: nn.Module
-    run: Pass
-    link: Link | None = None
+from skipline.train.parts import Part, Pass, Signal, as_module, is_reversible, plain_parts, sites_of_parts
 
 
 def fused_parts(net: ResidualNet, kernels: Kernels) -> list[Part]:
@@ -50,24 +31,7 @@ def fused_parts(net: ResidualNet, kernels: Kernels) -> list[Part]:
     trunk, see `read_once`; to read elsewhere, call `net` itself.
     The parts hold the modules that `net` has now; after `freeze`, make them anew.
     """
-    blocks = [
-        Part(f"{stage}.{name}.out", block, _block(block, kernels), _link(block, kernels))
-        for stage in net.stage_names
-        for name, block in net.get_submodule(stage).named_children()
-    ]
-    stem, head = (Part(name, part, _chain(part, kernels)) for name, part in (("stem", net.stem), ("head", net.head)))
-    return [stem, *blocks, head]
-
-
-def plain_parts(net: ResidualNet) -> list[Part]:
-    """The parts of `net` as its modules run them."""
-    blocks = [
-        (f"{stage}.{name}.out", block)
-        for stage in net.stage_names
-        for name, block in net.get_submodule(stage).named_children()
-    ]
-    parts = (("stem", net.stem), *blocks, ("head", net.head))
-    return [Part(site, part, _alone(part), _link(part, None)) for site, part in parts]
+    return [Part(site, part, _run_of(part, kernels), _link(part, kernels)) for site, part in sites_of_parts(net)]
 
 
 def parts_of(net: ResidualNet, kernels: Kernels | None) -> list[Part]:
@@ -75,47 +39,20 @@ def parts_of(net: ResidualNet, kernels: Kernels | None) -> list[Part]:
     return plain_parts(net) if kernels is None else fused_parts(net, kernels)
 
 
-def read_once(parts: Iterable[Part], sites: Collection[str], read: Reader) -> list[Part]:
-    """`parts` for one forward pass, with `read(site, y, again)` called for each of `sites` that a part ends in.
-
-    The sites along the trunk: `stem`, the `.out` of every block, `head`. Others are passed over. `y` and `again` are
-    one tensor, or the two names of one (see `norm_rectify`): its gradient is then the sum of theirs. Where a part is
-    computed again for the backward pass it is not read again.
-    """
-    unread = set(sites)
-
-    def reading(part: Part) -> Part:
-        def once(y: Tensor, again: Tensor) -> None:
-            if part.site in unread:
-                unread.remove(part.site)
-                read(part.site, y, again)
-
-        def run(signal: Signal) -> Signal:
-            signal = part.run(signal)
-            once(*signal)
-            return signal
-
-        is_read = part.link is not None and part.site in unread
-        link = replace(part.link, read=lambda y: once(y, y)) if part.link is not None and is_read else part.link
-        return replace(part, run=run, link=link)
-
-    return [reading(part) for part in parts]
-
-
-def _block(block: nn.Module, kernels: Kernels) -> Pass:
+def _run_of(block: nn.Module, kernels: Kernels) -> Pass:
+    if isinstance(block, nn.Sequential):  # the stem, the head
+        return _chain(block, kernels)
     if isinstance(block, PlainBlock):
         return _chain([*block.branch, *block.out], kernels)
     if isinstance(block, ResidualBlock):
         return _residual(block, kernels)
     if isinstance(block, CoupledBlock):
         return _coupled(block, kernels)
-    return _alone(block)
+    return as_module(block)
 
 
-def _link(block: nn.Module, kernels: Kernels | None) -> Link | None:
-    if not (isinstance(block, CoupledBlock) and block.is_reversible):
-        return None
-    return Link(block, block.branch if kernels is None else _function(_chain(block.branch, kernels)))
+def _link(part: nn.Module, kernels: Kernels) -> Link | None:
+    return Link(part, _function(_chain(part.branch, kernels))) if is_reversible(part) else None
 
 
 def _function(run: Pass) -> Callable[[Tensor], Tensor]:
@@ -187,7 +124,7 @@ def _chain(layers: Iterable[nn.Module], kernels: Kernels) -> Pass:
             parts.append(_convolution(layer))
             continue
         if not isinstance(layer, nn.BatchNorm2d):
-            parts.append(_alone(layer))
+            parts.append(as_module(layer))
             continue
         slope = _slope(waiting[0]) if waiting else None
         behind = waiting.pop(0) if slope is not None else nn.Identity()
@@ -219,14 +156,6 @@ def _option_a(subsample: Subsample, padding: PadChannels) -> Pass:
     def run(signal: Signal) -> Signal:
         x, stride = signal[0], subsample.stride
         y = subsample_and_pad(x, stride=stride, before=padding.before, after=padding.after)
-        return y, y
-
-    return run
-
-
-def _alone(layer: nn.Module) -> Pass:
-    def run(signal: Signal) -> Signal:
-        y = layer(signal[0])
         return y, y
 
     return run

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 
 from skipline.kernels import KernelError, Kernels, load_kernels
-from skipline.train.refuse import RecipeError
+from skipline.train.error import RecipeError
 from skipline.train.speed.layout import MemoryLayout
+
+if TYPE_CHECKING:
+    from skipline.train.recipe import Recipe
 
 KernelChoice = Literal["auto", "fused", "plain", "compiled"]
 KERNEL_CHOICES: tuple[KernelChoice, ...] = ("auto", "fused", "plain", "compiled")
-_WHERE_MEASURED: Mapping[str, str] = {
+_ONLY_ON_REQUEST: Mapping[str, str] = {
     "cuda": "on CUDA the fused kernels are used on request only; to measure what is faster: skipline tune"
 }
 """Devices on which `auto` leaves the fused kernels alone: there are few of them, but to launch one takes longer."""
@@ -22,19 +25,27 @@ _WHERE_MEASURED: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class ChosenKernels:
-    """`name` "fused", with skipline's kernels in `compiled`; "plain", PyTorch's operations; "compiled", its graphs.
+    """`name` "fused", with skipline's kernels in `fused`; "plain", PyTorch's operations; "compiled", its graphs.
 
     `reason`: why it is these.
     """
 
     name: Literal["fused", "plain", "compiled"]
     reason: str
-    compiled: Kernels | None
+    fused: Kernels | None
 
     @property
     def label(self) -> str:
         """What decides the bits: "plain", "compiled", or "fused" and the key of the kernels."""
-        return self.name if self.compiled is None else f"{self.name} {self.compiled.key}"
+        return self.name if self.fused is None else f"{self.name} {self.fused.key}"
+
+
+def kernels_for(recipe: Recipe, device: torch.device) -> ChosenKernels:
+    """The kernels of the recipe's steps: PyTorch's own where parameters are shared out, as fused ones want them whole.
+
+    Otherwise as `choose_kernels`.
+    """
+    return choose_kernels("plain" if recipe.shard else recipe.kernels, device, recipe.memory_layout)
 
 
 def choose_kernels(choice: KernelChoice, device: torch.device, layout: MemoryLayout) -> ChosenKernels:
@@ -45,10 +56,10 @@ def choose_kernels(choice: KernelChoice, device: torch.device, layout: MemoryLay
     """
     if choice in ("plain", "compiled"):
         return ChosenKernels(choice, "as asked", None)
-    if choice == "auto" and device.type in _WHERE_MEASURED:
-        return ChosenKernels("plain", _WHERE_MEASURED[device.type], None)
+    if choice == "auto" and device.type in _ONLY_ON_REQUEST:
+        return ChosenKernels("plain", _ONLY_ON_REQUEST[device.type], None)
     try:
-        kernels = _compiled(device, layout)
+        kernels = _fused(device, layout)
     except KernelError as error:
         if choice == "fused":
             raise RecipeError(f"kernels is 'fused', but {error} Or use kernels 'auto' or 'plain'.") from error
@@ -56,7 +67,7 @@ def choose_kernels(choice: KernelChoice, device: torch.device, layout: MemoryLay
     return ChosenKernels("fused", kernels.origin, kernels)
 
 
-def _compiled(device: torch.device, layout: MemoryLayout) -> Kernels:
+def _fused(device: torch.device, layout: MemoryLayout) -> Kernels:
     if layout != "channels_last":
         raise KernelError(f"the fused kernels need memory_layout 'channels_last' and it is {layout!r}.")
     return load_kernels(device.type)

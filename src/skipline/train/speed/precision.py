@@ -7,7 +7,7 @@ from typing import Literal
 
 import torch
 
-from skipline.train.refuse import RecipeError
+from skipline.train.error import RecipeError
 
 Precision = Literal["auto", "fp32", "bf16"]
 PRECISIONS: tuple[Precision, ...] = ("auto", "fp32", "bf16")

@@ -22,8 +22,7 @@ from skipline.train.memory.step_memory import StepMemory
 from skipline.train.optimiser import make_optimiser
 from skipline.train.recipe import Recipe
 from skipline.train.speed.ways import Way
-from skipline.train.task import make_task
-from skipline.train.trials.trial import endless_batches
+from skipline.train.task import endless_batches, make_task
 
 FAR = 1.5  # guessed: who is so much slower in one step is not the fastest in the median of several
 LEVEL = 0.02  # guessed: medians so close are equal, and then nothing changes

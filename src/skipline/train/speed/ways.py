@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 import torch
 
+from skipline.train.error import RecipeError
 from skipline.train.recipe import Recipe
-from skipline.train.refuse import RecipeError
-from skipline.train.speed.kernels import choose_kernels
+from skipline.train.speed.kernels import kernels_for
 from skipline.train.speed.layout import MemoryLayout
 from skipline.train.speed.precision import compute_dtype
 
@@ -66,7 +66,7 @@ def own_way(recipe: Recipe, device: torch.device) -> Way:
 
     Raises `RecipeError` where the device cannot do what it asks for.
     """
-    kernels = choose_kernels(recipe.kernels_to_choose, device, recipe.memory_layout).name
+    kernels = kernels_for(recipe, device).name
     is_bf16 = compute_dtype(recipe.precision, device) == torch.bfloat16
     meant = Way("", "bf16" if is_bf16 else "fp32", recipe.memory_layout, kernels, recipe.step_graph)
     return next((way for way in WAYS if replace(way, name="") == meant), replace(meant, name="as the recipe says"))

@@ -11,9 +11,9 @@ import torch
 from skipline.amount import counted, size_text
 from skipline.data import Dataset
 from skipline.memory import MemoryPlan
+from skipline.train.error import RecipeError
 from skipline.train.memory.step_memory import plan_memory_of
 from skipline.train.recipe import Recipe
-from skipline.train.refuse import RecipeError
 from skipline.train.step import StepOutOfMemory, training_step
 from skipline.train.trials.trial import trial
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,8 +16,8 @@ from skipline.train.folder.run_folder import RunFolder
 from skipline.train.learner import Learner, look_at_data, make_learner
 from skipline.train.memory.step_memory import StepMemory
 from skipline.train.recipe import Recipe
-from skipline.train.speed.kernels import choose_kernels
-from skipline.train.task import Task, batches, fit_sample, make_task
+from skipline.train.speed.kernels import kernels_for
+from skipline.train.task import Task, endless_batches, fit_sample, make_task
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,7 @@ def trial(recipe: Recipe, dataset: Dataset, device: torch.device) -> Iterator[Tr
     At the images' whole size, with all of the net learning, and as deep as it begins. It has a folder of its own, which
     is gone afterwards, and nothing that the run draws depends on it. Raises what training does before its first step.
     """
-    kernels = choose_kernels(recipe.kernels_to_choose, device, recipe.memory_layout)
+    kernels = kernels_for(recipe, device)
     copy = replace(
         recipe,
         kernels=kernels.name,
@@ -52,12 +51,6 @@ def trial(recipe: Recipe, dataset: Dataset, device: torch.device) -> Iterator[Tr
         task = make_task(copy, dataset, RunFolder(Path(place)), device)
         learner, memory = _begun(task), StepMemory(task)
         yield Trial(task, memory.planned(learner, step=0), memory, endless_batches(task))
-
-
-def endless_batches(task: Task) -> Iterator[Batch]:
-    """The batches of a run from the first one on, epoch after epoch, without end."""
-    for epoch in itertools.count():
-        yield from batches(task, epoch, 0)
 
 
 def _begun(task: Task) -> Learner:

@@ -11,7 +11,7 @@ import torch
 
 from skipline.cores import available_cores
 from skipline.data import DataError, Dataset
-from skipline.data.photos.run_set import is_photo_run, load_photo_dataset
+from skipline.data.photos.run_set import is_photo_run, load_photo_set
 from skipline.data.photos.sighting import Part
 from skipline.data.photos.split import load_split
 from skipline.evaluate.assess import SEED, Assessment, assess
@@ -58,7 +58,7 @@ def exam_of_run(folder: RunFolder, part: Part, *, data: Path | None) -> Exam:
     if not is_photo_run(folder.path):
         return exam_in(load_again(folder, read_recipe(folder), data or setup_of(folder).data), part)
     root = data.parent if data is not None and data.is_file() else data
-    photos = load_photo_dataset(
+    photos = load_photo_set(
         folder.path, part, root=root, num_processes=available_cores(), show=lambda _done, _num: None
     )
     return exam_of_photos(photos, part=part)
