@@ -45,9 +45,10 @@ class RunFolder:
 
     `start` puts there `config.toml` as given, `resolved.json` (the whole recipe), `environment.json`, `classes.json`,
     `split.json` (what the data were) and `preprocess.json`; `start.safetensors` where the recipe takes weights from a
-    file, and `deepened.json` where the run goes on from another one. Training adds `memory.json` (what its steps keep),
-    `launch.json` where a launcher started it, `metrics.jsonl`, `losses.jsonl` and `layers.jsonl` where the recipe asks
-    for them, the checkpoints, the model, `MODEL_CARD.md`, `report.html`, and `DONE` or `FAILED.json` at the end.
+    file, `deepened.json` where the run goes on from another one, and `learning_rate.json` and `.svg` where a sweep
+    chose the rate. Training adds `memory.json` (what its steps keep), `launch.json` where a launcher started it,
+    `metrics.jsonl`, `losses.jsonl` and `layers.jsonl` where the recipe asks for them, the checkpoints, the model,
+    `MODEL_CARD.md`, `report.html`, and `DONE` or `FAILED.json` at the end.
     Evaluating adds `evaluation.json`, `predictions.safetensors` and `pictures.safetensors`.
     """
 
