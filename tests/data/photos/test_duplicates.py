@@ -15,7 +15,7 @@ from skipline.data.photos.duplicates import MOST_BITS, Duplicates, find_duplicat
 from skipline.data.photos.fact import PhotoFact
 from skipline.data.photos.fingerprint import LOOK_BYTES, bits_of, content_hash, look_of
 
-from .pictures import encoded, noise
+from ..pictures import encoded, noise
 
 RECORD = Record(format="PNG", height=1, width=1, mode="RGB", orientation=1, traits=())
 

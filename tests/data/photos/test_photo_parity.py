@@ -17,7 +17,7 @@ from skipline.data.augmentation.boxes import Boxes, erased, resized_crop
 from skipline.data.augmentation.colour import brightness, contrast, hue, saturation, sharpness
 
 SIDE = 24
-_PEERS = Path(__file__).parents[2] / "benchmarks" / "peers.py"  # shared with the benchmarks; not part of the package
+_PEERS = Path(__file__).parents[3] / "benchmarks" / "peers.py"  # shared with the benchmarks; not part of the package
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from skipline.data.error import DataError
 from skipline.data.photos import decode as module
 from skipline.data.photos.decode import DecodeError, Decoding, Limits, Record, decode
 
-from .pictures import ENCODINGS, animated, chunk, encoded, noise, oriented, png
+from ..pictures import ENCODINGS, animated, chunk, encoded, noise, oriented, png
 
 WHOLE = Decoding()
 

@@ -20,7 +20,7 @@ from skipline.data.photos.split import Split, SplitPhoto
 from skipline.data.preprocess import Preprocess
 from skipline.files import dump_json
 
-from .pictures import encoded, noise
+from ..pictures import encoded, noise
 
 PREPROCESS = Preprocess((1.0, 2.0, 3.0), (4.0, 5.0, 6.0), Framing(8))
 

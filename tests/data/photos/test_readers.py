@@ -16,7 +16,7 @@ from skipline.data.photos.decode import LOCAL
 from skipline.data.photos.fact import PhotoFact, Unusable, read_fact
 from skipline.data.photos.readers import Readers
 
-from .pictures import encoded, noise
+from ..pictures import encoded, noise
 
 JOB = partial(read_fact, limits=LOCAL)
 

@@ -23,7 +23,7 @@ from skipline.data.photos.framing import Framing
 from skipline.data.photos.split import SplitPhoto
 from skipline.files import StorageError
 
-from .pictures import encoded, noise
+from ..pictures import encoded, noise
 
 FRAMING = Framing(8)
 ROW = 3 * 8 * 8
