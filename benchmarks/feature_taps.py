@@ -27,7 +27,7 @@ from torch import Tensor
 from skipline import build, describe, features
 from skipline.nn import ResidualNet
 from skipline.spec import unfold
-from skipline.train.folder import environment
+from skipline.train import environment
 from skipline.train.speed.allocator import keep_freed_memory
 
 MOST = 1.2  # wanted: taps at every block of the deepest named net cost no more than this times a plain pass

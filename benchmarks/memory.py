@@ -33,8 +33,8 @@ from skipline.data import Batch
 from skipline.memory import MemoryPlan, Workload, parse_size, plan_memory
 from skipline.train import Recipe
 from skipline.train.learner import make_learner
-from skipline.train.memory.recompute import step_forward
 from skipline.train.speed.allocator import keep_freed_memory
+from skipline.train.speed.forward import step_forward
 from skipline.train.speed.kernels import choose_kernels
 from skipline.train.step import training_step
 from skipline.zoo import describe

@@ -32,7 +32,7 @@ from skipline.spec import (
 from skipline.spec.block import BRANCH_KINDS, GATES, ORDERS
 from skipline.spec.layers import ACTIVATION_KINDS, NORM_KINDS
 from skipline.spec.network import STEM_POOLS
-from skipline.train.memory.recompute import step_forward
+from skipline.train.speed.forward import step_forward
 from skipline.zoo import describe
 
 # name, millions of multiply-adds at 32×32 to the digits known

@@ -67,11 +67,6 @@ def test_a_verb_typed_alone_does_what_it_does_when_it_is_parsed(skipline: Comman
     assert quick == parsed
     assert quick.code == 0
     assert "resnet50" in quick.out
-    for verb in ("train", "tune"):  # what cannot be typed alone is refused by the parser
-        assert (skipline(verb).code, skipline(verb).err) == (
-            skipline("--debug", verb).code,
-            skipline("--debug", verb).err,
-        )
 
 
 def test_help_and_readme_name_every_verb(skipline: Command) -> None:

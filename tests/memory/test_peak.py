@@ -13,8 +13,9 @@ from skipline.init import build
 from skipline.kernels import Kernels
 from skipline.memory import KEEP_ALL, Keeping, Workload, peak_of
 from skipline.memory.keeping import recomputed_first
-from skipline.train.memory.recompute import forward_through, step_forward
+from skipline.train.memory.recompute import forward_through
 from skipline.train.parts import plain_parts
+from skipline.train.speed.forward import step_forward
 from skipline.train.speed.fusion import fused_parts
 from skipline.zoo import describe
 

@@ -30,7 +30,6 @@ from skipline.train import (
     train,
     write_grown_run,
 )
-from skipline.train.codec import recipe_to_json
 from skipline.train.folder.checkpoint import read_settings
 from skipline.weights import load_model, read_tensors, write_tensors
 from skipline.zoo import describe
@@ -93,7 +92,6 @@ def files_of(folder: RunFolder) -> dict[str, bytes]:
 def test_a_run_whose_parameters_are_shared_out_is_deepened_with_plain_kernels(digits: Dataset, tmp_path: Path) -> None:
     """Its settings say auto, which chooses the fused ones of a run in one piece."""
     folder = begun(replace(RECIPE, ema_decay=0.0, kernels="plain"), digits, tmp_path, stop_after=2)
-    folder.write("resolved.json", recipe_to_json(replace(read_recipe(folder), shard=True)))
     shared = deeper_run(folder, tmp_path, kernels="auto", shard=True)
     assert read_settings(shared.checkpoint).kernels == "plain"
 

@@ -12,7 +12,7 @@ def doctor(device: options.Device = "auto", json_: options.Json = False) -> None
     from skipline.cli.given.device import default_data_dir, device_of
     from skipline.extras import EXTRAS, install_command, versions_of
     from skipline.files import dump_json
-    from skipline.train.folder import environment
+    from skipline.train import environment
     from skipline.train.speed.kernels import choose_kernels
 
     chosen = device_of(device)

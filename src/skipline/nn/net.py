@@ -37,13 +37,13 @@ class ResidualNet(nn.Module):
             self.add_module(name, nn.Sequential(stage))
         self.head = chain(plan.head)
         self.dropout_names = [step.name for step in plan.steps() if isinstance(step.layer, Drawn)]
+        self.register_load_state_dict_post_hook(_without_batch_counters)
 
     def named_blocks(self) -> Iterator[tuple[str, nn.Module]]:
         """The blocks and their names (`stage2.block7`), in the order they run."""
         for stage in self.stage_names:
             for name, block in self.get_submodule(stage).named_children():
                 yield f"{stage}.{name}", block
-        self.register_load_state_dict_post_hook(_without_batch_counters)
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (N, in_channels, H, W) → logits (N, num_classes)."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from skipline.files import dump_json
-from skipline.train.folder import environment
+from skipline.train import environment
 from skipline.train.folder.environment import differences, revision
 
 CPU = torch.device("cpu")

@@ -30,8 +30,9 @@ from skipline.spec import (
     Stem,
     StochasticDepth,
 )
-from skipline.train.memory.recompute import forward_through, step_forward
+from skipline.train.memory.recompute import forward_through
 from skipline.train.parts import read_once
+from skipline.train.speed.forward import step_forward
 from skipline.train.speed.fusion import parts_of
 
 Forward = Callable[[Tensor], Tensor]

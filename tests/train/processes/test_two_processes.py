@@ -113,7 +113,7 @@ def test_a_plain_net_is_deepened_on_the_images_of_all(report: dict[str, Any]) ->
 
 def test_shared_out_too_the_head_has_a_rate_of_its_own(report: dict[str, Any]) -> None:
     """Without groups of its own nothing would learn while the head learns alone."""
-    assert [sorted(set(groups)) for groups in report["groups"]] == [[False, True], [False, True]]
+    assert [answer["groups of the head"] for answer in report["parts"]] == [2, 2]  # its weights and its biases
 
 
 def test_where_one_diverges_all_do_and_one_writes_it_down(report: dict[str, Any]) -> None:

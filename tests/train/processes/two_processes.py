@@ -295,25 +295,15 @@ def parts_of_a_net(recipe: Recipe, folder: RunFolder) -> Job:
         plain = make_learner(recipe, CPU)
         num = sum(parameter.numel() for parameter in plain.net.parameters())
         learner = spread(plain, recipe, team)
-        batch = next(batches(task, 0, 0, share=team.share))
-        training_step(learner, batch, recipe, step=0, dtype=torch.float32)
+        training_step(learner, next(batches(task, 0, 0, share=team.share)), recipe, step=0, dtype=torch.float32)
         parameters = list(learner.net.parameters())
         momenta = [state["momentum_buffer"] for state in learner.optimiser.state.values()]
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
         held = {"parameters": parameters, "gradients": gradients, "momenta": momenta}
-        return {"all": num} | {
+        own = sum(group["is_head"] for group in learner.optimiser.param_groups)
+        return {"all": num, "groups of the head": own} | {
             name: sum(own_part(learner.engine, t).numel() for t in tensors) for name, tensors in held.items()
         }
-
-    return job
-
-
-def groups_of(recipe: Recipe) -> Job:
-    """Of each group of the optimiser whether it is the head's, which learns alone at first."""
-
-    def job(team: Team) -> list[bool]:
-        learner = spread(make_learner(recipe, CPU), recipe, team)
-        return [group["is_head"] for group in learner.optimiser.param_groups]
 
     return job
 
@@ -382,8 +372,8 @@ def main(root: Path) -> None:
         if stops > 0:
             ended = together(last, run_of(recipe, folder, data=data))
         report[name] = {"run": str(folder.path), "ended": ended}
-    report["parts"] = together(2, parts_of_a_net(sharded(), new("parts")))
-    report["groups"] = together(2, groups_of(replace(sharded(), start_from="pretrained.safetensors", head_epochs=1)))
+    head_first = replace(sharded(), start_from="pretrained.safetensors", head_epochs=1)
+    report["parts"] = together(2, parts_of_a_net(head_first, new("parts")))
     report |= memory_runs(new, data)
     diverging, failing = new("diverging"), new("failing")
     wild = small(optimiser=Sgd(learning_rate=1e30), kernels="plain")

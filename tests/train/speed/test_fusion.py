@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -12,16 +11,14 @@ from torch import Tensor, nn
 
 from skipline.init import build
 from skipline.kernels import Kernels
-from skipline.memory import KEEP_ALL
 from skipline.nn import ResidualNet, fill_missing_gradients, freeze, seed_dropout
 from skipline.nn.dropout import DropBranch
 from skipline.nn.freeze import FrozenBatchNorm
 from skipline.spec import Attention, Block, Branch, ConvWeights, Merge, Network, StochasticDepth
 from skipline.spec.block import Order
 from skipline.spec.layers import Activation, Norm
-from skipline.train.memory.recompute import forward_through
 from skipline.train.speed import fusion
-from skipline.train.speed.fusion import fused_parts
+from skipline.train.speed.forward import step_forward
 from skipline.zoo import describe
 
 NETWORKS = {
@@ -87,10 +84,6 @@ VARIANTS = {
         NETWORKS["basic, option A"], stochastic_depth=StochasticDepth(0.6, "batch", rule="uniform")
     ),
 }
-
-
-def step_forward(net: ResidualNet, kernels: Kernels) -> Callable[[Tensor], Tensor]:
-    return forward_through(fused_parts(net, kernels), KEEP_ALL)
 
 
 def two_nets(network: Network) -> tuple[ResidualNet, ResidualNet]:

@@ -151,7 +151,7 @@ def _told(examination: Examination, treated: Sequence[TriedRemedy] = ()) -> str:
         lines.append(f"  depth      such nets train up to about {float(f'{deepest:.2g}'):,.0f} layers")
     elif examination.verdict == "trains":
         lines.append("  depth      such nets train at any depth, as far as is known")
-    outcomes = {each.remedy: each.helped for each in treated if each.before is examination}
+    outcomes: dict[RemedyName, bool] = {each.remedy: each.helped for each in treated if each.before is examination}
     lines += [*_measured(examination), *_listed(examination.remedies, outcomes)]
     return "\n".join(lines)
 

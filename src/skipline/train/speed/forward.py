@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from skipline.memory import KEEP_ALL
+from skipline.kernels import Kernels
+from skipline.memory import KEEP_ALL, Keeping
 from skipline.nn import ResidualNet
 from skipline.train.memory.recompute import forward_through
 from skipline.train.parts import Part
@@ -29,6 +30,11 @@ def step_parts(net: ResidualNet, recipe: Recipe, device: torch.device) -> tuple[
     parts = parts_of(net, chosen.fused)
     runs_as_modules = chosen.fused is None and all(part.link is None for part in parts)
     return (() if runs_as_modules else tuple(parts)), None
+
+
+def step_forward(net: ResidualNet, kernels: Kernels | None, keeping: Keeping = KEEP_ALL) -> Callable[[Tensor], Tensor]:
+    """`net` as a step computes it, fused where there are `kernels`, as a function of images that keeps `keeping`."""
+    return forward_through(parts_of(net, kernels), keeping)
 
 
 def forward_of(net: ResidualNet, parts: Sequence[Part]) -> Callable[[Tensor], Tensor]:
