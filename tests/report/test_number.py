@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from skipline.report.html.number import count, counted, duration, number, percent, power_of_ten
+from skipline.report.number import count, counted, duration, number, percent, power_of_ten
 
 
 @pytest.mark.parametrize(

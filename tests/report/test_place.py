@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from skipline.report.html.place import is_ours, places
+from skipline.report.network.place import is_ours, places
 from skipline.spec.unfolding import unfold
 from skipline.zoo import describe
 

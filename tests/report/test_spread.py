@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from skipline.report.html.spread import spread
+from skipline.report.records.spread import spread
 
 
 def test_the_textbook_example() -> None:

@@ -13,11 +13,11 @@ from skipline.report.calibration_tables import (
     init_table,
     trained_tables,
 )
-from skipline.report.html.number import count, counted, duration
 from skipline.report.html.page import document, header, paragraph, section
 from skipline.report.html.provenance import making
 from skipline.report.html.settings import settings_table
 from skipline.report.html.table import Table, markdown_table, write_table
+from skipline.report.number import count, counted, duration
 from skipline.report.records.calibration import Calibration, JudgedRecord, parse_calibration
 from skipline.signal.verdict import VERDICTS
 

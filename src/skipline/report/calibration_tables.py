@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections import Counter
 
-from skipline.report.html.number import MISSING, SPACE, count, number, percent
 from skipline.report.html.table import Rows, Table
+from skipline.report.number import MISSING, SPACE, count, number, percent
 from skipline.report.records.calibration import Calibration, GridRecord, JudgedRecord
 from skipline.signal.verdict import VERDICTS
 

@@ -10,11 +10,11 @@ from skipline.data.photos.printable import printable
 from skipline.evaluate.pictures import Pictures
 from skipline.report.comparison_charts import KEYS, NAMES, course_panels
 from skipline.report.exam_pictures import picture_uri
-from skipline.report.html.number import MINUS, count, counted, percent
 from skipline.report.html.page import document, figure, header, paragraph, section
 from skipline.report.html.settings import differing_table, network_name
 from skipline.report.html.table import Table, write_table
 from skipline.report.html.text import escape, html_text
+from skipline.report.number import MINUS, count, counted, percent
 from skipline.report.records.run import RunRecord, read_run
 
 ALPHA = 0.05  # the usual level; a convention

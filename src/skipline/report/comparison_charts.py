@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from skipline.report.html.number import count, number, percent
 from skipline.report.html.page import Key, Panel
 from skipline.report.html.table import Table, thinned
+from skipline.report.number import count, number, percent
 from skipline.report.plot.axis import linear_axis
 from skipline.report.plot.chart import Chart, Dots, Line, Mark
 from skipline.report.records.run import EvaluationRecord, RunRecord

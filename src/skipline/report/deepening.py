@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from skipline.report.html.number import MISSING, count, counted, duration, number, percent
 from skipline.report.html.page import Key, Panel, document, figure, header, paragraph, section
 from skipline.report.html.provenance import making
 from skipline.report.html.settings import settings_table
-from skipline.report.html.spread import Spread, spread
 from skipline.report.html.table import Table, thinned, write_table
+from skipline.report.number import MISSING, count, counted, duration, number, percent
 from skipline.report.plot.axis import Axis, linear_axis
 from skipline.report.plot.chart import Band, Chart, Dots, Line, Mark, Marker, Stroke
 from skipline.report.records.deepening import DeepeningStudy, WayRecord, parse_deepening
+from skipline.report.records.spread import Spread, spread
 from skipline.report.records.study import CurvePoint
 
 MOST_ROWS = 60

@@ -9,14 +9,14 @@ from typing import Any
 from skipline.report.depth_curves import curve_panels
 from skipline.report.depth_error import MARKERS, TEST, TRAINING, error_panels, final_spread, spread_text
 from skipline.report.depth_signal import factor, limit_sentence, look_of, num_hidden, sentence, signal_panels
-from skipline.report.html.number import MISSING, count, counted, duration, percent
 from skipline.report.html.page import Key, document, figure, header, paragraph, section
 from skipline.report.html.provenance import making
 from skipline.report.html.settings import settings_table
-from skipline.report.html.spread import spread
 from skipline.report.html.table import Table, write_table
 from skipline.report.html.text import html_text
 from skipline.report.network.block_sketch import block_sketches
+from skipline.report.number import MISSING, count, counted, duration, percent
+from skipline.report.records.spread import spread
 from skipline.report.records.study import CellRecord, ClaimRecord, DepthStudy, UnitName, Verdict, parse_depth_study
 
 _VERDICTS: dict[Verdict, tuple[str, str]] = {

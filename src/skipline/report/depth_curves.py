@@ -6,12 +6,12 @@ import math
 from collections.abc import Callable, Iterator
 
 from skipline.report.depth_error import MARKERS
-from skipline.report.html.number import count, percent
 from skipline.report.html.page import Panel
-from skipline.report.html.spread import Spread, spread
 from skipline.report.html.table import Table, thinned
+from skipline.report.number import count, percent
 from skipline.report.plot.axis import Axis, linear_axis
 from skipline.report.plot.chart import Band, Chart, Dots, Line, Mark
+from skipline.report.records.spread import Spread, spread
 from skipline.report.records.study import CellRecord, CurvePoint, DepthStudy, UnitName
 
 # A page of numbers; more rows say nothing that the chart does not, and the study's file has them all.

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from skipline.report.html.number import MISSING, SPACE, count, percent
 from skipline.report.html.page import Panel
-from skipline.report.html.spread import Spread, spread
 from skipline.report.html.table import Table
+from skipline.report.number import MISSING, SPACE, count, percent
 from skipline.report.plot.axis import Axis, axis_at, linear_axis
 from skipline.report.plot.chart import Band, Chart, Dots, Lane, Line, Mark, Marker, Rule
+from skipline.report.records.spread import Spread, spread
 from skipline.report.records.study import CellRecord, DepthStudy, UnitName
 
 MARKERS: dict[UnitName, Marker] = {"plain": "square", "residual": "circle"}

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 
-from skipline.report.html.number import count, number
 from skipline.report.html.page import Panel
 from skipline.report.html.table import Table
+from skipline.report.number import count, number
 from skipline.report.plot.axis import linear_axis, log_axis
 from skipline.report.plot.chart import Chart, Dots, Line, Mark
 from skipline.report.records.study import LinearRecord

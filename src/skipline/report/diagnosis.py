@@ -6,11 +6,11 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from skipline.report.html.number import MISSING, count, number
 from skipline.report.html.page import document, header, paragraph, section
 from skipline.report.html.settings import settings_table
 from skipline.report.html.table import Table, write_table
 from skipline.report.html.text import html_text
+from skipline.report.number import MISSING, count, number
 from skipline.report.phase import PhaseRecord, phase_keys, phase_panel
 from skipline.report.plot.figure import Figure, write_figure
 from skipline.report.records.diagnosis import DiagnosisRecord

@@ -22,10 +22,10 @@ from skipline.report.evaluation_tables import (
     slices_table,
 )
 from skipline.report.exam_pictures import picture_uri, spotlight_uri
-from skipline.report.html.number import count, counted, number, percent
 from skipline.report.html.page import figure, paragraph, section
 from skipline.report.html.table import write_table
 from skipline.report.html.text import escape, html_text
+from skipline.report.number import count, counted, number, percent
 from skipline.report.records.evaluation import ErrorRecord, EvaluationFile, SuspectRecord, read_evaluation
 from skipline.weights import WeightsError
 

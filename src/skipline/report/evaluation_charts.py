@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from skipline.report.html.number import count, percent
 from skipline.report.html.page import Key, Panel
 from skipline.report.html.table import Table, thinned
+from skipline.report.number import count, percent
 from skipline.report.plot.axis import linear_axis
 from skipline.report.plot.chart import Chart, Dots, Line, Mark, Marker, Stroke
 from skipline.report.records.evaluation import BinRecord, EvaluationFile, PointRecord

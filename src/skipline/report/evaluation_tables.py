@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from skipline.evaluate.risk_coverage import can_be_seen
-from skipline.report.html.number import MISSING, count, number, percent
 from skipline.report.html.table import Table
 from skipline.report.html.text import escape, html_text
+from skipline.report.number import MISSING, count, number, percent
 from skipline.report.plot.cells import level_look
 from skipline.report.plot.chart import NUM_LEVELS
 from skipline.report.records.evaluation import EvaluationFile, MeasuredRecord, SliceRecord

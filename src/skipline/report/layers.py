@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from skipline.report.html.number import count, counted
 from skipline.report.html.page import paragraph, section
 from skipline.report.html.table import Table, thinned, write_table
 from skipline.report.layers_charts import layer_maps
+from skipline.report.number import count, counted
 from skipline.report.plot.figure import Figure, write_figure
 from skipline.report.records.layers import NAME, LayersRecord, ProbeRecord, ProbeWarning, read_layers
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from skipline.report.html.page import Key, Panel
-from skipline.report.html.place import places
+from skipline.report.network.place import places
 from skipline.report.plot.axis import Kind
 from skipline.report.plot.heat import Field, heat_keys, heat_panel
 from skipline.report.records.layers import ProbeRecord

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from skipline.report.html.number import count, number
 from skipline.report.html.page import Key, Panel
 from skipline.report.html.table import Table, thinned
+from skipline.report.number import count, number
 from skipline.report.plot.axis import linear_axis
 from skipline.report.plot.chart import LOST, Cells, Chart, Dots, Line, Mark, Point, Word
 from skipline.report.plot.contour import contour

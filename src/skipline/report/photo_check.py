@@ -8,10 +8,10 @@ from skipline.amount import size_text
 from skipline.check import Check, Finding, Place
 from skipline.data.photos.fact import PhotoFact
 from skipline.data.photos.printable import printable
-from skipline.report.html.number import count, counted, duration, percent
 from skipline.report.html.page import document, header, paragraph, section
 from skipline.report.html.table import Table, write_table
 from skipline.report.html.text import escape, html_text
+from skipline.report.number import count, counted, duration, percent
 from skipline.report.plot.thumbnail import Thumbnails
 
 MOST_THUMBNAILS = 200  # guessed: of 3 kB each, a page of less than a megabyte

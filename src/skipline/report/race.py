@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from skipline.report.html.number import MISSING, count, counted, duration, number, percent
 from skipline.report.html.page import Key, document, figure, header, paragraph, section
 from skipline.report.html.provenance import making
 from skipline.report.html.settings import settings_table
-from skipline.report.html.spread import Spread, spread
 from skipline.report.html.table import Table, write_table
 from skipline.report.html.text import html_text
+from skipline.report.number import MISSING, count, counted, duration, number, percent
 from skipline.report.race_curves import LOOKS, TOP, num_above, race_panels
 from skipline.report.records.race import Race, StandingRecord, parse_race
+from skipline.report.records.spread import Spread, spread
 from skipline.signal.verdict import OUTCOMES, Outcome
 
 _SIGNS: dict[Outcome, str] = {"trains": "✓", "degrades": "~", "undecided": "?", "fails": "✗"}

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from skipline.report.html.number import count, counted, number, percent
 from skipline.report.html.page import Panel
 from skipline.report.html.table import Table, thinned
+from skipline.report.number import count, counted, number, percent
 from skipline.report.plot.axis import Axis, linear_axis, log_axis
 from skipline.report.plot.chart import Chart, Dots, Line, Mark, Point, Rule
 from skipline.report.records.race import EntrantRecord, Race, StandingRecord

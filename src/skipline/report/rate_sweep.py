@@ -1,4 +1,4 @@
-"""A sweep of learning rates, as its file holds it and as a figure: the loss against the rate."""
+"""The figure of a sweep of learning rates: the loss against the rate."""
 
 from __future__ import annotations
 
@@ -6,29 +6,13 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
-from pydantic import StrictStr
-
-from skipline.report.html.number import number
 from skipline.report.html.page import Key, Panel, section
 from skipline.report.html.table import Table
+from skipline.report.number import number
 from skipline.report.plot.axis import linear_axis, log_axis
 from skipline.report.plot.chart import Chart, Dots, Line, Mark, Post
 from skipline.report.plot.figure import Figure, write_figure
-from skipline.report.records.record import Real, Record, check_format, parse, read_object
-
-NAME = "learning_rate.json"
-_FORMAT = "skipline.rate_sweep"
-_VERSION = 1
-
-
-class RateSweepRecord(Record):
-    """`learning_rate.json`: the loss of each step at its rate, the same smoothed, and what was made of it."""
-
-    rates: tuple[Real, ...]
-    losses: tuple[Real, ...]
-    smoothed: tuple[Real, ...]
-    suggestion: Real
-    sentence: StrictStr
+from skipline.report.records.rate_sweep import NAME, RateSweepRecord, read_rate_sweep
 
 
 def rate_section(run: Path) -> Iterator[str]:
@@ -39,13 +23,6 @@ def rate_section(run: Path) -> Iterator[str]:
     if (run / NAME).is_file():
         record = read_rate_sweep(run / NAME)
         yield section("Learning-rate range test", write_figure(rate_figure(record)), name="rate")
-
-
-def read_rate_sweep(path: Path) -> RateSweepRecord:
-    """Read `path`. Raises ReportError that names it, where it is broken or of another version."""
-    value = read_object(path)
-    check_format(value, format=_FORMAT, version=_VERSION, where=str(path))
-    return parse(RateSweepRecord, value, where=str(path))
 
 
 def rate_figure(record: RateSweepRecord) -> Figure:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from skipline.command import command
 from skipline.report.evaluation import SHEETS, evaluation_of, evaluation_sections, part_name
-from skipline.report.html.number import count, counted, duration, percent
 from skipline.report.html.page import Key, document, figure, folded, header, paragraph, section
 from skipline.report.html.settings import network_name, settings_table
 from skipline.report.html.table import Table, write_table
 from skipline.report.layers import layers_section
+from skipline.report.number import count, counted, duration, percent
 from skipline.report.rate_sweep import rate_section
 from skipline.report.records.evaluation import EvaluationFile
 from skipline.report.records.run import EvaluationRecord, FailureRecord, RunRecord, read_run

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 
-from skipline.report.growth import Growth
-from skipline.report.html.number import count, number, percent
 from skipline.report.html.page import Panel
 from skipline.report.html.table import Rows, Table, thinned
+from skipline.report.number import count, number, percent
 from skipline.report.plot.axis import Axis, linear_axis, log_axis
 from skipline.report.plot.chart import Chart, Dots, Line, Mark, Post, Stroke
+from skipline.report.records.growth import Growth
 from skipline.report.records.run import EvaluationRecord
 from skipline.store import Judge
 

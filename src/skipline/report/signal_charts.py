@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from skipline.report.html.number import count, counted, number
 from skipline.report.html.page import Key, Panel
-from skipline.report.html.place import is_ours
+from skipline.report.network.place import is_ours
+from skipline.report.number import count, counted, number
 from skipline.report.plot.axis import Axis, Kind, linear_axis, log_axis
 from skipline.report.plot.chart import Band, Chart, Dots, Lane, Line, Mark, Marker, Post, Stroke
 from skipline.report.plot.thin import thin_dots, thin_line

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from skipline.report.html.number import MISSING, count, number
 from skipline.report.html.table import Table, thinned
+from skipline.report.number import MISSING, count, number
 from skipline.report.records.net import NetRecord, SiteRecord
 
 MOST_ROWS = 200  # of all nets together: a page of numbers; more rows say nothing that the chart does not

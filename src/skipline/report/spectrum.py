@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from skipline.report.html.number import MISSING, count, number
 from skipline.report.html.page import Key, Panel
 from skipline.report.html.table import Table
+from skipline.report.number import MISSING, count, number
 from skipline.report.plot.axis import linear_axis, log_axis
 from skipline.report.plot.chart import Chart, Line
 from skipline.report.plot.thin import thin_line

@@ -17,7 +17,8 @@ from skipline.cli.exits import GateFailed, UsageError
 from skipline.cli.output.figures import bar
 from skipline.data import Dataset
 from skipline.report.plot.picture import write_picture
-from skipline.report.rate_sweep import NAME, rate_figure, read_rate_sweep
+from skipline.report.rate_sweep import rate_figure
+from skipline.report.records.rate_sweep import NAME, read_rate_sweep
 from skipline.train import Recipe, RunFolder
 from skipline.train.processes.team import Team
 from skipline.train.trials.rate_sweep import RateSweep, sweep_rates

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from skipline.report.html.number import duration
 from skipline.report.html.page import folded, paragraph, section
 from skipline.report.html.table import Table, write_table
 from skipline.report.html.text import escape
+from skipline.report.number import duration
 
 
 def making(command: str, seconds: float, settings: Iterable[Table]) -> str:

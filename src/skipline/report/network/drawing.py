@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from skipline.report.html.number import count, counted
 from skipline.report.html.page import stylesheet
 from skipline.report.html.text import escape
 from skipline.report.network.outline import Outline, Row, Words, count_text, shape_text
+from skipline.report.number import count, counted
 
 _ADVANCE = 6.8  # of a letter at 12 px in DejaVu Sans, the widest common font, on average
 _TITLE = 17 / 12 * 1.125  # of the title's letters, which are 17 px high and bold, beside the others

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Literal, assert_never
 
 from skipline.cost import Shape, StepCost, cost
-from skipline.report.html.number import count
+from skipline.report.number import count
 from skipline.spec import BlockPlan, Network, Step, unfold
 from skipline.spec.layers import (
     Activate,

@@ -7,8 +7,8 @@ import textwrap
 from collections.abc import Sequence
 from itertools import groupby
 
-from skipline.report.html.number import SPACE
 from skipline.report.network.outline import Outline, Row, Words, count_text, shape_text
+from skipline.report.number import SPACE
 
 _TITLES = ("", "output", "field", "parameters", "MACs", "layers")
 _GAP = "  "

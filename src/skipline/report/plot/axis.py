@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from skipline.report.html.number import MINUS, SPACE, number, power_of_ten
+from skipline.report.number import MINUS, SPACE, number, power_of_ten
 
 Kind = Literal["linear", "log"]
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from skipline.report.html.number import MISSING, count, counted, number, percent, power_of_ten
 from skipline.report.html.page import Key, Panel
 from skipline.report.html.table import Table, thinned
+from skipline.report.number import MISSING, count, counted, number, percent, power_of_ten
 from skipline.report.plot.axis import Axis, Kind, linear_axis
 from skipline.report.plot.cells import level_look
 from skipline.report.plot.chart import LOST, NO_LEVEL, NUM_LEVELS, Cells, Chart

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from skipline.report.html.place import Place, places
+from skipline.report.network.place import Place, places
 
 QUANTITIES = ("second_moment", "gradient_norm", "channel_variance", "zero_fraction", "correlation")
 """What may be said of a site: E[x²], the norm of the gradient, variance within channels, share of zeros, and the mean

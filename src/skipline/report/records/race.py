@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StrictInt, StrictStr, model_validator
 
-from skipline.report.html.spread import Spread, spread
 from skipline.report.records.record import Real, Record, check_format, parse
+from skipline.report.records.spread import Spread, spread
 from skipline.signal.verdict import OUTCOMES, Outcome
 
 FORMAT = "skipline.study.race"

@@ -12,7 +12,7 @@ from pydantic import Field, StrictInt, StrictStr
 
 from skipline.files import whole_lines
 from skipline.report.error import ReportError
-from skipline.report.growth import Growth, read_growths
+from skipline.report.records.growth import Growth, read_growths
 from skipline.report.records.record import Real, Record, check_format, parse, parse_object, read_object
 from skipline.store import Judge, judge_of
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from pydantic import Field, StrictInt
 
 from skipline.report.error import ReportError
-from skipline.report.html.number import count
+from skipline.report.number import count
 from skipline.report.records.record import Record, check_format, parse, read_object
 from skipline.spec import SpecError, from_json
 
