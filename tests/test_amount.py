@@ -84,7 +84,7 @@ def test_what_is_made_by_hand_is_seen(source: str) -> None:
 
 
 NOUNS = "blocks|epochs|files|graphs|photos|seeds|steps|tensors|warnings"
-OF_TEXT = ("cli/race_study.py:", "report/race.py:", "zoo/photograph.py:", "zoo/thumbnails.py:")
+OF_TEXT = ("cli/studies/race.py:", "report/race.py:", "zoo/photograph.py:", "zoo/thumbnails.py:")
 """Where what stands before "blocks" is no number but a list of them, or a kind."""
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from skipline.cli.output.deepen_table import stage_rows
+from skipline.cli.output.inserted_blocks import stage_rows
 from skipline.data import load
 from skipline.grow import deeper, plan_deepening
 from skipline.train import Recipe, start, train

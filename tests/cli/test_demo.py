@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from skipline.cli import depth_study
+from skipline.cli.studies import depth
 from skipline.study import DepthDesign
 from skipline.study.design import cells_of
 
@@ -16,7 +16,7 @@ from .conftest import Command
 
 def test_it_is_the_lectures_experiment_on_the_digits(skipline: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[DepthDesign, Any, dict[str, Any]]] = []
-    monkeypatch.setattr(depth_study, "run_depth_study", lambda design, data, **rest: asked.append((design, data, rest)))
+    monkeypatch.setattr(depth, "run_depth_study", lambda design, data, **rest: asked.append((design, data, rest)))
     ended = skipline("demo", "--jobs", "2")
     assert ended.code == 0, ended.err
     design, dataset, rest = asked[0]

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from skipline.cli.given.lists import parts
 from skipline.cli.output.race_table import race_table
-from skipline.cli.race_study import _reason, _too_short
+from skipline.cli.studies.race import _reason, _too_short
 from skipline.data import load
 from skipline.spec import Norm
 from skipline.study import RaceDesign

@@ -52,7 +52,7 @@ def deepen(
     import torch
 
     from skipline.cli.given.device import be_deterministic, device_of
-    from skipline.cli.output.deepen_table import show_deepening
+    from skipline.cli.output.inserted_blocks import show_deepening
     from skipline.train import grow_run, open_run, setup_of, write_grown_run
 
     folder = open_run(run)
@@ -123,9 +123,9 @@ def _tell(grown: GrownRun, new: RunFolder, *, as_json: bool) -> None:
 def _train(grown: GrownRun, recipe: Recipe, new: RunFolder, device: torch.device, *, as_json: bool) -> None:
     from rich.console import Console
 
-    from skipline.cli.interrupt import StopRequest
     from skipline.cli.output.finish import finish, outcome_document, write_report
     from skipline.cli.output.run_table import RunTable
+    from skipline.cli.stop_request import StopRequest
     from skipline.files import dump_json
     from skipline.train import train
     from skipline.train.speed.allocator import keep_freed_memory

@@ -39,8 +39,8 @@ def demo(
     )
     import torch
 
-    from skipline.cli.conduct import Setting
-    from skipline.cli.depth_study import run_depth_study
+    from skipline.cli.studies.conduct import Setting
+    from skipline.cli.studies.depth import run_depth_study
     from skipline.data import load
     from skipline.study import DepthDesign
     from skipline.study.family import UNITS

@@ -60,12 +60,12 @@ def race(
     layers train depends on the initialiser alone. Prints the path of a report at the end.
     """
     require_source(source)
-    from skipline.cli.conduct import Setting
     from skipline.cli.given.device import default_data_dir, device_of
     from skipline.cli.given.lists import parts, whole_numbers
     from skipline.cli.given.net_design import net_design
     from skipline.cli.given.recipe import read_settings
-    from skipline.cli.race_study import run_race
+    from skipline.cli.studies.conduct import Setting
+    from skipline.cli.studies.race import run_race
     from skipline.data import load
     from skipline.study import RaceDesign
     from skipline.study.race import LeftOut, default_inits, network_of_race

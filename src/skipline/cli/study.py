@@ -59,10 +59,10 @@ def depth(
     SOURCE are the digits. Prints the path of a report at the end.
     """
     require_source(source)
-    from skipline.cli.conduct import Setting
-    from skipline.cli.depth_study import run_depth_study
     from skipline.cli.given.device import default_data_dir, device_of
     from skipline.cli.given.recipe import read_settings
+    from skipline.cli.studies.conduct import Setting
+    from skipline.cli.studies.depth import run_depth_study
     from skipline.data import load
     from skipline.study import DepthDesign
     from skipline.study.family import FAMILIES, UNITS, family_for
@@ -120,10 +120,10 @@ def deepening(
     are the digits. Prints the path of a report at the end.
     """
     require_source(source)
-    from skipline.cli.conduct import Setting
-    from skipline.cli.deepening_study import run_deepening_study
     from skipline.cli.given.device import default_data_dir, device_of
     from skipline.cli.given.recipe import read_settings, recipe_and_data
+    from skipline.cli.studies.conduct import Setting
+    from skipline.cli.studies.deepening import run_deepening_study
     from skipline.study.deepening import DeepeningDesign
 
     flags = {
@@ -160,9 +160,9 @@ def calibration(
     Small nets on the digits and on the first images of CIFAR-10, each at the first of two
     learning rates at which it trains. Writes the tables as a report and as Markdown.
     """
-    from skipline.cli.calibration import run_calibration
-    from skipline.cli.conduct import Setting
     from skipline.cli.given.device import default_data_dir, device_of
+    from skipline.cli.studies.calibration import run_calibration
+    from skipline.cli.studies.conduct import Setting
     from skipline.study.diagnosis_judge import judge_by_diagnosis
     from skipline.study.grid import grid_cells, spread_over
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from skipline.cli.exits import UsageError
 from skipline.cli.given.device import device_of
-from skipline.cli.interrupt import StopRequest
 from skipline.cli.output.run_table import RunTable
+from skipline.cli.stop_request import StopRequest
 from skipline.launcher import is_launched, local_rank
 from skipline.train import Outcome, RunFolder, Snapshot, open_run
 from skipline.train.processes.team import Team, joined

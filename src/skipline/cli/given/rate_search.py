@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
 from skipline.cli.exits import GateFailed, UsageError
-from skipline.cli.output.figures import bar
+from skipline.cli.output.study_cells import bar
 from skipline.data import Dataset
 from skipline.report.plot.picture import write_picture
 from skipline.report.rate_sweep import rate_figure

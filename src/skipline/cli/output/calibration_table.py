@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.text import Text
 
 from skipline.amount import percent
-from skipline.cli.output.figures import seconds_text
 from skipline.cli.output.live_study import LiveStudy, States
+from skipline.cli.output.study_cells import seconds_text
 from skipline.data import Dataset
 from skipline.signal.verdict import VERDICTS
 from skipline.study.cell import Cell

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from skipline.amount import counted
 from skipline.cli.output.duration import duration
-from skipline.cli.output.figures import bar
+from skipline.cli.output.study_cells import bar
 from skipline.data import Dataset
 from skipline.study.cell import Cell
 from skipline.study.result import Result

@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.text import Text
 
 from skipline.amount import counted
-from skipline.cli.conduct import Setting, filled, place_for, stoppable
+from skipline.cli.output.filled_text import filled
 from skipline.cli.output.race_table import race_table
+from skipline.cli.studies.conduct import Setting, place_for, stoppable
 from skipline.data import Dataset
 from skipline.files import dump_json, write_whole
 from skipline.report import race_report

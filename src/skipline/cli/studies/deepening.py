@@ -6,8 +6,9 @@ from rich.console import Console
 from rich.text import Text
 
 from skipline.amount import counted
-from skipline.cli.conduct import Setting, filled, place_for, stoppable
-from skipline.cli.output.deepening_table import deepening_table
+from skipline.cli.output.deepening_study_table import deepening_table
+from skipline.cli.output.filled_text import filled
+from skipline.cli.studies.conduct import Setting, place_for, stoppable
 from skipline.data import Dataset
 from skipline.files import dump_json, write_whole
 from skipline.report import deepening_report

@@ -1,11 +1,10 @@
-"""A study conducted from the command line: where it is made, Ctrl-C, and how it is told in words."""
+"""A study conducted from the command line: where it is made, and Ctrl-C."""
 
 from __future__ import annotations
 
 import shlex
 import signal
 import sys
-import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -66,12 +65,6 @@ def stoppable(place: Place, setting: Setting, *, ended: Callable[[], str]) -> It
         folder = shlex.quote(str(place.folder.path))
         again = place.command if setting.resume else f"{place.command} --resume {folder}"
         raise StudyInterrupted(f"stopped; {ended()}, with their results stored. Continue with: {again}") from None
-
-
-def filled(text: str, width: int, *, indent: str) -> str:
-    """`text` in lines of fewer than `width` columns, no number at the end of one and its % at the start of the next."""
-    bound = text.replace(" %", "\N{NO-BREAK SPACE}%")
-    return textwrap.fill(bound, width - 1, initial_indent=indent, subsequent_indent=indent)
 
 
 def _command() -> str:

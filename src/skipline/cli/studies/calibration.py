@@ -11,9 +11,9 @@ from typing import Any
 
 from rich.console import Console
 
-from skipline.cli.conduct import Setting, place_for, stoppable
 from skipline.cli.output.calibration_table import calibration_table
 from skipline.cli.output.live_study import LiveStudy
+from skipline.cli.studies.conduct import Setting, place_for, stoppable
 from skipline.data import Dataset
 from skipline.files import dump_json, write_whole
 from skipline.report import calibration_markdown, calibration_report

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from skipline.cli.output.study_table import depth_table
+from skipline.cli.output.depth_study_table import depth_table
 from skipline.data import load
 from skipline.study import DepthDesign
 from skipline.study.cell import Cell

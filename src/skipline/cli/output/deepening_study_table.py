@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.text import Text
 
 from skipline.amount import percent
-from skipline.cli.output.figures import bar, error_style, mean, seconds_text
 from skipline.cli.output.live_study import LiveStudy, States, fraction_of
+from skipline.cli.output.study_cells import bar, error_style, mean, seconds_text
 from skipline.data import Dataset
 from skipline.study.cell import Cell
 from skipline.study.result import Result

@@ -1,4 +1,4 @@
-"""Figures as the live tables of studies show them."""
+"""What fills the cells of studies' live tables: bars, means, time spans, and the colours of errors."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from skipline.cli.interrupt import StopRequest
+from skipline.cli.stop_request import StopRequest
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

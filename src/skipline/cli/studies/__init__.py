@@ -1,0 +1,1 @@
+"""A study from its question to its page: conducted, shown, told."""
