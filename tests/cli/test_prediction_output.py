@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from skipline.cli.output.prediction_output import written
-from skipline.cli.prediction import Prediction
+from skipline.evaluate.photo_predictions import Prediction
 from skipline.files import StorageError
 
 CAT = Prediction("cat.png", (("cat", 0.75),))

@@ -46,10 +46,10 @@ def predict(
     from skipline.cli.given.device import device_of
     from skipline.cli.given.model_file import model_file
     from skipline.cli.output.prediction_output import format_of, written
-    from skipline.cli.prediction import predictions
     from skipline.cores import available_cores
     from skipline.data import DataError
     from skipline.data.photos.stream import named_files, read_photos
+    from skipline.evaluate.photo_predictions import predictions
     from skipline.weights import load_model
 
     if json_ and format_ not in ("", "jsonl"):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
 from skipline.cli.exits import UsageError
-from skipline.cli.prediction import Prediction
+from skipline.evaluate.photo_predictions import Prediction
 from skipline.extras import ExtraMissing, install_command
 from skipline.files import replacing, storage_error, storing
 
