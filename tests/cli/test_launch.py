@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from skipline.cli.exits import UsageError, tell
-from skipline.cli.given.launch import LAUNCH, begun, begun_before, launched
+from skipline.cli.given.launch import launched
+from skipline.cli.launch import LAUNCH, begun, begun_before
 from skipline.launcher import LauncherError
 from skipline.train import Interrupted, RunFolder, create_run
 from skipline.train.processes.team import ALONE, TeamError

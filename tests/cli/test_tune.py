@@ -17,7 +17,7 @@ from skipline.train import PRESETS
 from skipline.train.memory import step_memory
 from skipline.train.processes.team import ALONE
 from skipline.train.speed import precision
-from skipline.train.speed.tuned import remember, speed_folder
+from skipline.train.speed.tuned import Measured, remember, speed_folder
 from skipline.train.speed.tuning import Timing, noise
 from skipline.train.speed.ways import Way
 from skipline.zoo import describe
@@ -105,6 +105,10 @@ def test_a_wrong_speed_is_refused() -> None:
     assert "speed is 'warp'; expected one of auto, measure, default." in str(result.exception)
 
 
+def never() -> Measured:
+    raise AssertionError("nothing is to be measured")
+
+
 @pytest.mark.parametrize(
     ("settings", "memory", "is_graphed"),
     [({}, 2.0**40, True), ({"step_graph": False}, 2.0**40, False), ({}, 2.0**20, False)],
@@ -117,6 +121,6 @@ def test_on_cuda_steps_are_graphs_where_they_fit_twice(
     data = noise(num_images=8, image_size=8, in_channels=1, num_classes=10)
     recipe = replace(PRESETS["quick"](describe(MODEL), "digits"), precision="fp32")
     cuda = torch.device("cuda")
-    found, said = with_speed(recipe, {"speed": "default", **settings}, data, device=cuda, team=ALONE)
+    found, said = with_speed(recipe, {"speed": "default", **settings}, data, device=cuda, team=ALONE, measure=never)
     assert found == replace(recipe, step_graph=is_graphed)
     assert said == ""

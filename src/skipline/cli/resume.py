@@ -71,8 +71,8 @@ def go_on(
     from rich.console import Console
 
     from skipline.cli.given.device import be_deterministic
-    from skipline.cli.given.launch import run_live
     from skipline.cli.given.photo_place import photo_cache
+    from skipline.cli.launch import run_live
     from skipline.cli.output.finish import finish
     from skipline.cli.output.run_table import RunTable
     from skipline.train import read_recipe, setup_of

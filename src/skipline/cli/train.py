@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Mapping
 from functools import partial
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from skipline.train import Recipe, RunFolder
     from skipline.train.processes.team import Team
     from skipline.train.trials.rate_sweep import RateSweep
+
+_ROUNDS = 5  # of --speed measure; guessed: medians of so few tell ways apart that differ by more than a few per cent
 
 
 def train(
@@ -84,10 +87,11 @@ def train(
     given = dict(locals())
     require_source(source)
     from skipline.cli.given.device import be_deterministic, default_data_dir
-    from skipline.cli.given.launch import begun, launched
-    from skipline.cli.given.rate_search import asks_to_find, keep_sweep, without_rate
+    from skipline.cli.given.launch import launched
+    from skipline.cli.given.rate_search import asks_to_find, without_rate
     from skipline.cli.given.recipe import read_settings
-    from skipline.cli.given.speed import tell, with_speed
+    from skipline.cli.launch import begun
+    from skipline.cli.output.rate_curve import keep_sweep
     from skipline.train import start
     from skipline.train.memory.step_memory import plan_memory_of
 
@@ -106,8 +110,7 @@ def train(
         )
         if deterministic:
             be_deterministic()
-        recipe, said = with_speed(recipe, settings, dataset, device=chosen, team=team)
-        tell(said, team)
+        recipe, said = _with_speed(recipe, settings, dataset, chosen, team=team)
         recipe, sweep = _with_rate(recipe, dataset, chosen, team=team, finds=finds, as_json=dry_run and json_)
         if dry_run:
             _show_plan(recipe, dataset, chosen, team=team, sweep=sweep, as_json=json_)
@@ -171,10 +174,26 @@ def _recipe_and_data(
             raise UsageError("--cache is for folders of photos only. Leave it out.")
         return recipe_and_data(settings, data_dir=data_dir)
     from skipline.cli.given.photo_place import photo_cache
-    from skipline.cli.given.photo_source import Patience, photos_and_recipe
+    from skipline.cli.given.photo_source import Tolerance, photos_and_recipe
 
-    patience = Patience(allowed_errors(allow), max_unusable)
-    return photos_and_recipe(settings, patience=patience, device=device, cache=photo_cache(cache))
+    tolerance = Tolerance(allowed_errors(allow), max_unusable)
+    return photos_and_recipe(settings, tolerance=tolerance, device=device, cache=photo_cache(cache))
+
+
+def _with_speed(
+    recipe: Recipe, settings: Mapping[str, Any], dataset: Dataset, device: torch.device, *, team: Team
+) -> tuple[Recipe, str]:
+    """The recipe computed the way that was measured to be the fastest here, and a sentence on that, which is said."""
+    from skipline.cli.given.speed import with_speed
+    from skipline.cli.tune import measure
+    from skipline.train.speed.ways import WAYS
+
+    size = dataset.image_size
+    measuring = partial(measure, recipe, image_size=size, device=device, rounds=_ROUNDS, seconds=math.inf, ways=WAYS)
+    recipe, said = with_speed(recipe, settings, dataset, device=device, team=team, measure=measuring)
+    if said and team.leads:
+        print(said, file=sys.stderr)
+    return recipe, said
 
 
 def _with_rate(
@@ -185,7 +204,8 @@ def _with_rate(
         return recipe, None
     from rich.console import Console
 
-    from skipline.cli.given.rate_search import found_rate, show_sweep, with_rate
+    from skipline.cli.given.rate_search import found_rate, with_rate
+    from skipline.cli.output.rate_curve import show_sweep
 
     sweep = found_rate(recipe, dataset, device, team=team)
     if not as_json:
@@ -208,7 +228,7 @@ def _goes_on(team: Team, out: Path, device: torch.device, *, cache: str, as_json
 
     Asked before any data are read: the run knows its own, and what has come into their folder since is not among them.
     """
-    from skipline.cli.given.launch import begun_before
+    from skipline.cli.launch import begun_before
     from skipline.cli.resume import go_on
 
     before = begun_before(team, out)
@@ -222,7 +242,7 @@ def _run(
 ) -> None:
     from rich.console import Console
 
-    from skipline.cli.given.launch import run_live
+    from skipline.cli.launch import run_live
     from skipline.cli.output.finish import finish
     from skipline.cli.output.run_table import RunTable
     from skipline.train import train as run_training

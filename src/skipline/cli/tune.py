@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
+import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,8 +15,14 @@ from skipline.cli.exits import UsageError
 from skipline.cli.given import options
 
 if TYPE_CHECKING:
+    import torch
+
     from skipline.spec import Network
+    from skipline.train import Recipe
+    from skipline.train.speed.tuned import Measured
     from skipline.train.speed.ways import Way
+
+BUSY = 1.0  # guessed: before it measures, more than one other program runs or waits to
 
 
 def tune(
@@ -45,7 +54,6 @@ def tune(
 
     from skipline.cli.given.device import device_of
     from skipline.cli.given.network import described
-    from skipline.cli.given.speed import measure
     from skipline.cli.output.tuning_table import tuning_table
     from skipline.files import dump_json
     from skipline.train import PRESETS
@@ -80,6 +88,45 @@ def tune(
     print(f"{network.name}, batches of {counted(batch_size, 'image')} of {size}×{size} on {chosen_device}")
     print("\n".join(tuning_table(measured.timings, batch_size=batch_size, default=default)))
     print(f"remembered in {measured.path}: `skipline train` takes it where its settings leave the choice")
+
+
+def measure(
+    recipe: Recipe, *, image_size: int, device: torch.device, rounds: int, seconds: float, ways: tuple[Way, ...]
+) -> Measured:
+    """Time `ways` on images of noise, each shown on stderr as it is done, and keep what came out.
+
+    After `seconds` no further way is begun, once one runs, and no further round.
+    """
+    from dataclasses import replace
+
+    from skipline.cli.output.tuning_table import show_timing
+    from skipline.train.speed.tuned import remember, speed_folder
+    from skipline.train.speed.tuning import noise, time_ways
+
+    _warn_if_busy()
+    network = recipe.network
+    data = noise(
+        num_images=2 * recipe.batch_size,
+        image_size=image_size,
+        in_channels=network.in_channels,
+        num_classes=network.head.num_classes,
+    )
+    bare = replace(recipe, start_from="", head_epochs=0, deepen=())
+    timings = time_ways(bare, data, device, ways=ways, rounds=rounds, seconds=seconds, show=show_timing)
+    if all(not timing.runs for timing in timings):
+        raise UsageError(f"no way to compute a step of {network.name} runs here: {timings[0].remark}")
+    return remember(speed_folder(), timings, recipe, image_size=image_size, device=device)
+
+
+def _warn_if_busy() -> None:
+    with suppress(AttributeError, OSError):  # systems that do not tell
+        load = os.getloadavg()[0]
+        if load > BUSY:
+            print(
+                f"other programs keep this machine busy (load {load:.1f}): measure again when it is quiet, for who is "
+                "the fastest now need not be so then.",
+                file=sys.stderr,
+            )
 
 
 def _named(parts: list[str], default: Way) -> tuple[Way, ...]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -13,7 +12,6 @@ from typing import Any, cast
 import torch
 from rich.console import Console
 
-from skipline.amount import counted, size_text
 from skipline.check import Check, check_folder
 from skipline.cli.exits import UsageError
 from skipline.cli.given.allowed import HOPELESS
@@ -21,6 +19,7 @@ from skipline.cli.given.names import PHOTO_PRESET
 from skipline.cli.given.network import network_of
 from skipline.cli.given.recipe import OUTSIDE_RECIPE, over_preset, require_preset
 from skipline.cli.given.settings import overlaid
+from skipline.cli.output.photo_lines import tell_origin, tell_photos, tell_sides, tell_time
 from skipline.cli.output.photo_progress import PhotoProgress
 from skipline.command import command
 from skipline.cores import available_cores
@@ -35,7 +34,6 @@ from skipline.data.photos.split import Split, load_split
 from skipline.data.photos.split_again import split_again
 from skipline.train import Recipe, open_run
 from skipline.train.codec import decode_record
-from skipline.train.image_side import epoch_side
 from skipline.train.photo_defaults import BATCHES, FINE_TUNING_RATE, LAYER_DECAY, PhotoDefaults, photo_defaults
 from skipline.train.trials.batch_size import fitting_batch
 from skipline.train.trials.estimate import estimated_seconds
@@ -45,7 +43,7 @@ _MOST_SAID = 5  # errors that are told; `skipline check` tells all
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class Tolerance:
     """What is let pass in a folder: errors by name, and a share of unusable files."""
 
     allowed: tuple[str, ...]
@@ -53,7 +51,7 @@ class Patience:
 
 
 def photos_and_recipe(
-    settings: Mapping[str, Any], *, patience: Patience, device: torch.device, cache: PhotoCache | None
+    settings: Mapping[str, Any], *, tolerance: Tolerance, device: torch.device, cache: PhotoCache | None
 ) -> tuple[Recipe, Dataset]:
     """The recipe that `settings` mean for the photos of their source, and those photos, checked and read.
 
@@ -63,7 +61,7 @@ def photos_and_recipe(
     source = settings["source"]
     chosen = cast(PhotoSettings, decode_record(PhotoSettings, "photos", settings.get("photos", {})))
     origin = _origin_of_split(chosen)
-    result = _checked(Path(source), patience, cache)
+    result = _checked(Path(source), tolerance, cache)
     _refuse_wrong(result, source)
     defaults = _defaults(result, chosen, device)
     framing = Framing(defaults.image_size)
@@ -82,15 +80,14 @@ def photos_and_recipe(
     split = _split(result, chosen, origin, seed=recipe.seed)
     with PhotoProgress(Console(stderr=True)) as progress:
         dataset = photo_dataset(split, names, framing, num_processes=available_cores(), show=progress.show, cache=cache)
-    _tell(result, dataset, source)
-    print(_origin(recipe), file=sys.stderr)
+    tell_photos(result, dataset, source)
+    tell_origin(recipe)
     if preset == PHOTO_PRESET and "batch_size" not in rest:
         optimiser = rest.get("optimiser")
         is_given = isinstance(optimiser, Mapping) and "learning_rate" in optimiser
         recipe = _with_batch(recipe, dataset, device, scales=not is_given)
-    for sentence in _growth(recipe, dataset):
-        print(sentence, file=sys.stderr)
-    print(f"estimated time: {_rough(estimated_seconds(recipe, dataset, device))} on {device}", file=sys.stderr)
+    tell_sides(recipe, dataset)
+    tell_time(estimated_seconds(recipe, dataset, device), device)
     return recipe, dataset
 
 
@@ -119,14 +116,14 @@ def _with_batch(recipe: Recipe, dataset: Dataset, device: torch.device, *, scale
     return replace(recipe, batch_size=fitting.size, optimiser=replace(recipe.optimiser, learning_rate=rate))
 
 
-def _checked(place: Path, patience: Patience, cache: PhotoCache | None) -> Check:
+def _checked(place: Path, tolerance: Tolerance, cache: PhotoCache | None) -> Check:
     with PhotoProgress(Console(stderr=True)) as progress:
         return check_folder(
             place,
             num_processes=available_cores(),
             show=progress.show,
-            most_unusable=patience.most_unusable,
-            allowed=patience.allowed,
+            most_unusable=tolerance.most_unusable,
+            allowed=tolerance.allowed,
             cache=cache,
         )
 
@@ -164,61 +161,3 @@ def _defaults(result: Check, chosen: PhotoSettings, device: torch.device) -> Pho
         device=device.type,
         image_size=0 if chosen.image_size == "auto" else chosen.image_size,
     )
-
-
-def _tell(result: Check, dataset: Dataset, source: str) -> None:
-    split = dataset.split
-    assert split is not None  # photo_dataset gives one
-    warnings = sum(finding.severity == "warning" for finding in result.findings)
-    lines = [
-        f"{printable(source)}: {counted(len(result.facts), 'image')} of "
-        f"{counted(dataset.num_classes, 'class', 'classes')}; "
-        f"{len(split.train):,} training, {len(split.val):,} validation and {len(split.test):,} test images",
-        f"images of {dataset.image_size}×{dataset.image_size}, {size_text(_num_bytes(dataset))}",
-        *_left_out(split),
-    ]
-    if warnings:
-        lines.append(f"{counted(warnings, 'warning')} about the folder; see: {command('check', printable(source))}")
-    print("\n".join(lines), file=sys.stderr)
-
-
-def _origin(recipe: Recipe) -> str:
-    """What the weights are at first, and what that means, in lines for a terminal of 80 columns or more."""
-    if recipe.start_from:
-        return f"starting from the weights of {printable(recipe.start_from)}, with a new classifier"
-    return (
-        "training from scratch: skipline ships no pretrained weights\n"
-        "(--from FILE starts from pretrained ones: fewer photos and epochs needed, and fewer errors)"
-    )
-
-
-def _growth(recipe: Recipe, dataset: Dataset) -> Iterator[str]:
-    """The sizes of training images, where they are not full-size, and how to train at full size."""
-    num_epochs = math.ceil(recipe.num_steps(len(dataset.train)) / recipe.steps_per_epoch(len(dataset.train)))
-    whole = dataset.image_size
-    first, last = (epoch_side(recipe, epoch, num_epochs=num_epochs, whole=whole) for epoch in (0, num_epochs - 1))
-    if first < whole:
-        sides = f"grow from {first}×{first} to {last}×{last}" if last > first else f"are {first}×{first}"
-        yield f"training images {sides}; evaluation at {whole}×{whole}"
-        yield "(--first-size 1 trains at full size throughout, slower)"
-
-
-def _rough(seconds: float) -> str:
-    """A time to one part in ten or so: nothing more is known."""
-    if seconds < 60:
-        return "less than a minute"
-    if seconds < 90 * 60:
-        return f"about {seconds / 60:.0f} min"
-    return f"about {seconds / 3600:.1f} h"
-
-
-def _left_out(split: Split) -> Sequence[str]:
-    num = len(split.left_out)
-    if not num:
-        return ()
-    first = split.left_out[0].why
-    return (f"left out: {counted(num, 'photo')} (listed in split.json), e.g. {printable(first)}",)
-
-
-def _num_bytes(dataset: Dataset) -> int:
-    return (len(dataset.train) + len(dataset.test)) * dataset.train.images[0].numel()

@@ -1,0 +1,69 @@
+"""A run of one process or of several that a launcher started: its one voice, and the run that a launch began."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+from skipline.cli.output.run_table import RunTable
+from skipline.cli.stop_request import StopRequest
+from skipline.train import Outcome, RunFolder, Snapshot, open_run
+from skipline.train.processes.team import Team
+
+LAUNCH = "launch.json"  # in the folder of a run that a launcher started: which launch it belongs to
+_VERSION = 1
+
+Show = Callable[[Snapshot], None]
+
+
+def run_live(team: Team, make_table: Callable[[], RunTable], train: Callable[[Show, StopRequest], Outcome]) -> Outcome:
+    """Train with the live table, which the first process of the team has; all of them heed Ctrl-C."""
+    if team.leads:
+        with StopRequest() as stop, make_table() as table:
+            return train(table.show, stop)
+    with StopRequest(is_told=False) as stop:
+        return train(_show_nothing, stop)
+
+
+def _show_nothing(snapshot: Snapshot) -> None:
+    del snapshot
+
+
+def begun(team: Team, begin: Callable[[], RunFolder]) -> RunFolder:
+    """The folder that the first process begins, for all; it notes there which launch it belongs to."""
+    path = ""
+    if team.leads:
+        folder = begin()
+        if "TORCHELASTIC_RUN_ID" in os.environ:
+            folder.write(LAUNCH, {"format": "skipline.launch", "version": _VERSION, "launch": _launch()})
+        path = str(folder.path)
+    return RunFolder(Path(team.from_leader(path)))
+
+
+def begun_before(team: Team, out: Path) -> RunFolder | None:
+    """The newest run that this launch began before its processes were started again; None where there is none.
+
+    torchrun starts every process again with the same command when one is lost (`--max-restarts`).
+    """
+    path = ""
+    if team.leads and int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0:
+        notes = sorted(out.glob(f"*/{LAUNCH}"), reverse=True)  # names begin with the time
+        path = next((str(note.parent) for note in notes if _launch_in(note) == _launch()), "")
+    path = team.from_leader(path)
+    return open_run(Path(path)) if path else None
+
+
+def _launch() -> str:
+    """What tells this launch from all others: its own name where it has one, else the launcher's process."""
+    name = os.environ.get("TORCHELASTIC_RUN_ID", "")
+    return name if name not in ("", "none") else f"{socket.gethostname()} {os.getppid()}"
+
+
+def _launch_in(note: Path) -> str:
+    try:
+        return str(json.loads(note.read_text(encoding="utf-8"))["launch"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
