@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import skipline
-from skipline.amount import counted, percent, setting_text, size_text
+from skipline.amount import counted, duration, percent, setting_text, size_text
 
 from .sources import parsed
 
@@ -29,6 +29,24 @@ def test_a_share_is_said_in_per_cent(fraction: float | str, places: int, said: s
 def test_one_is_not_many() -> None:
     assert [counted(num, "run") for num in (0, 1, 1437)] == ["0 runs", "1 run", "1,437 runs"]
     assert [counted(num, "study", "studies") for num in (1, 2)] == ["1 study", "2 studies"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "places", "said"),
+    [
+        (8.4, 0, "8 s"),
+        (9.06, 1, "9.1 s"),
+        (9.96, 1, "10 s"),
+        (59.4, 1, "59 s"),
+        (59.6, 0, "1 min 00 s"),
+        (185, 0, "3 min 05 s"),
+        (3599.6, 0, "1 h 00 min"),
+        (7499, 0, "2 h 05 min"),
+        (math.inf, 0, "—"),
+    ],
+)
+def test_a_time_is_said_in_two_units_at_most(seconds: float, places: int, said: str) -> None:
+    assert duration(seconds, places=places) == said
 
 
 def test_sizes_are_written() -> None:
@@ -51,14 +69,14 @@ def nodes() -> list[tuple[str, ast.AST]]:
 
 
 def test_there_is_one_of_each(nodes: list[tuple[str, ast.AST]]) -> None:
-    """The pages have their own, with signs and spaces that a terminal need not have."""
+    """The pages set them, with signs and spaces that a terminal need not have."""
     defined = [
         (node.name, file)
         for file, node in nodes
-        if isinstance(node, ast.FunctionDef) and node.name in ("percent", "counted", "size_text")
+        if isinstance(node, ast.FunctionDef) and node.name in ("percent", "counted", "duration", "size_text")
     ]
     assert sorted(name for name in defined if name[1] != "report/number.py") == [
-        *(("counted", "amount.py"), ("percent", "amount.py"), ("size_text", "amount.py"))
+        (name, "amount.py") for name in ("counted", "duration", "percent", "size_text")
     ]
 
 

@@ -1,4 +1,4 @@
-"""Amounts as people read them: shares, counts, sizes; by itself, so that a list of runs loads no torch."""
+"""Amounts as people read them: shares, counts, times, sizes; by itself, so that a list of runs loads no torch."""
 
 from __future__ import annotations
 
@@ -18,6 +18,24 @@ def percent(fraction: float | str, *, places: int = 2, unknown: str = UNKNOWN) -
 def counted(num: int, one: str, many: str = "") -> str:
     """`1 seed`, `3 seeds`, `1,437 images`; `many` where an s is not enough."""
     return f"{num:,} {one if num == 1 else many or f'{one}s'}"
+
+
+def duration(seconds: float, *, places: int = 0, unknown: str = UNKNOWN) -> str:
+    """`9 s`, `1 min 35 s`, `2 h 03 min`; `unknown` where there is no such number.
+
+    Below ten seconds with `places` digits behind the point.
+    """
+    if not math.isfinite(seconds):
+        return unknown
+    if seconds < 10 - 0.5 * 10**-places:  # else it would be said as ten
+        return f"{seconds:.{places}f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60:02} min"
 
 
 def setting_text(value: object) -> str:

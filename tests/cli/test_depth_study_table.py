@@ -94,7 +94,7 @@ def test_units_stand_side_by_side_in_80_columns(cells: tuple[Cell, ...]) -> None
     assert frame[0].split() == ["plain", "y", "=", "relu(f(x))", "residual", "y", "=", "relu(x", "+", "f(x))"]
     shallow, deep = (line for line in frame if line.split()[:1] in (["8"], ["110"]))
     assert shallow.split() == ["8", "waiting", "waiting"]
-    assert deep.split() == ["110", "89.00", "%", "90.00", "%", "12", "s", "3.00", "%", "━━────────"]
+    assert deep.split() == ["110", "89.00", "%", "90.00", "%", "12", "s", "3.00", "%", "━━━────────"]
     assert "2 of 8 trained" in frame[-1]
 
 

@@ -86,7 +86,7 @@ def test_a_row_an_initialiser_with_the_rate_that_is_ahead(cells: tuple[Cell, ...
     frame = told(cells, heard, is_terminal=True)
     assert max(map(len, frame)) <= 80
     assert frame[0].split() == ["initialiser", "rate", "loss", "training", "test"]
-    assert frame[2].split() == ["orthogonal", "0.01", "0.25", "50.00", "%", "━━━━━━━━──"], "three quarters of two"
+    assert frame[2].split() == ["orthogonal", "0.01", "0.25", "50.00", "%", "━━━━━━━━───"], "three quarters of two"
     assert frame[3].split() == ["zero_branch(zero_branch(he_fa…", "0.1", "waiting"]
     assert "1 of 4 trained" in frame[-1]
 

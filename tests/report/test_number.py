@@ -48,8 +48,8 @@ def test_what_is_no_number_has_no_per_cent() -> None:
     ("seconds", "said"),
     [
         (9.06, "9.1 s"),
-        (59.94, "59.9 s"),
-        (59.96, "1 min 00 s"),
+        (59.4, "59 s"),
+        (59.6, "1 min 00 s"),
         (95, "1 min 35 s"),
         (3599.6, "1 h 00 min"),
         (7380, "2 h 03 min"),

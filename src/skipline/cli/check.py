@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from skipline.amount import counted, percent, size_text
+from skipline.amount import counted, duration, percent, size_text
 from skipline.cli.given import options
 from skipline.command import command
 
@@ -227,7 +227,9 @@ def _print_end(result: Check, folder: Path, html: Path | None, console: Console)
             f", with {counted(warnings, 'warning')}" if warnings else ": nothing is wrong"
         )
     console.print(
-        f"\n{verdict}. {counted(len(result.facts), 'image')} in {result.seconds:,.1f} s.", markup=False, soft_wrap=True
+        f"\n{verdict}. {counted(len(result.facts), 'image')} in {duration(result.seconds, places=1)}.",
+        markup=False,
+        soft_wrap=True,
     )
     if html is None and result.folder.photos and (errors or warnings):
         again = command("check", printable(str(folder)), "--html", "check.html")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from skipline.amount import UNKNOWN, counted, percent, setting_text
+from skipline.amount import UNKNOWN, counted, duration, percent, setting_text
 from skipline.cli.given import options
 from skipline.command import command
 
@@ -187,7 +187,6 @@ def _table(chosen: Sequence[RunEntry]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    from skipline.cli.output.duration import duration
     from skipline.data.photos.printable import printable
 
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")

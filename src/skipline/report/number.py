@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from skipline import amount
+
 SPACE = "\N{NO-BREAK SPACE}"
 MINUS = "\N{MINUS SIGN}"
 MISSING = "\N{EN DASH}"
@@ -17,9 +19,7 @@ def count(value: int) -> str:
 
 def percent(fraction: float, *, places: int = 2) -> str:
     """Say a fraction in per cent: 0.0057 is `0.57 %`; what is not a number is a dash."""
-    if not math.isfinite(fraction):
-        return MISSING
-    return f"{100 * fraction:.{places}f}{SPACE}%".replace("-", MINUS)
+    return _set(amount.percent(fraction, places=places, unknown=MISSING))
 
 
 def power_of_ten(exponent: int) -> str:
@@ -45,18 +45,15 @@ def number(value: float, *, digits: int = 3) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Say a time span: `9.1 s`, `1 min 35 s`, `2 h 03 min`."""
-    if not math.isfinite(seconds):
-        return MISSING
-    if seconds < 59.95:
-        return f"{seconds:.1f}{SPACE}s"
-    whole = round(seconds)
-    if whole < 3600:
-        return f"{whole // 60}{SPACE}min{SPACE}{whole % 60:02d}{SPACE}s"
-    minutes = round(seconds / 60)
-    return f"{minutes // 60}{SPACE}h{SPACE}{minutes % 60:02d}{SPACE}min"
+    """Say a time span: `9.1 s`, `1 min 35 s`, `2 h 03 min`; what is not a number is a dash."""
+    return _set(amount.duration(seconds, places=1, unknown=MISSING))
 
 
-def counted(num: int, one: str, many: str) -> str:
-    """Say how many of something: `1 seed`, `3 seeds`."""
-    return f"{count(num)} {one if num == 1 else many}"
+def counted(num: int, one: str, many: str = "") -> str:
+    """Say how many of something: `1 seed`, `3 seeds`; `many` where an s is not enough."""
+    return amount.counted(num, one, many).replace("-", MINUS)
+
+
+def _set(text: str) -> str:
+    """An amount as a page has it: on one line, with a true minus sign."""
+    return text.replace(" ", SPACE).replace("-", MINUS)

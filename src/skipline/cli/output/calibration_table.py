@@ -8,9 +8,8 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console
 from rich.text import Text
 
-from skipline.amount import percent
+from skipline.amount import duration, percent
 from skipline.cli.output.live_study import LiveStudy, States
-from skipline.cli.output.study_cells import seconds_text
 from skipline.data import Dataset
 from skipline.signal.verdict import VERDICTS
 from skipline.study.cell import Cell
@@ -46,4 +45,4 @@ def _row(name: str, cells: Sequence[Cell], states: States, num_classes: int) -> 
 
 def _line(cell: Cell, result: Result) -> str:
     end = f"training error {percent(result.train_error)}" if result.is_done else "diverged"
-    return f"{cell.label}  {end}  {seconds_text(result.seconds)}"
+    return f"{cell.label}  {end}  {duration(result.seconds, places=1)}"

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
-from skipline.amount import percent
+from skipline.amount import duration, percent
 from skipline.cli.output.live_study import LiveStudy, States, fraction_of
-from skipline.cli.output.study_cells import bar, error_style, mean, seconds_text
+from skipline.cli.output.study_cells import bar, error_style, mean
 from skipline.data import Dataset
 from skipline.study.cell import Cell
 from skipline.study.result import Result
 from skipline.study.training import Running
 
-_NAME, _NUMBER, _PROGRESS = 30, 10, 10  # columns; with the gap 72, and a terminal has 80
+_NAME, _NUMBER, _PROGRESS = 30, 10, 11  # columns; with the gap 73, and a terminal has 80
 
 
 def deepening_table(cells: Sequence[Cell], dataset: Dataset, *, console: Console) -> LiveStudy:
@@ -49,7 +49,7 @@ def _row(label: str, states: Sequence[Running | Result | None]) -> Text:
         row.append(f"{percent(test, unknown=''):>{_NUMBER}}", style="dim")
     row.append("  ")
     if has_ended:
-        row.append(f"{seconds_text(mean([each.seconds for each in ended])):>{_PROGRESS}}", style="dim")
+        row.append(f"{duration(mean([each.seconds for each in ended]), places=1):>{_PROGRESS}}", style="dim")
     elif any(state is not None for state in states):
         row.append_text(bar(mean([fraction_of(state) for state in states]), _PROGRESS))
     else:
@@ -63,5 +63,5 @@ def _line(cell: Cell, result: Result) -> str:
         return f"{name}  diverged in epoch {len(result.curve) + 1}"
     return (
         f"{name}  training error {percent(result.train_error):>8}  test error {percent(result.test_error):>8}"
-        f"  {seconds_text(result.seconds):>6}"
+        f"  {duration(result.seconds, places=1):>6}"
     )

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.text import Text
 
-from skipline.amount import percent
+from skipline.amount import duration, percent
 from skipline.cli.output.live_study import LiveStudy, States, fraction_of
-from skipline.cli.output.study_cells import bar, error_style, mean, seconds_text
+from skipline.cli.output.study_cells import bar, error_style, mean
 from skipline.data import Dataset
 from skipline.study.cell import Cell
 from skipline.study.family import Unit
@@ -18,8 +18,8 @@ from skipline.study.result import Result
 from skipline.study.training import Running
 
 _BLOCKS: dict[Unit, str] = {"plain": "y = relu(f(x))", "residual": "y = relu(x + f(x))", "preact": "y = x + f(x)"}
-_LAYERS, _ERROR, _PROGRESS, _GAP = 8, 10, 10, 3  # columns; two units side by side take 74, and a terminal has 80
-_UNIT = 2 * _ERROR + 2 + _PROGRESS
+_LAYERS, _ERROR, _PROGRESS, _GAP = 8, 10, 11, 3  # columns; two units side by side take 78, and a terminal has 80
+_UNIT = 2 * _ERROR + 1 + _PROGRESS
 
 
 def depth_table(cells: Sequence[Cell], dataset: Dataset, *, console: Console) -> LiveStudy:
@@ -49,7 +49,7 @@ class _Table:
         title = Text.assemble((unit, "bold"), (f"  {_BLOCKS[unit]}", "dim"))
         title.pad_right(_UNIT - len(title))
         words = (("training", "test", ""), ("error", "error", "time"))
-        heads = [f"{train:>{_ERROR}}{test:>{_ERROR}}  {rest:>{_PROGRESS}}" for train, test, rest in words]
+        heads = [f"{train:>{_ERROR}}{test:>{_ERROR}} {rest:>{_PROGRESS}}" for train, test, rest in words]
         rows = [self._row([c for c in self.cells if (c.unit, c.depth) == (unit, depth)]) for depth in depths]
         return [title, *(Text(f"{head:<{_UNIT}}", style="dim") for head in heads), *rows]
 
@@ -65,12 +65,12 @@ class _Table:
             f"{percent(train_error, unknown=''):>{_ERROR}}",
             style="dim" if shown == running else error_style(train_error),
         )
-        row.append(f"{percent(test_error, unknown=''):>{_ERROR}}  ", style="dim")
+        row.append(f"{percent(test_error, unknown=''):>{_ERROR}} ", style="dim")
         num_lost = sum(not result.is_done for result in ended)
         if num_lost:
             row.append(f"{num_lost} diverged", style="red")
         elif len(ended) == len(states):
-            row.append(f"{seconds_text(mean([result.seconds for result in ended])):>{_PROGRESS}}", style="dim")
+            row.append(f"{duration(mean([result.seconds for result in ended]), places=1):>{_PROGRESS}}", style="dim")
         elif running or ended:
             row.append_text(bar(mean([fraction_of(state) for state in states]), _PROGRESS))
         else:
@@ -84,7 +84,7 @@ def _line(cell: Cell, result: Result) -> str:
         return f"{name}  diverged in epoch {len(result.curve) + 1}"
     return (
         f"{name}  training error {percent(result.train_error):>8}  test error {percent(result.test_error):>8}"
-        f"  {seconds_text(result.seconds):>6}"
+        f"  {duration(result.seconds, places=1):>6}"
     )
 
 

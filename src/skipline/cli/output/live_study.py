@@ -10,8 +10,7 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from skipline.amount import counted
-from skipline.cli.output.duration import duration
+from skipline.amount import counted, duration
 from skipline.cli.output.study_cells import bar
 from skipline.data import Dataset
 from skipline.study.cell import Cell
@@ -19,7 +18,7 @@ from skipline.study.result import Result
 from skipline.study.training import Running
 from skipline.study.trainings import work_of
 
-_BAR = 30  # columns of the bar for the whole study
+_BAR = 20  # columns of the bar for the whole study: with the time taken and left there are fewer than 80
 _TOLD_FROM = 0.02  # of the work must be done before the time left is told; guessed
 
 State = Running | Result | None

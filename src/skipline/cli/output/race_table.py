@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
-from skipline.amount import percent
+from skipline.amount import duration, percent
 from skipline.cli.output.live_study import LiveStudy, State, States, fraction_of
-from skipline.cli.output.study_cells import bar, error_style, mean, seconds_text
+from skipline.cli.output.study_cells import bar, error_style, mean
 from skipline.data import Dataset
 from skipline.study.cell import Cell
 from skipline.study.result import Result
 from skipline.study.training import Running
 
-_NAME, _RATE, _LOSS, _ERROR, _PROGRESS = 30, 7, 10, 9, 10  # columns; with the gaps 79, and a terminal has 80
+_NAME, _RATE, _LOSS, _ERROR, _PROGRESS = 30, 7, 10, 9, 11  # columns; with the gaps 79, and a terminal has 80
 _LARGE = 1e5  # from here on a loss is told by a power of ten
 
 
@@ -57,10 +57,10 @@ def _row(init: str, cells: Sequence[Cell], states: States) -> Text:
             f"{percent(train_error, unknown=''):>{_ERROR}}", style=error_style(train_error) if has_ended else "dim"
         )
         row.append(f"{percent(test_error, unknown=''):>{_ERROR}}", style="dim")
-    row.append("  ")
+    row.append(" ")
     if all(isinstance(states[cell], Result) for cell in cells):
         seconds = sum(state.seconds for cell in cells if isinstance(state := states[cell], Result))
-        row.append(f"{seconds_text(seconds):>{_PROGRESS}}", style="dim")
+        row.append(f"{duration(seconds, places=1):>{_PROGRESS}}", style="dim")
     elif any(states[cell] is not None for cell in cells):
         row.append_text(bar(mean([fraction_of(states[cell]) for cell in cells]), _PROGRESS))
     else:
@@ -87,7 +87,7 @@ def _line(cell: Cell, result: Result) -> str:
         return f"{name}  diverged in epoch {len(result.curve) + 1}"
     return (
         f"{name}  loss {_number(result.train_loss)}  training error {percent(result.train_error)}"
-        f"  test error {percent(result.test_error)}  {seconds_text(result.seconds)}"
+        f"  test error {percent(result.test_error)}  {duration(result.seconds, places=1)}"
     )
 
 

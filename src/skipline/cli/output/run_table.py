@@ -14,8 +14,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from skipline.amount import UNKNOWN, counted, percent
-from skipline.cli.output.duration import duration
+from skipline.amount import UNKNOWN, counted, duration, percent
 from skipline.cost import cost
 from skipline.signal import EarlyWarning
 from skipline.store import Judge, judge_of
@@ -24,6 +23,7 @@ from skipline.train.deepening import network_in
 from skipline.train.speed.kernels import kernels_for
 
 MOST_WARNINGS = 3  # below the table, the same
+_BAR = 24  # columns: with the steps, the time taken and left there are fewer than 80
 MOST_ROWS = 12  # epochs on the screen, so that the table fits a terminal of 24 lines
 
 
@@ -96,7 +96,7 @@ class RunTable:
         bar = Table.grid(padding=(0, 1))
         left = "done" if now.step == now.num_steps else f"{duration(now.seconds_left)} left"
         bar.add_row(
-            ProgressBar(total=now.num_steps, completed=now.step, width=40),
+            ProgressBar(total=now.num_steps, completed=now.step, width=_BAR),
             f"step {now.step:,} of {now.num_steps:,} ·",
             Text(f"{duration(now.seconds)} · {left}", style="dim"),
         )

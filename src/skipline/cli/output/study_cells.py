@@ -1,4 +1,4 @@
-"""What fills the cells of studies' live tables: bars, means, time spans, and the colours of errors."""
+"""What fills the cells of studies' live tables: bars, means, and the colours of errors."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import math
 from collections.abc import Sequence
 
 from rich.text import Text
-
-from skipline.cli.output.duration import duration
 
 _GOOD, _BAD = 0.05, 0.3  # training errors that are coloured green and red; guessed, only a colour
 
@@ -27,8 +25,3 @@ def mean(values: Sequence[float]) -> float:
     """The mean of those that are known; NaN where none is."""
     known = [value for value in values if not math.isnan(value)]
     return sum(known) / len(known) if known else math.nan
-
-
-def seconds_text(seconds: float) -> str:
-    """`9.1 s`, `12 s`, `3:05`."""
-    return f"{seconds:.1f} s" if seconds < 9.95 else duration(seconds)
