@@ -6,12 +6,15 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
 from skipline.cli.exits import EXITS, exit_code, tell
+from skipline.data.photos.fact import Unusable
+from skipline.data.photos.readers import Readers, ReadersError
 from skipline.files import StorageError
 from skipline.spec import SpecError
 from skipline.train.outcome import RanOut
@@ -133,6 +136,29 @@ def test_exit_codes_follow_the_class() -> None:
     assert exit_code(MemoryError()) == 6
     assert exit_code(torch.OutOfMemoryError("CUDA out of memory.")) == 6
     assert exit_code(RuntimeError("x")) is None
+
+
+class EndsItsReader:
+    """A job that ends the process that unpickles it."""
+
+    def __reduce__(self) -> tuple[Callable[[int], object], tuple[int]]:
+        return os._exit, (3,)
+
+    def __call__(self, root: Path, name: str) -> Unusable:
+        raise AssertionError(f"{root / name} is never read")
+
+
+def test_a_reader_that_cannot_begin_is_told_with_a_remedy(
+    tmp_path: Path, skipline: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(ReadersError) as caught, Readers(1, job=EndsItsReader()) as readers:
+        list(readers.read(tmp_path, ["a.png"]))
+    assert tell(caught.value, debug=False) == 1
+    assert capsys.readouterr().err.startswith(
+        "error: a process that reads photos ended before it began (exit code 3). Memory may have run out: use fewer "
+        "processes (num_processes=1; in skipline check and predict --jobs 1). "
+    )
+    assert all("--jobs" in skipline(verb, "--help").out for verb in ("check", "predict"))
 
 
 def test_a_known_failure_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,6 +15,7 @@ CLOSED_PIPE = 141  # 128 + SIGPIPE, as for every program that `head` stops
 INTERRUPTED = 130  # 128 + SIGINT
 _OUT_OF_MEMORY = 6
 EXITS: dict[str, int] = {
+    "skipline.data.photos.readers.ReadersError": 1,
     "skipline.study.error.CellError": 1,
     "skipline.train.processes.team.TeamError": 1,
     "skipline.launcher.LauncherError": 2,

@@ -139,8 +139,9 @@ class Readers(Generic[Answer]):
             worker.process.join(_END_SECONDS)
             if not worker.is_ready:
                 raise ReadersError(
-                    f"a process that reads photos ended before it began (exit code {worker.process.exitcode}). A "
-                    "script that starts such processes must do so under: if __name__ == '__main__'."
+                    f"a process that reads photos ended before it began (exit code {worker.process.exitcode}). Memory "
+                    "may have run out: use fewer processes (num_processes=1; in skipline check and predict --jobs 1). "
+                    "A script that starts such processes must do so under: if __name__ == '__main__'."
                 ) from None
             return _ending(worker.process.exitcode)
         worker.heard = time.monotonic()
