@@ -24,5 +24,5 @@ def test_a_shell_reads_back_what_was_meant() -> None:
 
 def test_no_message_builds_its_own() -> None:
     assert BARE.search('f"Go on with: skipline resume {run}"')
-    sources = {path.name: path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py")}
-    assert [name for name, text in sources.items() if BARE.search(text)] == []
+    sources = {path.relative_to(PACKAGE).as_posix(): path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py")}
+    assert [file for file, text in sources.items() if BARE.search(text)] == []

@@ -13,7 +13,7 @@ from ..sources import last_name
 
 def test_no_help_is_written_twice() -> None:
     helps: Counter[str] = Counter()
-    for file in Path(skipline.__file__).with_name("cli").glob("*.py"):
+    for file in Path(skipline.__file__).with_name("cli").rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call):
                 said = [word.value for word in node.keywords if word.arg == "help"]

@@ -9,6 +9,7 @@ from typing import Any
 
 from skipline import spec
 from skipline.amount import counted
+from skipline.command import command
 from skipline.data import Preprocess
 from skipline.nn import ResidualNet, assemble
 from skipline.weights.error import WeightsError
@@ -48,7 +49,7 @@ def load_model(path: Path) -> TrainedModel:
     if header.get("format") != FORMAT:
         raise WeightsError(
             f"{path} is not a model file of skipline: it contains no description. Weights of other libraries come in "
-            f"with: skipline import {path} --model NAME"
+            f"with: {command('import', path)} --model NAME"
         )
     if header.get("version") != VERSION:
         raise WeightsError(f"{path} has version {header.get('version')!r}; this skipline reads {VERSION}. Update it.")
