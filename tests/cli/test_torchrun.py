@@ -100,7 +100,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     )
     assert done.returncode == 0, done.stderr
     run = open_run(folder / "runs" / "last")
-    script = Path(__file__).parents[1] / "train" / "two_processes.py"
+    script = Path(__file__).parents[1] / "train" / "processes" / "two_processes.py"
     again = subprocess.run(
         [sys.executable, str(script), str(folder / "again"), str(run.path)],
         env=environment(),
