@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -11,11 +11,16 @@ from skipline.lab.error import LabError
 from skipline.lab.kept import Kept
 from skipline.lab.pacer import Pacer
 from skipline.lab.race import Race, race_of
-from skipline.lab.setup import setup_of
+from skipline.lab.reading import Reader, one_of, read_fields, whole
+from skipline.lab.setup import Setup, read_setup
 from skipline.lab.signals import Frame, blocks_of, signals
+from skipline.wording import shown
 
-KINDS = ("signals", "race", "advance", "blocks")
 MOST_ADVANCE = 50  # steps that one request may ask for
+_OWN = ("id", "kind")  # of every request: which it is and what it asks for, beside the fields of its kind
+_KIND = one_of(("signals", "race", "advance", "blocks"))
+_SIGNALS: Mapping[str, Reader] = {"setup": read_setup}
+_ADVANCE: Mapping[str, Reader] = {"steps": whole(1, MOST_ADVANCE)}
 
 
 class Desk:
@@ -27,29 +32,28 @@ class Desk:
 
     def answer(self, request: Any, *, between: Callable[[], None]) -> Iterator[Frame]:
         """The frames of the answer; raises `LabError` for a request that is not understood."""
-        kind = request.get("kind") if isinstance(request, dict) else None
+        if not isinstance(request, Mapping):
+            raise LabError(f"a request is an object; got {shown(request)}.")
+        kind = _KIND("a request's kind", request.get("kind"))
+        asked = {key: value for key, value in request.items() if key not in _OWN}
         match kind:
             case "signals":
-                setup = setup_of(request.get("setup", {}))
+                setup = read_fields(asked, _SIGNALS, what="a request for signals").get("setup", Setup())
                 blocks_of(setup)
                 yield from signals(setup, kept=self._kept, between=between)
             case "race":
                 self._race = None  # its memory, before the next one's
                 pacer = Pacer(between)
-                work = partial(race_of, request, between=pacer.between)
+                work = partial(race_of, asked, between=pacer.between)
                 self._race = yield from pacer.run(work, show=lambda: {"part": "working", "says": "the nets start"})
                 yield self._race.frame(is_read=True)
             case "advance":
-                yield from self._advance(request, between)
-            case "blocks":
-                yield from blocks(request)
+                steps = read_fields(asked, _ADVANCE, what="a request to advance").get("steps", 1)
+                yield from self._advance(steps, between)
             case _:
-                raise LabError(f"a request's kind is {kind!r}; expected {', '.join(KINDS)}.")
+                yield from blocks(asked)
 
-    def _advance(self, request: Any, between: Callable[[], None]) -> Iterator[Frame]:
-        steps = request.get("steps", 1)
-        if isinstance(steps, bool) or not isinstance(steps, int) or not 1 <= steps <= MOST_ADVANCE:
-            raise LabError(f"steps is {steps!r}; expected a whole number from 1 to {MOST_ADVANCE}.")
+    def _advance(self, steps: int, between: Callable[[], None]) -> Iterator[Frame]:
         if self._race is None:
             raise LabError("no race has been started here: the server may have been restarted. Start it again.")
         yield from self._race.advance(steps, between=between)
