@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 import torch
 
+from skipline.data import epoch_order
 from skipline.lab.desk import Desk
-from skipline.lab.race import race_data
+from skipline.lab.race_data import Batches, race_data
 from skipline.lab.toys import TOYS, toy
 
 
@@ -55,13 +56,14 @@ def test_dead_units_are_counted_layer_by_layer() -> None:
     setup = {"unit": "plain", "depth": 8, "width": 4, "norm": "none", "init": "lecun_normal"}
     desk = Desk()
     list(desk.answer({"kind": "race", "a": setup, "b": setup, "data": "circles"}, between=lambda: None))
-    racer = desk._race.racers[0]  # pyright: ignore[reportPrivateUsage, reportOptionalMemberAccess]
-    net, shares = deepcopy(racer.learner.net), {}
+    race = desk._race  # pyright: ignore[reportPrivateUsage]
+    assert race is not None
+    net, shares = deepcopy(race.racers[0].learner.net), {}
     for name in (wanted := [name for name, _ in net.named_modules() if re.search(r"\.act\d*$", name)]):
         net.get_submodule(name).register_forward_hook(
             lambda *found, name=name: shares.update({name: (found[2].amax((0, 2, 3)) == 0).float().mean().item()})
         )
-    net(racer.data.batch(0, 64, 0).images)
+    net(race.batches.at(0).images)
     (frame,) = (f for f in desk.answer({"kind": "advance", "steps": 1}, between=lambda: None))
     assert frame["nets"][0]["activations"] == wanted
     assert frame["nets"][0]["silent"] == list(shares.values())
@@ -118,10 +120,17 @@ def test_points_are_of_two_classes_and_new_ones_for_the_test(name: str) -> None:
     assert torch.equal(points, toy(name, part="train", seed=0)[0])
 
 
-def test_an_epoch_sees_every_point_once() -> None:
+def test_an_epoch_sees_every_point_once_in_an_order_of_its_own() -> None:
     data = race_data("circles", seed=0)
-    seen = torch.cat([data.batch(step, 64, 0).images[:, 0, 0, 0] for step in range(4)])
-    assert torch.equal(seen.sort().values, data.images[:, 0, 0, 0].sort().values)
+    batches = Batches(data, size=64, seed=0)
+    first, second = (
+        torch.cat([batches.at(step).images[:, 0, 0, 0] for step in steps]) for steps in ((0, 1, 2, 3), (4, 5, 6, 7))
+    )
+    for seen in (first, second):
+        assert torch.equal(seen.sort().values, data.images[:, 0, 0, 0].sort().values)
+    assert not torch.equal(first, second)
+    assert torch.equal(batches.at(1).images, Batches(data, size=64, seed=0).at(1).images)  # whatever was asked before
+    assert torch.equal(batches.at(0).targets.argmax(1), data.labels[epoch_order(256, seed=0, epoch=0)[:64]])
 
 
 @pytest.mark.parametrize(
@@ -130,6 +139,10 @@ def test_an_epoch_sees_every_point_once() -> None:
         ({"data": "iris"}, "expected one of digits, circles"),
         ({"rate": 0}, "rate is 0; expected a number above 0"),
         ({"batch": 1000}, "whole number from 2 to 128"),
+        ({"dat": "moons"}, "a race has no 'dat'. Did you mean 'data'?"),
+        ({"data": "spiral"}, "expected one of digits, .* Did you mean 'spirals'?"),
+        ({"b": {"depth": 1001}}, "b.depth is 1001; expected a whole number from 1 to 1000"),
+        ({"b": {"dept": 8}}, "a set-up has no 'b.dept'. Did you mean 'depth'?"),
         ({"a": {"unit": "linear"}}, "net A is linear"),
         ({"a": {"depth": 1000, "width": 64}}, "the lab trains at most 20,000,000"),
     ],

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from skipline.cost import totals
-from skipline.data import Batch, fit_preprocess, normaliser
-from skipline.data.sets.digits import load_digits
+from skipline.data import Batch
 from skipline.lab.code import code_of_race
 from skipline.lab.error import LabError
 from skipline.lab.fitted import check_depth
-from skipline.lab.setup import MOST_WEIGHTS, Setup, setup_of
-from skipline.lab.toys import TOYS, pictures, toy
-from skipline.seeds import split_seed
+from skipline.lab.race_data import DATA, Batches, RaceData, race_data
+from skipline.lab.reading import Reader, one_of, positive, read_fields, whole
+from skipline.lab.setup import MOST_WEIGHTS, Setup, read_net
+from skipline.lab.toys import pictures
 from skipline.signal.lesion import predicted
 from skipline.signal.reading import StepReading
 from skipline.signal.watch import Watch
@@ -32,47 +31,18 @@ from skipline.train.recipe import Recipe
 from skipline.train.schedule import Constant
 from skipline.train.step import training_step
 
-DATA = ("digits", *TOYS)
 MOST_STEPS = 5000
 READ_EVERY = 10  # steps, and the first: a reading costs about as much as a step
 _GRID = 24  # points a side of the decision boundary
 _SPAN = 1.25  # the boundary is drawn from −1.25 to 1.25
-_MOST_RATE = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class RaceData:
-    """What both nets learn from: images as a net reads them, labels, and for points where they are."""
-
-    name: str
-    images: Tensor
-    labels: Tensor
-    test_images: Tensor
-    test_labels: Tensor
-    points: Tensor | None
-    num_classes: int
-
-    def batch(self, step: int, size: int, seed: int) -> Batch:
-        """The batch of `step`: a new order for every pass, the same for both nets."""
-        epoch, index = divmod(step, max(1, len(self.labels) // size))
-        generator = torch.Generator().manual_seed(split_seed(seed, "lab", "order", epoch))
-        chosen = torch.randperm(len(self.labels), generator=generator)[index * size : (index + 1) * size]
-        targets = functional.one_hot(self.labels[chosen], self.num_classes).float()
-        return Batch(self.images[chosen], targets, len(chosen))
-
-
-def race_data(name: str, *, seed: int) -> RaceData:
-    """The digits, or a set of points drawn from `seed`."""
-    if name == "digits":
-        digits = load_digits()
-        to_input = normaliser(fit_preprocess(digits.train), torch.device("cpu"))
-        images, test_images = to_input(digits.train.images), to_input(digits.test.images)
-        return RaceData(name, images, digits.train.labels, test_images, digits.test.labels, None, digits.num_classes)
-    points, labels = toy(name, part="train", seed=seed)
-    test_points, test_labels = toy(name, part="test", seed=seed)
-    return RaceData(
-        name, pictures(points, IMAGE_SIZE), labels, pictures(test_points, IMAGE_SIZE), test_labels, points, 2
-    )
+_FIELDS: Mapping[str, Reader] = {
+    "a": read_net,
+    "b": read_net,
+    "data": one_of(DATA),
+    "rate": positive(10),
+    "batch": whole(2, 128),
+}
+_STANDARD: Mapping[str, Any] = {"a": Setup(), "b": Setup(), "data": "spirals", "rate": 0.05, "batch": 64}
 
 
 class Racer:
@@ -86,6 +56,7 @@ class Racer:
         rate: float,
         batch_size: int,
         seed: int,
+        first: Batch,
         between: Callable[[], None],
     ) -> None:
         candidate = setup.candidate
@@ -107,7 +78,6 @@ class Racer:
         )
         self.data = data
         self.learner: Learner = make_learner(self.recipe, torch.device("cpu"))
-        first = data.batch(0, batch_size, seed)
         check_depth(candidate.init, network.depth)
         blocks = [self.learner.net.get_submodule(f"{stage}.{name}") for stage, name in _blocks(self.learner)]
         hooks = [block.register_forward_hook(lambda *_: between()) for block in blocks]
@@ -119,9 +89,8 @@ class Racer:
         self.reading: StepReading | None = None
         self.loss = math.nan
 
-    def step(self, step: int) -> None:
-        """Take step number `step`, from 0."""
-        batch = self.data.batch(step, self.recipe.batch_size, self.recipe.seed)
+    def step(self, step: int, batch: Batch) -> None:
+        """Take step number `step`, from 0, on `batch`."""
         self._watch.before_step(step and step + 1)  # it reads multiples: the first step and every tenth
         loss, _ = training_step(self.learner, batch, self.recipe, step=step, dtype=torch.float32)
         self.reading = self._watch.after_step() or self.reading
@@ -174,8 +143,9 @@ def _blocks(learner: Learner) -> list[tuple[str, str]]:
 class Race:
     """Two racers at the same step."""
 
-    def __init__(self, data: RaceData, racers: tuple[Racer, Racer], *, code: str) -> None:
+    def __init__(self, data: RaceData, batches: Batches, racers: tuple[Racer, Racer], *, code: str) -> None:
         self.data = data
+        self.batches = batches
         self.racers = racers
         self.code = code
         self.step = 0
@@ -186,8 +156,9 @@ class Race:
             if self.step >= MOST_STEPS:
                 raise LabError(f"a race in the lab has {MOST_STEPS} steps; use skipline train for longer ones.")
             between()
+            batch = self.batches.at(self.step)
             for racer in self.racers:
-                racer.step(self.step)
+                racer.step(self.step, batch)
             self.step += 1
             yield self.frame(is_read=self.step == 1 or self.step % READ_EVERY == 0)
 
@@ -207,25 +178,21 @@ class Race:
 
 
 def race_of(request: Mapping[str, Any], *, between: Callable[[], None]) -> Race:
-    """The race that a page asks for: `a`, `b` set-ups, `data`, `rate`; raises `LabError` for what cannot be.
+    """The race that a page asks for: `a`, `b`, `data`, `rate`, `batch`; raises `LabError` for what cannot be.
 
     `between` is called where a start that looks at data can be left.
     """
-    name, rate, batch_size = request.get("data", "spirals"), request.get("rate", 0.05), request.get("batch", 64)
-    if name not in DATA:
-        raise LabError(f"data is {name!r}; expected one of {', '.join(DATA)}.")
-    if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate <= _MOST_RATE:
-        raise LabError(f"rate is {rate!r}; expected a number above 0, at most {_MOST_RATE:g}.")
-    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or not 2 <= batch_size <= 128:
-        raise LabError(f"batch is {batch_size!r}; expected a whole number from 2 to 128.")
-    setups = [setup_of(request.get(side, {})) for side in ("a", "b")]
-    for side, setup in zip(("a", "b"), setups, strict=True):
+    said = {**_STANDARD, **read_fields(request, _FIELDS, what="a race")}
+    setups, name, rate, batch_size = (said["a"], said["b"]), said["data"], said["rate"], said["batch"]
+    for side, setup in zip("AB", setups, strict=True):
         if setup.unit == "linear":
-            raise LabError(f"net {side.upper()} is linear and learns nothing here. Choose plain, residual or preact.")
+            raise LabError(f"net {side} is linear and learns nothing here. Choose plain, residual or preact.")
     seed = setups[0].seed
     data = race_data(name, seed=seed)
+    batches = Batches(data, size=batch_size, seed=seed)
+    first = batches.at(0)
     one, other = (
-        Racer(setup, data, rate=float(rate), batch_size=batch_size, seed=seed, between=between) for setup in setups
+        Racer(setup, data, rate=rate, batch_size=batch_size, seed=seed, first=first, between=between)
+        for setup in setups
     )
-    code = code_of_race(*setups, data=name, rate=float(rate), batch_size=batch_size)
-    return Race(data, (one, other), code=code)
+    return Race(data, batches, (one, other), code=code_of_race(*setups, data=name, rate=rate, batch_size=batch_size))
