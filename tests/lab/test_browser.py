@@ -97,6 +97,21 @@ def test_race(visit: Visit) -> None:
     visit.settled()
 
 
+def test_a_race_says_at_once_that_it_is_built_and_gives_way(visit: Visit) -> None:
+    page = visit.page
+    page.goto(f"{visit.home}#tab=race&depth=1000&b.depth=1000&data=circles")
+    playwright.expect(page.locator(".boards + .working")).to_contain_text("Both nets are being built")
+    page.locator("#play").click()
+    playwright.expect(page.locator("#play")).to_have_text("Pause")
+    for depth in ("control-depth", "control-b\\.depth"):
+        page.locator(f"#{depth}").fill("8")
+        page.locator(f"#{depth}").press("Tab")
+    playwright.expect(page.locator(".board-b h3")).to_contain_text("plain8")
+    playwright.expect(page.locator(".board dd").first).not_to_have_text("0")  # it was to play, and does
+    page.locator("#play").click()
+    visit.settled()
+
+
 def test_blocks_say_shapes(visit: Visit) -> None:
     page = visit.at("tab=blocks")
     page.get_by_role("button", name="more channels: B").click()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import threading
+from collections.abc import Generator
 from copy import deepcopy
 from typing import Any
 
@@ -11,6 +13,7 @@ import torch
 
 from skipline.data import epoch_order
 from skipline.lab.desk import Desk
+from skipline.lab.error import Superseded
 from skipline.lab.race_data import Batches, race_data
 from skipline.lab.toys import TOYS, toy
 
@@ -32,9 +35,10 @@ def test_the_same_net_twice_runs_alike() -> None:
     assert all(frame["nets"][0] == frame["nets"][1] for frame in frames[1:])
     last = frames[1]["nets"][0]  # of the first step, which is read
     assert len(last["layers"]) == len(last["gradient"]) == len(last["update"])
-    assert 0 <= last["test_error"] <= 1
+    assert 0 <= frames[0]["nets"][0]["test_error"] <= 1
     assert len(last["activations"]) == len(last["silent"]) == 1 + 2 * 3  # the stem's, and two in each block
-    assert len(last["boundary"]["share"]) == last["boundary"]["side"] ** 2
+    boundary = frames[0]["nets"][0]["boundary"]
+    assert len(boundary["share"]) == boundary["side"] ** 2
 
 
 def test_a_race_can_be_run_again() -> None:
@@ -49,7 +53,59 @@ def test_the_first_and_every_tenth_step_are_read() -> None:
     frames = raced({"a": setup, "b": setup, "data": "moons"}, steps=11)
     read = [frame["step"] for frame in frames if "gradient" in frame["nets"][0]]
     assert read == [1, 10]
-    assert [frame["step"] for frame in frames if "train_error" in frame["nets"][0]] == [0, 1, 10]
+    assert [frame["step"] for frame in frames if "train_error" in frame["nets"][0]] == [0, 10]
+
+
+def advanced(desk: Desk) -> Generator[dict[str, Any], None, None]:
+    """The answer that takes one step."""
+    yield from desk.answer({"kind": "advance", "steps": 1}, between=lambda: None)
+
+
+def test_a_step_that_a_newer_request_leaves_is_gone_on_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    request = {"a": {"depth": 8, "width": 2}, "b": {"unit": "plain", "depth": 8, "width": 2}, "data": "moons"}
+    *_, wanted = raced(request, steps=2)
+    monkeypatch.setattr("skipline.lab.pacer.SLICE_SECONDS", 0.0)  # every block is a slice
+    desk = Desk()
+    shown = list(desk.answer({"kind": "race", **request}, between=lambda: None))
+    assert {frame["part"] for frame in shown[:-1]} == {"working"}
+    for _ in range(2):
+        for _ in range(3):
+            left = advanced(desk)
+            assert next(left)["part"] == "working"
+            left.close()
+        *_, frame = advanced(desk)
+    assert frame["step"] == 2
+    assert frame["nets"] == wanted["nets"]
+
+
+def test_a_new_race_ends_a_step_that_was_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    request = {"kind": "race", "a": {"depth": 8, "width": 2}, "b": {"depth": 8, "width": 2}, "data": "moons"}
+    monkeypatch.setattr("skipline.lab.pacer.SLICE_SECONDS", 0.0)
+    desk = Desk()
+    list(desk.answer(request, between=lambda: None))
+    left = advanced(desk)
+    next(left)
+    left.close()
+    assert [thread.name for thread in threading.enumerate()].count("lab-work") == 1
+    list(desk.answer(request, between=lambda: None))
+    assert [thread.name for thread in threading.enumerate()].count("lab-work") == 0
+    *_, frame = advanced(desk)
+    assert frame["step"] == 1
+
+
+def test_nets_that_are_being_built_give_way_to_a_newer_request() -> None:
+    seen: list[int] = []
+
+    def newer() -> None:
+        seen.append(len(seen))
+        if len(seen) == 3:
+            raise Superseded
+
+    desk = Desk()
+    with pytest.raises(Superseded):
+        list(desk.answer({"kind": "race", "a": {"depth": 8}, "b": {"depth": 8}}, between=newer))
+    with pytest.raises(ValueError, match="no race has been started"):
+        list(advanced(desk))
 
 
 def test_dead_units_are_counted_layer_by_layer() -> None:
@@ -74,7 +130,7 @@ def test_training_error_is_of_all_points_as_a_net_in_use_answers() -> None:
     setup = {"depth": 8, "width": 2}
     desk = Desk()
     list(desk.answer({"kind": "race", "a": setup, "b": setup, "data": "circles"}, between=lambda: None))
-    frames = list(desk.answer({"kind": "advance", "steps": 1}, between=lambda: None))
+    frames = list(desk.answer({"kind": "advance", "steps": 10}, between=lambda: None))
     racer = desk._race.racers[0]  # pyright: ignore[reportPrivateUsage, reportOptionalMemberAccess]
     net = racer.learner.net.eval()
     with torch.no_grad():
