@@ -25,7 +25,7 @@ def raced(request: dict[str, Any], *, steps: int) -> list[dict[str, Any]]:
     while steps > 0:
         frames += desk.answer({"kind": "advance", "steps": min(steps, 50)}, between=lambda: None)
         steps -= 50
-    return frames
+    return [frame for frame in frames if frame["part"] != "working"]  # which come where the machine is slow
 
 
 def test_the_same_net_twice_runs_alike() -> None:
@@ -68,14 +68,15 @@ def test_a_step_that_a_newer_request_leaves_is_gone_on_with(monkeypatch: pytest.
     desk = Desk()
     shown = list(desk.answer({"kind": "race", **request}, between=lambda: None))
     assert {frame["part"] for frame in shown[:-1]} == {"working"}
+    taken = []
     for _ in range(2):
         for _ in range(3):
             left = advanced(desk)
             assert next(left)["part"] == "working"
             left.close()
-        *_, frame = advanced(desk)
-    assert frame["step"] == 2
-    assert frame["nets"] == wanted["nets"]
+        taken.append(list(advanced(desk))[-1])
+    assert [frame["step"] for frame in taken] == [1, 2]
+    assert taken[-1]["nets"] == wanted["nets"]
 
 
 def test_a_new_race_ends_a_step_that_was_left(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,12 +84,13 @@ def test_a_new_race_ends_a_step_that_was_left(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("skipline.lab.pacer.SLICE_SECONDS", 0.0)
     desk = Desk()
     list(desk.answer(request, between=lambda: None))
+    before = set(threading.enumerate())
     left = advanced(desk)
     next(left)
     left.close()
-    assert [thread.name for thread in threading.enumerate()].count("lab-work") == 1
+    (work,) = (thread for thread in threading.enumerate() if thread not in before)
     list(desk.answer(request, between=lambda: None))
-    assert [thread.name for thread in threading.enumerate()].count("lab-work") == 0
+    assert not work.is_alive()
     *_, frame = advanced(desk)
     assert frame["step"] == 1
 
@@ -120,7 +122,7 @@ def test_dead_units_are_counted_layer_by_layer() -> None:
             lambda *found, name=name: shares.update({name: (found[2].amax((0, 2, 3)) == 0).float().mean().item()})
         )
     net(race.batches.at(0).images)
-    (frame,) = (f for f in desk.answer({"kind": "advance", "steps": 1}, between=lambda: None))
+    *_, frame = advanced(desk)
     assert frame["nets"][0]["activations"] == wanted
     assert frame["nets"][0]["silent"] == list(shares.values())
     assert 0 < max(shares.values()) < 1

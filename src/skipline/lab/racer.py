@@ -115,7 +115,8 @@ class Racer:
         """
         data = self.data
         parts = [data.images, data.test_images, *([] if data.points is None else [_grid()])]
-        train, test, *grid = predicted(self.learner.net, torch.cat(parts)).split([len(part) for part in parts])
+        images = torch.cat(parts).contiguous(memory_format=torch.channels_last)  # 0.5 to 0.8 of the time, measured
+        train, test, *grid = predicted(self.learner.net, images).split([len(part) for part in parts])
         found: dict[str, Any] = {
             "train_error": _error(train, data.labels),
             "test_error": _error(test, data.test_labels),
