@@ -62,6 +62,21 @@ def test_pre_activation_ends_with_the_sum() -> None:
     assert [layer["text"] for layer in found["branch"]][:2] == ["batch norm", "relu"]
 
 
+@pytest.mark.parametrize(
+    ("order", "branch", "out"),
+    [
+        ("norm_after_add", ["3×3 conv 64", "batch norm", "relu", "3×3 conv 64"], ["batch norm", "relu"]),
+        ("act_before_add", ["3×3 conv 64", "batch norm", "relu", "3×3 conv 64", "batch norm", "relu"], []),
+        ("act_only_pre", ["relu", "3×3 conv 64", "batch norm", "relu", "3×3 conv 64", "batch norm"], []),
+    ],
+)
+def test_the_other_orders_can_be_drawn(order: str, branch: list[str], out: list[str]) -> None:
+    found = drawn(order=order)
+    assert [layer["text"] for layer in found["branch"]] == branch
+    assert [layer["text"] for layer in found["out"]] == out
+    assert not drawn(order=order, shortcut="none")["is_residual"]
+
+
 def test_the_network_of_a_depth() -> None:
     _, network = blocks({"setup": {"depth": 110, "width": 16}})
     assert network["depth"] == 110
@@ -86,7 +101,10 @@ def test_the_code_costs_what_is_shown(capsys: pytest.CaptureFixture[str]) -> Non
     ("request_", "words"),
     [
         ({"block": 3}, "a block is an object"),
-        ({"block": {"colour": 1}}, "a block has no 'colour'"),
+        ({"block": {"colour": 1}}, "a block has no 'colour'. There are branch, order"),
+        ({"block": {"sides": 8}}, "Did you mean 'side'?"),
+        ({"block": {"order": "before"}}, "order is 'before'; expected one of post, pre, norm_after_add"),
+        ({"blocks": {}}, "a request for blocks has no 'blocks'. Did you mean 'block'?"),
         ({"block": {"shortcut": "e"}}, "expected one of none, a, a_end, a_average, b, c, d"),
         ({"block": {"in": 4096}}, "whole number from 4 to 2048"),
         ({"block": {"side": 1000}}, "whole number from 4 to 224"),

@@ -97,6 +97,21 @@ def test_race(visit: Visit) -> None:
     visit.settled()
 
 
+def test_a_race_says_at_once_that_it_is_built_and_gives_way(visit: Visit) -> None:
+    page = visit.page
+    page.goto(f"{visit.home}#tab=race&depth=1000&b.depth=1000&data=circles")
+    playwright.expect(page.locator(".boards + .working")).to_contain_text("Both nets are being built")
+    page.locator("#play").click()
+    playwright.expect(page.locator("#play")).to_have_text("Pause")
+    for depth in ("control-depth", "control-b\\.depth"):
+        page.locator(f"#{depth}").fill("8")
+        page.locator(f"#{depth}").press("Tab")
+    playwright.expect(page.locator(".board-b h3")).to_contain_text("plain8")
+    playwright.expect(page.locator(".board dd").first).not_to_have_text("0")  # it was to play, and does
+    page.locator("#play").click()
+    visit.settled()
+
+
 def test_blocks_say_shapes(visit: Visit) -> None:
     page = visit.at("tab=blocks")
     page.get_by_role("button", name="more channels: B").click()
@@ -132,6 +147,29 @@ def test_a_phone_has_room_and_everything_has_a_name(browser: Any, port: int, sta
              .map(e => e.outerHTML.slice(0, 90))"""
     )
     assert nameless == []
+    low = page.evaluate(
+        """() => [...document.querySelectorAll('button, select, input[type=number]')].filter(e => e.offsetParent)
+             .filter(e => e.getBoundingClientRect().height < 40).map(e => e.outerHTML.slice(0, 90))"""
+    )
+    assert low == [], "a finger needs more room"
+    visit.end()
+
+
+def test_where_you_are_is_written_within_the_phase_diagram(browser: Any, port: int) -> None:
+    """A net far on the right, on a phone."""
+    visit = Visit(browser, port, size=PHONE)
+    page = visit.at("unit=plain&norm=none&act=tanh&depth=8&width=2")
+    words, drawing = (page.locator(f"#phase {what}").bounding_box() for what in (".word", "svg[role=img]"))
+    assert words["x"] + words["width"] <= drawing["x"] + drawing["width"]
+    visit.end()
+
+
+def test_on_a_phone_a_lesson_s_figures_stand_before_the_controls(browser: Any, port: int) -> None:
+    visit = Visit(browser, port, size=PHONE)
+    for lesson, is_first in ((2, True), (0, False)):
+        page = visit.at(f"tab=race&depth=8&width=2&lesson={lesson}")
+        figure, control = (page.locator(where).bounding_box()["y"] for where in ("#error", "#control-depth"))
+        assert (figure < control) == is_first
     visit.end()
 
 

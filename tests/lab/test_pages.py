@@ -13,7 +13,7 @@ import pytest
 from skipline.init import FITS_OF_SCHEME, PLAIN_FITS, scheme_names
 from skipline.lab.pages import FILES, MODULES, RECORDING, joined, replay_shell
 from skipline.lab.setup import LabUnit, Setup, Site, setup_of
-from skipline.spec.block import Gate
+from skipline.spec.block import Gate, Order
 from skipline.spec.layers import ActivationKind, NormKind
 from skipline.zoo.families import Option
 
@@ -73,6 +73,7 @@ def test_the_page_knows_every_initialiser() -> None:
         (r"UNITS = \{(.*?)\n\};", get_args(LabUnit)),
         (r"SHORTCUTS = \{(.*?)\};", get_args(Option)),
         (r"GATES = \{(.*?)\};", get_args(Gate)),
+        (r"ORDERS = \{(.*?)\};", get_args(Order)),
         (r"norm`, \{(.*?)\}", get_args(NormKind)),
         (r"act`, \{(.*?)\}", get_args(ActivationKind)),
         (r"site`, \{(.*?)\}", get_args(Site)),

@@ -267,8 +267,11 @@ def test_too_many_weights_are_predicted_only() -> None:
 @pytest.mark.parametrize(
     ("request_", "words"),
     [
-        (None, "a request's kind is None"),
-        ({"kind": "shell"}, "expected signals, race, advance, blocks"),
+        (None, "a request is an object; got None"),
+        ({}, "a request's kind is None"),
+        ({"kind": "shell"}, "expected one of signals, race, advance, blocks"),
+        ({"kind": "signals", "set": {}}, "a request for signals has no 'set'. Did you mean 'setup'?"),
+        ({"kind": "advance", "step": 1}, "Did you mean 'steps'?"),
         (
             {"kind": "signals", "setup": {"init": "gradinit(orthogonal)", "depth": 51}},
             "up to 50 layers, and this net has 51",

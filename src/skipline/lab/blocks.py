@@ -8,21 +8,25 @@ from typing import Any, get_args
 
 from skipline.cost import StepCost, cost
 from skipline.lab.code import code_of_blocks
-from skipline.lab.error import LabError
-from skipline.lab.setup import SHORTCUT_OPTIONS, setup_of
+from skipline.lab.reading import Reader, one_of, read_fields, whole
+from skipline.lab.setup import SHORTCUT_OPTIONS, Setup, read_setup
 from skipline.report.network.outline import layer_text, outline
-from skipline.spec import Block, Branch, Head, Network, Stage, Stem, Step, unfold
-from skipline.spec.block import BRANCH_KINDS, StrideAt
+from skipline.spec import Block, Branch, Head, Network, NoShortcut, Stage, Stem, Step, unfold
+from skipline.spec.block import BRANCH_KINDS, ORDERS, StrideAt
 from skipline.spec.layers import Conv, Linear, Normalise
 from skipline.zoo.families import shortcut_of
 
 _MOST_CHANNELS = 2048
 _SIDES = (4, 224)  # pixels: the least and the most of a drawing
-_CHOICES: Mapping[str, tuple[str, ...]] = {
-    "branch": BRANCH_KINDS,
-    "order": ("post", "pre"),
-    "shortcut": ("none", *SHORTCUT_OPTIONS),
-    "stride_at": get_args(StrideAt),
+_FIELDS: Mapping[str, Reader] = {
+    "branch": one_of(BRANCH_KINDS),
+    "order": one_of(ORDERS),
+    "shortcut": one_of(("none", *SHORTCUT_OPTIONS)),
+    "stride_at": one_of(get_args(StrideAt)),
+    "in": whole(4, _MOST_CHANNELS),
+    "out": whole(4, _MOST_CHANNELS),
+    "stride": whole(1, 2),
+    "side": whole(*_SIDES),
 }
 _STANDARD: Mapping[str, Any] = {
     "branch": "basic",
@@ -36,12 +40,19 @@ _STANDARD: Mapping[str, Any] = {
 }
 
 
+def _read_block(_key: str, value: Any) -> dict[str, Any]:
+    return {**_STANDARD, **read_fields(value, _FIELDS, what="a block")}
+
+
+_REQUEST: Mapping[str, Reader] = {"block": _read_block, "setup": read_setup}
+
+
 def blocks(request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """The block that is asked for, then the network."""
-    asked = _checked(request.get("block", {}))
+    """The block that is asked for, then the network; raises `LabError` for what is not understood."""
+    said = {"block": _STANDARD, "setup": Setup(), **read_fields(request, _REQUEST, what="a request for blocks")}
+    asked, setup = said["block"], said["setup"]
     network = _network(asked)
     yield {"part": "block", **_block(network, asked)}
-    setup = setup_of(request.get("setup", {}))
     drawn = outline(setup.candidate.network, image_size=setup.conditions.image_size)
     yield {
         "part": "network",
@@ -54,31 +65,12 @@ def blocks(request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     }
 
 
-def _checked(given: Any) -> dict[str, Any]:
-    if not isinstance(given, Mapping):
-        raise LabError(f"a block is an object; got {given!r:.60}.")
-    unknown = [key for key in given if key not in _STANDARD]
-    if unknown:
-        raise LabError(f"a block has no {unknown[0]!r:.60}; there are {', '.join(_STANDARD)}.")
-    found = {**_STANDARD, **given}
-    for key, choices in _CHOICES.items():
-        if found[key] not in choices:
-            raise LabError(f"{key} is {found[key]!r:.60}; expected one of {', '.join(choices)}.")
-    limits = {"in": (4, _MOST_CHANNELS), "out": (4, _MOST_CHANNELS), "stride": (1, 2), "side": _SIDES}
-    for key, (low, high) in limits.items():
-        value = found[key]
-        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            raise LabError(f"{key} is {value!r:.60}; expected a whole number from {low} to {high}.")
-    return found
-
-
 def _network(given: Mapping[str, Any]) -> Network:
     """A network whose second stage is the block, with one before it, so that it is a block like any other."""
     is_basic = given["branch"] == "basic"
     narrow = {key: given[key] if is_basic else max(1, given[key] // 4) for key in ("in", "out")}
     branch = Branch(given["branch"], stride_at=given["stride_at"])
-    unit = "plain" if given["shortcut"] == "none" else "preact" if given["order"] == "pre" else "residual"
-    shortcut = shortcut_of(unit, "a" if given["shortcut"] == "none" else given["shortcut"])
+    shortcut = NoShortcut() if given["shortcut"] == "none" else shortcut_of("residual", given["shortcut"])
     block = Block(branch, shortcut, order=given["order"])
     before = Stage(1, given["in"], narrow["in"], block=block)
     stage = Stage(1, given["out"], narrow["out"], stride=given["stride"], block=block)

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from functools import partial
 from typing import Any
 
 from skipline.lab.blocks import blocks
 from skipline.lab.error import LabError
 from skipline.lab.kept import Kept
-from skipline.lab.pacer import Pacer
+from skipline.lab.pacer import Pacer, left_open
 from skipline.lab.race import Race, race_of
-from skipline.lab.setup import setup_of
-from skipline.lab.signals import Frame, blocks_of, signals
+from skipline.lab.reading import Reader, one_of, read_fields, whole
+from skipline.lab.setup import Setup, read_setup
+from skipline.lab.signals import Frame, blocks_of, signals, working
+from skipline.wording import shown
 
-KINDS = ("signals", "race", "advance", "blocks")
 MOST_ADVANCE = 50  # steps that one request may ask for
+_OWN = ("id", "kind")  # of every request: which it is and what it asks for, beside the fields of its kind
+_KIND = one_of(("signals", "race", "advance", "blocks"))
+_SIGNALS: Mapping[str, Reader] = {"setup": read_setup}
+_ADVANCE: Mapping[str, Reader] = {"steps": whole(1, MOST_ADVANCE)}
 
 
 class Desk:
@@ -23,33 +28,62 @@ class Desk:
 
     def __init__(self) -> None:
         self._race: Race | None = None
+        self._step: Generator[Frame, None, Frame] | None = None  # of the race, begun and not yet taken
         self._kept = Kept()
 
     def answer(self, request: Any, *, between: Callable[[], None]) -> Iterator[Frame]:
         """The frames of the answer; raises `LabError` for a request that is not understood."""
-        kind = request.get("kind") if isinstance(request, dict) else None
+        if not isinstance(request, Mapping):
+            raise LabError(f"a request is an object; got {shown(request)}.")
+        kind = _KIND("a request's kind", request.get("kind"))
+        asked = {key: value for key, value in request.items() if key not in _OWN}
         match kind:
             case "signals":
-                setup = setup_of(request.get("setup", {}))
+                setup = read_fields(asked, _SIGNALS, what="a request for signals").get("setup", Setup())
                 blocks_of(setup)
                 yield from signals(setup, kept=self._kept, between=between)
             case "race":
-                self._race = None  # its memory, before the next one's
-                pacer = Pacer(between)
-                work = partial(race_of, request, between=pacer.between)
-                self._race = yield from pacer.run(work, show=lambda: {"part": "working", "says": "the nets start"})
-                yield self._race.frame(is_read=True)
+                yield from self._start(asked, between)
             case "advance":
-                yield from self._advance(request, between)
-            case "blocks":
-                yield from blocks(request)
+                steps = read_fields(asked, _ADVANCE, what="a request to advance").get("steps", 1)
+                yield from self._advance(steps, between)
             case _:
-                raise LabError(f"a request's kind is {kind!r}; expected {', '.join(KINDS)}.")
+                yield from blocks(asked)
 
-    def _advance(self, request: Any, between: Callable[[], None]) -> Iterator[Frame]:
-        steps = request.get("steps", 1)
-        if isinstance(steps, bool) or not isinstance(steps, int) or not 1 <= steps <= MOST_ADVANCE:
-            raise LabError(f"steps is {steps!r}; expected a whole number from 1 to {MOST_ADVANCE}.")
+    def _start(self, asked: Mapping[str, Any], between: Callable[[], None]) -> Iterator[Frame]:
+        self._race = None  # its memory, before the next one's
+        if self._step is not None:
+            self._step.close()
+            self._step = None
+        pacer = Pacer(between)
+
+        def work() -> tuple[Race, Frame]:
+            race = race_of(asked, between=pacer.between)
+            return race, race.frame(between=pacer.between)
+
+        self._race, frame = yield from pacer.run(work, show=lambda: working("Both nets are being built"))
+        yield frame
+
+    def _advance(self, steps: int, between: Callable[[], None]) -> Iterator[Frame]:
         if self._race is None:
             raise LabError("no race has been started here: the server may have been restarted. Start it again.")
-        yield from self._race.advance(steps, between=between)
+        for _ in range(steps):
+            between()
+            yield (yield from self._stepped(self._race))
+
+    def _stepped(self, race: Race) -> Generator[Frame, None, Frame]:
+        """A step of both nets, or the rest of one: a newer request leaves it where it is, and the next goes on there.
+
+        Ended in its midst it would leave one net ahead of the other.
+        """
+        if self._step is None:
+            pacer = Pacer(lambda: None)
+            work = partial(race.take_step, between=pacer.between)
+            self._step = pacer.run(work, show=lambda: working(f"Step {race.step + 1}"))
+        try:
+            frame = yield from left_open(self._step)
+        except Exception:
+            self._step = None
+            raise
+        self._step = None
+        return frame

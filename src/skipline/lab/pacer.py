@@ -44,6 +44,16 @@ class Pacer:
         return slices.result()
 
 
+def left_open(work: Generator[dict[str, Any], None, T]) -> Generator[dict[str, Any], None, T]:
+    """`work` as a generator that leaves it where it is when it is closed itself, so that another can go on with it."""
+    while True:
+        try:
+            shown = next(work)
+        except StopIteration as end:
+            return end.value
+        yield shown
+
+
 class _Left(BaseException):
     """Nobody waits for the work any more."""
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, cast, get_args
 
 from skipline.lab.error import LabError
 from skipline.lab.fitted import fit_of
+from skipline.lab.reading import Reader, one_of, read_fields, real, several, short_text, whole
 from skipline.signal.causes import RemedyName
 from skipline.signal.evidence import LARGEST
 from skipline.spec import Activation, Merge, Network, Norm
@@ -19,7 +19,6 @@ from skipline.study.family import Unit
 from skipline.study.net_design import LEAST_DEPTH
 from skipline.study.remedies import REMEDIES, Candidate
 from skipline.study.subject import IMAGE_SIZE, LINEAR_IMAGE_SIZE, candidate_of, linear_candidate
-from skipline.wording import did_you_mean, shown
 from skipline.zoo.families import Option, shortcut_of
 
 LabUnit = Literal["plain", "residual", "norm_after_add", "act_before_add", "act_only_pre", "preact", "linear"]
@@ -37,7 +36,6 @@ MOST_BATCH = 64
 MOST_SEED = 2**31 - 1
 MOST_FIXES = 8
 MOST_LESIONS = 32
-MOST_NAME = 100  # characters
 MOST_WEIGHTS = 20_000_000  # of a network that is built: 80 MB, and about as many again for its gradient
 
 
@@ -155,86 +153,44 @@ def _with_blocks(network: Network, setup: Setup) -> Network:
 # ---- from what a page sends
 
 
-def setup_of(document: Any) -> Setup:
+def setup_of(document: Any, *, place: str = "") -> Setup:
     """The set-up that a page's JSON object means; what it leaves out is as in `Setup()`.
 
-    Raises `LabError` for a key that there is not, a value of another kind, and one beyond what the lab computes.
+    Raises `LabError` for a key that there is not, a value of another kind, and one beyond what the lab computes;
+    `place` stands before the key in the message.
     """
-    if not isinstance(document, Mapping):
-        raise LabError(f"a set-up is an object; got {shown(document)}.")
-    for key in document:
-        if key not in _READERS:
-            hint = did_you_mean(str(key), _READERS) or f" There are {', '.join(_READERS)}."
-            raise LabError(f"a set-up has no {shown(key)}.{hint}")
-    return Setup(**{key: _READERS[key](key, value) for key, value in document.items()})
+    return Setup(**read_fields(document, _FIELDS, what="a set-up", place=place))
 
 
-Reader = Callable[[str, Any], Any]
+def read_setup(_key: str, value: Any) -> Setup:
+    """The reader of a request's only set-up, whose fields need no more than their own names."""
+    return setup_of(value)
 
 
-def _whole(low: int, high: int) -> Reader:
-    def read(key: str, value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            raise LabError(f"{key} is {shown(value)}; expected a whole number from {low} to {high}.")
-        return value
-
-    return read
+def read_net(key: str, value: Any) -> Setup:
+    """The reader of one of several set-ups: a message about it says which."""
+    return setup_of(value, place=f"{key}.")
 
 
-def _real(low: float, high: float) -> Reader:
-    def read(key: str, value: Any) -> float:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise LabError(f"{key} is {shown(value)}; expected a number from {low:g} to {high:g}.")
-        if not low <= value <= high:
-            raise LabError(f"{key} is {value:g}; expected a number from {low:g} to {high:g}.")
-        return float(value)
-
-    return read
-
-
-def _one_of(choices: tuple[str, ...]) -> Reader:
-    def read(key: str, value: Any) -> str:
-        if value not in choices:
-            raise LabError(f"{key} is {shown(value)}; expected one of {', '.join(choices)}.")
-        return value
-
-    return read
-
-
-def _name(key: str, value: Any) -> str:
-    if not isinstance(value, str) or not value or len(value) > MOST_NAME:
-        raise LabError(f"{key} is {shown(value)}; expected text of at most {MOST_NAME} characters.")
-    return value
-
-
-def _names(most: int, read: Reader) -> Reader:
-    def read_all(key: str, value: Any) -> tuple[str, ...]:
-        if not isinstance(value, list) or len(value) > most:
-            raise LabError(f"{key} is {shown(value)}; expected a list of at most {most}.")
-        return tuple(read(f"{key}[{index}]", each) for index, each in enumerate(value))
-
-    return read_all
-
-
-_READERS: Mapping[str, Reader] = {
-    "unit": _one_of(LAB_UNITS),
-    "depth": _whole(1, MOST_DEPTH),
-    "width": _whole(1, MOST_WIDTH),
-    "init": _name,
-    "alpha": _real(-10, 10),
-    "norm": _one_of(NORM_KINDS),
-    "groups": _whole(1, MOST_WIDTH),
-    "act": _one_of(ACTIVATION_KINDS),
-    "slope": _real(0, 1),
-    "shortcut": _one_of(SHORTCUT_OPTIONS),
-    "scale": _real(-10, 10),
-    "skip_scale": _real(-10, 10),
-    "skip_dropout": _real(0, 0.9),
-    "gate": _one_of(GATES),
-    "dtype": _one_of(tuple(LARGEST)),
-    "batch": _whole(2, MOST_BATCH),
-    "seed": _whole(0, MOST_SEED),
-    "site": _one_of(SITES),
-    "fixes": _names(MOST_FIXES, _one_of(tuple(REMEDIES))),
-    "lesions": _names(MOST_LESIONS, _name),
+_FIELDS: Mapping[str, Reader] = {
+    "unit": one_of(LAB_UNITS),
+    "depth": whole(1, MOST_DEPTH),
+    "width": whole(1, MOST_WIDTH),
+    "init": short_text,
+    "alpha": real(-10, 10),
+    "norm": one_of(NORM_KINDS),
+    "groups": whole(1, MOST_WIDTH),
+    "act": one_of(ACTIVATION_KINDS),
+    "slope": real(0, 1),
+    "shortcut": one_of(SHORTCUT_OPTIONS),
+    "scale": real(-10, 10),
+    "skip_scale": real(-10, 10),
+    "skip_dropout": real(0, 0.9),
+    "gate": one_of(GATES),
+    "dtype": one_of(tuple(LARGEST)),
+    "batch": whole(2, MOST_BATCH),
+    "seed": whole(0, MOST_SEED),
+    "site": one_of(SITES),
+    "fixes": several(one_of(tuple(REMEDIES)), most=MOST_FIXES),
+    "lesions": several(short_text, most=MOST_LESIONS),
 }

@@ -196,11 +196,12 @@ def _number(value: float | None) -> float:
 
 def _lesioned(setup: Setup, pacer: Pacer, seen: Measuring) -> Iterator[Frame]:
     work = partial(read, setup.candidate, setup.conditions, between=pacer.between, drop=setup.lesions)
-    reading: Xray = yield from pacer.run(work, show=lambda: _working("measuring without the blocks"))
+    reading: Xray = yield from pacer.run(work, show=lambda: working("measuring without the blocks"))
     yield {"part": "lesioned", "lesions": list(setup.lesions), "sites": _sites(reading.sites, seen.names)}
 
 
-def _working(says: str) -> Frame:
+def working(says: str) -> Frame:
+    """What is shown while there is nothing else to show."""
     return {"part": "working", "says": says}
 
 
@@ -208,7 +209,7 @@ def _phases(setup: Setup, kept: Kept, pacer: Pacer) -> Iterator[Frame]:
     """The phase diagram with the net in it, and the line up to which a net of its depth trains: 6ξ."""
     if kept.phase is None:
         work = partial(_phase, setup.candidate, pacer.between)
-        kept.phase = yield from pacer.run(work, show=lambda: _working("computing the phase diagram"))
+        kept.phase = yield from pacer.run(work, show=lambda: working("computing the phase diagram"))
     yield kept.phase
 
 
@@ -271,7 +272,7 @@ def _fan_so_far(kept: Kept, names: Sequence[str]) -> Frame:
 def _jacobian(setup: Setup, pacer: Pacer) -> Iterator[Frame]:
     try:
         work = partial(jacobian, setup, pacer.between)
-        yield (yield from pacer.run(work, show=lambda: _working("computing the Jacobian")))
+        yield (yield from pacer.run(work, show=lambda: working("computing the Jacobian")))
     except (ValueError, RuntimeError) as error:
         yield {"part": "jacobian", "says": str(error)}
 

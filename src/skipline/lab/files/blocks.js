@@ -2,7 +2,7 @@
 import { h, fill, byId, count } from "./dom.js";
 import { BLOCK, get, set, blockNow, setupNow } from "./state.js";
 import { ask } from "./link.js";
-import { choice, ratioControl, SHORTCUTS } from "./controls.js";
+import { choice, ratioControl, ORDERS, SHORTCUTS } from "./controls.js";
 import { exportTools } from "./export.js";
 import { sizeIn, whenResized } from "./chart.js";
 
@@ -63,7 +63,7 @@ function showBlockControls() {
     stage.controls,
     title("The block"),
     row("Branch", choice("block.branch", { basic: "3×3, 3×3", bottleneck: "1×1, 3×3, 1×1" }, block.branch, (value) => set({ "block.branch": value, "block.stride_at": "first" }))),
-    row("Order", choice("block.order", { post: "original", pre: "pre-activation" }, block.order, put("order"))),
+    row("Order", choice("block.order", ORDERS, block.order, put("order"))),
     row("Shortcut", choice("block.shortcut", { none: "none: plain", ...SHORTCUTS }, block.shortcut, put("shortcut"))),
     channels("in"),
     channels("out"),
@@ -134,7 +134,7 @@ function showBlock(frame) {
   arrow(middle, y, y + 26);
   y += 26;
   svgParts.push(h("text", { class: "tensor strong", x: middle, y: y + 14, "text-anchor": "middle" }, `y  ${shape(frame.out_shape)}`));
-  const equation = get("block.order") === "pre" ? "y = x + f(x)" : frame.is_residual ? "y = relu(x + f(x))" : "y = relu(f(x))";
+  const equation = `y = ${frame.out.reduce((inner, layer) => `${layer.text.replace("batch norm", "norm")}(${inner})`, frame.is_residual ? "x + f(x)" : "f(x)")}`;
   const svg = h("svg", { viewBox: `0 0 ${width} ${y + 24}`, role: "group", "aria-label": `A block: ${equation}` }, svgParts);
   const layers = [...frame.entry, ...frame.branch, ...frame.shortcut, ...frame.out];
   const rows = [["layer", "what", "shape", "weights", "multiply-adds"], ...layers.map((each) => [each.name, each.text, shape(each.shape), each.parameters, each.macs])];

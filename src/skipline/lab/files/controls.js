@@ -10,6 +10,7 @@ export const UNITS = {
   linear: "linear, W = αI",
 };
 export const SHORTCUTS = { a: "A: zeros", a_end: "A: zeros at the end", a_average: "A: average, zeros", b: "B: 1×1 at changes", c: "C: 1×1 always", d: "D: average, 1×1" };
+export const ORDERS = { post: "original", pre: "pre-activation", norm_after_add: "norm behind the sum", act_before_add: "ReLU before the sum", act_only_pre: "ReLU alone comes first" };
 const GATES = { none: "none", shortcut: "on the skip alone", exclusive: "on both: g and 1 − g" };
 export const SCHEMES = [
   "he_fan_out_normal", "he_fan_in_normal", "he_fan_in_uniform", "he_fan_out_uniform", "glorot_normal", "glorot_uniform",

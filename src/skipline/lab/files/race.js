@@ -8,6 +8,8 @@ import { choice, netControls } from "./controls.js";
 
 const SPEEDS = { slow: "1 step a second", medium: "5 steps a second", fast: "as fast as it goes" };
 const PAUSES = { slow: 1000, medium: 200, fast: 0 };
+const MOST_ASKED = 10; // steps at once, where they are quick
+const ANSWER = 600; // milliseconds that an answer may take, so that “Pause” is soon followed
 const DATA = { spirals: "two spirals", circles: "circles", quadrants: "quadrants (XOR)", moons: "two moons", clouds: "two clouds", digits: "digits, 8×8" };
 
 let scene = null;
@@ -16,6 +18,9 @@ let isPlaying = false;
 let raced = "";
 let until = Infinity; // the step at which it stops by itself
 let playsTo = 0; // how far it runs by itself as soon as it has started
+let isStarting = false; // until both nets are there
+let sent = { at: 0, steps: 1 }; // when steps were asked for last, and how many
+let pace = 0; // milliseconds that a step took then
 
 const RACES = {
   "56 layers against 8, plain": "unit=plain&depth=56&b.unit=plain&b.depth=8&data=circles",
@@ -31,6 +36,7 @@ export function buildRace(main) {
     b: h("fieldset", { class: "controls racer-b" }),
     shared: h("div", { class: "shared" }),
     boards: h("div", { class: "boards" }),
+    working: h("p", { class: "working" }),
     presets: h("div", { class: "presets", role: "group", "aria-label": "Presets" }, Object.entries(RACES).map(([name, hash]) => h("button", { onclick: () => set({ ...cleared(), ...fromHash(hash) }) }, name))),
     loss: chart("loss", "Training loss", "step", "cross-entropy"),
     error: chart("error", "Training and test error", "step", "share wrong"),
@@ -40,7 +46,7 @@ export function buildRace(main) {
   };
   fill(
     main,
-    h("div", { class: "bench" }, h("aside", {}, scene.presets, h("form", { onsubmit: (event) => event.preventDefault(), "aria-label": "The race" }, scene.shared, scene.a, scene.b)), h("div", { class: "views" }, scene.boards, h("div", { class: "panels" }, scene.loss.figure, scene.error.figure, scene.gradient.figure, scene.update.figure, scene.silent.figure))),
+    h("div", { class: "bench" }, h("aside", {}, scene.presets, h("form", { onsubmit: (event) => event.preventDefault(), "aria-label": "The race" }, scene.shared, scene.a, scene.b)), h("div", { class: "views" }, h("div", {}, scene.boards, scene.working), h("div", { class: "panels" }, scene.loss.figure, scene.error.figure, scene.gradient.figure, scene.update.figure, scene.silent.figure))),
   );
   raced = "";
   updateRace();
@@ -65,9 +71,7 @@ export function updateRace() {
     if (held && byId(held)) byId(held).focus();
   }
   if (now === raced) return;
-  const goesOn = isPlaying ? until : 0; // what plays goes on with the nets as they now are
-  restart();
-  playsTo = goesOn;
+  raceTo(isPlaying ? until : playsTo); // what plays goes on with the nets as they now are
 }
 
 function showShared() {
@@ -75,7 +79,7 @@ function showShared() {
   rate.addEventListener("change", () => Number(rate.value) > 0 && set({ rate: Math.min(10, Number(rate.value)) }));
   fill(
     scene.shared,
-    h("div", { class: "buttons" }, h("button", { id: "play", class: "main-button", onclick: () => (isPlaying ? pause() : startPlaying()) }, isPlaying ? "Pause" : "Play"), h("button", { id: "step", onclick: () => { pause(); advance(); } }, "Step"), h("button", { id: "restart", onclick: restart }, "Start again")),
+    h("div", { class: "buttons" }, h("button", { id: "play", class: "main-button", onclick: () => (isPlaying || playsTo ? pause() : startPlaying()) }, isPlaying || playsTo ? "Pause" : "Play"), h("button", { id: "step", onclick: stepOnce }, "Step"), h("button", { id: "restart", onclick: restart }, "Start again")),
     h("label", { class: "field" }, h("span", {}, "Data"), choice("data", DATA, get("data"), (value) => set({ data: value }))),
     h("label", { class: "field" }, h("span", {}, "Learning rate"), rate),
     h("label", { class: "field" }, h("span", {}, "Speed"), choice("speed", SPEEDS, get("speed"), (value) => set({ speed: value }))),
@@ -88,47 +92,79 @@ function emptyTrack() {
 
 function restart() {
   pause();
-  playsTo = 0;
   const request = raceNow();
   raced = JSON.stringify(request);
   track = emptyTrack();
+  isStarting = true;
+  pace = 0;
   delete document.body.dataset.settled;
+  scene.working.textContent = "Both nets are being built …";
   ask({ kind: "race", ...request }, receiveRace);
 }
 
 /** The program that runs this race as far as it has come. */
 export function codeOfRace() {
-  return track ? track.code.replace("STEPS = 0", `STEPS = ${track.steps.length}`) : "";
+  return track ? track.code.replace("STEPS = 0", `STEPS = ${lastStep()}`) : "";
+}
+
+function lastStep() {
+  return track.steps[track.steps.length - 1] || 0;
 }
 
 export function pause() {
   isPlaying = false;
-  const button = byId("play");
-  if (button) button.textContent = "Play";
+  playsTo = 0;
+  showPlay(false);
 }
 
-/** Start again and race up to step `last`. */
+/** Race up to step `last`, 0 for not at all, from the start: that of nets which are being built is waited for. */
 export function raceTo(last) {
-  restart();
+  if (!isStarting || raced !== JSON.stringify(raceNow())) restart();
   playsTo = last;
+  showPlay(last > 0);
 }
 
-/** Race on, up to step `last` if one is given. */
+/** Race on, up to step `last` if one is given; nets that are still being built set out when they are there. */
 function startPlaying(last = Infinity) {
+  if (isStarting && !isReplay()) {
+    playsTo = last;
+    showPlay(true);
+    return;
+  }
   isPlaying = true;
-  until = typeof last === "number" ? last : Infinity;
+  until = last;
+  showPlay(true);
+  advance();
+}
+
+function showPlay(isOn) {
   const button = byId("play");
-  if (button) button.textContent = "Pause";
+  if (button) button.textContent = isOn ? "Pause" : "Play";
+}
+
+function stepOnce() {
+  if (isStarting && !isReplay()) {
+    playsTo = 1;
+    showPlay(true);
+    return;
+  }
+  pause();
   advance();
 }
 
 function advance() {
-  if (!isReplay()) ask({ kind: "advance", steps: isPlaying && get("speed") === "fast" ? 10 : 1 }, receiveRace);
+  if (isReplay()) return;
+  const many = isPlaying && get("speed") === "fast" && pace > 0 ? Math.max(1, Math.min(MOST_ASKED, Math.round(ANSWER / pace))) : 1;
+  sent = { at: performance.now(), steps: Math.min(many, isPlaying ? Math.max(1, until - lastStep()) : 1) };
+  ask({ kind: "advance", steps: sent.steps }, receiveRace);
 }
 
 function receiveRace(frame) {
-  if (!scene || !track || frame.part === "working") return;
+  if (!scene || !track) return;
+  scene.working.textContent = frame.part === "working" ? `${frame.says} …` : "";
+  if (frame.part === "working") return;
   if (frame.part === "error") {
+    isStarting = false;
     pause();
     fill(scene.boards, h("p", { class: "sentence" }, frame.says));
     announce(frame.says);
@@ -137,17 +173,19 @@ function receiveRace(frame) {
   }
   if (frame.part === "done") {
     document.body.dataset.settled = "race";
-    const step = track.steps[track.steps.length - 1] || 0;
+    if (!isStarting) pace = (performance.now() - sent.at) / sent.steps;
+    isStarting = false;
     if (playsTo) {
-      startPlaying(playsTo);
+      const last = playsTo;
       playsTo = 0;
+      startPlaying(last);
       return;
     }
-    if (step >= until) pause();
+    if (lastStep() >= until) pause();
     if (isPlaying) setTimeout(() => isPlaying && advance(), PAUSES[get("speed")] || 0);
     return;
   }
-  const isFull = frame.nets.some((net) => "name" in net);
+  const isFull = frame.nets.some((net) => "test_error" in net);
   if (frame.step === 0) track = { ...emptyTrack(), code: frame.code || "", points: frame.points || [], labels: frame.labels || [] };
   else track.steps.push(frame.step);
   if (isFull) track.read.push(frame.step);
@@ -160,25 +198,27 @@ function receiveRace(frame) {
     track.nets[index] = { ...track.nets[index], ...net };
   });
   showBoards(frame.step, isFull);
-  showRaceCharts(isFull);
+  showRaceCharts(isFull, frame.nets.some((net) => "layers" in net));
 }
 
-function showRaceCharts(isFull) {
+function showRaceCharts(isFull, isRead) {
   const xs = track.steps;
   const looks = ["look-a", "look-b"];
   const names = ["A", "B"];
   scene.loss.update({ series: looks.map((look, index) => ({ form: "line", look, name: names[index], ys: track.loss[index] })), xs, isLog: true });
-  if (!isFull) return;
-  scene.error.update({
-    series: looks.flatMap((look, index) => [
-      { form: "line", look, name: `${names[index]}, training`, ys: track.train[index] },
-      { form: "dots", look, name: `${names[index]}, test`, ys: track.test[index] },
-    ]),
-    xs: track.read,
-    isLog: false,
-    least: 0,
-    says: "Of all training points and of as many others, answered alike. Read every tenth step.",
-  });
+  if (isFull) {
+    scene.error.update({
+      series: looks.flatMap((look, index) => [
+        { form: "line", look, name: `${names[index]}, training`, ys: track.train[index] },
+        { form: "dots", look, name: `${names[index]}, test`, ys: track.test[index] },
+      ]),
+      xs: track.read,
+      isLog: false,
+      least: 0,
+      says: "Of all training points and of as many others, answered alike. Read every tenth step.",
+    });
+  }
+  if (!isRead && track.steps.length) return;
   showLayers(scene.gradient, "layers", "gradient", { isLog: true });
   showLayers(scene.update, "layers", "update", { isLog: true, says: "About 0.001 is healthy: a rule of thumb." });
   showLayers(scene.silent, "activations", "silent", { isLog: false, least: 0, most: 1, says: "A channel is dead that is 0 for every image of the batch, at every place." });

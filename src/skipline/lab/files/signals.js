@@ -350,9 +350,10 @@ function showPhase() {
   lines(phase.critical, "contour-critical");
   for (let tick = 0.5; tick <= weights[weights.length - 1]; tick += 0.5) svg.append(h("text", { class: "tick", x: x(tick), y: height - 13, "text-anchor": "middle" }, shown(tick)));
   for (let tick = 0; tick <= biases[biases.length - 1]; tick += 0.1) svg.append(h("text", { class: "tick", x: x(weights[0]) - wide / 2 - 6, y: y(tick) + 4, "text-anchor": "end" }, shown(tick)));
+  const isFarRight = x(num(here.weight_variance)) > 0.6 * width; // its words then stand on its left
   svg.append(
     h("circle", { class: "here", cx: x(num(here.weight_variance)), cy: y(num(here.bias_variance)), r: 6 }),
-    h("text", { class: "word", x: x(num(here.weight_variance)) + 10, y: y(num(here.bias_variance)) - 8 }, "you are here"),
+    h("text", { class: "word", x: x(num(here.weight_variance)) + (isFarRight ? -10 : 10), y: y(num(here.bias_variance)) - 8, "text-anchor": isFarRight ? "end" : "start" }, "you are here"),
     h("text", { class: "axis", x: width / 2, y: height + 8, "text-anchor": "middle" }, "σ_w², weights"),
     h("text", { class: "axis", x: 4, y: 12 }, "σ_b², biases"),
   );
