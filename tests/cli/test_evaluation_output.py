@@ -46,6 +46,12 @@ def test_of_a_model_at_chance_no_label_is_doubted(document: dict[str, Any], caps
     assert "to look at" in printed({**document, "chance_p_value": 0.049}, capsys)
 
 
+def test_labels_that_are_not_listed_are_counted(document: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    more = {**document, "num_suspects": 18, "suspects": document["suspects"][:1] * 18}
+    assert "… and 13 more; --json prints all\n" in printed(more, capsys)
+    assert "more; --json" not in printed({**more, "num_suspects": 5, "suspects": more["suspects"][:5]}, capsys)
+
+
 def test_a_temperature_at_the_end_of_what_is_tried_says_so(
     document: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:

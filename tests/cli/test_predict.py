@@ -112,6 +112,10 @@ def test_a_file_is_written_whole_or_not_at_all(skipline: Command, model: Trained
     ended = skipline("predict", "model.safetensors", "photos", "--out", "nowhere/found.csv")
     assert ended.code == 3
     assert "cannot write nowhere/found.csv: the folder is not there" in ended.err
+    before = (tmp_path / "found.jsonl").read_text()
+    ended = skipline("predict", "model.safetensors", "gone.png", "--out", "found.jsonl")
+    assert (ended.code, "no photo could be read" in ended.err) == (3, True)
+    assert (tmp_path / "found.jsonl").read_text() == before
     assert not list(tmp_path.rglob("*.partial"))
 
 

@@ -56,7 +56,7 @@ def models(
         if json_:
             print(dump_json({"format": "skipline.models", "version": 1, "models": documents}), end="")
         else:
-            _print_list(documents)
+            _print_list(documents, is_whole=not name)
         return
     if svg is not None and svg.suffix.lower() != ".svg":
         raise UsageError(f"--svg {svg} does not end in .svg, but it would be an SVG file. Name it {svg.stem}.svg.")
@@ -112,7 +112,7 @@ def _network_document(network: Network, summary: str, source: str, size: int) ->
     }
 
 
-def _print_list(documents: list[dict[str, Any]]) -> None:
+def _print_list(documents: list[dict[str, Any]], *, is_whole: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -134,7 +134,7 @@ def _print_list(documents: list[dict[str, Any]]) -> None:
     console.print(table, markup=False, highlight=False)
     console.print(
         "\n{…} stands for any number that fits; depth and counts are those of an example.\n"
-        "Fewer rows: skipline models cifar. One network: skipline models resnet50",
+        f"{'Fewer rows: skipline models cifar. ' if is_whole else ''}One network: skipline models resnet50",
         markup=False,
         highlight=False,
     )

@@ -76,8 +76,9 @@ def predict(
             if prediction.error:
                 unreadable += 1
                 print(f"cannot read {_shown(prediction.error)}", file=sys.stderr)
-    if num == unreadable:
-        raise DataError("no photo could be read." if num else f"there is no photo in {', '.join(map(_shown, paths))}.")
+        if num == unreadable:  # what the file held before stays
+            where = ", ".join("what stdin names" if path == "-" else _shown(path) for path in paths)
+            raise DataError("no photo could be read." if num else f"there is no photo in {where}.")
     print(f"{counted(num - unreadable, 'photo')} predicted, {unreadable:,} unreadable", file=sys.stderr)
 
 

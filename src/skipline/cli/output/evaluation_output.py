@@ -121,6 +121,8 @@ def _suspects(document: Document) -> Iterator[str]:
             f"  {where}: labelled {names[s['label']]} ({percent(s['label_probability'], places=1)}), "
             f"likely {names[s['suggested']]} ({percent(s['suggested_probability'], places=1)})"
         )
+    if num > _MOST_SUSPECTS:
+        yield f"  … and {num - _MOST_SUSPECTS:,} more; --json prints all"
 
 
 def _is_known(number: float | str) -> bool:
