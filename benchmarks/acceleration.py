@@ -43,7 +43,7 @@ from speed_table import Result, summary
 from training_case import Case, peer
 from training_sides import SIDES, Timed, data_of, recipe_of, time_in_turn, ways_of_peers
 
-from skipline.cost import cost
+from skipline.costs import cost
 from skipline.train import environment
 from skipline.train.speed.tuning import Timing, fastest, time_ways
 from skipline.train.speed.ways import WAYS, Way, graphed, own_way

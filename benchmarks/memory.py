@@ -28,7 +28,7 @@ from live_bytes import live_bytes
 from torch import Tensor
 
 from skipline.amount import size_text
-from skipline.cost import part_costs
+from skipline.costs import part_costs
 from skipline.data import Batch
 from skipline.memory import MemoryPlan, Workload, parse_size, plan_memory
 from skipline.train import Recipe

@@ -25,7 +25,7 @@ import torch
 from export_table import export
 from parity import compare
 
-from skipline.cost import cost
+from skipline.costs import cost
 from skipline.data import Preprocess
 from skipline.init import build
 from skipline.nn import ResidualNet, assemble, seed_dropout

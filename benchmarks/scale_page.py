@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from skipline.cost import cost
+from skipline.costs import cost
 from skipline.spec import unfold
 from skipline.spec.layers import Normalise
 from skipline.zoo import describe

@@ -24,7 +24,7 @@ ROWS = (
         *("system_memory", "wording"),
     ),
     ("spec",),
-    ("cost", "store", "theory", "zoo"),
+    ("costs", "store", "theory", "zoo"),
     ("data", "kernels", "memory", "nn"),
     ("check", "init", "signal"),
     ("grow", "weights"),

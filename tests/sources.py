@@ -21,7 +21,7 @@ def _tree(text: str, name: str) -> ast.Module:
 
 
 def owner_of(file: str) -> str:
-    """The top-level module or package that a file belongs to: `cost.py` and `cost/fold.py` are both `cost`."""
+    """The top-level module or package that a file belongs to: `costs.py` and `costs/fold.py` are both `costs`."""
     return file.split("/")[0].removesuffix(".py")
 
 

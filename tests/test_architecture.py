@@ -114,10 +114,12 @@ def _run(code: str) -> str:
 def test_importing_the_package_imports_nothing_else() -> None:
     code = "import sys, skipline; print(*sorted({name.split('.')[0] for name in sys.modules} & {%s}))"
     assert _run(code % ", ".join(map(repr, THIRD_PARTY))) == ""
+    own = "import sys, skipline; print(*sorted(name for name in sys.modules if name.startswith('skipline.')))"
+    assert _run(own) == "skipline.lazy"
 
 
 def test_every_exported_name_is_itself_however_the_package_was_imported() -> None:
-    """A module, once imported, becomes an attribute of its package: `skipline.cost` must not hide a function."""
+    """A module, once imported, becomes an attribute of its package: a module `skipline.cost` would hide a function."""
     check = "print(*[n for n in skipline.__all__ for _ in '12' if type(getattr(skipline, n)).__name__ == 'module'])"
     everything = (
         "import importlib, pkgutil, skipline\n"

@@ -54,9 +54,9 @@ def house(tmp_path: Path) -> Callable[..., Path]:
             "imports a module whose name is computed",
         ),
         (
-            "cost.py",
+            "costs.py",
             "if TYPE_CHECKING:\n    import torch",
-            "cost.py:2: cost (row 2) imports torch, which begins at row 3",
+            "costs.py:2: costs (row 2) imports torch, which begins at row 3",
         ),
         ("spec/block.py", "import numpy.linalg", "spec (row 1) imports numpy, which begins at row 2"),
         (

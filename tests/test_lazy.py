@@ -14,7 +14,7 @@ import skipline
 from skipline.lazy import lazily
 
 PACKAGES = ("skipline", "skipline.data", "skipline.init", "skipline.report", "skipline.signal", "skipline.study")
-AT_ONCE = {"skipline.cost", "skipline.init.gain"}  # names that are their modules' too: imported with the package
+AT_ONCE = {"skipline.init.gain"}  # names that are their modules' too: imported with the package
 
 
 @pytest.mark.parametrize("name", PACKAGES)

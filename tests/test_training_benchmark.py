@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from skipline.cost import cost
+from skipline.costs import cost
 from skipline.train.speed.ways import WAYS
 from skipline.zoo import describe
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from skipline.cost import cost  # at once: its module has the same name and would otherwise take its place
 from skipline.lazy import lazily
 
 if TYPE_CHECKING:
+    from skipline.costs import cost
     from skipline.data import DataError, Dataset, ImageSet, Preprocess, fit_preprocess, load
     from skipline.init import build, with_head
     from skipline.nn import freeze, with_in_channels
@@ -47,6 +47,7 @@ __all__ = [
 _lazily, __dir__ = lazily(
     "skipline",
     {
+        "skipline.costs": "cost",
         "skipline.data": "DataError Dataset ImageSet Preprocess fit_preprocess load",
         "skipline.spec": "Network SpecError",
         "skipline.train": "Recipe RunFolder open_run",

@@ -77,7 +77,7 @@ def test_a_batch_of_more_than_there_are_is_said_to_be_all(skipline: Command) -> 
 def test_dry_run_trains_nothing(skipline: Command, tmp_path: Path) -> None:
     ended = skipline("train", "digits", "--dry-run", "--device", "cpu")
     assert ended.code == 0
-    assert "67,906 parameters" in ended.out  # 8/16/32 channels, 1 input channel, counted by hand in tests/test_cost.py
+    assert "67,906 parameters" in ended.out  # 8/16/32 channels, 1 input channel, counted by hand in tests/test_costs.py
     assert "nothing was trained" in ended.out
     assert re.search(
         r"^memory: about .* MiB at the peak of a step, within .*; all activations are stored\.$", ended.out, re.M

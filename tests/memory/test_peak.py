@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from skipline.cost import cost, part_costs
+from skipline.costs import cost, part_costs
 from skipline.init import build
 from skipline.kernels import Kernels
 from skipline.memory import KEEP_ALL, Keeping, Workload, peak_of

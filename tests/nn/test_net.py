@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from skipline.cost import cost
+from skipline.costs import cost
 from skipline.init import build
 from skipline.nn import assemble
 from skipline.spec import Activation, Block, Branch, Head, Network, Norm, NoShortcut, PadShortcut, Stage, Stem, unfold

@@ -75,7 +75,7 @@ def test_a_dilated_network_is_that_of_timm(timm: ModuleType, name: str, output_s
 
 @pytest.mark.parametrize("name", PEERS)
 def test_parameters_are_as_many_as_in_timm(timm: ModuleType, name: str) -> None:
-    from skipline.cost import cost
+    from skipline.costs import cost
 
     with torch.device("meta"):
         theirs = timm.create_model(name)

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from skipline.cost import cost
+from skipline.costs import cost
 from skipline.report.network.outline import count_text, outline, shape_text
 from skipline.spec import (
     Activation,

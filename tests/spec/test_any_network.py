@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skipline.cost import cost, totals
+from skipline.costs import cost, totals
 from skipline.spec import (
     Activation,
     Attention,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from skipline.cost import cost
+from skipline.costs import cost
 from skipline.data import load
 from skipline.files import dump_json
 from skipline.study import StudyError, create_study

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from skipline.cost import cost
+from skipline.costs import cost
 from skipline.zoo import describe
 
 SMALLEST = 64  # pixels; parameters do not depend on it

@@ -74,7 +74,7 @@ def models(
 
 
 def _row_document(row: Row) -> dict[str, Any]:
-    from skipline.cost import totals
+    from skipline.costs import totals
     from skipline.zoo import describe
 
     network = describe(row.example)
@@ -93,7 +93,7 @@ def _row_document(row: Row) -> dict[str, Any]:
 
 
 def _network_document(network: Network, summary: str, source: str, size: int) -> dict[str, Any]:
-    from skipline.cost import cost
+    from skipline.costs import cost
     from skipline.spec import to_json
 
     costs = cost(network, image_size=size)
@@ -147,7 +147,7 @@ def _short(count: int) -> str:
 def _print_network(network: Network, summary: str, source: str, size: int) -> None:
     from rich.console import Console
 
-    from skipline.cost import cost
+    from skipline.costs import cost
     from skipline.report.network.outline import outline
     from skipline.report.network.text import network_text
 

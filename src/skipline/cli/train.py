@@ -269,7 +269,7 @@ def _show_plan(
     sweep: RateSweep | None,
     as_json: bool,
 ) -> None:
-    from skipline.cost import cost
+    from skipline.costs import cost
     from skipline.files import dump_json
     from skipline.train import recipe_to_json
     from skipline.train.deepening import network_in

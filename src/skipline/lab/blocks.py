@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any, get_args
 
-from skipline.cost import StepCost, cost
+from skipline.costs import StepCost, cost
 from skipline.lab.code import code_of_blocks
 from skipline.lab.reading import Reader, one_of, read_fields, whole
 from skipline.lab.setup import SHORTCUT_OPTIONS, Setup, read_setup

@@ -59,7 +59,7 @@ def code_of_blocks(network: Network, setup: Setup, *, side: int) -> str:
     before, stage = network.stages
     shape = (network.in_channels, before.inner_channels, stage.channels, stage.inner_channels, stage.stride)
     lines = [
-        *("from skipline.cost import cost", "from skipline.spec import *", ""),
+        *("from skipline.costs import cost", "from skipline.spec import *", ""),
         f"block = {stage.block!r}",
         f"channels, width, out_channels, out_width, stride = {shape}",
         "before = Stage(1, channels, width, block=block)",

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from skipline.cost import totals
+from skipline.costs import totals
 from skipline.data import Batch
 from skipline.lab.error import LabError
 from skipline.lab.fitted import check_depth

@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
-from skipline.cost import totals
+from skipline.costs import totals
 from skipline.init import Fit, laws_of, scheme_named
 from skipline.lab.code import code_of
 from skipline.lab.error import LabError

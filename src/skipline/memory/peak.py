@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from skipline.cost import PartCost
+from skipline.costs import PartCost
 from skipline.memory.keeping import Keep, Keeping
 from skipline.memory.workload import Workload
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from skipline.amount import counted, percent, size_text
-from skipline.cost import PartCost, part_costs
+from skipline.costs import PartCost, part_costs
 from skipline.memory.keeping import KEEP_ALL, Keeping, recomputed_first
 from skipline.memory.peak import Peak, peak_of
 from skipline.memory.workload import Workload

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 from skipline.amount import counted, percent
-from skipline.cost import cost
+from skipline.costs import cost
 from skipline.data import Dataset
 from skipline.files import dump_json, write_whole
 from skipline.grow import deeper

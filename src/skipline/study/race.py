@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from skipline.cost import cost
+from skipline.costs import cost
 from skipline.data import Dataset
 from skipline.files import dump_json, write_whole
 from skipline.init import HE_FAN_OUT_NORMAL, SCHEMES, InitError, scheme_named, zero_branch

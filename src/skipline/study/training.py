@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from skipline.cost import cost
+from skipline.costs import cost
 from skipline.data import Dataset
 from skipline.evaluate import Evaluation, evaluate
 from skipline.study.cell import Cell

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from skipline.cost import cost
+from skipline.costs import cost
 from skipline.data import Dataset
 from skipline.study.cell import Cell
 from skipline.study.cores import CoreShare

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from skipline.amount import counted
-from skipline.cost import cost
+from skipline.costs import cost
 from skipline.grow import DeepeningPlan, Proof
 from skipline.train import GrownRun
 

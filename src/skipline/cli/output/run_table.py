@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from skipline.amount import UNKNOWN, counted, duration, percent
-from skipline.cost import cost
+from skipline.costs import cost
 from skipline.signal import EarlyWarning
 from skipline.store import Judge, judge_of
 from skipline.train import Recipe, Snapshot

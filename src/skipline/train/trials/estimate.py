@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import torch
 
-from skipline.cost import cost
+from skipline.costs import cost
 from skipline.data import Dataset, ImageSet, Preprocess, epoch_batches, normaliser
 from skipline.train.image_side import epoch_side
 from skipline.train.learner import make_learner

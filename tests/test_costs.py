@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from skipline.cost import Cost, StepCost, cost, totals
+from skipline.costs import Cost, StepCost, cost, totals
 from skipline.nn import ResidualNet, assemble, seed_dropout
 from skipline.spec import (
     Activation,
