@@ -16,7 +16,7 @@ def doctor(device: options.Device = "auto", json_: options.Json = False) -> None
     from skipline.train.speed.kernels import choose_kernels
 
     chosen = device_of(device)
-    kernels = choose_kernels("auto", chosen, "channels_last")
+    kernels = choose_kernels("auto", chosen, "channels_last", is_graph=chosen.type == "cuda")  # where it has graphs
     facts: dict[str, Any] = {**environment(chosen), "kernels": {"name": kernels.name, "reason": kernels.reason}}
     folder = default_data_dir()
     facts["data"] = {"folder": str(folder), "exists": folder.is_dir()}

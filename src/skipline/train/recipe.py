@@ -50,9 +50,9 @@ class Recipe:
     - `patience` n: early stopping when the lowest test error (for photos: validation error) is n epochs old (∞: off).
     - `precision`: `bf16` is autocast; `auto` uses it if the hardware supports it. `memory_layout`: of images and
       convolution weights. `kernels`: `fused` computes norm, addition and ReLU in one compiled operation, and option A's
-      shortcut and convolutions on small maps by operations of their own; `auto` uses it on a CPU where it runs;
-      `compiled` has PyTorch compile stem and blocks, one graph per distinct block.
-    - `step_graph`: forward and backward pass as one CUDA graph, with identical bits.
+      shortcut and convolutions on small maps by operations of their own; `auto` uses it where it runs, on CUDA if
+      steps are one graph; `compiled` has PyTorch compile stem and blocks, one graph per distinct block.
+    - `step_graph`: forward and backward pass as one CUDA graph, with the bits that the same kernels give without it.
     - `memory`: memory budget of a step, e.g. "2GiB"; activations beyond it are recomputed, with identical bits.
       "auto": what the device has free; "all": all activations are stored.
     - `loss_every` n: every n-th step its batch's loss before the step is written to `losses.jsonl` (∞: never).

@@ -36,9 +36,6 @@ def test_auto_says_why_it_is_plain(monkeypatch: pytest.MonkeyPatch) -> None:
     assert chosen.reason.startswith("there is no C compiler: no-such-compiler was not found.")
     assert choose_kernels("auto", torch.device("meta"), "channels_last").name == "plain"
     assert choose_kernels("auto", CPU, "contiguous").name == "plain"
-    on_cuda = choose_kernels("auto", CUDA, "channels_last")
-    assert on_cuda.name == "plain"
-    assert on_cuda.reason.endswith("to measure what is faster: skipline tune")
 
 
 def test_fused_is_never_quietly_plain(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,6 +55,21 @@ def test_without_triton_there_are_none_on_cuda(monkeypatch: pytest.MonkeyPatch) 
     )
     with pytest.raises(RecipeError, match=message):
         choose_kernels("fused", CUDA, "channels_last")
+
+
+def test_auto_takes_them_on_cuda_where_a_step_is_one_graph(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Launched one by one they are slower there (docs/results.md)."""
+    triton = types.ModuleType("triton")
+    triton.__version__ = "3.6.0"  # pyright: ignore[reportAttributeAccessIssue]
+    monkeypatch.setitem(sys.modules, "triton", triton)
+    assert choose_kernels("auto", CUDA, "channels_last", is_graph=True).name == "fused"
+    one_by_one = choose_kernels("auto", CUDA, "channels_last")
+    assert one_by_one.name == "plain"
+    assert one_by_one.reason.startswith("on CUDA the fused kernels are for steps that are one graph (step_graph)")
+    monkeypatch.setitem(sys.modules, "triton", None)
+    without = choose_kernels("auto", CUDA, "channels_last", is_graph=True)
+    assert without.name == "plain"
+    assert "pip install triton" in without.reason
 
 
 def test_with_triton_they_are_known_by_its_version(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.metadata
 import math
 from dataclasses import replace
@@ -11,6 +12,7 @@ import pytest
 import torch
 
 from skipline.data import Dataset
+from skipline.nn import ResidualNet
 from skipline.spec import Head, Network, Stage, Stem
 from skipline.train import Recipe
 from skipline.train.speed import tuned
@@ -86,6 +88,22 @@ def test_when_the_time_is_over_one_way_is_tried_and_the_others_say_so(tiny: Reci
     assert [timing.runs for timing in timings] == [False, True, False, False]
     assert [timing.remark for timing in timings[1:]] == ["", *["not tried: the time was over"] * 2]
     assert len(shown) == len(ways)
+
+
+def test_what_was_timed_is_gone_afterwards(tiny: Recipe, images: Dataset) -> None:
+    """Compiled nets refer to themselves, and the run that follows wants their memory."""
+
+    def count() -> int:
+        return sum(isinstance(thing, ResidualNet) for thing in gc.get_objects())
+
+    gc.collect()
+    before = count()
+    gc.disable()  # else it may happen to run
+    try:
+        time_ways(tiny, images, CPU, ways=[PLAIN, FUSED, COMPILED], rounds=1, seconds=60, show=lambda _: None)
+        assert count() == before
+    finally:
+        gc.enable()
 
 
 def test_what_is_computed_is_a_recipe_with_the_ways_settings(tiny: Recipe) -> None:

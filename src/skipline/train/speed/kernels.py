@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -17,10 +16,10 @@ if TYPE_CHECKING:
 
 KernelChoice = Literal["auto", "fused", "plain", "compiled"]
 KERNEL_CHOICES: tuple[KernelChoice, ...] = ("auto", "fused", "plain", "compiled")
-_ONLY_ON_REQUEST: Mapping[str, str] = {
-    "cuda": "on CUDA the fused kernels are used on request only; to measure what is faster: skipline tune"
-}
-"""Devices on which `auto` leaves the fused kernels alone: there are few of them, but to launch one takes longer."""
+_ONE_BY_ONE = (
+    "on CUDA the fused kernels are for steps that are one graph (step_graph); launched one by one, they are slower for "
+    "small images"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +44,23 @@ def kernels_for(recipe: Recipe, device: torch.device) -> ChosenKernels:
 
     Otherwise as `choose_kernels`.
     """
-    return choose_kernels("plain" if recipe.shard else recipe.kernels, device, recipe.memory_layout)
+    choice = "plain" if recipe.shard else recipe.kernels
+    return choose_kernels(choice, device, recipe.memory_layout, is_graph=recipe.step_graph)
 
 
-def choose_kernels(choice: KernelChoice, device: torch.device, layout: MemoryLayout) -> ChosenKernels:
-    """The kernels as asked, or (`auto`) the fused ones on a CPU where they run: channels-last, with a C compiler.
+def choose_kernels(
+    choice: KernelChoice, device: torch.device, layout: MemoryLayout, *, is_graph: bool = False
+) -> ChosenKernels:
+    """The kernels as asked, or (`auto`) the fused ones where they run: channels-last, with a C compiler or with Triton.
 
-    The first time on a machine they are compiled, which takes some seconds. Raises `RecipeError` where fused ones are
-    asked for and cannot be had.
+    On CUDA `auto` takes them where a step is one graph (`is_graph`): they are few, but launching one takes long. The
+    first time on a machine they are compiled, which takes some seconds. Raises `RecipeError` where fused ones are asked
+    for and cannot be had.
     """
     if choice in ("plain", "compiled"):
         return ChosenKernels(choice, "as asked", None)
-    if choice == "auto" and device.type in _ONLY_ON_REQUEST:
-        return ChosenKernels("plain", _ONLY_ON_REQUEST[device.type], None)
+    if choice == "auto" and device.type == "cuda" and not is_graph:
+        return ChosenKernels("plain", _ONE_BY_ONE, None)
     try:
         kernels = _fused(device, layout)
     except KernelError as error:

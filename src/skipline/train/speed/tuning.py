@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import math
 import statistics
@@ -135,6 +136,9 @@ def time_ways(
             for one in timed:
                 if one.step is not None:
                     one.seconds.append(one.tried(one.step))
+        for one in timed:
+            one.step = None
+    gc.collect()  # compiled nets, which refer to themselves: what follows wants their memory
     return tuple(one.timing() for one in timed)
 
 
@@ -186,6 +190,7 @@ def _compile_once(one: _TimedWay, recipe: Recipe, dataset: Dataset, device: torc
     if one.step is not None:
         one.remark = f"compiled once in {one.first_seconds:.0f} s"
     one.step, one.seconds = None, []
+    gc.collect()  # as at the end of `time_ways`
 
 
 def _drop_far(timed: Sequence[_TimedWay]) -> None:
