@@ -105,7 +105,6 @@ def cost(network: Network, *, image_size: int) -> Cost:
     a training step computes the rest again (`train/memory/reversible.py`). Raises `SpecError` for an image without
     pixels, and for one of which a layer would leave none or could not mirror the border.
     """
-    require_count(SpecError, "cost.image_size", image_size, most=LARGEST_COUNT)
     plan = unfold(network)
     fold = _Fold(network, image_size)
     x = fold.run(plan.stem, _Signal("image", (network.in_channels, image_size, image_size)))
@@ -166,12 +165,15 @@ def totals(network: Network, *, image_size: int) -> tuple[int, int]:
     """
     two = tuple(replace(stage, num_blocks=min(stage.num_blocks, 2)) for stage in network.stages)
     times = {f"stage{n}.block2": stage.num_blocks - 1 for n, stage in enumerate(network.stages, start=1)}
-    parameters, macs = 0, 0
-    for step in cost(replace(network, stages=two), image_size=image_size).steps:
-        count = times.get(".".join(step.name.split(".", 2)[:2]), 1)
-        parameters += count * step.parameters
-        macs += count * step.macs
-    return parameters, macs
+    plan = unfold(replace(network, stages=two))
+    sums = _Sums(network, image_size)
+    x = sums.run(plan.stem, _Signal("image", (network.in_channels, image_size, image_size)))
+    for block in plan.blocks:
+        sums.times = times.get(block.name, 1)
+        x = sums.block(block, x)
+    sums.times = 1
+    sums.run(plan.head, x)
+    return sums.parameters, sums.macs
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +197,7 @@ class _Fold:
     """Runs shapes through a plan and books what it meets."""
 
     def __init__(self, network: Network, image_size: int) -> None:
+        require_count(SpecError, "cost.image_size", image_size, most=LARGEST_COUNT)
         self.network = network
         self.image_size = image_size
         self.steps: list[StepCost] = []
@@ -247,15 +250,28 @@ class _Fold:
                 f"{self.network.name}: images of {side}×{side} pixels are too small for {step.name}, which gets "
                 f"{x.shape[1]}×{x.shape[2]} of them. Use images of at least {least}×{least} pixels."
             )
-        self._keep(*_kept(step, x, y))
-        if isinstance(layer, Pool) and layer.kind == "max":
-            self.index_elements += prod(y.shape)
-        self.steps.append(StepCost(step.name, y.shape, _parameters(layer), _macs(layer, y.shape)))
+        self._book(step, x, y)
         return y
+
+    def _book(self, step: Step, x: _Signal, y: _Signal, /) -> None:
+        self._keep(*_kept(step, x, y))
+        if isinstance(step.layer, Pool) and step.layer.kind == "max":
+            self.index_elements += prod(y.shape)
+        self.steps.append(StepCost(step.name, y.shape, _parameters(step.layer), _macs(step.layer, y.shape)))
 
     def _keep(self, *signals: _Signal) -> None:
         for signal in signals:
             self.kept[signal.name] = prod(signal.whole or signal.shape)
+
+
+class _Sums(_Fold):
+    """Books two sums alone, of each step `times` times: half the work, of which a list of networks has much."""
+
+    times, parameters, macs = 1, 0, 0
+
+    def _book(self, step: Step, _x: _Signal, y: _Signal, /) -> None:
+        self.parameters += self.times * _parameters(step.layer)
+        self.macs += self.times * _macs(step.layer, y.shape)
 
 
 def _kept(step: Step, x: _Signal, y: _Signal) -> tuple[_Signal, ...]:

@@ -30,6 +30,21 @@ def test_models_can_be_filtered(skipline: Command) -> None:
     assert "resnet50" not in out.replace("skipline models resnet50", "")
 
 
+@pytest.mark.parametrize("width", [20, 40, 80, 119, 120, 200])
+def test_the_list_fits_the_screen(skipline: Command, monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    """Names are folded where it is narrow, and lose nothing; summaries are there where it is wide."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    out = skipline("models", "preresnet").out
+    lines = out.partition("\n{…}")[0].splitlines()
+    if width >= 40:
+        assert max(map(len, lines)) <= width
+    assert any("norm and activation" in line for line in lines) == (width >= 120)
+    names = "".join(line.partition("  ")[0].strip() for line in lines)
+    listed = json.loads(skipline("models", "preresnet", "--json").out)["models"]
+    assert all(row["name"] in names for row in listed)
+    assert len(listed) > 5
+
+
 def test_one_model_is_described(skipline: Command) -> None:
     ended = skipline("models", "cifar_resnet110")
     assert "1,727,962" in ended.out

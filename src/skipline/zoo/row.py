@@ -46,6 +46,10 @@ class Row:
         assert found is not None, f"{name} is no {self.name}"
         return tuple(map(int, found.groups()))
 
+    def network(self, name: str, *, num_classes: int, in_channels: int = 3) -> Network:
+        """What `name`, which the row has, describes; raises `SpecError` for a depth that the family does not have."""
+        return self.make(name, *self.numbers_in(name), num_classes=num_classes, in_channels=in_channels)
+
     @property
     def num_open(self) -> int:
         """How many numbers the name leaves open."""

@@ -50,7 +50,7 @@ def describe(
         raise SpecError(f"there is no model {shown(name)}.{hint} `skipline models` lists all.")
     classes = row.num_classes if num_classes == "as published" else num_classes
     try:
-        return row.make(name, *row.numbers_in(name), num_classes=classes, in_channels=in_channels)
+        return row.network(name, num_classes=classes, in_channels=in_channels)
     except SpecError as error:
         raise SpecError(f"{name}: {error}") from None
 
