@@ -162,6 +162,23 @@ def test_totals_are_those_of_the_whole(name: str) -> None:
     assert totals(describe(name), image_size=64) == (whole.parameters, whole.macs)
 
 
+def test_totals_refuse_what_costs_refuse() -> None:
+    """In the words of the network that was asked about, also where another depth of it was asked about before."""
+    for name in ("resnetblur50d", "resnetblur101d"):
+        with pytest.raises(SpecError, match=f"^{name}: images of 2×2 pixels are too small"):
+            totals(describe(name), image_size=2)
+    with pytest.raises(SpecError, match="image_size"):
+        totals(describe("resnet18"), image_size=0)
+
+
+def test_totals_of_two_depths_differ() -> None:
+    """They are put together from the same two blocks of each stage."""
+    shallow, deep = (cost(describe(name), image_size=32) for name in ("cifar_resnet20", "cifar_resnet56"))
+    assert totals(describe("cifar_resnet20"), image_size=32) == (shallow.parameters, shallow.macs)
+    assert totals(describe("cifar_resnet56"), image_size=32) == (deep.parameters, deep.macs)
+    assert shallow.parameters < deep.parameters
+
+
 def test_a_cost_is_frozen() -> None:
     result = cost(describe("cifar_resnet20"), image_size=32)
     assert isinstance(result, Cost)

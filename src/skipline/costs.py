@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from math import prod
 from typing import assert_never
 
 from skipline.spec import BlockPlan, Network, Step, unfold
 from skipline.spec.check import LARGEST_COUNT, SpecError
+from skipline.spec.layer_size import Shape, num_macs, num_parameters, shape_behind
 from skipline.spec.layers import (
     Activate,
     Activation,
@@ -20,7 +22,6 @@ from skipline.spec.layers import (
     Dropout,
     EfficientAttention,
     GlobalAverage,
-    Layer,
     LearnedScale,
     LearnedShift,
     Linear,
@@ -33,9 +34,6 @@ from skipline.spec.layers import (
     Subsample,
 )
 from skipline.wording import require_count
-
-Shape = tuple[int, ...]
-"""(C, H, W) of a feature map, (C) of a vector."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,19 +159,32 @@ def part_costs(network: Network, *, image_size: int) -> tuple[PartCost, ...]:
 def totals(network: Network, *, image_size: int) -> tuple[int, int]:
     """`parameters` and `macs` of `cost(network, image_size=image_size)`, in a time that does not grow with the depth.
 
-    From the second on a stage's blocks are equal, so two blocks of each say everything.
+    From the second on a stage's blocks are equal, so two blocks of each say everything, of all depths of a family.
     """
     two = tuple(replace(stage, num_blocks=min(stage.num_blocks, 2)) for stage in network.stages)
+    try:
+        parts = _sums(replace(network, name="any-depth", stages=two), image_size)
+    except SpecError:
+        cost(network, image_size=image_size)  # says the same of this network
+        raise
     times = {f"stage{n}.block2": stage.num_blocks - 1 for n, stage in enumerate(network.stages, start=1)}
-    plan = unfold(replace(network, stages=two))
-    sums = _Sums(network, image_size)
+    return (
+        sum(times.get(part, 1) * parameters for part, parameters, _ in parts),
+        sum(times.get(part, 1) * macs for part, _, macs in parts),
+    )
+
+
+@lru_cache(maxsize=128)  # a list of all networks asks for 136, of which 50 are another depth of one before
+def _sums(network: Network, image_size: int) -> tuple[tuple[str, int, int], ...]:
+    """The name, the parameters and the multiply-adds of each part."""
+    plan, sums = unfold(network), _Sums(network, image_size)
     x = sums.run(plan.stem, _Signal("image", (network.in_channels, image_size, image_size)))
+    parts = [("stem", *sums.taken())]
     for block in plan.blocks:
-        sums.times = times.get(block.name, 1)
         x = sums.block(block, x)
-    sums.times = 1
+        parts.append((block.name, *sums.taken()))
     sums.run(plan.head, x)
-    return sums.parameters, sums.macs
+    return (*parts, ("head", *sums.taken()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +254,7 @@ class _Fold:
         if isinstance(layer, Activate) and layer.activation == _IDENTITY:
             y = x  # the same tensor, under the name it has
         else:
-            y = _Signal(step.name, _shape_behind(layer, x.shape))
+            y = _Signal(step.name, shape_behind(layer, x.shape))
         if min(y.shape) < 1 or (isinstance(layer, Blur) and min(x.shape[1:]) < 2):
             side, least = self.image_size, max(self.image_size + 1, self.network.smallest_image)
             raise SpecError(
@@ -257,7 +268,7 @@ class _Fold:
         self._keep(*_kept(step, x, y))
         if isinstance(step.layer, Pool) and step.layer.kind == "max":
             self.index_elements += prod(y.shape)
-        self.steps.append(StepCost(step.name, y.shape, _parameters(step.layer), _macs(step.layer, y.shape)))
+        self.steps.append(StepCost(step.name, y.shape, num_parameters(step.layer), num_macs(step.layer, y.shape)))
 
     def _keep(self, *signals: _Signal) -> None:
         for signal in signals:
@@ -265,13 +276,19 @@ class _Fold:
 
 
 class _Sums(_Fold):
-    """Books two sums alone, of each step `times` times: half the work, of which a list of networks has much."""
+    """Books parameters and multiply-adds alone, which is half the work; a list of networks has much of it."""
 
-    times, parameters, macs = 1, 0, 0
+    parameters, macs = 0, 0
+
+    def taken(self) -> tuple[int, int]:
+        """Both sums since the last call."""
+        sums = self.parameters, self.macs
+        self.parameters, self.macs = 0, 0
+        return sums
 
     def _book(self, step: Step, _x: _Signal, y: _Signal, /) -> None:
-        self.parameters += self.times * _parameters(step.layer)
-        self.macs += self.times * _macs(step.layer, y.shape)
+        self.parameters += num_parameters(step.layer)
+        self.macs += num_macs(step.layer, y.shape)
 
 
 def _kept(step: Step, x: _Signal, y: _Signal) -> tuple[_Signal, ...]:
@@ -316,83 +333,3 @@ def _kept_by(kind: ActivationKind, x: _Signal, y: _Signal) -> tuple[_Signal, ...
             return ()
         case _:
             assert_never(kind)
-
-
-def _shape_behind(layer: Layer, shape: Shape) -> Shape:
-    match layer:
-        case Conv():
-            return (layer.out_channels, *_shrunk(shape, layer.stride))
-        case Pool():
-            return (shape[0], *(_pooled(layer, side) for side in shape[1:]))
-        case Blur(stride) | Subsample(stride):
-            return (shape[0], *_shrunk(shape, stride))
-        case PadChannels(before, after):
-            return (before + shape[0] + after, *shape[1:])
-        case PadPixels(before, after):
-            return (shape[0], *(before + side + after for side in shape[1:]))
-        case GlobalAverage():
-            return shape[:1]
-        case Linear():
-            return (layer.out_features,)
-        case (
-            Normalise()
-            | Activate()
-            | Scale()
-            | LearnedScale()
-            | LearnedShift()
-            | SqueezeExcite()
-            | EfficientAttention()
-            | Dropout()
-            | DropBlock()
-            | DropBranch()
-        ):
-            return shape
-        case _:
-            assert_never(layer)
-
-
-def _shrunk(shape: Shape, stride: int) -> tuple[int, ...]:
-    """⌈side / stride⌉: every window here is padded so that only the stride shrinks the image."""
-    return tuple(-(-side // stride) for side in shape[1:])
-
-
-def _pooled(pool: Pool, side: int) -> int:
-    """The number of windows along a side; with `ceil` a last one may begin inside the image and end outside."""
-    room = side + 2 * pool.padding - pool.kernel
-    return (-(-room // pool.stride) if pool.ceil else room // pool.stride) + 1
-
-
-def _parameters(layer: Layer) -> int:
-    match layer:
-        case Conv():
-            return _weights(layer) + layer.out_channels * (layer.bias + (layer.weights.kind == "scaled"))
-        case Normalise():
-            return 2 * layer.channels
-        case Linear():
-            return (layer.in_features + 1) * layer.out_features
-        case SqueezeExcite():
-            return _parameters(layer.squeeze) + _parameters(layer.excite)
-        case EfficientAttention(kernel=kernel):
-            return kernel
-        case LearnedScale() | LearnedShift():
-            return 1
-        case _:
-            return 0  # the other layers have no weights
-
-
-def _macs(layer: Layer, shape: Shape) -> int:
-    match layer:
-        case Conv():
-            return _weights(layer) * prod(shape[1:])
-        case Linear():
-            return layer.in_features * layer.out_features
-        case SqueezeExcite():
-            return _weights(layer.squeeze) + _weights(layer.excite)  # of one pixel, the mean
-        case EfficientAttention(channels, kernel):
-            return channels * kernel
-        case _:
-            return 0  # not counted: see `Cost`
-
-
-def _weights(conv: Conv) -> int:
-    return conv.in_channels // conv.groups * conv.out_channels * conv.kernel**2

@@ -169,42 +169,46 @@ def _head(network: Network) -> tuple[Step, ...]:
 
 
 def _block(place: _Place) -> BlockPlan:
-    branch = _branch(place)
-    path, opening = f"{place.name}.branch", opening_of(place.network)
-    first_conv = next(number for number, step in enumerate(branch) if step.name == f"{path}.{opening}1")
-    num_shared = first_conv if place.shares_entry else 0
+    branch, shares_entry, block = _branch(place), place.shares_entry, place.block
+    num_shared = _num_shared(place, branch) if shares_entry else 0
     entry = tuple(
         Step(
-            step.name.replace(path, f"{place.name}.entry"),
+            step.name.replace(f"{place.name}.branch", f"{place.name}.entry"),
             replace(step.layer, channels=place.in_channels) if isinstance(step.layer, Normalise) else step.layer,
             "downscale" if step.role == "downscale" else "entry",
         )
         for step in branch[:num_shared]
     )
-    out = behind(place.network, ARRANGEMENTS[place.block.order].out, place.stage.channels)
-    is_coupled, shortcut = place.block.num_halves > 1, _shortcut(place)
+    out = behind(place.network, ARRANGEMENTS[block.order].out, place.stage.channels)
+    is_coupled, shortcut = block.num_halves > 1, _shortcut(place)
     return BlockPlan(
         name=place.name,
         stage=place.stage_name,
         in_channels=place.in_channels,
         out_channels=place.stage.channels,
-        is_residual=place.block.is_residual,
-        shortcut_reads_entry=place.shares_entry,
+        is_residual=block.is_residual,
+        shortcut_reads_entry=shares_entry,
         entry=entry,
         branch=branch[num_shared:],
         shortcut=_steps(f"{place.name}.shortcut", shortcut, "shortcut"),
         is_coupled=is_coupled,
         carried=_steps(f"{place.name}.carried", shortcut if is_coupled else [], "shortcut"),
-        gate=place.block.merge.gate,
+        gate=block.merge.gate,
         gate_step=_gate(place),
         drop_step=_drop(place),
         out=_steps(f"{place.name}.out", out, "out"),
     )
 
 
+def _num_shared(place: _Place, branch: tuple[Step, ...]) -> int:
+    """How many layers stand before the branch's first convolution, or before the shift that opens it."""
+    first = f"{place.name}.branch.{opening_of(place.network)}1"
+    return next(number for number, step in enumerate(branch) if step.name == first)
+
+
 def _branch(place: _Place) -> tuple[Step, ...]:
     branch, path = place.block.branch, f"{place.name}.branch"
-    arrangement = ARRANGEMENTS[place.block.order]
+    arrangement, shrinking = ARRANGEMENTS[place.block.order], _shrinking_conv(place)
     *inner, last = _convs(place)
     opening = opening_of(place.network)
     steps: list[Step] = []
@@ -212,11 +216,11 @@ def _branch(place: _Place) -> tuple[Step, ...]:
         steps.append(Step(f"{path}.downscale", Scale(1 / place.input_deviation), "downscale"))
     for number, conv in enumerate(inner, start=1):
         for name, layer in around(place.network, arrangement.inner, conv):
-            if name == opening and number == _shrinking_conv(place) + 1:
+            if name == opening and number == shrinking + 1:
                 steps += _antialias(place)
             steps.append(Step(f"{path}.{name}{number}", layer, "branch"))
     for name, layer in around(place.network, arrangement.last, last):
-        if name == opening and len(inner) == _shrinking_conv(place):
+        if name == opening and len(inner) == shrinking:
             steps += _antialias(place)
         if name == opening and branch.dropout > 0:
             steps.append(Step(f"{path}.dropout", Dropout(branch.dropout), "branch"))
@@ -352,4 +356,4 @@ def _numbered(layers: list[tuple[str, Layer]], number: int) -> list[tuple[str, L
 
 
 def _steps(path: str, layers: list[tuple[str, Layer]], role: Role) -> tuple[Step, ...]:
-    return tuple(Step(f"{path}.{name}", layer, role) for name, layer in layers)
+    return tuple([Step(f"{path}.{name}", layer, role) for name, layer in layers])

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal, assert_never
 
-from skipline.costs import Shape, StepCost, cost
+from skipline.costs import StepCost, cost
 from skipline.report.number import count
 from skipline.spec import BlockPlan, Network, Step, unfold
+from skipline.spec.layer_size import Shape
 from skipline.spec.layers import (
     Activate,
     Blur,
