@@ -13,7 +13,7 @@ from skipline.cli.diagnose import _INIT
 from skipline.cli.exits import GateFailed
 from skipline.cli.output.diagnosis_output import Output, _spread, tell_examinations
 from skipline.data import Preprocess
-from skipline.init import build
+from skipline.init import build, scheme_named
 from skipline.lab.jacobian import jacobian
 from skipline.lab.setup import setup_of
 from skipline.spec import Activation, Norm
@@ -105,6 +105,18 @@ def test_a_trained_file_is_measured_as_it_is(skipline: Command, tmp_path: Path) 
     refused = skipline("diagnose", str(path), "--fix")
     assert refused.code == 2
     assert "is trained, and is only measured: --fix does not apply. Leave it out." in refused.err
+
+
+def test_a_trained_net_is_told_what_would_change_it(skipline: Command, tmp_path: Path) -> None:
+    """It was also told of the critical line, which ReLU has none of."""
+    plain = replace(describe("digits_plain20", in_channels=1, num_classes=3), norm=Norm("none"))
+    net = build(plain, scheme=scheme_named("torch_default"))
+    path = tmp_path / "model.safetensors"
+    save_model(path, TrainedModel(net, Preprocess(mean=(0.5,), std=(0.25,)), ("a", "b", "c")))
+    done = skipline("diagnose", str(path), "--image-size", "8")
+    assert done.code == 0, done.err
+    remedies = done.out.partition("  remedies ")[2].splitlines()
+    assert [line.split()[1:3] for line in remedies] == [["residual", "blocks,"], ["a", "leaky"], ["batch", "norm"]]
 
 
 def test_a_run_is_measured_on_its_own_images(skipline: Command) -> None:

@@ -14,7 +14,7 @@ from skipline.signal.causes import CAUSES, RemedyName
 from skipline.spec import Activation, Merge, Network, Norm, NoShortcut
 from skipline.study import Conditions, StudyError, examine, inspect, treat
 from skipline.study.diagnosis_judge import judge_by_diagnosis
-from skipline.study.remedies import REMEDIES, Candidate, remedies_for
+from skipline.study.remedies import REMEDIES, Candidate, remedies_for, remedies_for_trained
 from skipline.study.subject import LINEAR_IMAGE_SIZE, linear_candidate
 from skipline.zoo import describe
 
@@ -125,6 +125,31 @@ def test_each_remedy_changes_what_it_says_and_only_where_it_can() -> None:
     assert "residual" not in remedies_for(Candidate(residual, HE), everything)
     assert "clean_shortcut" not in remedies_for(Candidate(residual, HE), everything)
     assert isinstance(plain.stages[0].block.shortcut, NoShortcut)
+
+
+@pytest.mark.parametrize("init", ["he_fan_in_normal", "he_fan_out_normal", "he_fan_out_uniform"])
+def test_what_starts_by_hes_rule_is_not_told_to(init: str) -> None:
+    """By either of his two rules, in every form; the start of PyTorch is by neither."""
+    bare_relu = bare("digits_plain20")
+    assert remedies_for(Candidate(bare_relu, init), ("he", "residual")) == ("residual",)
+    assert remedies_for(Candidate(bare_relu, "torch_default"), ("he", "residual")) == ("he", "residual")
+    bare_residual = bare("digits_resnet20")
+    assert remedies_for(Candidate(bare_residual, f"zero_branch({init})"), ("he", "batch_norm")) == ("batch_norm",)
+
+
+@pytest.mark.parametrize("alpha", [0.5, 1.5])
+def test_a_linear_net_is_told_of_hes_rule_last(alpha: float) -> None:
+    """It makes up for what an activation takes; what came first did not help, and the second did."""
+    examination = examine(linear_candidate(50, alpha), Conditions(image_size=LINEAR_IMAGE_SIZE), measure=False)
+    assert examination.remedies == ("residual", "batch_norm", "he")
+    (treatment,) = treat(examination, measure=False)
+    assert (treatment.remedy, treatment.helped) == ("residual", True)
+
+
+def test_a_trained_net_is_not_told_what_it_has() -> None:
+    names: tuple[RemedyName, ...] = ("he", "residual", "batch_norm", "leaky")
+    assert remedies_for_trained(digits("digits_resnet20"), names) == ("leaky",)
+    assert remedies_for_trained(bare("digits_plain20"), names) == ("residual", "batch_norm", "leaky")
 
 
 @pytest.mark.parametrize("name", ["resnet34_c", "resnet152", "resnetrs420", "wide_resnet101_2", "preresnet200"])

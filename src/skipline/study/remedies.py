@@ -90,12 +90,16 @@ def _he(candidate: Candidate) -> str:
 
 
 _HE = "he_fan_in_normal"
+_HE_BACK = "he_fan_out_normal"  # the same rule, for the gradient's size: arXiv 1502.01852, equation 14
 _CRITICAL = critical(0.05).name
 _STARTS_AT_HE = {"identity", "relu", "leaky_relu"}  # whose gain holds at every size of the signal
 
 
 def _is_not_he(candidate: Candidate) -> bool:
-    return candidate.network.activation.kind in _STARTS_AT_HE and not _starts_like(candidate, _he(candidate))
+    """Neither of He's two rules: over the inputs of a layer, or over its outputs."""
+    mine = [zero_branch(scheme_named(name)).name if _starts_at_zero(candidate) else name for name in (_HE, _HE_BACK)]
+    is_he = any(_starts_like(candidate, name) for name in mine)
+    return candidate.network.activation.kind in _STARTS_AT_HE and not is_he
 
 
 def _is_not_critical(candidate: Candidate) -> bool:
@@ -198,5 +202,15 @@ REMEDIES: Mapping[RemedyName, Remedy] = {
 
 
 def remedies_for(candidate: Candidate, names: tuple[RemedyName, ...]) -> tuple[RemedyName, ...]:
-    """Those of `names` that would change `candidate`, in the same order."""
-    return tuple(name for name in names if REMEDIES[name].helps(candidate))
+    """Those of `names` that would change `candidate`, in the same order but for one.
+
+    He's rule comes last in a linear net: it makes up for what an activation takes, and this one takes nothing.
+    """
+    changing = [name for name in names if REMEDIES[name].helps(candidate)]
+    is_linear = candidate.network.activation.kind == "identity"
+    return tuple(sorted(changing, key=lambda name: is_linear and name == "he"))
+
+
+def remedies_for_trained(network: Network, names: tuple[RemedyName, ...]) -> tuple[RemedyName, ...]:
+    """The same for a trained network, which does not tell how it started: by He's rule, the default, is assumed."""
+    return remedies_for(Candidate(network, _HE_BACK), names)

@@ -26,7 +26,7 @@ from skipline.spec import Network
 from skipline.study.alpha_power import alpha_power
 from skipline.study.examination import Conditions, Examination, TriedRemedy
 from skipline.study.examination_document import document_of, judged, sites_of
-from skipline.study.remedies import REMEDIES
+from skipline.study.remedies import REMEDIES, remedies_for_trained
 
 if TYPE_CHECKING:
     from skipline.study.inspection import Inspection
@@ -133,7 +133,8 @@ def tell_inspection(network: Network, inspection: Inspection, seen: Seen, output
         print(f"{name}, trained\n{_MARKS[diagnosis.verdict]} measured: {diagnosis.sentence}")
         print(f"  measured   its last weights, in training mode, on {seen.about}")
         spread = map(_spread, seen.spectra)
-        print("\n".join([*_details(diagnosis, said=diagnosis.sentence), *spread, *_listed(diagnosis.remedies, {})]))
+        remedies = remedies_for_trained(network, diagnosis.remedies)
+        print("\n".join([*_details(diagnosis, said=diagnosis.sentence), *spread, *_listed(remedies, {})]))
     settings = {"images": seen.about, "seed": seen.seed}
     values = seen.spectra[0].values if seen.spectra else ()
     _write([record_of_inspection(network, inspection, singular_values=values)], (), output, settings=settings)
