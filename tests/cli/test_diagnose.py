@@ -46,10 +46,12 @@ def test_three_units_side_by_side_with_a_page_and_figures(skipline: Command, tmp
     assert "gradient explodes through norms" in plain
     assert "such nets train up to about" in plain
     assert "1. residual blocks" in plain
+    assert "\n             by the measurement too it will train badly: the gradient is " in plain
     for healthy in (residual, preact):
         assert "\n✓ predicted: will train: " in healthy
         assert "such nets train at any depth, as far as is known" in healthy
         assert "times the predicted" in healthy
+        assert "\n             by the measurement too it will train: the gradient changes by a factor of " in healthy
     html = page.read_text(encoding="utf-8")
     assert html.count("<svg") >= 4
     assert "://" not in html.replace("http://www.w3.org", "")
@@ -243,7 +245,32 @@ def test_a_measurement_that_decides_says_so(capsys: pytest.CaptureFixture[str]) 
     out = capsys.readouterr().out
     assert f"✗ measured: {bad.diagnosis.sentence}\n" in out
     assert f"             predicted: {found.diagnosis.sentence}\n" in out
+    assert "             the two differ: count on the worse verdict, above\n" in out
     assert out.count(bad.diagnosis.sentence) == out.count(found.diagnosis.sentence) == 1
+
+
+@pytest.mark.parametrize(
+    ("times", "believe"),
+    [
+        (1.2, "one draw of the weights in ten does (--seed draws others): believe the measurement of this one"),
+        (50.0, "hardly any draw of the weights does: believe the measurement, not the prediction"),
+    ],
+)
+def test_how_far_a_measurement_is_outside_of_the_band_and_which_to_believe(
+    capsys: pytest.CaptureFixture[str], times: float, believe: str
+) -> None:
+    """It said only that the measurement did not confirm the prediction, and not whether the verdict still held."""
+    found = examine(linear_candidate(8, 1.0), Conditions(image_size=1, batch_size=4), measure=True)
+    assert found.comparison is not None
+    band = found.prediction.sites["head"].gradient_band
+    outside = replace(found.comparison, gradient_within=0.4, gradient_worst="head", gradient_worst_ratio=band * times)
+    output = Output(as_json=False, report=None, figures=None, png=False)
+    tell_examinations([replace(found, comparison=outside)], [], output, spectra=())
+    *_, same, most, last = capsys.readouterr().out.splitlines()
+    assert same == "             by the measurement the same verdict"
+    far = f"gradient {band * times:.3g} times the predicted"
+    assert most == f"             most sites lie outside of the band, head farthest: {far}"
+    assert last == f"             {believe}"
 
 
 def test_all_singular_values_where_they_are_few_and_the_ends_where_they_are_many(

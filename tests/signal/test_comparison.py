@@ -48,6 +48,8 @@ def test_medians_of_the_ratios_and_the_shares_within_the_bands() -> None:
     assert result.signal_within == pytest.approx(1 / 3)
     assert result.gradient_within == pytest.approx(1 / 3)
     assert (result.worst, result.worst_ratio) == ("c", 5.0)
+    assert result.gradient_worst in ("a", "b")
+    assert result.gradient_worst_ratio == pytest.approx(0.1)
 
 
 def test_the_worst_is_that_farthest_outside_of_its_own_band() -> None:
@@ -76,10 +78,12 @@ def test_without_gradients_the_signals_are_compared() -> None:
     assert (result.num_sites, result.signal, result.signal_within) == (1, 1.0, 1.0)
     assert math.isnan(result.gradient)
     assert math.isnan(result.gradient_within)
+    assert result.gradient_worst == ""
+    assert math.isnan(result.gradient_worst_ratio)
 
 
 def test_with_nothing_in_common_there_is_no_ratio() -> None:
     result = compared(prediction(a=EXPECTED), reading(b=FOUND))
-    assert (result.num_sites, result.worst) == (0, "")
+    assert (result.num_sites, result.worst, result.gradient_worst) == (0, "", "")
     ratios = (result.signal, result.gradient, result.signal_within, result.gradient_within, result.worst_ratio)
     assert all(map(math.isnan, ratios))

@@ -11,11 +11,13 @@ import torch
 
 from skipline.init import scheme_named
 from skipline.signal.causes import CAUSES, RemedyName
+from skipline.signal.comparison import compared
 from skipline.spec import Activation, Merge, Network, Norm, NoShortcut
 from skipline.study import Conditions, StudyError, examine, inspect, treat
 from skipline.study.diagnosis_judge import judge_by_diagnosis
+from skipline.study.measurement import read
 from skipline.study.remedies import REMEDIES, Candidate, remedies_for, remedies_for_trained
-from skipline.study.subject import LINEAR_IMAGE_SIZE, linear_candidate
+from skipline.study.subject import LINEAR_IMAGE_SIZE, candidate_of, linear_candidate
 from skipline.zoo import describe
 
 HE = "he_fan_out_normal"
@@ -61,6 +63,20 @@ def test_plain_degrades_where_residual_trains() -> None:
         assert healthy.comparison is not None
         assert healthy.comparison.signal == pytest.approx(1, rel=0.25)
         assert healthy.comparison.signal_within > 0.8
+
+
+def test_of_ten_draws_of_a_deep_thin_net_nine_are_as_predicted() -> None:
+    """What a gradient has grown by is off by a part of it, and what eight channels draw differs by more than 16."""
+    candidate = candidate_of("residual", depth=50, width=8, norm=Norm("batch"), activation=Activation("relu"), init=HE)
+    prediction = examine(candidate, Conditions(image_size=8), measure=False).prediction
+    shares = [
+        compared(prediction, read(candidate, Conditions(image_size=8, seed=seed), between=lambda: None)).gradient_within
+        for seed in range(8)
+    ]
+    assert sum(shares) / len(shares) >= 0.9
+    first, last = (prediction.sites[name].gradient_band for name in ("stage1.block1.out", "stage3.block8.out"))
+    assert last < 1.2, "nothing has grown yet, and the last stage is 32 channels wide"
+    assert first < 2
 
 
 def test_a_remedy_is_tried_and_shown() -> None:

@@ -206,7 +206,7 @@ def remedies_for(candidate: Candidate, names: tuple[RemedyName, ...]) -> tuple[R
 
     He's rule comes last in a linear net: it makes up for what an activation takes, and this one takes nothing.
     """
-    changing = [name for name in names if REMEDIES[name].helps(candidate)]
+    changing: list[RemedyName] = [name for name in names if REMEDIES[name].helps(candidate)]
     is_linear = candidate.network.activation.kind == "identity"
     return tuple(sorted(changing, key=lambda name: is_linear and name == "he"))
 

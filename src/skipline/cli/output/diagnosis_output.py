@@ -20,6 +20,7 @@ from skipline.report.phase import PhaseRecord
 from skipline.report.plot.picture import require_png, write_picture
 from skipline.report.records.diagnosis import DiagnosisRecord
 from skipline.signal.causes import RemedyName
+from skipline.signal.comparison import Comparison
 from skipline.signal.diagnosis import Diagnosis
 from skipline.signal.verdict import Verdict
 from skipline.spec import Network
@@ -27,6 +28,7 @@ from skipline.study.alpha_power import alpha_power
 from skipline.study.examination import Conditions, Examination, TriedRemedy
 from skipline.study.examination_document import document_of, judged, sites_of
 from skipline.study.remedies import REMEDIES, remedies_for_trained
+from skipline.theory.prediction import Prediction
 
 if TYPE_CHECKING:
     from skipline.study.inspection import Inspection
@@ -34,7 +36,8 @@ if TYPE_CHECKING:
 
 FORMAT = "skipline.diagnosis"
 VERSION = 1
-_MOST_OUTSIDE = 0.5  # guessed: nine sites in ten are expected within the band
+_MOST_OUTSIDE = 0.5  # of the sites, which move together: so far out is about one draw of the weights in ten (guessed)
+_ONE_DRAW = 2.0  # bands, on a log scale: one is 1.645 standard deviations, and beyond 3.3 lies one draw in a thousand
 _MARKS: dict[Verdict, str] = {"trains": "✓", "degrades": "!", "fails": "✗"}
 
 
@@ -180,12 +183,38 @@ def _measured(examination: Examination) -> list[str]:
         f"of {counted(comparison.num_sites, 'site')} within the band), gradient {comparison.gradient:.3g} times "
         f"({percent(comparison.gradient_within, places=0)})"
     ]
-    if min(comparison.signal_within, comparison.gradient_within) < _MOST_OUTSIDE:
-        lines.append("             the measurement does not confirm the prediction: rely on the measurement")
-    if seen.verdict != examination.diagnosis.verdict:
-        other = examination.diagnosis if examination.decisive is seen else seen
-        lines.append(f"             {'predicted' if other is not seen else 'measured'}: {other.sentence}")
-    return lines
+    predicted = examination.diagnosis
+    if seen.verdict != predicted.verdict:
+        other = predicted if examination.decisive is seen else seen
+        lines.append(f"             {'predicted' if other is predicted else 'measured'}: {other.sentence}")
+        lines.append("             the two differ: count on the worse verdict, above")
+    elif seen.sentence == predicted.sentence:
+        lines.append("             by the measurement the same verdict")
+    else:
+        lines.append(f"             by the measurement too it {seen.sentence}")
+    return [*lines, *_beyond_band(comparison, examination.prediction)]
+
+
+def _beyond_band(comparison: Comparison, prediction: Prediction) -> list[str]:
+    """Where most sites lie outside of the band: how far the worst does, and which of the two to believe."""
+    beyond: list[tuple[str, float, str, float]] = []
+    if comparison.signal_within < _MOST_OUTSIDE:
+        band = prediction.sites[comparison.worst].band
+        beyond.append(("signal", comparison.worst_ratio, comparison.worst, band))
+    if comparison.gradient_within < _MOST_OUTSIDE:
+        band = prediction.sites[comparison.gradient_worst].gradient_band
+        beyond.append(("gradient", comparison.gradient_worst_ratio, comparison.gradient_worst, band))
+    if not beyond:
+        return []
+    lines = [
+        f"             most sites lie outside of the band, {site} farthest: {what} {ratio:.3g} times the predicted"
+        for what, ratio, site, _ in beyond
+    ]
+    if all(abs(math.log(ratio)) <= _ONE_DRAW * math.log(band) for _, ratio, _, band in beyond):
+        believe = "one draw of the weights in ten does (--seed draws others): believe the measurement of this one"
+    else:
+        believe = "hardly any draw of the weights does: believe the measurement, not the prediction"
+    return [*lines, f"             {believe}"]
 
 
 def _spread(spectrum: Spectrum) -> str:
