@@ -108,16 +108,16 @@ def _predictions(folder: RunFolder, data: Path | None, device: str) -> Predictio
 
 def _refuse_other_exams(first: RunFolder, second: RunFolder) -> None:
     """Refuse runs whose own files say already that they were tested on different images: nothing is evaluated then."""
-    from skipline.data.photos.run_set import is_photo_run
+    from skipline.store import is_photo_run
     from skipline.train import RunError
 
-    if is_photo_run(first.path) and is_photo_run(second.path):
+    on_photos = is_photo_run(first.path), is_photo_run(second.path)
+    if all(on_photos):
         _refuse_other_photos(first, second)
         return
     one, other = first.read("split.json"), second.read("split.json")
-    have_parts = "parts" in one, "parts" in other
     if one.get("sha256") == other.get("sha256") or (
-        one.get("num_test") == other.get("num_test") and one.get("name") == other.get("name") and not any(have_parts)
+        one.get("num_test") == other.get("num_test") and one.get("name") == other.get("name") and not any(on_photos)
     ):
         return  # of data that differ in what is learnt from, the test images can still be the same
     raise RunError(

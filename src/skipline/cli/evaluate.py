@@ -82,7 +82,7 @@ def _exams(
     """The exam that is meant, what its temperature is fitted on, and whether it is the run's own."""
     from skipline.cli.exits import UsageError
     from skipline.cli.given.lists import one_of
-    from skipline.data.photos.run_set import is_photo_run
+    from skipline.store import is_photo_run
     from skipline.train.evaluated_run import exam_in, exam_in_folder, exam_of_run, held_out_of, own_part
 
     if not source:

@@ -4,6 +4,7 @@ from skipline.store.condition import Condition, parse_condition
 from skipline.store.entry import FIELDS, STATES, RunEntry
 from skipline.store.index import INDEX_NAME, Listing, list_runs
 from skipline.store.judge import Judge, judge_of
+from skipline.store.photo_run import is_photo_run
 
 __all__ = [
     "FIELDS",
@@ -13,6 +14,7 @@ __all__ = [
     "Judge",
     "Listing",
     "RunEntry",
+    "is_photo_run",
     "judge_of",
     "list_runs",
     "parse_condition",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Literal
+
+from skipline.store.photo_run import is_photo_run
 
 Judge = Literal["test", "validation"]
 
@@ -12,11 +13,6 @@ Judge = Literal["test", "validation"]
 def judge_of(run: Path) -> Judge:
     """The images that the errors of the run folder `run` are of: of photos those for validation, else the test ones.
 
-    A run on photos has a framing in its `preprocess.json`; its test part is for afterwards. The fields of files are
-    called test for both.
+    The test part of photos is for afterwards. The fields of files are called test for both.
     """
-    try:
-        content = json.loads((run / "preprocess.json").read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return "test"
-    return "validation" if isinstance(content, dict) and "framing" in content else "test"
+    return "validation" if is_photo_run(run) else "test"

@@ -11,7 +11,7 @@ import torch
 
 from skipline.cores import available_cores
 from skipline.data import DataError, Dataset
-from skipline.data.photos.run_set import is_photo_run, load_photo_set
+from skipline.data.photos.run_set import load_photo_set
 from skipline.data.photos.sighting import Part
 from skipline.data.photos.split import load_split
 from skipline.evaluate.assess import SEED, Assessment, assess
@@ -25,6 +25,7 @@ from skipline.evaluate.predictions import Predictions, load_predictions, predict
 from skipline.evaluate.scores import answers, probabilities
 from skipline.files import dump_json, write_whole
 from skipline.seeds import split_seed
+from skipline.store import is_photo_run
 from skipline.train.folder.environment import setup_of
 from skipline.train.folder.run_folder import RunFolder
 from skipline.train.folder.salvage import read_recipe

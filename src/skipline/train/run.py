@@ -16,8 +16,9 @@ from skipline.data import DataError, Dataset, load, place_of, source_names
 from skipline.data.photos.cache_place import PhotoCache
 from skipline.data.photos.classes import Classes, load_classes
 from skipline.data.photos.photo_dataset import same_photo_dataset
-from skipline.data.photos.run_set import is_photo_run, read_preprocess
+from skipline.data.photos.run_set import read_preprocess
 from skipline.data.photos.split import FORMAT, VERSION, load_split
+from skipline.store import is_photo_run
 from skipline.train.codec import recipe_to_json
 from skipline.train.fine_tuning import write_start
 from skipline.train.folder.checkpoint import read_progress

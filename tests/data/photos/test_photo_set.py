@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +16,11 @@ from skipline.data.photos import framed as photo_pixels
 from skipline.data.photos.classes import Classes
 from skipline.data.photos.decode import LOCAL
 from skipline.data.photos.framing import Framing, framed
-from skipline.data.photos.run_set import is_photo_run, load_photo_set
+from skipline.data.photos.run_set import load_photo_set
 from skipline.data.photos.split import Split, SplitPhoto
 from skipline.data.preprocess import Preprocess
 from skipline.files import dump_json
+from skipline.store import is_photo_run
 
 from ..pictures import encoded, noise
 
@@ -95,9 +97,11 @@ def test_photos_that_do_not_fit_into_memory_are_refused_before_they_are_read(
         load_photo_set(run, "train", num_processes=1, show=nothing)  # 3 · 3 · 8² = 576 bytes, and 300 may be taken
 
 
-def test_a_run_on_photos_is_known_by_its_split(run: Path, tmp_path: Path) -> None:
+def test_a_run_on_photos_is_known_by_how_they_were_framed(run: Path, tmp_path: Path) -> None:
     assert is_photo_run(run)
-    (run / "split.json").write_text('{"format": "skipline.split", "version": 1, "sha256": "x"}')
+    (run / "split.json").write_text("torn")
+    assert is_photo_run(run), "damage is told where the photos are read"
+    (run / "preprocess.json").write_text(dump_json(replace(PREPROCESS, framing=None).to_json()))
     assert not is_photo_run(run)
     assert not is_photo_run(tmp_path)
 

@@ -29,9 +29,9 @@ from skipline.data.photos.classes import load_classes
 from skipline.data.photos.framing import Framing
 from skipline.data.photos.photo_dataset import PhotoSettings, photo_dataset, split_folder
 from skipline.data.photos.printable import printable
-from skipline.data.photos.run_set import is_photo_run
 from skipline.data.photos.split import Split, load_split
 from skipline.data.photos.split_again import split_again
+from skipline.store import is_photo_run
 from skipline.train import Recipe, open_run
 from skipline.train.codec import decode_record
 from skipline.train.photo_defaults import BATCHES, FINE_TUNING_RATE, LAYER_DECAY, PhotoDefaults, photo_defaults

@@ -35,15 +35,6 @@ class PhotoSet:
     lost: tuple[tuple[SplitPhoto, Unusable], ...]
 
 
-def is_photo_run(run: Path) -> bool:
-    """Whether the run folder `run` was trained on photos: its `split.json` then names each of them."""
-    try:
-        content = json.loads((run / "split.json").read_bytes())
-    except (OSError, ValueError):
-        return False
-    return isinstance(content, dict) and "parts" in content
-
-
 def load_photo_set(
     run: Path,
     part: Part,
