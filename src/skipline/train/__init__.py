@@ -3,9 +3,10 @@
 from skipline.train.codec import recipe_from_json, recipe_from_settings, recipe_to_json
 from skipline.train.deepening import Deepening
 from skipline.train.error import RecipeError
-from skipline.train.folder.environment import Setup, environment, setup_of
+from skipline.train.folder.environment import environment
 from skipline.train.folder.run_folder import RunError, RunFileError, RunFolder, create_run, open_run
 from skipline.train.folder.salvage import read_recipe
+from skipline.train.folder.setup import Setup, setup_of
 from skipline.train.grown_run import GrownRun, grow_run, write_grown_run
 from skipline.train.loop import train
 from skipline.train.optimiser import AdamW, Sgd

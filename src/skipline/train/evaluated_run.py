@@ -26,9 +26,9 @@ from skipline.evaluate.scores import answers, probabilities
 from skipline.files import dump_json, write_whole
 from skipline.seeds import split_seed
 from skipline.store import is_photo_run
-from skipline.train.folder.environment import setup_of
 from skipline.train.folder.run_folder import RunFolder
 from skipline.train.folder.salvage import read_recipe
+from skipline.train.folder.setup import setup_of
 from skipline.train.run import load_again
 from skipline.train.speed.precision import Precision, autocast, compute_dtype
 from skipline.weights import WeightsError, load_model

@@ -22,10 +22,10 @@ from skipline.store import is_photo_run
 from skipline.train.codec import recipe_to_json
 from skipline.train.fine_tuning import write_start
 from skipline.train.folder.checkpoint import read_progress
-from skipline.train.folder.environment import differences, run_environment
 from skipline.train.folder.lock import locked
 from skipline.train.folder.run_folder import RunError, RunFileError, RunFolder, create_run
 from skipline.train.folder.salvage import has_model, left_of, read_recipe, saying_what_is_left
+from skipline.train.folder.setup import differences, run_environment
 from skipline.train.loop import train
 from skipline.train.outcome import Outcome, Snapshot
 from skipline.train.processes.team import ALONE, Team
