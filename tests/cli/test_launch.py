@@ -163,8 +163,8 @@ def test_that_it_stops_is_said_once_and_below_the_table_where_that_is_live(
     [
         (
             [],
-            "ended before the first checkpoint: nothing of the training is kept, and {run} holds only its settings and "
-            "the list of its data. Begin it again with: skipline resume {run}",
+            "ended before the first checkpoint: its folder holds no weights yet. "
+            "Begin it again with: skipline resume {run}",
         ),
         (
             ["checkpoint"],

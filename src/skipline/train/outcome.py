@@ -89,10 +89,7 @@ class CutShort(Exception):
         elif folder.checkpoint.exists():
             said = f"ended at once; the newest checkpoint is intact. Continue from there with: {again}"
         else:
-            said = (
-                f"ended before the first checkpoint: nothing of the training is kept, and {folder.path} holds only its "
-                f"settings and the list of its data. Begin it again with: {again}"
-            )
+            said = f"ended before the first checkpoint: its folder holds no weights yet. Begin it again with: {again}"
         super().__init__(said)
 
 
