@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from skipline.cli.given import rate_search
+from skipline.cli import rate_search
 from skipline.train.trials.rate_sweep import RateSweep
 
 from .conftest import Command

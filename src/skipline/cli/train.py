@@ -178,7 +178,7 @@ def _recipe_and_data(
             raise UsageError("--cache is for folders of photos only. Leave it out.")
         return recipe_and_data(settings, data_dir=data_dir)
     from skipline.cli.given.photo_place import photo_cache
-    from skipline.cli.given.photo_source import Tolerance, photos_and_recipe
+    from skipline.cli.photo_source import Tolerance, photos_and_recipe
 
     tolerance = Tolerance(allowed_errors(allow), max_unusable)
     return photos_and_recipe(settings, tolerance=tolerance, device=device, cache=photo_cache(cache))
@@ -208,8 +208,8 @@ def _with_rate(
         return recipe, None
     from rich.console import Console
 
-    from skipline.cli.given.rate_search import found_rate, with_rate
     from skipline.cli.output.rate_curve import show_sweep
+    from skipline.cli.rate_search import found_rate, with_rate
 
     sweep = found_rate(recipe, dataset, device, team=team)
     if not as_json:

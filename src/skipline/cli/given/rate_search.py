@@ -1,21 +1,9 @@
-"""`skipline train --lr find`: the learning rate by a sweep."""
+"""`skipline train --lr find` among settings: a learning rate that is to be found."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
-
-import torch
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-from skipline.cli.exits import GateFailed, UsageError
-from skipline.data import Dataset
-from skipline.train import Recipe
-from skipline.train.processes.team import Team
-from skipline.train.trials.rate_sweep import RateSweep, sweep_rates
 
 FIND = "find"
 
@@ -30,29 +18,3 @@ def without_rate(settings: Mapping[str, Any]) -> dict[str, Any]:
     """`settings` but for the learning rate: that of their preset then stands until one is found."""
     rest = {name: value for name, value in settings["optimiser"].items() if name != "learning_rate"}
     return {**settings, "optimiser": rest}
-
-
-def found_rate(recipe: Recipe, dataset: Dataset, device: torch.device, *, team: Team) -> RateSweep:
-    """The sweep for `recipe`, with its progress on stderr. Raises `UsageError` where several processes train."""
-    if not team.is_alone:
-        raise UsageError(
-            "--lr find runs in one process only, and a launcher has started several. First run --lr find --dry-run "
-            "without the launcher; then pass the result: --lr RATE."
-        )
-    columns = (TextColumn("learning-rate range test"), BarColumn(), MofNCompleteColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        row = progress.add_task("sweep", total=None)
-        return sweep_rates(
-            recipe, dataset, device, show=lambda done, num: progress.update(row, completed=done, total=num)
-        )
-
-
-def with_rate(recipe: Recipe, sweep: RateSweep) -> Recipe:
-    """`recipe` at the rate that `sweep` suggests. Raises `GateFailed` where it suggests none."""
-    if math.isnan(sweep.suggestion):
-        raise GateFailed(
-            f"no learning rate was found: {sweep.sentence()}. Give one (--lr 0.1) or another --init; to see whether "
-            "the net can train at all: skipline diagnose"
-        )
-    return replace(recipe, optimiser=replace(recipe.optimiser, learning_rate=sweep.suggestion))
