@@ -131,7 +131,7 @@ def _refuse_other_photos(first: RunFolder, second: RunFolder) -> None:
     from skipline.train import RunError, read_recipe
     from skipline.train.evaluated_run import own_part
 
-    one, other = (load_split(run.path / "split.json") for run in (first, second))
+    one, other = (load_split(run.split) for run in (first, second))
     exams = [
         [(photo.sha256, photo.label) for photo in split.part(own_part(run))]
         for run, split in ((first, one), (second, other))

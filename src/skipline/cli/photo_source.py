@@ -32,7 +32,7 @@ from skipline.data.photos.printable import printable
 from skipline.data.photos.split import Split, load_split
 from skipline.data.photos.split_again import split_again
 from skipline.store import is_photo_run
-from skipline.train import Recipe, open_run
+from skipline.train import Recipe, RunFolder, open_run
 from skipline.train.codec import decode_record
 from skipline.train.photo_defaults import BATCHES, FINE_TUNING_RATE, LAYER_DECAY, PhotoDefaults, photo_defaults
 from skipline.train.trials.batch_size import fitting_batch
@@ -91,21 +91,21 @@ def photos_and_recipe(
     return recipe, dataset
 
 
-def _origin_of_split(chosen: PhotoSettings) -> Path | None:
+def _origin_of_split(chosen: PhotoSettings) -> RunFolder | None:
     """The run whose split is to be taken over; None where the folder is split anew. Looked for before any photo."""
     if not chosen.split_from:
         return None
-    run = open_run(Path(chosen.split_from)).path
-    if not is_photo_run(run):
+    run = open_run(Path(chosen.split_from))
+    if not is_photo_run(run.path):
         raise UsageError(f"--split-from {chosen.split_from} is not a run on photos. Name one that is: skipline runs")
     return run
 
 
-def _split(result: Check, chosen: PhotoSettings, origin: Path | None, *, seed: int) -> Split:
+def _split(result: Check, chosen: PhotoSettings, origin: RunFolder | None, *, seed: int) -> Split:
     if origin is None:
         return split_folder(result.folder, result.facts, result.duplicates, seed=seed, settings=chosen)
-    wanted, names = load_split(origin / "split.json"), load_classes(origin / "classes.json").names
-    return split_again(result.folder, result.facts, wanted, names, origin=str(origin))
+    wanted, names = load_split(origin.split), load_classes(origin.classes).names
+    return split_again(result.folder, result.facts, wanted, names, origin=str(origin.path))
 
 
 def _with_batch(recipe: Recipe, dataset: Dataset, device: torch.device, *, scales: bool) -> Recipe:

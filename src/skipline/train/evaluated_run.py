@@ -45,7 +45,7 @@ def exam_in(dataset: Dataset, part: str) -> Exam:
 
 def own_part(folder: RunFolder) -> Part:
     """The part that a run is judged by: its test images, or, of photos without such a part, those for validation."""
-    if is_photo_run(folder.path) and not load_split(folder.path / "split.json").test:
+    if is_photo_run(folder.path) and not load_split(folder.split).test:
         return "val"
     return "test"
 
@@ -67,7 +67,7 @@ def exam_of_run(folder: RunFolder, part: Part, *, data: Path | None) -> Exam:
 
 def held_out_of(folder: RunFolder, part: Part, *, data: Path | None) -> tuple[Exam, ...]:
     """The exam that a temperature for `part` is fitted on: of photos the validation part, of others none."""
-    if part != "test" or not is_photo_run(folder.path) or not load_split(folder.path / "split.json").val:
+    if part != "test" or not is_photo_run(folder.path) or not load_split(folder.split).val:
         return ()
     return (exam_of_run(folder, "val", data=data),)
 
@@ -82,7 +82,7 @@ def exam_in_folder(model: Path, place: Path, *, folder: RunFolder | None) -> Exa
     if trained.preprocess.framing is None:
         raise DataError(f"{model} was not trained on photos, so it does not say how those in {place} are resized.")
     is_known = folder is not None and is_photo_run(folder.path)
-    train = load_split(folder.path / "split.json").train if folder is not None and is_known else ()
+    train = load_split(folder.split).train if folder is not None and is_known else ()
     return exam_of_folder(
         place,
         trained.class_names,

@@ -174,15 +174,15 @@ def load_again(folder: RunFolder, recipe: Recipe, data: Path, *, cache: PhotoCac
 
 def _photos_again(folder: RunFolder, data: Path, cache: PhotoCache | None) -> Dataset:
     """The photos that the run's manifest names, below the folder `data` or beside the table `data`."""
-    framing = read_preprocess(folder.path / "preprocess.json").framing
+    framing = read_preprocess(folder.preprocess).framing
     if framing is None:
         raise DataError(
-            f"{folder.path / 'preprocess.json'} has no framing, which a run on photos has. Restore it, or train again: "
+            f"{folder.preprocess} has no framing, which a run on photos has. Restore it, or train again: "
             f"{command('train', data)}"
         )
     return same_photo_dataset(
-        load_split(folder.path / "split.json"),
-        load_classes(folder.path / "classes.json").names,
+        load_split(folder.split),
+        load_classes(folder.classes).names,
         framing,
         root=data.parent if data.is_file() else data,
         num_processes=available_cores(),

@@ -39,7 +39,7 @@ def _planned_epochs(folder: RunFolder) -> int:
 
 def write_report(folder: RunFolder) -> Path:
     """Write the run's report; its path."""
-    report = folder.path / "report.html"
+    report = folder.report
     write_whole(report, run_report(folder.path))
     return report
 
@@ -56,5 +56,5 @@ def outcome_document(folder: RunFolder, outcome: Outcome) -> dict[str, Any]:
         "test_loss": outcome.test_loss,
         "test_error": outcome.test_error,
         "seconds": outcome.seconds,
-        "report": str(folder.path / "report.html"),
+        "report": str(folder.report),
     }

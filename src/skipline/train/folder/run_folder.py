@@ -82,6 +82,26 @@ class RunFolder:
         return self.path / "start.safetensors"
 
     @property
+    def classes(self) -> Path:
+        """The names of the classes."""
+        return self.path / "classes.json"
+
+    @property
+    def split(self) -> Path:
+        """What the data were; of photos, which are in what part."""
+        return self.path / "split.json"
+
+    @property
+    def preprocess(self) -> Path:
+        """What is done to an image before the net sees it."""
+        return self.path / "preprocess.json"
+
+    @property
+    def report(self) -> Path:
+        """The run as a page, where it has ended or a report was asked for."""
+        return self.path / "report.html"
+
+    @property
     def metrics(self) -> Path:
         """One JSON object a line, one line an evaluation."""
         return self.path / "metrics.jsonl"
