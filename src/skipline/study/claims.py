@@ -114,21 +114,8 @@ def plain_rises(plain: Sequence[Group], *, guessing: float) -> Claim:
         return Claim(name, "undecided", f"Plain networks: {_diverged(plain)}, so there is nothing to compare.")
     if best.train_error > LEARNT * guessing:
         return Claim(name, "undecided", f"Plain networks: {_nothing_learnt(best)}")
-    rise = deepest.train_error - best.train_error
     numbers = f"training error {_at(best)}, {_at(deepest)} ({_seeds(best, deepest)})"
-    if not _have_spread(best, deepest):
-        return Claim(
-            name, "undecided", f"One seed does not decide whether plain networks get worse with depth: {numbers}."
-        )
-    if rise <= LEAST_DIFFERENCE:
-        return Claim(name, "does not hold", f"Plain networks do not get worse with depth: {numbers}.")
-    if not _is_beyond_seeds(rise, best, deepest):
-        return Claim(
-            name,
-            "undecided",
-            f"Plain networks may get worse with depth, or the difference is due to the seeds: {numbers}.",
-        )
-    return Claim(name, "holds", f"Plain networks get worse with depth: {numbers}.")
+    return Claim(name, *_whether_worse("plain", best, deepest, numbers, rising="holds", level="does not hold"))
 
 
 def residual_stays(residual: Sequence[Group], *, guessing: float) -> Claim:
@@ -142,22 +129,24 @@ def residual_stays(residual: Sequence[Group], *, guessing: float) -> Claim:
     worst = max(deeper, key=lambda group: (group.train_error, group.depth))
     if min(shallowest.train_error, worst.train_error) > LEARNT * guessing:
         return Claim(name, "undecided", f"Residual networks: {_nothing_learnt(shallowest)}")
-    rise = worst.train_error - shallowest.train_error
     between = "" if worst is deeper[-1] else f", the worst of the deeper ones, {_at(deeper[-1])}"
     numbers = f"training error {_at(shallowest)}, {_at(worst)}{between} ({_seeds(shallowest, worst)})"
-    if not _have_spread(shallowest, worst):
-        return Claim(
-            name, "undecided", f"One seed does not decide whether residual networks get worse with depth: {numbers}."
-        )
+    return Claim(name, *_whether_worse("residual", shallowest, worst, numbers, rising="does not hold", level="holds"))
+
+
+def _whether_worse(
+    unit: Unit, less: Group, more: Group, numbers: str, *, rising: Verdict, level: Verdict
+) -> tuple[Verdict, str]:
+    """Whether the training error rises from `less` depth to `more` beyond what seeds do: a verdict and its sentence."""
+    rise = more.train_error - less.train_error
+    if not _have_spread(less, more):
+        return "undecided", f"One seed does not decide whether {unit} networks get worse with depth: {numbers}."
+    they = f"{unit.capitalize()} networks"
     if rise <= LEAST_DIFFERENCE:
-        return Claim(name, "holds", f"Residual networks do not get worse with depth: {numbers}.")
-    if not _is_beyond_seeds(rise, shallowest, worst):
-        return Claim(
-            name,
-            "undecided",
-            f"Residual networks may get worse with depth, or the difference is due to the seeds: {numbers}.",
-        )
-    return Claim(name, "does not hold", f"Residual networks get worse with depth: {numbers}.")
+        return level, f"{they} do not get worse with depth: {numbers}."
+    if not _is_beyond_seeds(rise, less, more):
+        return "undecided", f"{they} may get worse with depth, or the difference is due to the seeds: {numbers}."
+    return rising, f"{they} get worse with depth: {numbers}."
 
 
 def training_error(plain: Sequence[Group], residual: Sequence[Group], *, guessing: float) -> Claim:
