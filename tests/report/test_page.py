@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from skipline.report import depth_report, diagnosis_page, run_report
+from skipline.report.html.provenance import written_by
 from skipline.report.phase import PhaseRecord
 from skipline.report.records.diagnosis import DiagnosisRecord
 
@@ -121,3 +122,11 @@ def test_headings_and_tables(page: str, read: Callable[[str], Any]) -> None:
 
 def test_a_page_is_the_same_each_time(study: dict[str, Any]) -> None:
     assert depth_report(study) == depth_report(study)
+
+
+@pytest.mark.parametrize(
+    ("environment", "line"),
+    [({"skipline": "1.2.3"}, "Written by skipline 1.2.3."), ({}, "Written by skipline.")],
+)
+def test_the_line_below_a_page_names_the_version_that_is_known(environment: dict[str, str], line: str) -> None:
+    assert written_by(environment) == line

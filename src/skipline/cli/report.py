@@ -44,7 +44,7 @@ def report(
         except (DataError, RunError) as error:  # its images are gone, or are others
             without = command("report", run, "--as-it-is")
             raise type(error)(f"{str(error).rstrip('.')}. Or write the page without them: {without}") from error
-    page = out or folder.report
+    page = out or folder.path / "report.html"
     write_whole(page, run_report(folder.path))
     if json_:
         document = {

@@ -14,7 +14,7 @@ from skipline.report.calibration_tables import (
     trained_tables,
 )
 from skipline.report.html.page import document, header, paragraph, section
-from skipline.report.html.provenance import making
+from skipline.report.html.provenance import making, written_by
 from skipline.report.html.settings import settings_table
 from skipline.report.html.table import Table, markdown_table, write_table
 from skipline.report.number import count, counted, duration
@@ -36,8 +36,7 @@ def calibration_report(study: Mapping[str, Any], *, where: str = "study.json") -
         _cells(calibration),
         making(calibration.command, calibration.seconds, _settings(calibration)),
     ]
-    version = calibration.images[0].environment.get("skipline", "")
-    return document(title="Calibration grid", body=body, made_by=f"Written by skipline {version}".strip() + ".")
+    return document(title="Calibration grid", body=body, made_by=written_by(calibration.images[0].environment))
 
 
 def calibration_markdown(study: Mapping[str, Any], *, where: str = "study.json") -> str:

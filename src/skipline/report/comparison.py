@@ -11,6 +11,7 @@ from skipline.evaluate.pictures import Pictures
 from skipline.report.comparison_charts import KEYS, NAMES, course_panels
 from skipline.report.exam_pictures import picture_uri
 from skipline.report.html.page import document, figure, header, paragraph, section
+from skipline.report.html.provenance import written_by
 from skipline.report.html.settings import differing_table, network_name
 from skipline.report.html.table import Table, write_table
 from skipline.report.html.text import escape, html_text
@@ -39,9 +40,9 @@ def comparison_report(found: Mapping[str, Any], folders: tuple[Path, Path], pict
         _making(runs),
     ]
     names = " and ".join(run.name for run in runs)
-    version = runs[1].environment.get("skipline", "")
-    made_by = f"Written by skipline {version}".strip() + "."
-    return document(title=f"Runs {names}", body=body, made_by=made_by, sheets=("photos", "evaluation"))
+    return document(
+        title=f"Runs {names}", body=body, made_by=written_by(runs[1].environment), sheets=("photos", "evaluation")
+    )
 
 
 def shown_indices(found: Mapping[str, Any]) -> list[int]:

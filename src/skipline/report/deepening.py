@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from skipline.report.html.page import Key, Panel, document, figure, header, paragraph, section
-from skipline.report.html.provenance import making
+from skipline.report.html.provenance import making, written_by
 from skipline.report.html.settings import settings_table
 from skipline.report.html.table import Table, thinned, write_table
 from skipline.report.number import MISSING, count, counted, duration, number, percent
@@ -38,11 +38,10 @@ def deepening_report(study: Mapping[str, Any], *, where: str = "study.json") -> 
         settings_table(parsed.environment, caption="Environment"),
     )
     body = [_header(parsed), _results(parsed), _curves(parsed), making(parsed.command, parsed.seconds, settings)]
-    version = parsed.environment.get("skipline", "")
     return document(
         title=f"Study of deepening on {parsed.source}",
         body=body,
-        made_by=f"Written by skipline {version}".strip() + ".",
+        made_by=written_by(parsed.environment),
     )
 
 

@@ -10,7 +10,7 @@ from skipline.report.depth_curves import curve_panels
 from skipline.report.depth_error import MARKERS, TEST, TRAINING, error_panels, final_spread, spread_text
 from skipline.report.depth_signal import factor, limit_sentence, look_of, num_hidden, sentence, signal_panels
 from skipline.report.html.page import Key, document, figure, header, paragraph, section
-from skipline.report.html.provenance import making
+from skipline.report.html.provenance import making, written_by
 from skipline.report.html.settings import settings_table
 from skipline.report.html.table import Table, write_table
 from skipline.report.html.text import html_text
@@ -44,10 +44,7 @@ def depth_report(study: Mapping[str, Any], *, where: str = "study.json") -> str:
         _results(parsed),
         making(parsed.command, parsed.seconds, _settings(parsed)),
     ]
-    version = parsed.environment.get("skipline", "")
-    return document(
-        title=f"Depth study on {parsed.source}", body=body, made_by=f"Written by skipline {version}".strip() + "."
-    )
+    return document(title=f"Depth study on {parsed.source}", body=body, made_by=written_by(parsed.environment))
 
 
 def _header(study: DepthStudy) -> str:

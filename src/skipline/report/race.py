@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from skipline.report.html.page import Key, document, figure, header, paragraph, section
-from skipline.report.html.provenance import making
+from skipline.report.html.provenance import making, written_by
 from skipline.report.html.settings import settings_table
 from skipline.report.html.table import Table, write_table
 from skipline.report.html.text import html_text
@@ -33,11 +33,10 @@ def race_report(study: Mapping[str, Any], *, where: str = "study.json") -> str:
         *_left_out(race),
         making(race.command, race.seconds, _settings(race)),
     ]
-    version = race.environment.get("skipline", "")
     return document(
         title=f"Race of initialisers on {race.source}",
         body=body,
-        made_by=f"Written by skipline {version}".strip() + ".",
+        made_by=written_by(race.environment),
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from skipline.command import command
 from skipline.report.evaluation import SHEETS, evaluation_of, evaluation_sections, part_name
 from skipline.report.html.page import Key, document, figure, folded, header, paragraph, section
+from skipline.report.html.provenance import written_by
 from skipline.report.html.settings import network_name, settings_table
 from skipline.report.html.table import Table, write_table
 from skipline.report.layers import layers_section
@@ -39,10 +40,7 @@ def run_report(run: Path) -> str:
         *_last(folder),
         _making(folder),
     ]
-    version = folder.environment.get("skipline", "")
-    return document(
-        title=f"Run {folder.name}", body=body, made_by=f"Written by skipline {version}".strip() + ".", sheets=SHEETS
-    )
+    return document(title=f"Run {folder.name}", body=body, made_by=written_by(folder.environment), sheets=SHEETS)
 
 
 def _named(folder: RunRecord) -> str:

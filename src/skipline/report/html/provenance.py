@@ -1,8 +1,9 @@
-"""How a page of a study was made: the section that ends it."""
+"""How a page was made: the section that ends that of a study, and the line below every one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from skipline.report.html.page import folded, paragraph, section
 from skipline.report.html.table import Table, write_table
@@ -24,3 +25,8 @@ def making(command: str, seconds: float, settings: Iterable[Table]) -> str:
         ),
         name="making",
     )
+
+
+def written_by(environment: Mapping[str, Any]) -> str:
+    """The line below a page whose numbers were made in `environment`, as `environment.json` has it."""
+    return f"Written by skipline {environment.get('skipline', '')}".strip() + "."
