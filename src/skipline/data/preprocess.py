@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from skipline.amount import counted
+from skipline.data.document import require_document
 from skipline.data.error import DataError
 from skipline.data.image_set import ImageSet
 from skipline.data.photos.framing import Framing
@@ -55,19 +56,12 @@ class Preprocess:
     @classmethod
     def from_json(cls, content: object) -> Preprocess:
         """What `to_json` gave. Raises DataError where the content is of another form."""
-        if not isinstance(content, dict) or content.get("format") != _FORMAT:
-            found = content.get("format") if isinstance(content, dict) else type(content).__name__
-            raise DataError(f"preprocess: expected a JSON object with format {_FORMAT!r}; found {found!r}.")
-        if content.get("version") != _VERSION:
-            raise DataError(
-                f"preprocess: version {content.get('version')!r} is not readable here; expected {_VERSION}. "
-                "A newer skipline wrote it: update skipline."
-            )
+        found = require_document(content, "preprocess", form=_FORMAT, version=_VERSION)
         keys = {"format", "version", "mean", "std"}
-        if content.keys() - {"framing"} != keys:
-            raise DataError(f"preprocess: expected the keys {sorted(keys)}; found {sorted(map(str, content))}.")
-        framing = Framing.from_json(content["framing"]) if "framing" in content else None
-        return cls(mean=_floats(content["mean"], "mean"), std=_floats(content["std"], "std"), framing=framing)
+        if found.keys() - {"framing"} != keys:
+            raise DataError(f"preprocess: expected the keys {sorted(keys)}; found {sorted(map(str, found))}.")
+        framing = Framing.from_json(found["framing"]) if "framing" in found else None
+        return cls(mean=_floats(found["mean"], "mean"), std=_floats(found["std"], "std"), framing=framing)
 
 
 def fit_preprocess(train: ImageSet, *, framing: Framing | None = None) -> Preprocess:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from skipline.data.document import require_document
 from skipline.data.error import DataError
 from skipline.data.photos.natural import natural_key
 
@@ -38,14 +39,8 @@ class Classes:
     @classmethod
     def from_json(cls, content: object) -> Classes:
         """What `to_json` gave. Raises DataError where the content is of another form."""
-        if not isinstance(content, dict) or content.get("format") != FORMAT:
-            raise DataError(f"classes: expected a JSON object with format {FORMAT!r}; found {str(content)[:60]!r}.")
-        if content.get("version") != VERSION:
-            raise DataError(
-                f"classes: version {content.get('version')!r} is not readable here; expected {VERSION}. "
-                "A newer skipline wrote it: update skipline."
-            )
-        names = content.get("classes")
+        found = require_document(content, "classes", form=FORMAT, version=VERSION)
+        names = found.get("classes")
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise DataError(f"classes: expected a list of texts; found {str(names)[:60]!r}.")
         return cls(tuple(names))

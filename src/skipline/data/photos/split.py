@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from skipline.amount import counted
+from skipline.data.document import require_document
 from skipline.data.error import DataError
 from skipline.data.photos.duplicates import Duplicates
 from skipline.data.photos.fact import PhotoFact
@@ -79,20 +80,14 @@ class Split:
     @classmethod
     def from_json(cls, content: object) -> Split:
         """What `to_json` gave. Raises DataError where the content is of another form."""
-        if not isinstance(content, dict) or content.get("format") != FORMAT:
-            raise DataError(f"split: expected a JSON object with format {FORMAT!r}; found {str(content)[:60]!r}.")
-        if content.get("version") != VERSION:
-            raise DataError(
-                f"split: version {content.get('version')!r} is not readable here; expected {VERSION}. "
-                "A newer skipline wrote it: update skipline."
-            )
-        parts, seed, folder = content.get("parts"), content.get("seed"), content.get("folder")
+        found = require_document(content, "split", form=FORMAT, version=VERSION)
+        parts, seed, folder = found.get("parts"), found.get("seed"), found.get("folder")
         if type(seed) is not int or not isinstance(parts, dict) or set(parts) != set(_PARTS):
             raise DataError(f"split: expected a whole number as seed, and the parts {', '.join(_PARTS)}.")
         if not isinstance(folder, str) or not folder:
             raise DataError(f"split: expected the path of the photos as folder; found {str(folder)[:60]!r}.")
         train, val, test = (_photos(parts[name], name) for name in _PARTS)
-        left_out = _left_out(content.get("left_out"))
+        left_out = _left_out(found.get("left_out"))
         return cls(folder=folder, seed=seed, train=train, val=val, test=test, left_out=left_out)
 
 
