@@ -8,7 +8,8 @@ from typing import Literal
 from skipline.spec import Branch
 from skipline.zoo.attentive import with_attention
 from skipline.zoo.families import IMAGENET_WIDTHS
-from skipline.zoo.photograph import BLOCKS, TIMM, branch_of, grouped, photograph
+from skipline.zoo.papers import TIMM
+from skipline.zoo.photograph import BLOCKS, branch_of, grouped, photograph
 from skipline.zoo.row import Row
 
 _BLUR = "Zhang 2019, arXiv 1904.11486"

@@ -35,15 +35,6 @@ BLOCKS: dict[int, tuple[int, int, int, int]] = {
 }
 BASIC_DEPTHS = (10, 18, 34)  # the depths with basic blocks: the same table, and timm
 
-DEEP = "He et al. 2015, arXiv 1512.03385"
-IDENTITY = "He et al. 2016, arXiv 1603.05027"
-RESNEXT = "Xie et al. 2016, arXiv 1611.05431"
-WIDE = "Zagoruyko & Komodakis 2016, arXiv 1605.07146"
-TRICKS = "He et al. 2018, arXiv 1812.01187"
-RESNEST = "Zhang et al. 2020, arXiv 2004.08955"
-GROUP_NORM = "Wu & He 2018, arXiv 1803.08494"
-TIMM = "Wightman 2019, timm (no paper)"
-
 STEMS: dict[ImageNetStem, str] = {
     "standard": "a 7×7 convolution",
     "c": "a deep stem (32, 32, 64)",

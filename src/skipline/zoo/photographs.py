@@ -6,20 +6,8 @@ from typing import Literal
 
 from skipline.spec import Branch, Norm
 from skipline.zoo.families import IMAGENET_WIDTHS, ImageNetStem, Option, Switches
-from skipline.zoo.photograph import (
-    BLOCKS,
-    DEEP,
-    GROUP_NORM,
-    IDENTITY,
-    RESNEST,
-    RESNEXT,
-    TIMM,
-    TRICKS,
-    WIDE,
-    branch_of,
-    grouped,
-    photograph,
-)
+from skipline.zoo.papers import DEEP, GROUP_NORM, IDENTITY, RESNEST, RESNEXT, TIMM, TRICKS, WIDE
+from skipline.zoo.photograph import BLOCKS, branch_of, grouped, photograph
 from skipline.zoo.row import Row
 
 _STEMS: dict[ImageNetStem, tuple[tuple[int, ...], Option, str, str]] = {

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from skipline.spec import Branch, ConvWeights, Norm
 from skipline.zoo.families import ImageNetStem, Switches
-from skipline.zoo.photograph import BLOCKS, GROUP_NORM, IDENTITY, STEMS, TRICKS, branch_of, photograph
+from skipline.zoo.papers import GROUP_NORM, IDENTITY, TRICKS
+from skipline.zoo.photograph import BLOCKS, STEMS, branch_of, photograph
 from skipline.zoo.row import Row
 
 _BIT = "Kolesnikov et al. 2019, arXiv 1912.11370"

@@ -12,12 +12,10 @@ from functools import partial
 from skipline.spec import Merge
 from skipline.spec.block import BranchKind, Coupling
 from skipline.zoo.families import CIFAR_WIDTHS, DIGIT_WIDTHS, IDENTITY_MERGE, Option, Unit, cifar, wide
+from skipline.zoo.papers import DEEP, IDENTITY, WIDE
 from skipline.zoo.row import Row, filled
 
-_DEEP = "He et al. 2015, arXiv 1512.03385"
-_IDENTITY = "He et al. 2016, arXiv 1603.05027"
 _REVERSIBLE = "Gomez et al. 2017, arXiv 1707.04585"
-_WIDE = "Zagoruyko & Komodakis 2016, arXiv 1605.07146"
 
 _PREACT = "norm and activation before each convolution"
 _OPTIONS: dict[Option, str] = {
@@ -49,9 +47,9 @@ def _resnets() -> tuple[Row, ...]:
     usual = "option A as in akamaster's: every second pixel, new channels of zeros on both sides"
     bottleneck = "option B; the paper's original unit, to compare with"
     return (
-        _row(stem, 20, family, _DEEP, usual),
-        *(_row(f"{stem}_{option}", 20, family, _DEEP, what, option=option) for option, what in _OPTIONS.items()),
-        _row("cifar_resnet_bottleneck{9n+2}", 164, family, _IDENTITY, bottleneck, branch="bottleneck", option="b"),
+        _row(stem, 20, family, DEEP, usual),
+        *(_row(f"{stem}_{option}", 20, family, DEEP, what, option=option) for option, what in _OPTIONS.items()),
+        _row("cifar_resnet_bottleneck{9n+2}", 164, family, IDENTITY, bottleneck, branch="bottleneck", option="b"),
     )
 
 
@@ -60,9 +58,9 @@ def _plain_and_preact() -> tuple[Row, ...]:
     bottleneck = f"option B, {_PREACT}"
     basic = f"option A, {_PREACT}; the paper's pre-activation ResNet-110"
     return (
-        _row("cifar_plain{6n+2}", 20, "CIFAR plain", _DEEP, "no shortcuts", unit="plain"),
-        _row(f"{name}{{9n+2}}", 164, family, _IDENTITY, bottleneck, unit="preact", branch="bottleneck", option="b"),
-        _row(f"{name}_basic{{6n+2}}", 110, family, _IDENTITY, basic, unit="preact"),
+        _row("cifar_plain{6n+2}", 20, "CIFAR plain", DEEP, "no shortcuts", unit="plain"),
+        _row(f"{name}{{9n+2}}", 164, family, IDENTITY, bottleneck, unit="preact", branch="bottleneck", option="b"),
+        _row(f"{name}_basic{{6n+2}}", 110, family, IDENTITY, basic, unit="preact"),
     )
 
 
@@ -104,7 +102,7 @@ def _orders() -> tuple[Row, ...]:
             f"{stem}_{suffix}",
             depth,
             "CIFAR orders",
-            _IDENTITY,
+            IDENTITY,
             what,
             unit=unit,
             branch=branch,
@@ -118,23 +116,23 @@ def _orders() -> tuple[Row, ...]:
 def _merges() -> tuple[Row, ...]:
     stem = "cifar_resnet{6n+2}"
     return tuple(
-        _row(f"{stem}_{suffix}", 110, "CIFAR shortcuts", _IDENTITY, what, merge=merge)
+        _row(f"{stem}_{suffix}", 110, "CIFAR shortcuts", IDENTITY, what, merge=merge)
         for suffix, (merge, what) in _MERGES.items()
     )
 
 
 def _wrn() -> Row:
     summary = f"basic blocks: k times as wide, {_PREACT}; the depth counts the projections"
-    return Row("cifar_wrn{6n+4}_{k}", "cifar_wrn28_10", "CIFAR wide ResNet", _WIDE, summary, 10, 32, wide)
+    return Row("cifar_wrn{6n+4}_{k}", "cifar_wrn28_10", "CIFAR wide ResNet", WIDE, summary, 10, 32, wide)
 
 
 def _digits() -> tuple[Row, ...]:
     half = "half as wide as its CIFAR namesake, for images of 8×8 pixels"
     kinds: tuple[tuple[str, str, Unit, BranchKind, Option], ...] = (
-        ("digits_resnet{6n+2}", _DEEP, "residual", "basic", "a"),
-        ("digits_plain{6n+2}", _DEEP, "plain", "basic", "a"),
-        ("digits_preresnet{9n+2}", _IDENTITY, "preact", "bottleneck", "b"),
-        ("digits_preresnet_basic{6n+2}", _IDENTITY, "preact", "basic", "a"),
+        ("digits_resnet{6n+2}", DEEP, "residual", "basic", "a"),
+        ("digits_plain{6n+2}", DEEP, "plain", "basic", "a"),
+        ("digits_preresnet{9n+2}", IDENTITY, "preact", "bottleneck", "b"),
+        ("digits_preresnet_basic{6n+2}", IDENTITY, "preact", "basic", "a"),
     )
     return tuple(
         _row(
