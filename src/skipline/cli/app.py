@@ -104,7 +104,7 @@ def _require_one_process(verb: str | None) -> None:
 class _Program(typer.core.TyperGroup):
     """All verbs, as typer has them, but for what is said where a number was expected."""
 
-    def invoke(self, ctx: typer.Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:
         """Do what was typed."""
         try:
             return super().invoke(ctx)

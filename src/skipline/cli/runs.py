@@ -175,12 +175,23 @@ def _print(folder: Path, listing: Listing, chosen: Sequence[RunEntry], *, limit:
         wide.print(_table(chosen[:limit]), soft_wrap=True)
         if len(chosen) > limit:
             print(f"… and {len(chosen) - limit:,} more; --limit shows more, --json all")
-        for run in (run for run in chosen[:limit] if run.state == "broken"):
-            console.print(f"broken: {printable(run.name)}: {run.why}", markup=False, soft_wrap=True)
+        _tell_damage(chosen[:limit], console)
     if listing.studies:
         num = counted(len(listing.studies), "study", "studies")
         example = printable(str(folder / listing.studies[0] / "runs"))
         print(f"{num} beside them, with runs of their own: {command('runs', example)}")
+
+
+def _tell_damage(shown: Sequence[RunEntry], console: Any) -> None:
+    """A line for each run that cannot be read, and for each whose numbers are not its last."""
+    from skipline.data.photos.printable import printable
+
+    for run in shown:
+        damage = f"broken: {printable(run.name)}: {run.why}" if run.state == "broken" else ""
+        if run.lost:
+            damage = f"incomplete: {printable(run.name)}: {run.lost}; its numbers above are of what is left"
+        if damage:
+            console.print(damage, markup=False, soft_wrap=True)
 
 
 def _table(chosen: Sequence[RunEntry]) -> Table:
@@ -237,5 +248,6 @@ def _print_settings(chosen: Sequence[RunEntry], console: Any) -> None:
     console.print(table)
     if len(shown) > 1 and not differing:
         print("no setting differs")
+    _tell_damage(shown, console)
     if len(chosen) > len(shown):
         print(f"the first {len(shown)} of {counted(len(chosen), 'run')}; choose with --where")
