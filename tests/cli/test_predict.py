@@ -106,6 +106,7 @@ def test_names_on_stdin_need_not_be_unicode(
 
 def test_a_file_is_written_whole_or_not_at_all(skipline: Command, model: TrainedModel, tmp_path: Path) -> None:
     del model
+    (tmp_path / "found.jsonl").write_text("what was there before\n")
     assert skipline("predict", "model.safetensors", "photos", "--out", "found.jsonl").out == ""
     assert len((tmp_path / "found.jsonl").read_text().splitlines()) == 6
     assert skipline("predict", "model.safetensors", "photos", "--json").out == (tmp_path / "found.jsonl").read_text()
