@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 
 import pytest
 import torch
+from rich.console import Console
 
 from skipline.cli.exits import UsageError, tell
 from skipline.cli.given.launch import launched
-from skipline.cli.launch import LAUNCH, begun, begun_before
+from skipline.cli.launch import LAUNCH, begun, begun_before, run_live
+from skipline.cli.output.run_table import RunTable
+from skipline.cli.stop_request import STOPPING, StopRequest
 from skipline.launcher import LauncherError
-from skipline.train import Interrupted, RunFolder, create_run
+from skipline.train import CutShort, Interrupted, Outcome, Recipe, RunFolder, create_run
 from skipline.train.processes.team import ALONE, TeamError
+from skipline.zoo import describe
 
 from .conftest import Command
 
@@ -125,3 +130,81 @@ def test_without_a_launcher_nothing_is_noted(tmp_path: Path, monkeypatch: pytest
     monkeypatch.delenv("TORCHELASTIC_RUN_ID", raising=False)
     run = begun(ALONE, lambda: create_run(tmp_path, "small", {"resolved.json": {}}))
     assert not (run.path / LAUNCH).exists()
+
+
+def table_of(folder: RunFolder, console: Console, stop: StopRequest) -> RunTable:
+    recipe = Recipe(network=describe("digits_resnet8", num_classes=10, in_channels=1), source="digits")
+    return RunTable(recipe, "digits", folder.path, device=torch.device("cpu"), console=console, is_stopping=stop)
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_that_it_stops_is_said_once_and_below_the_table_where_that_is_live(
+    is_terminal: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A line that something else writes between two drawings of a live table is drawn over and leaves a second head."""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("TTY_COMPATIBLE", "1" if is_terminal else "0")
+
+    def train(folder: RunFolder, show: object, stop: StopRequest) -> Outcome:
+        del folder, show
+        signal.raise_signal(signal.SIGINT)
+        assert stop()
+        told = capfd.readouterr().err
+        assert (f"\n{STOPPING}\n" in told) is not is_terminal
+        raise Interrupted(step=1, run=tmp_path)
+
+    with pytest.raises(Interrupted):
+        run_live(ALONE, lambda: RunFolder(tmp_path), table_of, train)
+    assert (STOPPING in capfd.readouterr().err) is is_terminal
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        (
+            [],
+            "ended before the first checkpoint: its folder holds no weights yet. "
+            "Begin it again with: skipline resume {run}",
+        ),
+        (
+            ["checkpoint"],
+            "ended at once; the newest checkpoint is intact. Continue from there with: skipline resume {run}",
+        ),
+        (
+            ["checkpoint", "DONE"],
+            "interrupted after the last step; the model is saved. Write its report with: skipline report {run}",
+        ),
+    ],
+)
+def test_a_run_that_is_ended_at_once_says_how_to_go_on_with_what_is_left(
+    files: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = create_run(tmp_path, "small", {})
+
+    def train(folder: RunFolder, show: object, stop: StopRequest) -> Outcome:
+        del show, stop
+        for name in files:
+            (folder.checkpoint if name == "checkpoint" else folder.path / name).touch()
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        raise AssertionError("the second one ends it")
+
+    with pytest.raises(CutShort) as ended:
+        run_live(ALONE, lambda: run, table_of, train)
+    capsys.readouterr()
+    assert tell(ended.value, debug=False) == 130
+    assert capsys.readouterr().err == said.format(run=run.path) + "\n"
+
+
+def test_ctrl_c_while_the_folder_is_made_is_heard_and_leaves_none_without_a_word(tmp_path: Path) -> None:
+    def begin() -> RunFolder:
+        signal.raise_signal(signal.SIGINT)
+        return create_run(tmp_path, "small", {})
+
+    def train(folder: RunFolder, show: object, stop: StopRequest) -> Outcome:
+        del show
+        assert stop()
+        raise Interrupted(step=1, run=folder.path)
+
+    with pytest.raises(Interrupted, match="Continue with: skipline resume"):
+        run_live(ALONE, begin, table_of, train)

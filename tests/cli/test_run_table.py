@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,14 +41,26 @@ def snapshot(step: int, *, test_error: float = 0.25, num_epochs: int = 20) -> Sn
     )
 
 
-def drawn(snapshots: list[Snapshot], *, is_terminal: bool, first_size: float = 1.0) -> list[str]:
+def never() -> bool:
+    return False
+
+
+def drawn(
+    snapshots: Iterable[Snapshot],
+    *,
+    is_terminal: bool,
+    first_size: float = 1.0,
+    is_stopping: Callable[[], bool] = never,
+    height: int = 24,
+) -> list[str]:
     """The head line, and the lines that stay: all that was drawn after the cursor last went up."""
     file = io.StringIO()
     console = Console(
-        file=file, width=80, height=24, force_terminal=is_terminal, color_system=None, legacy_windows=False
+        file=file, width=80, height=height, force_terminal=is_terminal, color_system=None, legacy_windows=False
     )
     recipe = Recipe(network=NETWORK, source="digits", epochs=20, first_size=first_size)
-    with RunTable(recipe, "digits", Path("runs/a"), device=torch.device("cpu"), console=console) as table:
+    cpu = torch.device("cpu")
+    with RunTable(recipe, "digits", Path("runs/a"), device=cpu, console=console, is_stopping=is_stopping) as table:
         for each in snapshots:
             table.show(each)
     head, folder, body = file.getvalue().split("\n", 2)
@@ -79,6 +92,28 @@ def test_a_long_run_fits_a_terminal() -> None:
     assert max(map(len, lines)) < 80
     assert [line.split()[0] for line in lines[2:-1]] == ["+8", *(f"{epoch}/20" for epoch in range(9, 21))]
     assert lines[-1].endswith("step 200 of 200 · 1 min 01 s · done")
+
+
+def test_a_lower_terminal_has_fewer_rows() -> None:
+    lines = drawn([snapshot(10 * epoch) for epoch in range(1, 21)], is_terminal=True, height=15)
+    assert [line.split()[0] for line in lines[2:-1]] == ["+17", "18/20", "19/20", "20/20"]
+    assert lines[-1].endswith("done")
+
+
+def test_a_live_table_says_itself_that_it_stops_without_waiting_for_a_step() -> None:
+    pressed: list[str] = []
+
+    def steps() -> Iterator[Snapshot]:
+        yield from (snapshot(10), snapshot(14))
+        pressed.append("Ctrl-C")
+
+    *_, bar, note = drawn(steps(), is_terminal=True, is_stopping=lambda: bool(pressed))
+    assert "step 14 of 200" in bar
+    assert note == "stopping after this step; once more to end at once, without a checkpoint"
+    assert drawn([], is_terminal=True, is_stopping=lambda: True)[-1] == note, "before the first step too"
+    for is_terminal, is_stopping in ((True, False), (False, True)):  # elsewhere it is said when it is heard
+        shown = drawn([snapshot(10)], is_terminal=is_terminal, is_stopping=lambda answer=is_stopping: answer)
+        assert note not in shown
 
 
 def warned(step: int, cause: str, *, verdict: Verdict = "degrades") -> EarlyWarning:
@@ -121,7 +156,7 @@ def test_a_machine_without_a_compiler_is_told(monkeypatch: pytest.MonkeyPatch) -
     stream = io.StringIO()
     console = Console(file=stream, width=200)
     recipe = Recipe(network=NETWORK, source="digits")
-    RunTable(recipe, "digits", Path("runs/a"), device=torch.device("cpu"), console=console)
+    RunTable(recipe, "digits", Path("runs/a"), device=torch.device("cpu"), console=console, is_stopping=never)
     assert (
         "running without the fast kernels: there is no C compiler: no-such-compiler was not found." in stream.getvalue()
     )

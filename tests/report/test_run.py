@@ -203,6 +203,7 @@ def test_evaluations_that_are_lost_are_refused_and_told(
     assert root.find("h1")[0].text.endswith(f"30.00{SPACE}% test error after 2 epochs, later evaluations are lost")
     assert headings(root)[0] == "Parts of this run are damaged or lost"
     assert f"{fault}." in root.find("section")[0].words
+    assert "at least 24 steps in 3" in root.find("ul", "facts")[0].words.replace(SPACE, " ")
     assert f"lowest test error of those left 30.00{SPACE}%, epoch 2" in root.find("ul", "facts")[0].words
     assert "The last line of metrics.jsonl is incomplete; it is left out." in root.find("section")[1].words
     assert [row.children[0].text for row in root.find("table", "results")[0].find("tr")[1:]] == [
@@ -219,7 +220,8 @@ def test_the_headline_of_a_run_that_lost_its_end_is_its_evaluation(
     accuracy = json.loads((folder / "evaluation.json").read_text())["accuracy"]["value"]
     headline = read(run_report_as_it_is(folder)[0]).find("h1")[0].text.replace(SPACE, " ")
     assert headline.endswith(
-        f": {100 * (1 - accuracy):.2f} % test error, 60.00 % test error after 1 epoch, later evaluations are lost"
+        f": {100 * (1 - accuracy):.2f} % test error at the end, 60.00 % test error after 1 epoch, later evaluations "
+        "are lost"
     )
 
 

@@ -294,3 +294,10 @@ def test_settings_that_differ(make: Callable[..., Path], tmp_path: Path) -> None
     make(2, seed=1)
     make(1, extra=True)
     assert differing_settings(list_runs(tmp_path).runs) == {"seed": (1, 0), "extra": (None, True)}
+
+
+def test_a_setting_is_no_matter_of_how_far_a_run_has_come(make: Callable[..., Path], tmp_path: Path) -> None:
+    """Epochs are both: 30 that are set, 1 that is evaluated, and none yet."""
+    make(1, epochs=30)
+    make(2, epochs=20, files={"metrics.jsonl": ""})
+    assert differing_settings(list_runs(tmp_path).runs) == {"epochs": (20, 30)}

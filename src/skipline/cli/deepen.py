@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -68,13 +69,17 @@ def deepen(
         _require_epochs(grown, recipe)
     given = command(*sys.argv[1:]).replace("\n", " ")
     config = f"# {given}\n# goes on from {folder.path} after step {grown.progress.step}\n"
-    new = write_grown_run(grown, recipe, root=out, device=chosen, config=config, data=place.absolute())
-    if not json_:
-        show_deepening(grown)
+
+    def begin() -> RunFolder:
+        new = write_grown_run(grown, recipe, root=out, device=chosen, config=config, data=place.absolute())
+        if not json_:
+            show_deepening(grown)
+        return new
+
     if no_train:
-        _tell(grown, new, as_json=json_)
+        _tell(grown, begin(), as_json=json_)
     else:
-        _train(grown, recipe, new, chosen, as_json=json_)
+        _train(grown, recipe, begin, chosen, as_json=json_)
 
 
 def _target(to: str, folder: RunFolder) -> int | Network:
@@ -120,20 +125,26 @@ def _tell(grown: GrownRun, new: RunFolder, *, as_json: bool) -> None:
     print(f"train   {command('resume', new.path)}")
 
 
-def _train(grown: GrownRun, recipe: Recipe, new: RunFolder, device: torch.device, *, as_json: bool) -> None:
-    from rich.console import Console
-
+def _train(
+    grown: GrownRun, recipe: Recipe, begin: Callable[[], RunFolder], device: torch.device, *, as_json: bool
+) -> None:
+    from skipline.cli.launch import run_live
     from skipline.cli.output.finish import finish, outcome_document, write_report
     from skipline.cli.output.run_table import RunTable
-    from skipline.cli.stop_request import StopRequest
     from skipline.files import dump_json
     from skipline.train import train
+    from skipline.train.processes.team import ALONE
     from skipline.train.speed.allocator import keep_freed_memory
 
     keep_freed_memory()
-    table = RunTable(recipe, grown.dataset.name, new.path, device=device, console=Console(stderr=True))
-    with StopRequest() as stop, table:
-        outcome = train(recipe, grown.dataset, folder=new, device=device, show=table.show, should_stop=stop)
+    new, outcome = run_live(
+        ALONE,
+        begin,
+        lambda run, console, stop: RunTable(
+            recipe, grown.dataset.name, run.path, device=device, console=console, is_stopping=stop
+        ),
+        lambda run, show, stop: train(recipe, grown.dataset, folder=run, device=device, show=show, should_stop=stop),
+    )
     if as_json:
         write_report(new)
         ended = outcome_document(new, outcome)

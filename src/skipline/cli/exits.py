@@ -43,6 +43,7 @@ EXITS: dict[str, int] = {
     "skipline.train.outcome.RanOut": _OUT_OF_MEMORY,
     "skipline.train.outcome.Diverged": 7,
     "skipline.train.outcome.Interrupted": INTERRUPTED,
+    "skipline.train.outcome.CutShort": INTERRUPTED,
     "skipline.cli.studies.conduct.StudyInterrupted": INTERRUPTED,
 }
 """By full name, so that looking one up imports nothing: most verbs never load torch.

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from skipline.cli.output.run_table import RunTable
+from rich.console import Console
+
+from skipline.cli.output.run_table import RunTable, is_live
 from skipline.cli.stop_request import StopRequest
-from skipline.train import Outcome, RunFolder, Snapshot, open_run
+from skipline.train import CutShort, Outcome, RunFolder, Snapshot, open_run
 from skipline.train.processes.team import Team
 
 LAUNCH = "launch.json"  # in the folder of a run that a launcher started: which launch it belongs to
@@ -19,13 +22,33 @@ _VERSION = 1
 Show = Callable[[Snapshot], None]
 
 
-def run_live(team: Team, make_table: Callable[[], RunTable], train: Callable[[Show, StopRequest], Outcome]) -> Outcome:
-    """Train with the live table, which the first process of the team has; all of them heed Ctrl-C."""
-    if team.leads:
-        with StopRequest() as stop, make_table() as table:
-            return train(table.show, stop)
-    with StopRequest(is_told=False) as stop:
-        return train(_show_nothing, stop)
+def run_live(
+    team: Team,
+    begin: Callable[[], RunFolder],
+    make_table: Callable[[RunFolder, Console, StopRequest], RunTable],
+    train: Callable[[RunFolder, Show, StopRequest], Outcome],
+) -> tuple[RunFolder, Outcome]:
+    """Train in the folder that `begin` gives, with the live table, which the first process of the team has.
+
+    All processes heed Ctrl-C, and from before there is a folder: none is left behind without a word about it. Raises
+    `CutShort` after the second one.
+    """
+    console = Console(stderr=True)
+    with StopRequest(is_told=team.leads and not is_live(console)) as stop:
+        folder = begin()
+        with _saying_how_to_go_on(folder):
+            if not team.leads:
+                return folder, train(folder, _show_nothing, stop)
+            with make_table(folder, console, stop) as table:
+                return folder, train(folder, table.show, stop)
+
+
+@contextmanager
+def _saying_how_to_go_on(folder: RunFolder) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise CutShort(folder) from None
 
 
 def _show_nothing(snapshot: Snapshot) -> None:

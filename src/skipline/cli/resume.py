@@ -68,7 +68,6 @@ def go_on(
     `cache` is what `--cache` says.
     """
     import torch
-    from rich.console import Console
 
     from skipline.cli.given.device import be_deterministic
     from skipline.cli.given.photo_place import photo_cache
@@ -86,11 +85,14 @@ def go_on(
     if not anyway:  # on another machine, its own number
         torch.set_num_threads(setup.threads)
     keep_freed_memory()
-    outcome = run_live(
+    _, outcome = run_live(
         team,
-        lambda: RunTable(recipe, recipe.source, folder.path, device=device, console=Console(stderr=True)),
-        lambda show, stop: resume_training(
-            folder,
+        lambda: folder,
+        lambda run, console, stop: RunTable(
+            recipe, recipe.source, run.path, device=device, console=console, is_stopping=stop
+        ),
+        lambda run, show, stop: resume_training(
+            run,
             data=data or setup.data,
             device=device,
             anyway=anyway,

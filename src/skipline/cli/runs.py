@@ -10,19 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from skipline.amount import UNKNOWN, counted, duration, percent, setting_text
+from skipline.amount import counted
 from skipline.cli.given import options
 from skipline.command import command
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from skipline.store import Listing, RunEntry
     from skipline.store.entry import Value
-
-_MOST_SETTINGS = 6  # runs side by side in a table of settings: what fits a terminal
-_LEAST_WIDTH = 200  # columns: a table of whole names; a narrower terminal breaks the lines itself
-_STYLES = {"done": "green", "failed": "red", "running": "cyan", "stopped": "yellow", "broken": "bold red"}
 
 
 def runs(
@@ -33,7 +27,9 @@ def runs(
         typer.Option(help="A condition, e.g. 'error<0.1' or optimiser.kind=sgd; repeatable.", show_default=False),
     ] = None,
     model: Annotated[str, typer.Option(help="Only runs whose model name contains this.", show_default=False)] = "",
-    source: Annotated[str, typer.Option(help="Only runs on this data.", show_default=False)] = "",
+    source: Annotated[
+        str, typer.Option(help="Only runs on this data set or folder, e.g. digits or photos.", show_default=False)
+    ] = "",
     state: Annotated[str, typer.Option(help="done, failed, running, stopped or broken.", show_default=False)] = "",
     sort: Annotated[
         str, typer.Option(help="A field or setting, e.g. error; -error for descending order. Default: newest first.")
@@ -108,11 +104,19 @@ def _chosen(listing: Listing, where: list[str], model: str, source: str, state: 
         raise UsageError(f"--where: {error}") from error
     if model:
         conditions.append(Condition("model", "~", model))
-    if source:
-        conditions.append(Condition("source", "=", source))
     if state:
         conditions.append(Condition("state", "=", one_of("--state", state, STATES)))
-    return [run for run in listing.runs if all(condition.holds(run) for condition in conditions)]
+    return [
+        run
+        for run in listing.runs
+        if all(condition.holds(run) for condition in conditions) and (not source or _is_on(run, source))
+    ]
+
+
+def _is_on(run: RunEntry, source: str) -> bool:
+    """Whether the run is on the data set `source`, or on the folder: from here, or by the last parts of its path."""
+    parts = Path(source).parts
+    return run.source in (source, str(Path(source).absolute())) or Path(run.source).parts[-len(parts) :] == parts
 
 
 def _sorted(chosen: list[RunEntry], sort: str, *, known: Sequence[RunEntry]) -> list[RunEntry]:
@@ -161,6 +165,7 @@ def _document(folder: Path, listing: Listing, chosen: Sequence[RunEntry]) -> dic
 def _print(folder: Path, listing: Listing, chosen: Sequence[RunEntry], *, limit: int, settings: bool) -> None:
     from rich.console import Console
 
+    from skipline.cli.output.run_list import print_damage, print_runs, print_settings
     from skipline.data.photos.printable import printable
 
     console = Console(highlight=False)
@@ -169,85 +174,13 @@ def _print(folder: Path, listing: Listing, chosen: Sequence[RunEntry], *, limit:
     elif not chosen:
         print(f"none of {counted(len(listing.runs), 'run')} in {printable(str(folder))} matches the conditions")
     elif settings:
-        _print_settings(chosen, console)
+        print_settings(chosen, console)
     else:
-        wide = Console(highlight=False, width=max(console.width, _LEAST_WIDTH))
-        wide.print(_table(chosen[:limit]), soft_wrap=True)
+        print_runs(chosen[:limit])
         if len(chosen) > limit:
             print(f"… and {len(chosen) - limit:,} more; --limit shows more, --json all")
-        _tell_damage(chosen[:limit], console)
+        print_damage(chosen[:limit], console)
     if listing.studies:
         num = counted(len(listing.studies), "study", "studies")
         example = printable(str(folder / listing.studies[0] / "runs"))
         print(f"{num} beside them, with runs of their own: {command('runs', example)}")
-
-
-def _tell_damage(shown: Sequence[RunEntry], console: Any) -> None:
-    """A line for each run that cannot be read, and for each whose numbers are not its last."""
-    from skipline.data.photos.printable import printable
-
-    for run in shown:
-        damage = f"broken: {printable(run.name)}: {run.why}" if run.state == "broken" else ""
-        if run.lost:
-            damage = f"incomplete: {printable(run.name)}: {run.lost}; its numbers above are of what is left"
-        if damage:
-            console.print(damage, markup=False, soft_wrap=True)
-
-
-def _table(chosen: Sequence[RunEntry]) -> Table:
-    from rich.table import Table
-    from rich.text import Text
-
-    from skipline.data.photos.printable import printable
-
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for head in ("state", "model", "data"):
-        table.add_column(head, no_wrap=True)
-    for head in ("epochs", _error_head(chosen), "best", "time"):
-        table.add_column(head, justify="right", no_wrap=True)
-    table.add_column("run", no_wrap=True)  # last: names are long, and are to be copied whole
-    for run in chosen:
-        table.add_row(
-            Text(run.state, style=_STYLES[run.state]),
-            Text(printable(run.model)),
-            Text(printable(run.source)),
-            UNKNOWN if math.isnan(run.epochs) else f"{run.epochs:,.0f}",
-            percent(run.error),
-            percent(run.best_error),
-            duration(run.seconds),
-            Text(printable(run.name)),
-        )
-    return table
-
-
-def _error_head(shown: Sequence[RunEntry]) -> str:
-    """What the errors of these runs are called: those of photos are of their validation part."""
-    judges = sorted({run.judge for run in shown if run.state != "broken"}) or ["test"]
-    return f"{' or '.join(judges)} error"
-
-
-def _print_settings(chosen: Sequence[RunEntry], console: Any) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    from skipline.data.photos.printable import printable
-    from skipline.store.condition import differing_settings
-
-    shown = [run for run in chosen if run.settings or run.model][:_MOST_SETTINGS]
-    differing = differing_settings(shown)
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("setting", no_wrap=True, min_width=max((len(name) for name in differing), default=0))
-    for number, run in enumerate(shown, start=1):
-        table.add_column(str(number), overflow="fold")
-        console.print(f"{number}  {printable(run.name)}", markup=False, soft_wrap=True)
-    for name, values in differing.items():
-        texts = [UNKNOWN if value is None else printable(setting_text(value)) for value in values]
-        table.add_row(Text(name), *map(Text, texts))
-    table.add_row(_error_head(shown), *(percent(run.error) for run in shown))
-    console.print()
-    console.print(table)
-    if len(shown) > 1 and not differing:
-        print("no setting differs")
-    _tell_damage(shown, console)
-    if len(chosen) > len(shown):
-        print(f"the first {len(shown)} of {counted(len(chosen), 'run')}; choose with --where")

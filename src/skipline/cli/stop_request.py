@@ -9,12 +9,14 @@ from typing import Any
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)  # Ctrl-C; and what `kill` and job systems send
 _STDERR = 2  # its file descriptor, on every system
+STOPPING = "stopping after this step; once more to end at once, without a checkpoint"
 
 
 class StopRequest:
     """Whether someone has asked the run to stop. As a context it takes the signals over; in the main thread only.
 
-    `is_told`: whether it says so when it is asked; of several processes one is enough.
+    `is_told`: whether it says so when it is asked. Of several processes one is enough; and a live table, which would
+    draw over the sentence, says it itself.
     """
 
     def __init__(self, *, is_told: bool = True) -> None:
@@ -43,4 +45,4 @@ class StopRequest:
         self._asked = True
         # Past Python's buffer: the signal may have come while that was written, and it cannot be entered twice.
         if self._is_told:
-            os.write(_STDERR, b"\nstopping after this step; once more to end at once, without a checkpoint\n")
+            os.write(_STDERR, f"\n{STOPPING}\n".encode("ascii"))

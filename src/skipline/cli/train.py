@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -118,10 +118,14 @@ def train(
         told = f"# {said}\n{config_text}" if said else config_text
         plan_memory_of(recipe, recipe.network, dataset.train, device=chosen, num_processes=team.size)  # or no folder
         begin = partial(start, recipe, dataset, root=out, device=chosen, config=told, data_dir=data_dir)
-        folder = begun(team, partial(begin, processes=team.size))
-        if sweep is not None:
-            keep_sweep(folder, sweep)
-        _run(recipe, dataset, folder, chosen, team=team, as_json=json_)
+
+        def begin_run() -> RunFolder:
+            folder = begun(team, partial(begin, processes=team.size))
+            if sweep is not None:
+                keep_sweep(folder, sweep)
+            return folder
+
+        _run(recipe, dataset, begin_run, chosen, team=team, as_json=json_)
 
 
 # From a flag to the setting that it sets. A text that is empty, and a number that is None, was not given.
@@ -238,10 +242,14 @@ def _goes_on(team: Team, out: Path, device: torch.device, *, cache: str, as_json
 
 
 def _run(
-    recipe: Recipe, dataset: Dataset, folder: RunFolder, device: torch.device, *, team: Team, as_json: bool
+    recipe: Recipe,
+    dataset: Dataset,
+    begin: Callable[[], RunFolder],
+    device: torch.device,
+    *,
+    team: Team,
+    as_json: bool,
 ) -> None:
-    from rich.console import Console
-
     from skipline.cli.launch import run_live
     from skipline.cli.output.finish import finish
     from skipline.cli.output.run_table import RunTable
@@ -249,10 +257,13 @@ def _run(
     from skipline.train.speed.allocator import keep_freed_memory
 
     keep_freed_memory()
-    outcome = run_live(
+    folder, outcome = run_live(
         team,
-        lambda: RunTable(recipe, dataset.name, folder.path, device=device, console=Console(stderr=True)),
-        lambda show, stop: run_training(
+        begin,
+        lambda folder, console, stop: RunTable(
+            recipe, dataset.name, folder.path, device=device, console=console, is_stopping=stop
+        ),
+        lambda folder, show, stop: run_training(
             recipe, dataset, folder=folder, device=device, show=show, should_stop=stop, team=team
         ),
     )

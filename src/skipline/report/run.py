@@ -94,7 +94,8 @@ def _headline(folder: RunRecord, evaluated: EvaluationFile | None) -> str:
         said = f"{error} {folder.judge} error after {counted(last.epoch, 'epoch', 'epochs')}{end}"
     is_other = evaluated is not None and part_name(evaluated.part) != folder.judge
     if evaluated is not None and (is_other or folder.is_cut_off):
-        said = f"{percent(1 - evaluated.accuracy.value)} {part_name(evaluated.part)} error, {said}"
+        end = " at the end" if folder.is_cut_off else ""
+        said = f"{percent(1 - evaluated.accuracy.value)} {part_name(evaluated.part)} error{end}, {said}"
     return f"{_named(folder)}: {said}"
 
 
@@ -102,7 +103,9 @@ def _facts(folder: RunRecord) -> Iterator[str]:
     yield f"run: {folder.name}"
     yield _STATES[folder.state]
     if folder.evaluations:
-        yield f"{counted(folder.evaluations[-1].step, 'step', 'steps')} in {duration(folder.evaluations[-1].seconds)}"
+        least = "at least " if folder.is_cut_off else ""
+        steps = counted(folder.evaluations[-1].step, "step", "steps")
+        yield f"{least}{steps} in {duration(folder.evaluations[-1].seconds)}"
     finite = [e for e in folder.evaluations if math.isfinite(e.test_error)]
     if finite:
         best = min(finite, key=lambda e: e.test_error)

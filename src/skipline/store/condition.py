@@ -81,6 +81,7 @@ def _number(text: str) -> float:
 
 def differing_settings(runs: Sequence[RunEntry]) -> dict[str, tuple[Value, ...]]:
     """The model, and the settings, that are not the same in all of `runs`: by path, one value a run."""
-    names = dict.fromkeys(name for run in runs for name in ("model", *run.settings))
-    values = {name: tuple(run.value(name) for run in runs) for name in names}
+    names = dict.fromkeys(name for run in runs for name in run.settings)
+    settings = {name: tuple(run.settings.get(name) for run in runs) for name in names}  # not how far a run has come
+    values = {"model": tuple(run.model for run in runs), **settings}
     return {name: found for name, found in values.items() if len(set(map(repr, found))) > 1}

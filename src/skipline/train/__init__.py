@@ -9,7 +9,7 @@ from skipline.train.folder.salvage import read_recipe
 from skipline.train.grown_run import GrownRun, grow_run, write_grown_run
 from skipline.train.loop import train
 from skipline.train.optimiser import AdamW, Sgd
-from skipline.train.outcome import Diverged, Interrupted, Outcome, Snapshot
+from skipline.train.outcome import CutShort, Diverged, Interrupted, Outcome, Snapshot
 from skipline.train.presets import PRESETS
 from skipline.train.probe import Probe
 from skipline.train.recipe import Recipe
@@ -21,6 +21,7 @@ __all__ = [
     "AdamW",
     "Constant",
     "Cosine",
+    "CutShort",
     "Deepening",
     "Diverged",
     "GrownRun",

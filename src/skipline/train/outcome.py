@@ -1,4 +1,4 @@
-"""How a run goes and how it ends: what is shown on the way, and the four ways of ending."""
+"""How a run goes and how it ends: what is shown on the way, and the five ways of ending."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from skipline.amount import counted
 from skipline.command import command
 from skipline.init import InitError, scheme_named
 from skipline.signal import EarlyWarning
+from skipline.train.folder.run_folder import RunFolder
 from skipline.train.recipe import Recipe
 from skipline.train.schedule import NoWarmUp
 
@@ -75,6 +76,21 @@ class Interrupted(Exception):
         super().__init__(
             f"stopped after step {step}; a checkpoint was written. Continue with: {command('resume', run)}"
         )
+
+
+class CutShort(Exception):
+    """The run was ended at once, wherever it was; its folder is whole, as after any kill, and can be gone on with."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        again = command("resume", folder.path)
+        if folder.is_done:
+            report = command("report", folder.path)
+            said = f"interrupted after the last step; the model is saved. Write its report with: {report}"
+        elif folder.checkpoint.exists():
+            said = f"ended at once; the newest checkpoint is intact. Continue from there with: {again}"
+        else:
+            said = f"ended before the first checkpoint: its folder holds no weights yet. Begin it again with: {again}"
+        super().__init__(said)
 
 
 class RanOut(MemoryError):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from skipline.files import StorageError
-from skipline.train import RunError, RunFolder, create_run, open_run
+from skipline.train import RunError, RunFileError, RunFolder, create_run, open_run
 
 FILES = {"config.toml": "epochs = 3\n", "resolved.json": {"a": float("nan")}}
 
@@ -68,18 +68,43 @@ def test_a_place_that_cannot_hold_runs_is_said(tmp_path: Path) -> None:
         create_run(tmp_path / "runs" / "more", "x", FILES)
 
 
+def said_of(path: Path) -> str:
+    with pytest.raises(RunFileError) as refused:
+        open_run(path)
+    return str(refused.value)
+
+
 def test_what_is_no_run_is_said(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match=re.escape(f"{tmp_path / 'a'} is not a run folder: there is no such folder.")):
-        open_run(tmp_path / "a")
-    with pytest.raises(RunError, match=re.escape(f"There are no runs in {tmp_path}; `skipline train` makes one.")):
-        open_run(tmp_path / "last")
+    assert said_of(tmp_path / "last") == (
+        f"there is no run last in {tmp_path}. There are no runs there; `skipline train` makes one."
+    )
     run = create_run(tmp_path, "x", FILES)
-    with pytest.raises(RunError, match=re.escape(f"The newest run in {tmp_path} is {run.name}.")):
-        open_run(tmp_path / "a")
-    with pytest.raises(
-        RunError, match=re.escape(f"{tmp_path} is not a run folder: it has no resolved.json. The newest run")
-    ):
-        open_run(tmp_path)
+    newest = f"The newest is {run.path}. List them with: skipline runs {tmp_path}"
+    assert said_of(tmp_path / "a-b") == f"there is no run a-b in {tmp_path}. {newest}"
+    assert said_of(tmp_path) == f"{tmp_path} is not a run folder: it has no resolved.json. {newest}"
+
+
+def test_a_name_that_is_mistyped_or_cut_or_lacks_its_folder_has_the_run_that_may_be_meant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    root = Path("runs")
+    old, new = "20260102T030405Z-digits-digits_resnet20-0abc", "20260203T030405Z-digits-digits_resnet8-0def"
+    for name in (old, new):
+        create_run(root, "x", FILES).path.rename(root / name)
+    meanings = {
+        "nosuch": "",
+        old: old,
+        old.replace("digits-", "digit-"): old,
+        "0abc": old,
+        "digits_resnet": new,
+        "last": "last",
+    }
+    rest = f"The newest is {root / new}. List them with: skipline runs"
+    for name, meant in meanings.items():
+        hint = f"Did you mean {root / meant}? " if meant else ""
+        assert said_of(Path(name)) == f"there is no run {name} in this folder or in runs. {hint}{rest}"
+    assert said_of(root / "0abc") == f"there is no run 0abc in runs. Did you mean {root / old}? {rest}"
 
 
 @pytest.mark.parametrize("content", ["", "..", "../../etc", "/etc", "a/b"])
@@ -92,7 +117,7 @@ def test_last_names_a_folder_beside_it(content: str, tmp_path: Path) -> None:
 
 def test_a_run_that_was_removed_is_said(tmp_path: Path) -> None:
     (tmp_path / "last").write_text("20240101T000000Z-x-0000\n")
-    with pytest.raises(RunError, match=r"20240101T000000Z-x-0000 is not a run folder: there is no such folder"):
+    with pytest.raises(RunError, match=r"there is no run 20240101T000000Z-x-0000 in "):
         open_run(tmp_path / "last")
 
 

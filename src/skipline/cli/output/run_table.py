@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
 import torch
-from rich.console import Console, Group
+from rich.console import Console, ConsoleOptions, Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from skipline.amount import UNKNOWN, counted, duration, percent
+from skipline.cli.stop_request import STOPPING
 from skipline.costs import cost
 from skipline.signal import EarlyWarning
 from skipline.store import Judge, judge_of
@@ -24,13 +26,40 @@ from skipline.train.speed.kernels import kernels_for
 
 MOST_WARNINGS = 3  # below the table, the same
 _BAR = 24  # columns: with the steps, the time taken and left there are fewer than 80
-MOST_ROWS = 12  # epochs on the screen, so that the table fits a terminal of 24 lines
+MOST_ROWS = 12  # epochs on the screen, so that the table fits a terminal of 24 lines; fewer on a lower one
+_OTHER_LINES = 12  # of the screen, from those 24: what stands above, below and between; guessed, with wrapped warnings
+
+
+def is_live(console: Console) -> bool:
+    """Whether a table can be drawn again in its place; elsewhere it is printed line by line."""
+    return console.is_terminal and not console.is_dumb_terminal
+
+
+@dataclass(frozen=True)
+class _StopNote:
+    """The line below a live table from the moment on when the run `is_stopping`: it is asked at every drawing."""
+
+    is_stopping: Callable[[], bool]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
+        del console, options
+        if self.is_stopping():
+            yield Text(STOPPING, style="yellow")
 
 
 class RunTable:
-    """Shows snapshots as they come; use it as a context."""
+    """Shows snapshots as they come, and on a live table whether the run `is_stopping`; use it as a context."""
 
-    def __init__(self, recipe: Recipe, data_name: str, run: Path, *, device: torch.device, console: Console) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        data_name: str,
+        run: Path,
+        *,
+        device: torch.device,
+        console: Console,
+        is_stopping: Callable[[], bool],
+    ) -> None:
         self._console = console
         network = recipe.network
         parameters = cost(network, image_size=max(32, network.stride)).parameters
@@ -52,18 +81,19 @@ class RunTable:
         self._has_sides = recipe.first_size < 1
         self._ended: list[Snapshot] = []
         self._warnings: list[EarlyWarning] = []
-        self._live = Live(console=self._console, refresh_per_second=8, transient=False)
-        self._is_terminal = console.is_terminal and not console.is_dumb_terminal
+        self._note = _StopNote(is_stopping)
+        self._live = Live(self._note, console=self._console, refresh_per_second=8, transient=False)
+        self._is_live = is_live(console)
 
     def __enter__(self) -> RunTable:
-        if self._is_terminal:
+        if self._is_live:
             self._live.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._is_terminal:
+        if self._is_live:
             self._live.stop()
 
     def show(self, snapshot: Snapshot) -> None:
@@ -73,7 +103,7 @@ class RunTable:
         self._warnings += snapshot.warnings
         for note in snapshot.notes:
             self._console.print(note, highlight=False, markup=False, soft_wrap=True)
-        if self._is_terminal:
+        if self._is_live:
             self._live.update(self._drawing(snapshot))
             return
         for warning in snapshot.warnings:
@@ -85,10 +115,11 @@ class RunTable:
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
         for title in self._titles():
             table.add_column(title, justify="right", no_wrap=True)
-        hidden = len(self._ended) - MOST_ROWS
+        most = max(1, min(MOST_ROWS, self._console.height - _OTHER_LINES))
+        hidden = len(self._ended) - most
         if hidden > 0:
             table.add_row(Text(f"+{hidden}", style="dim"), Text("earlier", style="dim"))
-        for ended in self._ended[-MOST_ROWS:]:
+        for ended in self._ended[-most:]:
             table.add_row(*self._cells(ended))
         is_running = not self._ended or self._ended[-1].step != now.step
         if is_running:
@@ -100,7 +131,7 @@ class RunTable:
             f"step {now.step:,} of {now.num_steps:,} ·",
             Text(f"{duration(now.seconds)} · {left}", style="dim"),
         )
-        return Group(table, bar, *self._warned())
+        return Group(table, bar, self._note, *self._warned())
 
     def _titles(self) -> tuple[str, ...]:
         sides = ("pixels",) if self._has_sides else ()

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from skipline.amount import counted
+from skipline.command import command
 from skipline.files import (
     PARTIAL_SUFFIX,
     StorageError,
@@ -25,6 +26,7 @@ from skipline.files import (
     whole_lines,
     write_whole,
 )
+from skipline.wording import closest
 
 LAST = "last"
 DEEPENED = "deepened.json"  # in a run that goes on from another one with a deeper net: what was done
@@ -242,16 +244,14 @@ def open_run(path: Path) -> RunFolder:
     if path.name == LAST and path.is_file():
         path = path.parent / _read_last(path)
     if not path.is_dir():
-        raise RunFileError(f"{path} is not a run folder: there is no such folder.{_runs_beside(path)}")
+        raise RunFileError(_absent(path))
     if (path / "runs").is_dir() and not (path / "resolved.json").is_file():
         raise RunFileError(
             f"{path} is a study, not a run. Continue it with the command that started it and --resume {path}; its runs "
             f"are in {path / 'runs'}."
         )
     if not (path / "resolved.json").is_file():
-        raise RunFileError(
-            f"{path} is not a run folder: it has no resolved.json.{_runs_beside(path / 'resolved.json')}"
-        )
+        raise RunFileError(f"{path} is not a run folder: it has no resolved.json.{_runs_in([path])}")
     return RunFolder(path)
 
 
@@ -282,9 +282,24 @@ def _read_last(path: Path) -> str:
     return named
 
 
-def _runs_beside(path: Path) -> str:
-    """What there is in the folder of `path`, for a message."""
-    runs = sorted(found.parent.name for found in path.parent.glob("*/resolved.json"))
+def _absent(path: Path) -> str:
+    """That there is no run at `path`, where it was looked for, and which runs are there."""
+    inside = path.parent / "runs"  # a name alone may be meant as it stands in the list of runs
+    places = [path.parent, inside] if inside.is_dir() else [path.parent]
+    where = " or in ".join("this folder" if place == Path() else str(place) for place in places)
+    return f"there is no run {path.name} in {where}.{_runs_in(places, like=path.name)}"
+
+
+def _runs_in(places: Sequence[Path], *, like: str = "") -> str:
+    """Which runs there are in `places`, for a message: the one that may be meant by the name `like`, and the newest."""
+    runs = {found.parent.name: found.parent for place in places for found in place.glob("*/resolved.json")}
     if not runs:
-        return f" There are no runs in {path.parent}; `skipline train` makes one."
-    return f" The newest run in {path.parent} is {runs[-1]}."
+        return " There are no runs there; `skipline train` makes one."
+    pointers = [place / like for place in places if like == LAST and (place / LAST).is_file()]
+    parts = sorted(name for name in runs if like and like in name)
+    close = parts[-1] if parts else closest(like, runs)
+    meant = pointers[0] if pointers else runs.get(close)
+    newest = runs[max(runs)]  # names begin with the time
+    is_default = newest.parent == Path("runs")
+    hint = f" Did you mean {meant}?" if meant else ""
+    return f"{hint} The newest is {newest}. List them with: {command('runs', *([] if is_default else [newest.parent]))}"

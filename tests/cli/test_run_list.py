@@ -1,0 +1,109 @@
+"""`skipline runs`: the list at every width of the terminal, the settings, and the runs on some data."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from .conftest import Command, Ended
+
+DIGITS = "20260102T030405Z-digits-digits_resnet20-0abc"
+PHOTOS = "20260102T030505Z-photos-cifar_resnet20-0def"
+ERRORS_AND_TIME = ["25.00", "%", "25.00", "%", "1", "min", "05", "s"]
+OTHERS = "20260102T030605Z-photos-cifar_resnet20-1abc"
+
+
+def make(name: str, *, source: str, epochs: int = 30, lines: int = 1) -> None:
+    """A run in the folder runs that has evaluated `lines` epochs."""
+    folder = Path("runs") / name
+    folder.mkdir(parents=True)
+    recipe = {"source": source, "seed": 0, "epochs": epochs, "network": {"name": name.split("-")[2]}}
+    (folder / "resolved.json").write_text(json.dumps(recipe))
+    if source != "digits":
+        framing = {"mean": [1.0], "std": [2.0], "framing": {"kind": "whole", "side": 8}}
+        (folder / "preprocess.json").write_text(json.dumps(framing))
+    line = {"epoch": 1, "test_error": 0.25, "seconds": 65.0}
+    texts = (json.dumps({"step": step, **line}) + "\n" for step in range(lines))
+    (folder / "metrics.jsonl").write_text("".join(texts))
+
+
+def lines_of(ended: Ended) -> list[str]:
+    """What was printed, without colours."""
+    return [re.sub(r"\x1b\[[0-9;]*m", "", line).rstrip() for line in ended.out.splitlines()]
+
+
+@pytest.fixture
+def listed(skipline: Command, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """`skipline("runs", …)` with one run on the digits and one on photos, on a terminal as wide as COLUMNS says."""
+    make(DIGITS, source="digits")
+    make(PHOTOS, source="/data/somewhere/photos")
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    return skipline
+
+
+def test_on_a_narrow_terminal_the_name_is_below_the_figures(listed: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert lines_of(listed("runs")) == [
+        "                                             test or",
+        "                                          validation",
+        "state    model            data    epochs       error     best        time",
+        "stopped  cifar_resnet20   photos       1     25.00 %  25.00 %  1 min 05 s",
+        f"  {PHOTOS}",
+        "stopped  digits_resnet20  digits       1     25.00 %  25.00 %  1 min 05 s",
+        f"  {DIGITS}",
+    ]
+
+
+def test_a_wider_one_has_a_line_a_run_and_the_widest_whole_paths(
+    listed: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "130")
+    *heads, photos, digits = lines_of(listed("runs"))
+    assert heads[-1].split() == ["state", "model", "data", "epochs", "error", "best", "time", "run"]
+    assert photos.split() == ["stopped", "cifar_resnet20", "photos", "1", *ERRORS_AND_TIME, PHOTOS]
+    assert digits.endswith(f"  {DIGITS}")
+    assert max(map(len, (*heads, photos, digits))) <= 130
+    monkeypatch.setenv("COLUMNS", "200")
+    head, photos, _ = lines_of(listed("runs"))
+    assert "test or validation error" in head
+    assert "/data/somewhere/photos" in photos
+
+
+def test_where_there_is_no_terminal_a_run_is_one_line(listed: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TTY_COMPATIBLE", "0")
+    _, photos, digits = lines_of(listed("runs"))
+    assert "/data/somewhere/photos" in photos
+    assert [photos.split()[-1], digits.split()[-1]] == [PHOTOS, DIGITS]
+
+
+def test_folders_of_one_name_are_told_apart(listed: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(OTHERS, source="/data/elsewhere/photos")
+    monkeypatch.setenv("COLUMNS", "90")
+    data = [line.split()[2] for line in lines_of(listed("runs")) if line.startswith("stopped")]
+    assert data == ["elsewhere/photos", "somewhere/photos", "digits"]
+
+
+@pytest.mark.parametrize("source", ["photos", "photos/", "somewhere/photos", "/data/somewhere/photos"])
+def test_the_end_of_a_path_says_which_data(listed: Command, source: str) -> None:
+    make(OTHERS, source="/data/elsewhere/photos.old")
+    chosen = json.loads(listed("runs", "--json", "--source", source).out)["runs"]
+    assert [run["name"] for run in chosen] == [PHOTOS]
+
+
+def test_a_folder_that_lies_here_says_which_data_too(listed: Command, tmp_path: Path) -> None:
+    make(OTHERS, source=str(tmp_path / "mine" / "photos"))
+    for source in ("./mine/photos", "mine/photos"):
+        chosen = json.loads(listed("runs", "--json", "--source", source).out)["runs"]
+        assert [run["name"] for run in chosen] == [OTHERS]
+
+
+def test_settings_are_those_of_the_recipes_also_before_the_first_epoch_has_ended(listed: Command) -> None:
+    make(OTHERS, source="digits", epochs=20, lines=0)
+    shown = {line[0]: line[1:] for line in map(str.split, listed("runs", "--settings").out.splitlines()) if line}
+    assert shown["epochs"] == ["20", "30", "30"]
+    assert "nan" not in str(shown)
