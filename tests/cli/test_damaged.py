@@ -178,6 +178,7 @@ def test_evaluations_that_are_lost_are_told(skipline: Command, trained: Path, tm
     lost = "metrics.jsonl ends at epoch 1, before the run did: the lines after it are lost"
     listed = skipline("runs")
     assert f"incomplete: {run.name}: {lost}; its numbers above are of what is left\n" in listed.out
+    assert f"incomplete: {run.name}: {lost}; " in skipline("runs", "--settings").out
     assert json.loads(skipline("runs", "--json").out)["runs"][0]["lost"] == lost
     rest = f"skipline report {run.path} --as-it-is"
     ended = skipline("report", str(run.path))
