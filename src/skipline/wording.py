@@ -13,6 +13,7 @@ from typing import TypeGuard
 
 LIKE = 0.6  # Ratcliff and Obershelp's likeness from which on a word may be meant: difflib's own value
 _LONGEST_SHOWN = 60  # characters of a refused value in a message: guessed, one line of a terminal
+_LARGEST_EXAMPLE = 1e15  # guessed: any count that somebody means; floats below 2**53 hold whole numbers exactly
 _MOST_SHOWN = 4  # entries of a list in a message: guessed, what fits a screen
 
 
@@ -41,6 +42,15 @@ def shown(value: object) -> str:
             return repr(value[:_LONGEST_SHOWN]) + "…"
         case _:
             return repr(value)
+
+
+def whole_example(value: object, before: str = "") -> str:
+    """`, e.g. 2` for 1.5: the whole number nearest to a number or to a text that is one, `before` it; else nothing."""
+    try:
+        number = float(value) if isinstance(value, int | float | str) else math.nan
+    except (ValueError, OverflowError):
+        return ""
+    return f", e.g. {before}{max(1, round(number))}" if abs(number) < _LARGEST_EXAMPLE else ""  # NaN is not
 
 
 def few(parts: Sequence[str], *, most: int = _MOST_SHOWN, separator: str = ", ") -> str:

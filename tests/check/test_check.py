@@ -42,6 +42,14 @@ def test_a_folder_without_fault(tmp_path: Path) -> None:
     assert seen == [(done, 12) for done in range(13)]
 
 
+def test_a_colon_in_a_file_s_name_is_no_part_of_what_is_wrong_with_it(tmp_path: Path) -> None:
+    write_good(tmp_path / "cat", range(6))
+    write_good(tmp_path / "dog", range(10, 16))
+    (tmp_path / "cat" / "a: b.jpg").write_text("words")
+    (place,) = finding(check(tmp_path), "not_an_image").places
+    assert (place.files, place.what) == (("cat/a: b.jpg",), "it is text")
+
+
 def nothing(root: Path) -> None:
     root.mkdir()
 

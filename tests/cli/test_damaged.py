@@ -96,7 +96,7 @@ def test_a_model_that_is_damaged_is_made_again_from_the_checkpoint(
     again = f"skipline resume {run.path}"
     assert f"Its newest checkpoint is whole, and leads to the rest: {again}" in ended.err
     if verb == "report":
-        assert ended.err.endswith("Or write the page without them: skipline report runs/last --as-it-is\n")
+        assert ended.err.endswith("To write the page with what is left: skipline report runs/last --as-it-is\n")
         assert skipline("report", "runs/last", "--as-it-is").code == 0
         return
     assert typed(skipline, again).code == 0
@@ -166,3 +166,37 @@ def test_a_finished_run_says_at_once_what_comes_next(skipline: Command, run: Run
     )
     new = ended.err.split("weights: ")[1].split(". Evaluate")[0]
     assert typed(skipline, new, "--dry-run").code == 0
+
+
+def test_evaluations_that_are_lost_are_told(skipline: Command, trained: Path, tmp_path: Path) -> None:
+    """A run of three epochs, its last line gone; `runs` showed the second epoch as its end."""
+    shutil.copytree(trained / "runs", tmp_path / "runs")
+    run = RunFolder(Path("runs") / (tmp_path / "runs" / "last").read_text().strip())
+    for name, text in (("resolved.json", '"epochs": 1'), ("metrics.jsonl", "")):
+        content = (tmp_path / run.path / name).read_text()
+        (tmp_path / run.path / name).write_text(content.replace(text, '"epochs": 3') if text else content)
+    lost = "metrics.jsonl ends at epoch 1, before the run did: the lines after it are lost"
+    listed = skipline("runs")
+    assert f"incomplete: {run.name}: {lost}; its numbers above are of what is left\n" in listed.out
+    assert f"incomplete: {run.name}: {lost}; " in skipline("runs", "--settings").out
+    assert json.loads(skipline("runs", "--json").out)["runs"][0]["lost"] == lost
+    rest = f"skipline report {run.path} --as-it-is"
+    ended = skipline("report", str(run.path))
+    assert (ended.code, ended.out) == (3, "")
+    assert ended.err.endswith(f"error: {run.path}/{lost}. To write the page with what is left: {rest}\n")
+    ended = typed(skipline, rest, "--json")
+    assert (ended.code, ended.err) == (0, f"note: {run.path}/{lost}\n")
+    assert json.loads(ended.out)["faults"] == [f"{run.path}/{lost}"]
+    assert "later evaluations are lost" in (run.path / "report.html").read_text()
+
+
+def test_a_line_that_is_no_evaluation_does_not_stop_the_page_as_it_is(skipline: Command, run: RunFolder) -> None:
+    with run.metrics.open("a") as file:
+        file.write("garbage\n")
+    ended = skipline("report", "runs/last")
+    assert ended.code == 3
+    assert f"error: {run.metrics}, line 2: not JSON" in ended.err
+    assert ended.err.endswith(". To write the page with what is left: skipline report runs/last --as-it-is\n")
+    ended = skipline("report", "runs/last", "--as-it-is")
+    assert (ended.code, ended.out) == (0, f"{run.path / 'report.html'}\n")
+    assert ended.err.startswith(f"note: {run.metrics}, line 2: not JSON")

@@ -10,6 +10,7 @@ from skipline.train import PRESETS
 from skipline.train.codec import KINDS
 from skipline.train.processes.parallel import BATCH_NORM_SCOPES
 from skipline.train.speed.precision import PRECISIONS
+from skipline.weights.preprocessing import preprocess_names
 
 from .conftest import Command
 
@@ -21,6 +22,7 @@ def test_they_are_those_of_the_tables() -> None:
     assert tuple(KINDS["schedule"]) == names.SCHEDULES
     assert tuple(KINDS["warm_up"]) == names.WARM_UPS
     assert names.PRECISIONS == PRECISIONS
+    assert preprocess_names() == names.PREPROCESSINGS
     assert names.BATCH_NORM_SCOPES == BATCH_NORM_SCOPES
     assert names.DEFAULT_PRESET in PRESETS
 
@@ -32,6 +34,13 @@ def test_help_lists_them(skipline: Command) -> None:
     assert "constant, step, cosine or one_cycle." in page
 
 
+def test_help_of_import_lists_every_preprocessing_and_where_one_must_be_given(skipline: Command) -> None:
+    """timm's networks differ in theirs, so importing one without it is refused (tests/cli/test_import.py)."""
+    page = " ".join(skipline("import", "--help").out.replace("│", " ").split())
+    assert "imagenet, half, cifar10, weiaicunzai, cifar100, or MEAN,…/STD,… of pixels in [0, 1]." in page
+    assert "Default: the file's, or its source's; required where that is not known, as for timm." in page
+
+
 def test_help_cuts_nothing_off_and_says_what_is_a_number(skipline: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """At 80 columns, which a terminal has; the example of an initialiser ended in dots."""
     monkeypatch.setenv("COLUMNS", "80")
@@ -39,4 +48,4 @@ def test_help_cuts_nothing_off_and_says_what_is_a_number(skipline: Command, monk
     assert [line for line in page.splitlines() if "…" in line and "SKIPLINE_…" not in line] == []
     assert "'zero_gamma(orthogonal)';" in page
     kinds = {words[1]: words[2] for line in page.splitlines() if len(words := line.split()) > 2}
-    assert (kinds["--image-size"], kinds["--lr"]) == ("<pixels>", "<float>")
+    assert (kinds["--image-size"], kinds["--lr"]) == ("<pixels|auto>", "<rate|find>")

@@ -77,8 +77,8 @@ def test_files_patterns_and_a_list_name_photos_and_what_is_unreadable_is_told(
     found = [json.loads(line) for line in ended.out.splitlines()]
     dogs = [f"photos/dog/{number}.png" for number in range(3)]
     assert [row["file"] for row in found] == ["a [1].png", "torn.jpg", *dogs, "photos/cat/1.png", "gone.png"]
-    assert "torn.jpg" in found[1]["error"]
-    assert "no such file" in found[6]["error"]
+    assert found[1]["error"] == "it is cut short: decoding ran out of data."
+    assert found[6]["error"] == "no such file or directory.", "the name stands beside it"
     assert all(len(row["classes"]) == 1 for row in found if "error" not in row)
     assert "5 photos predicted, 2 unreadable" in ended.err
     assert "cannot read gone.png: no such file or directory." in ended.err
@@ -106,6 +106,7 @@ def test_names_on_stdin_need_not_be_unicode(
 
 def test_a_file_is_written_whole_or_not_at_all(skipline: Command, model: TrainedModel, tmp_path: Path) -> None:
     del model
+    (tmp_path / "found.jsonl").write_text("what was there before\n")
     assert skipline("predict", "model.safetensors", "photos", "--out", "found.jsonl").out == ""
     assert len((tmp_path / "found.jsonl").read_text().splitlines()) == 6
     assert skipline("predict", "model.safetensors", "photos", "--json").out == (tmp_path / "found.jsonl").read_text()
@@ -117,6 +118,52 @@ def test_a_file_is_written_whole_or_not_at_all(skipline: Command, model: Trained
     assert (ended.code, "no photo could be read" in ended.err) == (3, True)
     assert (tmp_path / "found.jsonl").read_text() == before
     assert not list(tmp_path.rglob("*.partial"))
+
+
+EXAMPLE = "e.g. find new -name '*.jpg' | skipline predict model.safetensors -"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "listed", "said"),
+    [
+        (("-",), "", f"stdin (-) named no photo. Give it a path on each line, {EXAMPLE}"),
+        (("-",), "\n\nempty\n", f"stdin (-) named no photo. Give it a path on each line, {EXAMPLE}"),
+        (("empty",), "", "there is no photo in empty or below; to see what is there: skipline check empty."),
+        (
+            ("empty", "-"),
+            "",
+            "there is no photo in empty or below; to see what is there: skipline check empty. stdin (-) named no "
+            f"photo. Give it a path on each line, {EXAMPLE}",
+        ),
+    ],
+)
+def test_where_nothing_is_named_it_says_what_to_name(
+    skipline: Command,
+    model: TrainedModel,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[str, ...],
+    listed: str,
+    said: str,
+) -> None:
+    del model
+    (tmp_path / "empty").mkdir()
+    monkeypatch.setattr("sys.stdin", io.StringIO(listed))
+    ended = skipline("predict", "model.safetensors", *arguments)
+    assert (ended.code, ended.err) == (3, f"error: {said}\n")
+
+
+def test_a_pattern_that_no_file_matches_is_told_as_one(skipline: Command, model: TrainedModel, tmp_path: Path) -> None:
+    del model
+    (tmp_path / "a [x].png").write_text("words")
+    ended = skipline("predict", "model.safetensors", "new/*.png", "a [x].png", "--jobs", "1")
+    assert ended.code == 3
+    pattern, text = read(ended.out)
+    assert (pattern["file"], pattern["error"]) == ("new/*.png", "no file matches this pattern.")
+    assert (text["file"], text["error"][:10]) == ("a [x].png", "it is text"), "a name that could be a pattern"
+    first, *_, last = ended.err.splitlines()
+    assert first == "cannot read new/*.png: no file matches this pattern."
+    assert last == "error: no photo could be read, for the reasons above."
 
 
 @pytest.mark.parametrize(

@@ -43,8 +43,10 @@ def test_a_run_keeps_which_photos_it_learnt_from(skipline: Command, photos: Path
     page, card = (run / "report.html").read_text(), (run / "MODEL_CARD.md").read_text()
     assert "validation error after 3 epochs" in page
     assert "test error" not in page
-    assert "of 4 images |" in next(line for line in card.splitlines() if line.startswith("| validation error |"))
-    assert "The test set was not used." in card
+    assert "of 4 images |" in next(
+        line for line in card.splitlines() if line.startswith("| validation error, at the end |")
+    )
+    assert "Test images, if the run has any, were not used." in card
     split = json.loads((run / "split.json").read_text())
     assert split["folder"] == str(photos)
     assert {part: len(entries) for part, entries in split["parts"].items()} == {"train": 12, "val": 4, "test": 4}

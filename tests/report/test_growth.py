@@ -33,7 +33,7 @@ def page(
             metrics(epoch, **({} if depth is None else {"depth": depth})) for epoch, depth in enumerate(depths, start=1)
         ]
         text = "".join(line + "\n" for line in lines)
-        return read(run_report(run_folder({"DONE": "", "metrics.jsonl": text, **(files or {})})))
+        return read(run_report(run_folder({"metrics.jsonl": text, **(files or {})})))
 
     return make
 

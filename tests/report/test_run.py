@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from skipline.report import ReportError, run_report
+from skipline.report import ReportError, run_report, run_report_as_it_is
 
 SPACE = "\N{NO-BREAK SPACE}"
 FAILURE = {
@@ -183,9 +183,87 @@ def test_a_broken_run_folder_is_refused(
 def test_steps_that_run_backwards_are_refused(run_folder: Callable[..., Path], metrics: Callable[..., str]) -> None:
     folder = run_folder({"metrics.jsonl": f"{metrics(2)}\n{metrics(1)}\n"})
     with pytest.raises(
-        ReportError, match=r"metrics\.jsonl: step 12 comes after step 24; expected each line to be later"
+        ReportError, match=r"metrics\.jsonl, line 2: step 12 comes after step 24; expected each line to be later"
     ):
         run_report(folder)
+
+
+def test_evaluations_that_are_lost_are_refused_and_told(
+    run_folder: Callable[..., Path], metrics: Callable[..., str], read: Callable[[str], Any]
+) -> None:
+    """The page of a finished run had an earlier epoch as its headline, without a word."""
+    folder = run_folder({"DONE": "", "metrics.jsonl": f"{metrics(1)}\n{metrics(2)}\n{metrics(3)[:30]}"})
+    fault = f"{folder}/metrics.jsonl ends at epoch 2, before the run did: the lines after it are lost"
+    with pytest.raises(ReportError) as refusal:
+        run_report(folder)
+    assert str(refusal.value) == fault
+    html, faults = run_report_as_it_is(folder)
+    assert faults == (fault,)
+    root = read(html)
+    assert root.find("h1")[0].text.endswith(f"30.00{SPACE}% test error after 2 epochs, later evaluations are lost")
+    assert headings(root)[0] == "Parts of this run are damaged or lost"
+    assert f"{fault}." in root.find("section")[0].words
+    assert "at least 24 steps in 3" in root.find("ul", "facts")[0].words.replace(SPACE, " ")
+    assert f"lowest test error of those left 30.00{SPACE}%, epoch 2" in root.find("ul", "facts")[0].words
+    assert "The last line of metrics.jsonl is incomplete; it is left out." in root.find("section")[1].words
+    assert [row.children[0].text for row in root.find("table", "results")[0].find("tr")[1:]] == [
+        "last of those left",
+        "lowest test error",
+    ]
+
+
+def test_the_headline_of_a_run_that_lost_its_end_is_its_evaluation(
+    evaluated_run: Callable[[], Path], metrics: Callable[..., str], read: Callable[[str], Any]
+) -> None:
+    folder = evaluated_run()
+    (folder / "metrics.jsonl").write_text(metrics(1) + "\n")
+    accuracy = json.loads((folder / "evaluation.json").read_text())["accuracy"]["value"]
+    headline = read(run_report_as_it_is(folder)[0]).find("h1")[0].text.replace(SPACE, " ")
+    assert headline.endswith(
+        f": {100 * (1 - accuracy):.2f} % test error at the end, 60.00 % test error after 1 epoch, later evaluations "
+        "are lost"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("metrics.jsonl", "{line1}\ngarbage\n{line3}\n", "metrics.jsonl, line 2: not JSON"),
+        ("metrics.jsonl", "{line1}\n{line3}\n{line1}\n", "metrics.jsonl, line 3: step 12 comes after step 36"),
+        ("resolved.json", "{", "resolved.json: not JSON"),
+        ("environment.json", None, "environment.json: cannot be read"),
+        ("FAILED.json", "[]", "FAILED.json: found a JSON array"),
+        ("deepened.json", "[]", "deepened.json: found a JSON array"),
+        ("evaluation.json", "{}", "evaluation.json: format is None"),
+        ("learning_rate.json", "{}", "learning_rate.json: format is None"),
+        ("layers.jsonl", "garbage\n", "layers.jsonl, line 1: not JSON"),
+    ],
+)
+def test_a_damaged_file_is_told_and_the_rest_is_shown(
+    run_folder: Callable[..., Path],
+    metrics: Callable[..., str],
+    read: Callable[[str], Any],
+    name: str,
+    text: str | None,
+    said: str,
+) -> None:
+    for epoch in (1, 3):
+        text = text if text is None else text.replace(f"{{line{epoch}}}", metrics(epoch))
+    folder = run_folder({name: text})
+    with pytest.raises(ReportError, match=re.escape(said)):
+        run_report(folder)
+    html, faults = run_report_as_it_is(folder)
+    assert faults[0].startswith(f"{folder}/{said}")
+    root = read(html)
+    told = next(part for part in root.find("section") if part.attributes["id"] == "damage")
+    assert said in told.words
+    assert f"20.00{SPACE}% test error after 3 epochs" in root.find("h1")[0].text
+    assert len(root.find("svg", "chart")) == 4
+
+
+def test_a_folder_that_is_no_run_is_refused_as_it_is_too(tmp_path: Path) -> None:
+    with pytest.raises(ReportError, match=r"has no resolved\.json, so it is not a run folder"):
+        run_report_as_it_is(tmp_path)
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:

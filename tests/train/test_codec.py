@@ -184,7 +184,7 @@ def test_settings_are_read(text: str, expected: dict[str, Any], network: Network
         ("augment = 4", "augment is 4; expected a table of settings."),
         ("augment.pad = -1", "augment: pad is -1; expected a whole number of at least 0."),
         ('batch_size = "many"', "batch_size is 'many'; expected a whole number."),
-        ("batch_size = 12.0", "batch_size is 12.0; expected a whole number."),
+        ("batch_size = 12.0", "batch_size is 12.0; expected a whole number, e.g. 12."),
         ("batch_size = true", "batch_size is True; expected a whole number."),
         ("batch_size = 0", "batch_size is 0; expected a whole number of at least 1."),
         ("label_smoothing = true", "label_smoothing is True; expected a number."),

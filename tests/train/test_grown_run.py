@@ -129,7 +129,7 @@ def test_a_run_at_its_end_is_the_same_net_deeper(ended: RunFolder, digits: Datas
     new = deeper_run(ended, tmp_path, 32)
     assert going_on(new).step == 6  # nothing is left to train
     card = (new.path / "MODEL_CARD.md").read_text(encoding="utf-8")
-    assert f"its net is that of run `{ended.name}` after step 6, made deeper" in card
+    assert f"The start of this run is the net of another one, run `{ended.name}` after step 6, made deeper" in card
     models = [load_model(folder.model) for folder in (ended, new)]
     assert [model.net.network.depth for model in models] == [8, 32]
     images = digits.test.images.float()

@@ -63,7 +63,7 @@ def _note(title: str, why: str, then: str) -> Kind:
     return Kind("note", title, why, then)
 
 
-_READ = "JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, PPM and, with an extra, HEIC"
+_READ = f"JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, PPM, and HEIC with an extra: {install_command('heic')}"
 _AGAIN = "Copy or download them again, or delete them."
 
 # In the order in which they are told: first what makes training wrong, then what makes it worse, then what was done.

@@ -106,17 +106,17 @@ def _of_files(folder: PhotoFolder, facts: Sequence[Fact], most_unusable: float) 
         yield "many_unusable", Place((str(folder.root),), text)
     for index, (photo, fact) in enumerate(zip(folder.photos, facts, strict=True)):
         if isinstance(fact, Unusable):
-            yield fact.reason, Place((photo.name,), _why(fact), (index,))
+            yield fact.reason, Place((photo.name,), _why(photo.name, fact), (index,))
             continue
         for name, what in _oddities(photo.name, fact):
             yield name, Place((photo.name,), what, (index,))
 
 
-def _why(fact: Unusable) -> str:
+def _why(name: str, fact: Unusable) -> str:
     """The reason without the file's name, and without what the kind of finding says already."""
     if fact.reason in ("empty", "heic"):
         return ""
-    return fact.why.partition(": ")[2].partition("; read are")[0].rstrip(".")
+    return fact.of_itself(name).partition("; read are")[0].rstrip(".")
 
 
 def _oddities(file: str, fact: PhotoFact) -> Iterator[tuple[str, str]]:

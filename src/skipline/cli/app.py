@@ -7,9 +7,10 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
+import typer.core
 
 from skipline.cli import (
     check,
@@ -100,6 +101,22 @@ def _require_one_process(verb: str | None) -> None:
         )
 
 
+class _Program(typer.core.TyperGroup):
+    """All verbs, as typer has them, but for what is said where a number was expected."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Do what was typed."""
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            from skipline.cli.given.refused_number import refused_number
+
+            said = refused_number(error)
+            if not said:
+                raise
+            raise UsageError(said) from error
+
+
 @cache
 def program(verb: str = "") -> typer.Typer:
     """The command line with that verb alone, or with all: typer makes what it has, and makes the options of all slowly.
@@ -108,6 +125,7 @@ def program(verb: str = "") -> typer.Typer:
     """
     made = typer.Typer(
         name="skipline",
+        cls=_Program,
         help="Residual networks of any depth: describe one, train it, and see why it trains.",
         no_args_is_help=True,
         add_completion=False,

@@ -10,6 +10,7 @@ import typer
 
 from skipline.amount import counted
 from skipline.cli.given import options
+from skipline.cli.given.names import PREPROCESSINGS
 from skipline.spec.check import LARGEST_COUNT
 
 if TYPE_CHECKING:
@@ -40,7 +41,11 @@ def import_weights(
         str, _option("Source library, e.g. timm. Default: recognised by the tensor names.", "--from")
     ] = "auto",
     preprocess: Annotated[
-        str, _option("imagenet, half, cifar10, cifar100, or MEAN,…/STD,… of pixels in [0, 1]. Default: the source's.")
+        str,
+        _option(
+            f"{', '.join(PREPROCESSINGS)}, or MEAN,…/STD,… of pixels in [0, 1]. Default: the file's, or its source's; "
+            "required where that is not known, as for timm."
+        ),
     ] = "",
     classes: Annotated[str, _option("A data set's name, a text file of names, or a number. Default: the file's.")] = "",
     new_head: Annotated[bool, _option("Draw a new classifier, for --classes.", "--new-head")] = False,

@@ -11,6 +11,7 @@ import typer
 
 from skipline.amount import counted
 from skipline.cli.given import options
+from skipline.command import command
 
 if TYPE_CHECKING:
     from skipline.data.photos.framing import Framing
@@ -28,7 +29,12 @@ def predict(
     top: Annotated[int, typer.Option(min=1, help="Number of classes listed per photo.")] = 1,
     format_: Annotated[str, typer.Option("--format", help="csv, jsonl or parquet. Default: by --out, or csv.")] = "",
     json_: Annotated[bool, typer.Option("--json", help="As --format jsonl: an object on each line.")] = False,
-    out: Annotated[Path | None, typer.Option(help="File to write. Default: stdout.", show_default=False)] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="File to write; one that exists is replaced at the end. Default: stdout.", show_default=False
+        ),
+    ] = None,
     best: options.Best = False,
     image_size: Annotated[
         int | None,
@@ -75,11 +81,25 @@ def predict(
             num += 1
             if prediction.error:
                 unreadable += 1
-                print(f"cannot read {_shown(prediction.error)}", file=sys.stderr)
+                print(f"cannot read {_shown(prediction.file)}: {_shown(prediction.error)}", file=sys.stderr)
         if num == unreadable:  # what the file held before stays
-            where = ", ".join("what stdin names" if path == "-" else _shown(path) for path in paths)
-            raise DataError("no photo could be read." if num else f"there is no photo in {where}.")
+            raise DataError("no photo could be read, for the reasons above." if num else _nothing_named(run, paths))
     print(f"{counted(num - unreadable, 'photo')} predicted, {unreadable:,} unreadable", file=sys.stderr)
+
+
+def _nothing_named(run: Path, paths: list[str]) -> str:
+    """What is said where `paths` lead to no file at all: they are folders without a photo, or an empty stdin."""
+    from skipline.data.photos.stream import STDIN
+
+    folders = [path for path in paths if path != STDIN]
+    said = []
+    if folders:
+        seen = _shown(command("check", folders[0]))
+        said.append(f"there is no photo in {_shown(', '.join(folders))} or below; to see what is there: {seen}.")
+    if STDIN in paths:
+        example = f"find new -name '*.jpg' | {command('predict', run, STDIN)}"
+        said.append(f"stdin ({STDIN}) named no photo. Give it a path on each line, e.g. {example}")
+    return " ".join(said)
 
 
 def _framing(model: TrainedModel, path: Path, image_size: int | None) -> Framing:

@@ -19,7 +19,9 @@ def report(
     out: Annotated[
         Path | None, typer.Option(help="Where to write it. Default: report.html in the run.", show_default=False)
     ] = None,
-    as_it_is: Annotated[bool, typer.Option("--as-it-is", help="Do not evaluate; show what there is.")] = False,
+    as_it_is: Annotated[
+        bool, typer.Option("--as-it-is", help="Do not evaluate; show what there is, also of a damaged run.")
+    ] = False,
     data: options.MovedData = None,
     device: options.Device = "auto",
     json_: options.Json = False,
@@ -31,21 +33,28 @@ def report(
     from skipline.cli.given.device import device_of
     from skipline.data import DataError
     from skipline.files import dump_json, write_whole
-    from skipline.report import run_report
+    from skipline.report import ReportError, run_report, run_report_as_it_is
     from skipline.train import RunError, open_run
     from skipline.train.evaluated_run import predictions_of
     from skipline.train.folder.salvage import run_model
 
     folder = open_run(run)
-    if not as_it_is and folder.model.is_file():
-        try:
-            run_model(folder, best=False)
-            predictions_of(folder, data=data, device=device_of(device), show=partial(print, file=sys.stderr))
-        except (DataError, RunError) as error:  # its images are gone, or are others
-            without = command("report", run, "--as-it-is")
-            raise type(error)(f"{str(error).rstrip('.')}. Or write the page without them: {without}") from error
     page = out or folder.path / "report.html"
-    write_whole(page, run_report(folder.path))
+    if as_it_is:
+        html, faults = run_report_as_it_is(folder.path)
+        for fault in faults:
+            print(f"note: {fault}", file=sys.stderr)
+    else:
+        faults = ()
+        try:
+            if folder.model.is_file():
+                run_model(folder, best=False)
+                predictions_of(folder, data=data, device=device_of(device), show=partial(print, file=sys.stderr))
+            html = run_report(folder.path)
+        except (DataError, ReportError, RunError) as error:
+            rest = command("report", run, "--as-it-is")
+            raise type(error)(f"{str(error).rstrip('.')}. To write the page with what is left: {rest}") from error
+    write_whole(page, html)
     if json_:
         document = {
             "format": "skipline.report",
@@ -53,6 +62,7 @@ def report(
             "run": str(folder.path),
             "report": str(page),
             "is_evaluated": folder.evaluation.is_file(),
+            "faults": list(faults),
         }
         print(dump_json(document), end="")
     else:

@@ -165,7 +165,7 @@ def _document(folder: Path, listing: Listing, chosen: Sequence[RunEntry]) -> dic
 def _print(folder: Path, listing: Listing, chosen: Sequence[RunEntry], *, limit: int, settings: bool) -> None:
     from rich.console import Console
 
-    from skipline.cli.output.run_list import print_runs, print_settings
+    from skipline.cli.output.run_list import print_damage, print_runs, print_settings
     from skipline.data.photos.printable import printable
 
     console = Console(highlight=False)
@@ -179,8 +179,7 @@ def _print(folder: Path, listing: Listing, chosen: Sequence[RunEntry], *, limit:
         print_runs(chosen[:limit])
         if len(chosen) > limit:
             print(f"… and {len(chosen) - limit:,} more; --limit shows more, --json all")
-        for run in (run for run in chosen[:limit] if run.state == "broken"):
-            console.print(f"broken: {printable(run.name)}: {run.why}", markup=False, soft_wrap=True)
+        print_damage(chosen[:limit], console)
     if listing.studies:
         num = counted(len(listing.studies), "study", "studies")
         example = printable(str(folder / listing.studies[0] / "runs"))

@@ -18,7 +18,10 @@ from skipline.weights import TrainedModel
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """The likeliest classes of a photo with their probabilities, the likeliest first; or, with none, why not."""
+    """The likeliest classes of a photo with their probabilities, the likeliest first; or, with none, why not.
+
+    `error` does not repeat the name of the file.
+    """
 
     file: str
     classes: tuple[tuple[str, float], ...]
@@ -51,7 +54,7 @@ def predictions(
             if isinstance(photo, Framed):
                 yield Prediction(file, found[next(rows)])
             else:
-                yield Prediction(file, (), photo.why)
+                yield Prediction(file, (), photo.of_itself(file))
 
 
 def _shares(

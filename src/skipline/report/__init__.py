@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from skipline.report.error import ReportError
     from skipline.report.plot.picture import write_picture
     from skipline.report.race import race_report
-    from skipline.report.run import run_report
+    from skipline.report.run import run_report, run_report_as_it_is
 
 __all__ = [
     "ReportError",
@@ -28,6 +28,7 @@ __all__ = [
     "diagnosis_page",
     "race_report",
     "run_report",
+    "run_report_as_it_is",
     "write_picture",
 ]
 
@@ -42,6 +43,6 @@ __getattr__, __dir__ = lazily(
         "skipline.report.error": "ReportError",
         "skipline.report.plot.picture": "write_picture",
         "skipline.report.race": "race_report",
-        "skipline.report.run": "run_report",
+        "skipline.report.run": "run_report run_report_as_it_is",
     },
 )

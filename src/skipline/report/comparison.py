@@ -16,6 +16,7 @@ from skipline.report.html.settings import differing_table, network_name
 from skipline.report.html.table import Table, write_table
 from skipline.report.html.text import escape, html_text
 from skipline.report.number import MINUS, count, counted, percent
+from skipline.report.records.faults import Faults
 from skipline.report.records.run import RunRecord, read_run
 
 ALPHA = 0.05  # the usual level; a convention
@@ -30,7 +31,8 @@ def comparison_report(found: Mapping[str, Any], folders: tuple[Path, Path], pict
     `pictures` are of the images to show, `shown_indices`; None where they cannot be read. Raises ReportError for a
     folder that is no run, or one with a broken file.
     """
-    runs = read_run(folders[0]), read_run(folders[1])
+    strict = Faults(are_refused=True)
+    runs = read_run(folders[0], strict), read_run(folders[1], strict)
     body = [
         header(kind="skipline · two runs compared", headline=_headline(found), facts=tuple(_facts(found, runs))),
         _quality(found, runs),
@@ -113,8 +115,9 @@ def _course(runs: tuple[RunRecord, RunRecord]) -> Iterator[str]:
     if not all(run.evaluations for run in runs):
         return
     caption = "Both runs by epoch. An epoch can differ in length; see the settings below."
+    notes = [paragraph(f"{name}: {run.lost}.") for name, run in zip(NAMES, runs, strict=True) if run.lost]
     drawn = figure(course_panels(runs), name="course-figure", label="The runs.", caption=caption, keys=KEYS)
-    yield section("Training curves", drawn, name="course")
+    yield section("Training curves", *notes, drawn, name="course")
 
 
 def _classes(found: Mapping[str, Any]) -> Iterator[str]:

@@ -47,15 +47,8 @@ def part_name(part: str) -> str:
     return {"val": "validation", "train": "training"}.get(part, part)
 
 
-def evaluation_sections(run: Path, found: EvaluationFile) -> Iterator[str]:
-    """The sections of the evaluation `found` of the run in the folder `run`.
-
-    Raises ReportError that names a file of pictures that is broken or of another version.
-    """
-    try:
-        pictures = load_pictures(run / "pictures.safetensors")
-    except WeightsError as error:
-        raise ReportError(str(error)) from error
+def result_sections(found: EvaluationFile) -> Iterator[str]:
+    """The sections of the evaluation `found` that are figures and tables."""
     yield section(
         f"Results on the {part_name(found.part)} images",
         write_table(figures_table(found), look="results"),
@@ -65,6 +58,17 @@ def evaluation_sections(run: Path, found: EvaluationFile) -> Iterator[str]:
     yield from _classes(found)
     yield _confidence(found)
     yield from _slices(found)
+
+
+def picture_sections(run: Path, found: EvaluationFile) -> Iterator[str]:
+    """Those that show images: the worst errors of the run in the folder `run`, and labels that are likely wrong.
+
+    Raises ReportError that names a file of pictures that is broken or of another version.
+    """
+    try:
+        pictures = load_pictures(run / "pictures.safetensors")
+    except WeightsError as error:
+        raise ReportError(str(error)) from error
     yield from _errors(found, pictures)
     yield from _suspects(found, pictures)
 

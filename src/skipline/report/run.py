@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from skipline.command import command
-from skipline.report.evaluation import SHEETS, evaluation_of, evaluation_sections, part_name
+from skipline.report.evaluation import SHEETS, evaluation_of, part_name, picture_sections, result_sections
 from skipline.report.html.page import Key, document, figure, folded, header, paragraph, section
 from skipline.report.html.provenance import written_by
 from skipline.report.html.settings import network_name, settings_table
@@ -16,6 +17,7 @@ from skipline.report.layers import layers_section
 from skipline.report.number import count, counted, duration, percent
 from skipline.report.rate_sweep import rate_section
 from skipline.report.records.evaluation import EvaluationFile
+from skipline.report.records.faults import Faults
 from skipline.report.records.run import EvaluationRecord, FailureRecord, RunRecord, read_run
 from skipline.report.run_charts import growth_sentence, num_not_finite, run_panels
 
@@ -25,22 +27,49 @@ _STATES = {"done": "finished", "failed": "failed", "open": "not finished"}
 def run_report(run: Path) -> str:
     """Draw the run in the folder `run` as one HTML page; a run still going, or failed, with what there is so far.
 
-    Raises ReportError that names the file, for a folder that is no run and for a file that is broken or of another
-    version.
+    Raises ReportError that names the file, for a folder that is no run, for a file that is broken or of another
+    version, and where evaluations are lost.
     """
-    folder, evaluated = read_run(run), evaluation_of(run)
+    return _page(run, Faults(are_refused=True))
+
+
+def run_report_as_it_is(run: Path) -> tuple[str, tuple[str, ...]]:
+    """The page of the run in the folder `run` with all that can be read, and what cannot, which the page says too.
+
+    Raises ReportError for a folder that is no run.
+    """
+    faults = Faults(are_refused=False)
+    return _page(run, faults), tuple(faults.found)
+
+
+def _page(run: Path, faults: Faults) -> str:
+    folder = read_run(run, faults)
+    if folder.lost:
+        faults.add(str(run / folder.lost))
+    evaluated = faults.part(lambda: evaluation_of(run), otherwise=None)
+    exam: tuple[str, ...] = ()
+    if evaluated is not None:
+        pictures = faults.part(partial(_pictures, run, evaluated), otherwise=())
+        exam = (*result_sections(evaluated), *pictures)
+    rate = faults.part(lambda: tuple(rate_section(run)), otherwise=())
+    layers = faults.part(lambda: tuple(layers_section(run)), otherwise=())
     headline = _headline(folder, evaluated)
     body = [
         header(kind="skipline · training run", headline=headline, facts=tuple(_facts(folder))),
         *_state(folder, run=run),
-        *(evaluation_sections(run, evaluated) if evaluated is not None else ()),
+        *_damage(faults.found),
+        *exam,
         *_course(folder),
-        *rate_section(run),
-        *layers_section(run),
+        *rate,
+        *layers,
         *_last(folder),
         _making(folder),
     ]
     return document(title=f"Run {folder.name}", body=body, made_by=written_by(folder.environment), sheets=SHEETS)
+
+
+def _pictures(run: Path, evaluated: EvaluationFile) -> tuple[str, ...]:
+    return tuple(picture_sections(run, evaluated))
 
 
 def _named(folder: RunRecord) -> str:
@@ -54,13 +83,17 @@ def _named(folder: RunRecord) -> str:
 def _headline(folder: RunRecord, evaluated: EvaluationFile | None) -> str:
     """The error of the last epoch, behind that of the images that were held out for the end where they are others."""
     end = {"done": "", "failed": ", then it failed", "open": ", not finished"}[folder.state]
-    if not folder.evaluations:
-        return f"{_named(folder)}: no evaluation{end}"
-    last = folder.evaluations[-1]
-    error = percent(last.test_error) if math.isfinite(last.test_error) else "no finite"
-    said = f"{error} {folder.judge} error after {counted(last.epoch, 'epoch', 'epochs')}{end}"
-    if evaluated is not None and part_name(evaluated.part) != folder.judge:
-        said = f"{percent(1 - evaluated.accuracy.value)} {part_name(evaluated.part)} error, {said}"
+    if folder.is_cut_off:
+        end = ", later evaluations are lost"
+    said = f"no evaluation{end}"
+    if folder.evaluations:
+        last = folder.evaluations[-1]
+        error = percent(last.test_error) if math.isfinite(last.test_error) else "no finite"
+        said = f"{error} {folder.judge} error after {counted(last.epoch, 'epoch', 'epochs')}{end}"
+    is_other = evaluated is not None and part_name(evaluated.part) != folder.judge
+    if evaluated is not None and (is_other or folder.is_cut_off):
+        end = " at the end" if folder.is_cut_off else ""
+        said = f"{percent(1 - evaluated.accuracy.value)} {part_name(evaluated.part)} error{end}, {said}"
     return f"{_named(folder)}: {said}"
 
 
@@ -68,11 +101,14 @@ def _facts(folder: RunRecord) -> Iterator[str]:
     yield f"run: {folder.name}"
     yield _STATES[folder.state]
     if folder.evaluations:
-        yield f"{counted(folder.evaluations[-1].step, 'step', 'steps')} in {duration(folder.evaluations[-1].seconds)}"
+        least = "at least " if folder.is_cut_off else ""
+        steps = counted(folder.evaluations[-1].step, "step", "steps")
+        yield f"{least}{steps} in {duration(folder.evaluations[-1].seconds)}"
     finite = [e for e in folder.evaluations if math.isfinite(e.test_error)]
     if finite:
         best = min(finite, key=lambda e: e.test_error)
-        yield f"lowest {folder.judge} error {percent(best.test_error)}, epoch {count(best.epoch)}"
+        left = " of those left" if folder.lost else ""
+        yield f"lowest {folder.judge} error{left} {percent(best.test_error)}, epoch {count(best.epoch)}"
 
 
 def _state(folder: RunRecord, *, run: Path) -> Iterator[str]:
@@ -88,6 +124,13 @@ def _state(folder: RunRecord, *, run: Path) -> Iterator[str]:
         yield section("This run failed", *reasons, name="state")
 
 
+def _damage(faults: Sequence[str]) -> Iterator[str]:
+    """Say what could not be read, where something could not; the page has the rest."""
+    if faults:
+        said = (paragraph(f"{fault.rstrip('.')}.") for fault in faults)
+        yield section("Parts of this run are damaged or lost", *said, name="damage")
+
+
 def _reason(failure: FailureRecord) -> str:
     after = f"after {counted(failure.step, 'step', 'steps')}"
     if failure.reason != "diverged":
@@ -99,16 +142,15 @@ def _reason(failure: FailureRecord) -> str:
 def _course(folder: RunRecord) -> Iterator[str]:
     notes = []
     if folder.cut_short:
-        notes.append(
-            "The last line of metrics.jsonl is incomplete, because the run was killed or is writing it; it is left out."
-        )
+        why = "" if folder.state == "done" else ", because the run was killed or is writing it"
+        notes.append(f"The last line of metrics.jsonl is incomplete{why}; it is left out.")
     lost = num_not_finite(folder.evaluations)
     if lost:
         num = counted(lost, "evaluation", "evaluations")
         notes.append(f"In {num} a loss or an error was not finite; the lines have a gap there.")
     notes += [growth_sentence(growth, folder.evaluations) for growth in folder.growths]
     if not folder.evaluations:
-        notes.insert(0, "The run has no evaluation yet.")
+        notes.insert(0, "The run has no evaluation." if folder.lost else "The run has no evaluation yet.")
         yield section("Training curves", *map(paragraph, notes), name="course")
         return
     keys = (
@@ -133,7 +175,7 @@ def _last(folder: RunRecord) -> Iterator[str]:
     if not finite:
         return
     rows = (
-        _row("last", folder.evaluations[-1]),
+        _row("last of those left" if folder.is_cut_off else "last", folder.evaluations[-1]),
         _row(f"lowest {folder.judge} error", min(finite, key=lambda e: e.test_error)),
     )
     head = ("evaluation", "epoch", "training error", f"{folder.judge} error", "time")

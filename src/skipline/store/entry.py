@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypeGuard, get_args
 
-from skipline.files import whole_lines
+from skipline.store.evaluations import lost_evaluations, read_evaluations
 from skipline.store.judge import Judge, judge_of
 
 if sys.platform != "win32":
@@ -35,6 +35,7 @@ _BEGUN = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-")
 class RunEntry:
     """A run: `state` as it was when it was read, and for one that is broken why.
 
+    `lost`: which of its evaluations, "" for none; what it says of epochs, steps and errors is then of those left.
     `judge`: which images its errors are of. `settings` are those of its recipe by their paths, as in
     `optimiser.learning_rate`, without the network's description. Numbers are NaN where the run does not have them
     yet; whole ones, the seed above all, stay whole.
@@ -43,6 +44,7 @@ class RunEntry:
     name: str
     state: State
     why: str
+    lost: str
     begun: str
     model: str
     source: str
@@ -95,11 +97,12 @@ def _whole_entry(path: Path) -> RunEntry:
     errors = [error for error in (_number(line.get("test_error")) for line in lines) if math.isfinite(error)]
     network = recipe.get("network")
     model = network.get("name") if isinstance(network, dict) else network
-    seed = recipe.get("seed")
+    seed, state = recipe.get("seed"), _state(path)
     return RunEntry(
         name=path.name,
-        state=_state(path),
+        state=state,
         why="",
+        lost=lost_evaluations(recipe, lines, is_done=state == "done"),
         begun=_begun(path),
         model=str(model or ""),
         source=str(recipe.get("source", "")),
@@ -146,6 +149,7 @@ def _broken(path: Path, why: str) -> RunEntry:
         name=path.name,
         state="broken",
         why=why,
+        lost="",
         begun=_begun(path),
         model="",
         source="",
@@ -179,26 +183,6 @@ def _object(path: Path) -> dict[str, Any]:
     return value
 
 
-def read_evaluations(path: Path) -> list[dict[str, Any]]:
-    """The whole lines of `metrics.jsonl`, each with its `step`; a torn last line is none.
-
-    Raises ValueError that names a line which is no evaluation.
-    """
-    if not path.exists():
-        return []
-    whole, _is_cut_short = whole_lines(path)
-    lines: list[dict[str, Any]] = []
-    for number, text in enumerate(whole, start=1):
-        try:
-            line = json.loads(text)
-        except (ValueError, RecursionError):
-            line = None
-        if not isinstance(line, dict) or not _is_step(line.get("step")):
-            raise ValueError(f"{path.name}, line {number}, is no evaluation")
-        lines.append(line)
-    return lines
-
-
 def _accuracy(path: Path) -> float:
     if not path.exists():
         return math.nan
@@ -215,10 +199,6 @@ def _number(value: object) -> float:
 
 def _is_whole(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_step(value: object) -> bool:
-    return _is_whole(value) and 0 <= value < 2**63
 
 
 def _begun(path: Path) -> str:

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from skipline.files import read_number, write_whole
-from skipline.store.entry import RunEntry, read_evaluations
+from skipline.store.entry import RunEntry
+from skipline.store.evaluations import read_evaluations
 
 TAGS: Mapping[str, str] = {
     "train_loss": "loss/training",

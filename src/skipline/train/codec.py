@@ -19,7 +19,7 @@ from skipline.train.optimiser import AdamW, Sgd
 from skipline.train.probe import Probe
 from skipline.train.recipe import Recipe
 from skipline.train.schedule import Constant, Cosine, LinearWarmUp, NoWarmUp, OneCycle, StepDecay, UntilError
-from skipline.wording import did_you_mean, require_choice
+from skipline.wording import did_you_mean, require_choice, whole_example
 
 FORMAT = "skipline.recipe"
 VERSION = 1
@@ -175,4 +175,5 @@ def _convert(kind: Any, name: str, value: object) -> Any:
             raise ValueError
         return TypeAdapter(kind).validate_python(entries)
     except ValueError:  # pydantic's own error is one
-        raise RecipeError(f"{name} is {value!r}; expected {_IN_WORDS[kind]}.") from None
+        example = whole_example(value) if kind is int and not isinstance(value, bool) else ""
+        raise RecipeError(f"{name} is {value!r}; expected {_IN_WORDS[kind]}{example}.") from None

@@ -15,6 +15,7 @@ from skipline.data import Dataset
 from skipline.files import StorageError, read_number, remove_partials
 from skipline.nn import ResidualNet
 from skipline.store import judge_of
+from skipline.store.patience import is_out_of_patience
 from skipline.train.best import BestModel, trained_model
 from skipline.train.clock import Clock
 from skipline.train.divergence import check_loss, check_nets
@@ -31,7 +32,6 @@ from skipline.train.learner import Learner, look_at_data, make_learner
 from skipline.train.memory.step_memory import StepMemory
 from skipline.train.optimiser import set_learning_rate
 from skipline.train.outcome import Interrupted, Outcome, Snapshot
-from skipline.train.patience import is_out_of_patience
 from skipline.train.processes.sharding import whole_net
 from skipline.train.processes.spread import spread
 from skipline.train.processes.team import ALONE, Team

@@ -16,6 +16,7 @@ from PIL import Image
 
 from skipline.data.error import DataError
 from skipline.data.photos import decode as module
+from skipline.data.photos import image_format
 from skipline.data.photos.decode import DecodeError, Decoding, Limits, Record, decode
 
 from ..pictures import ENCODINGS, animated, chunk, encoded, noise, oriented, png
@@ -360,6 +361,18 @@ def test_heic_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     error = refused(b"\0\0\0\x1cftypheic\0\0\0\0mif1heic" + bytes(20))
     assert error.reason == "heic"
     assert str(error).endswith("HEIC photos need an extra: pip install 'skipline[heic]'.")
+
+
+@pytest.mark.parametrize(
+    ("is_there", "said"),
+    [
+        (False, "read are JPEG, PNG, WEBP, GIF, BMP, TIFF, AVIF, PPM, and HEIC after `pip install 'skipline[heic]'`."),
+        (True, "read are JPEG, PNG, WEBP, GIF, BMP, TIFF, AVIF, PPM and HEIC."),
+    ],
+)
+def test_heic_is_named_as_read_where_it_is(monkeypatch: pytest.MonkeyPatch, is_there: bool, said: str) -> None:
+    monkeypatch.setattr(image_format, "open_heic", lambda: Image.open if is_there else None)
+    assert str(refused(b"just some words")) == f"cat/photo.jpg: it is text; {said}"
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

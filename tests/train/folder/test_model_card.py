@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
+from skipline.store import Judge
 from skipline.train import Deepening, Outcome, Recipe
 from skipline.train.folder.model_card import model_card
 from skipline.zoo import describe
@@ -19,13 +22,27 @@ def test_it_says_what_the_model_is_and_how_good(recipe: Recipe) -> None:
         "1 channel into 2 classes: cat, dog.",
         "| trained on | `quarters`, 9,872 images, 2 epochs, 1,234 steps |",
         "| weights | those of the last step |",
-        "| training error, over the last epoch | 12.50 % |",
-        "| test error | 3.75 % of 10,000 images |",
-        "| test loss | 0.2500 |",
+        "| training error, during the last epoch | 12.50 % |",
+        "| test error, at the end | 3.75 % of 10,000 images |",
+        "| test loss, at the end | 0.2500 |",
         "| seed | 0 |",
-        "no setting of this run was chosen by it.",
+        "The test error says nothing about other kinds of images.",
     ):
         assert words in card
+
+
+@pytest.mark.parametrize("judge", ["test", "validation"])
+def test_what_was_chosen_by_the_error_is_said_once(recipe: Recipe, judge: Judge) -> None:
+    """It said that nothing was, and then that the best checkpoint was; of a test error only the former."""
+    card = model_card(recipe, OUTCOME, ("a", "b"), num_train=9_872, num_test=1, judge=judge)
+    said = " ".join(card.split("\n\n")[3].split())
+    assert said == (
+        f"The {judge} error was measured after every epoch on images that were not used for training. It chose nothing "
+        "in this run but the weights in `checkpoints/best`, those of the epoch where it was lowest; for them it is "
+        f"optimistic. {'Test images, if the run has any, were not used. ' if judge == 'validation' else ''}"
+        f"The {judge} error says nothing about other kinds of images."
+    )
+    assert "on CUDA only with `--deterministic`" in card
 
 
 def test_an_end_before_the_last_epoch_is_told(recipe: Recipe) -> None:
@@ -33,8 +50,12 @@ def test_an_end_before_the_last_epoch_is_told(recipe: Recipe) -> None:
     longer = replace(recipe, epochs=5, patience=1)
     card = model_card(longer, OUTCOME, ("a", "b"), num_train=9_872, num_test=1)
     assert "9,872 images, 2 of 5 epochs, 1,234 steps |" in card
-    assert "chose the number of epochs by it,\nso it may be optimistic." in card
-    assert "no setting of this run" not in card
+    said = " ".join(card.split())
+    assert (
+        "It chose the number of epochs (early stopping, patience 1 epoch) and the weights in `checkpoints/best`, those "
+        "of the epoch where it was lowest; for both it may be optimistic. It chose nothing else in this run." in said
+    )
+    assert "chose nothing in this run but" not in said
     part = model_card(
         replace(recipe, most_steps=1_233), replace(OUTCOME, step=1_233), ("a", "b"), num_train=9_872, num_test=1
     )
@@ -55,8 +76,10 @@ def test_a_net_that_ended_before_it_was_deepened_is_not_called_deep() -> None:
 def test_the_file_that_it_began_with_is_named(recipe: Recipe) -> None:
     tuned = replace(recipe, start_from="/their machine/weights/resnet.safetensors", head_epochs=1)
     card = model_card(tuned, OUTCOME, ("a", "b"), num_train=9_872, num_test=1)
-    row = "| started from | the weights of `weights/resnet.safetensors`, all but the classifier's; in the first 1 epoch"
-    assert f"\n{row} only it was trained |\n" in card
+    row = "| started from | the weights of `weights/resnet.safetensors`, all but the classifier's; in the first epoch"
+    assert f"\n{row} only that was trained |\n" in card
+    longer = model_card(replace(tuned, head_epochs=2), OUTCOME, ("a", "b"), num_train=9_872, num_test=1)
+    assert "; in the first 2 epochs only that was trained |" in longer
     assert "started from" not in model_card(recipe, OUTCOME, ("a", "b"), num_train=9_872, num_test=1)
 
 

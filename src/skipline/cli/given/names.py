@@ -9,6 +9,7 @@ SCHEDULES = ("constant", "step", "cosine", "one_cycle")
 WARM_UPS = ("none", "linear", "until_error")
 PRECISIONS = ("auto", "fp32", "bf16")
 SPEEDS = ("auto", "measure", "default")
+PREPROCESSINGS = ("imagenet", "half", "cifar10", "weiaicunzai", "cifar100")
 BATCH_NORM_SCOPES = ("per-process", "synchronised")
 
 DEFAULT_PRESET = "quick"

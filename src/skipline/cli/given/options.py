@@ -81,7 +81,9 @@ Patience = Annotated[
 ]
 ImageSize = Annotated[
     str,
-    number("Image size to train at; auto (the default): chosen from the photos.", _PHOTOS, "<pixels>", "--image-size"),
+    number(
+        "Image size to train at; auto (the default): chosen from the photos.", _PHOTOS, "<pixels|auto>", "--image-size"
+    ),
 ]
 ValShare = Annotated[float | None, option("Share of the photos in the validation set, if there is no val/.", _PHOTOS)]
 TestShare = Annotated[float | None, option("Share of the photos in the test set, if there is no test/.", _PHOTOS)]
@@ -107,7 +109,7 @@ Epochs = Annotated[int | None, option("Passes over the training images.", _RECIP
 BatchSize = Annotated[int | None, option(BATCH_HELP, _RECIPE)]
 Accumulate = Annotated[int | None, option("Gradient accumulation: parts per batch, to save memory.", _RECIPE)]
 Lr = Annotated[float | None, option("Peak learning rate.", _RECIPE)]
-LrOrFind = Annotated[str, number("Peak learning rate; find: by a range test of 100 steps.", _RECIPE, "<float>")]
+LrOrFind = Annotated[str, number("Peak learning rate; find: by a range test of 100 steps.", _RECIPE, "<rate|find>")]
 Optimiser = Annotated[str, option(f"{either(OPTIMISERS)}.", _RECIPE)]
 WeightDecay = Annotated[float | None, option("Weight decay of the optimiser.", _RECIPE)]
 LayerDecay = Annotated[

@@ -109,5 +109,16 @@ def print_settings(chosen: Sequence[RunEntry], console: Console) -> None:
     console.print(table)
     if len(shown) > 1 and not differing:
         print("no setting differs")
+    print_damage(shown, console)
     if len(chosen) > len(shown):
         print(f"the first {len(shown)} of {counted(len(chosen), 'run')}; choose with --where")
+
+
+def print_damage(shown: Sequence[RunEntry], console: Console) -> None:
+    """A line for each run that cannot be read, and for each of whose evaluations some are lost."""
+    for run in shown:
+        if run.state == "broken":
+            console.print(f"broken: {printable(run.name)}: {run.why}", markup=False, soft_wrap=True)
+        if run.lost:
+            said = f"incomplete: {printable(run.name)}: {run.lost}; its numbers above are of what is left"
+            console.print(said, markup=False, soft_wrap=True)

@@ -55,5 +55,11 @@ def load_classes(path: Path) -> Classes:
     """The list in a file that holds `to_json`, as a run's `classes.json` does. Raises DataError, naming it."""
     try:
         return Classes.from_json(json.loads(path.read_bytes()))
-    except (OSError, ValueError) as error:  # DataError, JSON's and Unicode's errors are ValueErrors
+    except DataError as error:
         raise DataError(f"{path}: {error}") from error
+    except (OSError, ValueError) as error:  # JSON's and Unicode's errors are ValueErrors
+        why = error.strerror if isinstance(error, OSError) else f"it is not JSON ({error})"
+        raise DataError(
+            f"{path}, the list of the run's classes, cannot be read: {why}. Restore it, or train again with `skipline "
+            "train`."
+        ) from error

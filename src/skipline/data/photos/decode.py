@@ -24,7 +24,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from skipline.data.error import DataError
-from skipline.data.photos.image_format import FORMATS, ends_early, format_of, kind_of, open_heic
+from skipline.data.photos.image_format import ends_early, format_of, kind_of, open_heic, readable_formats
 from skipline.data.photos.pixels import Rgb, Treated, to_rgb
 from skipline.data.photos.printable import printable
 from skipline.extras import install_command
@@ -183,7 +183,7 @@ def _opened(content: bytes, name: str) -> tuple[ImageFile.ImageFile, str]:
         raise _error(name, "empty", "it is empty")
     format_ = format_of(content)
     if not format_:
-        raise _error(name, "not_an_image", f"it is {kind_of(content)}; read are {', '.join(FORMATS)}")
+        raise _error(name, "not_an_image", f"it is {kind_of(content)}; read are {readable_formats()}")
     with _quiet():
         if format_ == "HEIC":
             opener = open_heic()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from skipline.data.photos.decode import DecodeError, Decoding, Limits, Reason, Record, decode_picture, read_file
 from skipline.data.photos.fingerprint import SIDE, content_hash, look_of
+from skipline.data.photos.printable import printable
 
 # Measured on 80 photos of 400×533: a look of the picture decoded at this side differs from that of the whole one by
 # 1.5 of 255 in brightness (median; 2.9 at most), at half the side by 2.2 (5.4), at twice the side by 0.7 (1.3).
@@ -29,6 +30,10 @@ class Unusable:
 
     reason: Reason
     why: str
+
+    def of_itself(self, name: str) -> str:
+        """Why, without the file's `name` before it: for a row or a line that begins with that."""
+        return self.why.removeprefix(f"{printable(name)}: ")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ from typing import IO
 
 from PIL import ImageFile
 
+from skipline.extras import install_command
+
 # By Pillow's names, but for HEIC, which an extra reads. Formats that run programs (EPS, SVG) or that nobody's photos
 # have are not among them.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM", "HEIC")
@@ -79,6 +81,14 @@ def format_of(head: bytes) -> str:
     if found == "PPM" and head[2:3] not in (b" ", b"\n", b"\r", b"\t", b"#"):
         return ""
     return found
+
+
+def readable_formats() -> str:
+    """The formats that are read here, in words; HEIC by what installs it, where the extra is not there."""
+    *others, last = FORMATS
+    if open_heic() is not None:
+        return f"{', '.join(others)} and {last}"
+    return f"{', '.join(others)}, and {last} after `{install_command('heic')}`"
 
 
 def kind_of(head: bytes) -> str:

@@ -14,6 +14,7 @@ from skipline.data.photos.decode import LOCAL
 from skipline.data.photos.fact import Unchanged, Unusable
 from skipline.data.photos.framing import Framed, Framing, read_framed
 from skipline.data.photos.listing import list_folder
+from skipline.data.photos.printable import printable
 from skipline.data.photos.readers import Readers
 
 STDIN = "-"
@@ -25,8 +26,8 @@ _AT_A_TIME = 1024
 def named_files(paths: Iterable[str], stdin: TextIO) -> Iterator[str]:
     """The files that `paths` name, one by one: files, the images in folders and below, patterns, `-` for stdin.
 
-    Of stdin each line is a path of one of these kinds. A path that is nothing of these comes as it is: reading it then
-    says what is wrong. Raises DataError for a folder that cannot be listed.
+    Of stdin each line is a path of one of these kinds. A path that is nothing of these comes as it is, a pattern that
+    no file matches too: reading it then says what is wrong. Raises DataError for a folder that cannot be listed.
     """
     for path in paths:
         if path == STDIN:
@@ -35,7 +36,7 @@ def named_files(paths: Iterable[str], stdin: TextIO) -> Iterator[str]:
         elif os.path.isdir(path):
             for name in list_folder(Path(path)).images:
                 yield os.path.join(path, name)
-        elif not os.path.lexists(path) and glob.has_magic(path):
+        elif _is_pattern(path):
             found = sorted(glob.iglob(path, recursive=True))
             yield from named_files((each for each in found if each != STDIN), stdin)
             if not found:
@@ -58,5 +59,16 @@ def read_photos(
                 assert not isinstance(answer, Unchanged)  # of photos that are known, and none is
                 early[index] = answer
                 while due in early:
-                    yield names[due], early.pop(due)
+                    yield names[due], _told(names[due], early.pop(due))
                     due += 1
+
+
+def _told(name: str, answer: Framed | Unusable) -> Framed | Unusable:
+    """`answer`; of a pattern that no file matches it says that, and not that there is no file of that name."""
+    if isinstance(answer, Framed) or not _is_pattern(name):
+        return answer
+    return Unusable(answer.reason, f"{printable(name)}: no file matches this pattern.")
+
+
+def _is_pattern(path: str) -> bool:
+    return glob.has_magic(path) and not os.path.lexists(path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -12,9 +12,11 @@ from pydantic import Field, StrictInt, StrictStr
 
 from skipline.files import whole_lines
 from skipline.report.error import ReportError
+from skipline.report.records.faults import Faults
 from skipline.report.records.growth import Growth, read_growths
 from skipline.report.records.record import Real, Record, check_format, parse, parse_object, read_object
 from skipline.store import Judge, judge_of
+from skipline.store.evaluations import is_cut_off, lost_evaluations
 
 # Of every JSON file of a run folder, the version that is read here.
 VERSION = 1
@@ -64,7 +66,8 @@ class RunRecord:
     `judge`: which images `test_error` and `test_loss` are of. `state` is `open` where the run has neither
     ended nor failed: it is going on, or was killed. `failures` holds what `FAILED.json` says of a run that failed,
     and nothing of another. `cut_short` tells that the last line of `metrics.jsonl` was not whole and was left out.
-    `growths`: where the net became deeper.
+    `lost`: which evaluations are, in a sentence, "" for none; `is_cut_off`: the last ones of a finished run are among
+    them. `growths`: where the net became deeper.
     """
 
     name: str
@@ -73,16 +76,18 @@ class RunRecord:
     environment: Mapping[str, Any]
     evaluations: tuple[EvaluationRecord, ...]
     cut_short: bool
+    lost: str
+    is_cut_off: bool
     state: State
     failures: tuple[FailureRecord, ...]
     growths: tuple[Growth, ...]
 
 
-def read_run(path: Path) -> RunRecord:
+def read_run(path: Path, faults: Faults) -> RunRecord:
     """Read the run folder `path`; a run without evaluations, still going or failed, is read with what there is.
 
-    Raises ReportError that names the file, for a folder that is no run and for a file that is broken or of another
-    version.
+    Raises ReportError that names the file, for a folder that is no run and, where `faults` are refused, for a file that
+    is broken or of another version. That evaluations are lost is no fault here: the record says it.
     """
     if not path.is_dir():
         raise ReportError(f"{path}: there is no such folder; expected a run folder. List them with: skipline runs")
@@ -90,20 +95,29 @@ def read_run(path: Path) -> RunRecord:
         raise ReportError(
             f"{path}: has no resolved.json, so it is not a run folder. List run folders with: skipline runs"
         )
-    evaluations, cut_short = _read_metrics(path / "metrics.jsonl")
+    evaluations, cut_short = faults.part(lambda: _read_metrics(path / "metrics.jsonl", faults), otherwise=((), False))
     failure = path / "FAILED.json"
     state: State = "done" if (path / "DONE").exists() else "failed" if failure.is_file() else "open"
+    resolved = faults.part(lambda: _read(path / "resolved.json"), otherwise={})
+    lines = [{"step": e.step, "epoch": e.epoch, "test_error": e.test_error} for e in evaluations]
+    depths = [(e.step, e.depth) for e in evaluations if e.depth is not None]
     return RunRecord(
         name=path.resolve().name,
         judge=judge_of(path),
-        resolved=_read(path / "resolved.json"),
-        environment=_read(path / "environment.json"),
+        resolved=resolved,
+        environment=faults.part(lambda: _read(path / "environment.json"), otherwise={}),
         evaluations=evaluations,
         cut_short=cut_short,
+        lost=lost_evaluations(resolved, lines, is_done=state == "done"),
+        is_cut_off=state == "done" and is_cut_off(resolved, lines),
         state=state,
-        failures=(parse(FailureRecord, _read(failure), where=str(failure)),) if state == "failed" else (),
-        growths=read_growths(path, [(e.step, e.depth) for e in evaluations if e.depth is not None]),
+        failures=faults.part(lambda: _failures(failure), otherwise=()) if state == "failed" else (),
+        growths=faults.part(lambda: read_growths(path, depths), otherwise=()),
     )
+
+
+def _failures(path: Path) -> tuple[FailureRecord, ...]:
+    return (parse(FailureRecord, _read(path), where=str(path)),)
 
 
 def _read(path: Path) -> Mapping[str, Any]:
@@ -112,7 +126,7 @@ def _read(path: Path) -> Mapping[str, Any]:
     return value
 
 
-def _read_metrics(path: Path) -> tuple[tuple[EvaluationRecord, ...], bool]:
+def _read_metrics(path: Path, faults: Faults) -> tuple[tuple[EvaluationRecord, ...], bool]:
     """Read the evaluations and whether the last line was cut short: a run may be killed, or be writing, just there."""
     if not path.exists():
         return (), False
@@ -120,13 +134,18 @@ def _read_metrics(path: Path) -> tuple[tuple[EvaluationRecord, ...], bool]:
         whole, is_cut_short = whole_lines(path)
     except OSError as error:
         raise ReportError(f"{path}: cannot be read: {error.strerror}") from error
-    evaluations = tuple(
-        parse(EvaluationRecord, parse_object(line, where=f"{path}, line {number}"), where=f"{path}, line {number}")
-        for number, line in enumerate(whole, start=1)
-        if line.strip()
-    )
-    steps = [evaluation.step for evaluation in evaluations]
-    for before, after in pairwise(steps):
-        if after <= before:
-            raise ReportError(f"{path}: step {after} comes after step {before}; expected each line to be later")
-    return evaluations, is_cut_short
+    evaluations: list[EvaluationRecord] = []
+    for number, line in enumerate(whole, start=1):
+        where = f"{path}, line {number}"
+        read = faults.part(partial(_evaluations, line, where=where), otherwise=())
+        if read and evaluations and read[0].step <= evaluations[-1].step:
+            before = evaluations[-1].step
+            faults.add(f"{where}: step {read[0].step} comes after step {before}; expected each line to be later")
+            continue
+        evaluations += read
+    return tuple(evaluations), is_cut_short
+
+
+def _evaluations(line: str, *, where: str) -> tuple[EvaluationRecord, ...]:
+    """The one of a line; none of an empty one."""
+    return (parse(EvaluationRecord, parse_object(line, where=where), where=where),) if line.strip() else ()

@@ -14,10 +14,7 @@ from skipline.train.outcome import Outcome
 from skipline.train.recipe import Recipe
 from skipline.wording import few
 
-_BEST: Mapping[Judge, str] = {
-    "test": "",
-    "validation": "\nThe best checkpoint was chosen by it, which makes it optimistic there. The test set was not used.",
-}
+_UNUSED: Mapping[Judge, str] = {"test": "", "validation": " Test images, if the run has any, were not used."}
 _MOST_NAMES = 20  # class names that are written out: guessed, a few lines
 
 
@@ -50,17 +47,18 @@ images of {counted(network.in_channels, "channel")} into {counted(len(class_name
 | --- | --- |
 | trained on | `{recipe.source}`, {spent}{begun}{growth} |
 | weights | {weights} |{_start(recipe)}
-| training error, over the last epoch | {percent(outcome.train_error)} |
-| {judge} error | {percent(outcome.test_error)} of {counted(num_test, "image")} |
-| {judge} loss | {outcome.test_loss:.4f} |
+| training error, during the last epoch | {percent(outcome.train_error)} |
+| {judge} error, at the end | {percent(outcome.test_error)} of {counted(num_test, "image")} |
+| {judge} loss, at the end | {outcome.test_loss:.4f} |
 | seed | {recipe.seed} |
 
-The {judge} error was measured once per epoch on images that were not used for training;
-{_chosen(recipe)}.{_BEST[judge]}
-It says nothing about other kinds of images.
+The {judge} error was measured after every epoch on images that were not used for training.
+{_chosen(recipe)}{_UNUSED[judge]}
+The {judge} error says nothing about other kinds of images.
 
 `model.safetensors` holds the weights, the description of the network, the preprocessing and the class names.
-`resolved.json` holds every setting; the same settings, versions and machine give the same weights.
+`resolved.json` holds every setting. The same settings give the same weights again from the same start and data, on the
+same machine with the same versions and as many processes; on CUDA only with `--deterministic`.
 """
 
 
@@ -75,21 +73,25 @@ def _start(recipe: Recipe) -> str:
         return ""
     path = Path(recipe.start_from)
     name = " ".join(f"{path.parent.name}/{path.name}".split())
-    alone = f"; in the first {counted(recipe.head_epochs, 'epoch')} only it was trained" if recipe.head_epochs else ""
+    first = "first epoch" if recipe.head_epochs == 1 else f"first {counted(recipe.head_epochs, 'epoch')}"
+    alone = f"; in the {first} only that was trained" if recipe.head_epochs else ""
     return f"\n| started from | the weights of `{name}`, all but the classifier's{alone} |"
 
 
 def _chosen(recipe: Recipe) -> str:
+    """What of the run the error has chosen, which makes it optimistic there: nothing is said twice, or left out."""
+    best = "the weights in `checkpoints/best`, those of the epoch where it was lowest"
     if math.isinf(recipe.patience):
-        return "no setting of this run was chosen by it"
+        return f"It chose nothing in this run but {best};\nfor them it is optimistic."
     patience = counted(int(recipe.patience), "epoch")
-    return f"early stopping (patience {patience}) chose the number of epochs by it,\nso it may be optimistic"
+    stopped = f"the number of epochs (early stopping, patience {patience})"
+    return f"It chose {stopped}\nand {best};\nfor both it may be optimistic. It chose nothing else in this run."
 
 
 def origin_note(document: Mapping[str, Any]) -> str:
     """What the card of a run adds that went on from another one, from that `deepened.json`."""
     run, step = Path(str(document["from"])).name, document["step"]
     return f"""
-This run continued another one: its net is that of run `{run}` after step {step:,}, made deeper without changing its
+The start of this run is the net of another one, run `{run}` after step {step:,}, made deeper without changing its
 function (`deepened.json` has the details). To reproduce the weights, repeat that run first.
 """

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from skipline.train.patience import is_out_of_patience
+from skipline.store.patience import is_out_of_patience
 
 
 @pytest.mark.parametrize(
