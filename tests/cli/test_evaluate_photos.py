@@ -137,4 +137,4 @@ def test_runs_that_held_out_other_photos_are_refused_at_once_and_told_how_not_to
     assert "<img" not in Path("page.html").read_text(encoding="utf-8")
     refused = skipline("train", photos, *flags, "--split-from", str(run), "--val-share", "0.2")
     assert (refused.code, "leave val_share and test_share out" in refused.err) == (2, True)
-    assert "there is no run none in runs" in skipline("train", photos, *flags, "--split-from", "runs/none").err
+    assert "there is no run runs/none" in skipline("train", photos, *flags, "--split-from", "runs/none").err

@@ -303,11 +303,11 @@ def _read_last(path: Path) -> str:
 
 
 def _absent(path: Path) -> str:
-    """That there is no run at `path`, where it was looked for, and which runs are there."""
+    """That there is no run at `path`, nor where else it was looked for, and which runs are there."""
     inside = path.parent / "runs"  # a name alone may be meant as it stands in the list of runs
     places = [path.parent, inside] if inside.is_dir() else [path.parent]
-    where = " or in ".join("this folder" if place == Path() else str(place) for place in places)
-    return f"there is no run {path.name} in {where}.{_runs_in(places, like=path.name)}"
+    looked_at = ", nor ".join(str(place / path.name) for place in places)
+    return f"there is no run {looked_at}.{_runs_in(places, like=path.name)}"
 
 
 def _runs_in(places: Sequence[Path], *, like: str = "") -> str:
