@@ -128,6 +128,15 @@ def test_the_exit_codes_are_those_of_the_program() -> None:
     assert told == sorted({0, *EXITS.values(), CLOSED_PIPE})
 
 
+def test_the_figures_of_the_readme_are_published() -> None:
+    """A number of its section on speed and exactness is in a results page too, where its command stands."""
+    section = (ROOT / "README.md").read_text(encoding="utf-8").split("## How fast, how exact")[1].split("\n## ")[0]
+    pages = "".join((ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("results.md", "models.md"))
+    figures = re.findall(r"(?<![\w.])\d[\d.,e-]*\d", section)
+    assert len(figures) > 10
+    assert [figure for figure in figures if not re.search(rf"(?<![\d.]){re.escape(figure)}(?!\d)", pages)] == []
+
+
 def test_dead_links_are_seen(tmp_path: Path) -> None:
     (tmp_path / "here.md").touch()
     page = '[a](here.md) [b](here.md#x) [c](gone.md) [d](https://example.org/gone.md) [e](#x) <img src="gone.png">'

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import prod
-from typing import assert_never
+from typing import Protocol, assert_never
 
 from skipline.spec import BlockPlan, Network, Step, unfold
 from skipline.spec.check import LARGEST_COUNT, SpecError
@@ -103,40 +103,40 @@ def cost(network: Network, *, image_size: int) -> Cost:
     a training step computes the rest again (`train/memory/reversible.py`). Raises `SpecError` for an image without
     pixels, and for one of which a layer would leave none or could not mirror the border.
     """
-    plan = unfold(network)
-    fold = _Fold(network, image_size)
+    plan, book = unfold(network), _Book()
+    fold = _Fold(network, image_size, book)
     x = fold.run(plan.stem, _Signal("image", (network.in_channels, image_size, image_size)))
     for block, following in zip(plan.blocks, (*plan.blocks[1:], None), strict=True):
-        before = dict(fold.kept) if block.is_reversible else fold.kept
+        before = dict(book.kept) if block.is_reversible else book.kept
         x = fold.block(block, x)
         if block.is_reversible:  # its input is computed again from its output
             is_end = following is None or not following.is_reversible
-            fold.kept = before | ({x.name: prod(x.shape)} if is_end else {})
+            book.kept = before | ({x.name: prod(x.shape)} if is_end else {})
     fold.run(plan.head, x)
-    macs = sum(step.macs for step in fold.steps)
+    macs = sum(step.macs for step in book.steps)
     return Cost(
-        parameters=sum(step.parameters for step in fold.steps),
+        parameters=sum(step.parameters for step in book.steps),
         macs=macs,
-        training_macs=3 * macs - fold.steps[0].macs,
-        activation_elements=sum(fold.kept.values()),
-        index_elements=fold.index_elements,
-        steps=tuple(fold.steps),
+        training_macs=3 * macs - book.steps[0].macs,
+        activation_elements=sum(book.kept.values()),
+        index_elements=book.index_elements,
+        steps=tuple(book.steps),
     )
 
 
 def part_costs(network: Network, *, image_size: int) -> tuple[PartCost, ...]:
     """The parts of `cost(network, image_size=image_size)` in the order they run: stem, blocks, head."""
-    plan = unfold(network)
-    fold = _Fold(network, image_size)
+    plan, book = unfold(network), _Book()
+    fold = _Fold(network, image_size, book)
     convolutions = {step.name for step in plan.steps() if isinstance(step.layer, Conv | Blur)}
     signal = _Signal("image", (network.in_channels, image_size, image_size))
     parts: list[PartCost] = []
     for name, part in (("stem", plan.stem), *((block.name, block) for block in plan.blocks), ("head", plan.head)):
-        fold.kept, fold.steps, fold.index_elements = {}, [], 0
+        book.kept, book.steps, book.index_elements = {}, [], 0
         incoming = signal
         signal = fold.block(part, incoming) if isinstance(part, BlockPlan) else fold.run(part, incoming)
-        sizes = {step.name: prod(step.shape) for step in fold.steps}
-        inside = {tensor: size for tensor, size in fold.kept.items() if tensor != incoming.name}
+        sizes = {step.name: prod(step.shape) for step in book.steps}
+        inside = {tensor: size for tensor, size in book.kept.items() if tensor != incoming.name}
         parts.append(
             PartCost(
                 name=name,
@@ -146,11 +146,11 @@ def part_costs(network: Network, *, image_size: int) -> tuple[PartCost, ...]:
                 output=prod(signal.shape),
                 kept=sum(inside.values()),
                 keeps_output=signal.name in inside,
-                index_elements=fold.index_elements,
+                index_elements=book.index_elements,
                 convolved=sum(size for step, size in sizes.items() if step in convolutions),
                 largest=max(prod(incoming.shape), *sizes.values()),
-                macs=sum(step.macs for step in fold.steps),
-                parameters=sum(step.parameters for step in fold.steps),
+                macs=sum(step.macs for step in book.steps),
+                parameters=sum(step.parameters for step in book.steps),
             )
         )
     return tuple(parts)
@@ -174,16 +174,17 @@ def totals(network: Network, *, image_size: int) -> tuple[int, int]:
     )
 
 
-@lru_cache(maxsize=128)  # a list of all networks asks for 136, of which 50 are another depth of one before
+@lru_cache(maxsize=128)  # the list of all networks has several depths of most families
 def _sums(network: Network, image_size: int) -> tuple[tuple[str, int, int], ...]:
     """The name, the parameters and the multiply-adds of each part."""
-    plan, sums = unfold(network), _Sums(network, image_size)
-    x = sums.run(plan.stem, _Signal("image", (network.in_channels, image_size, image_size)))
+    plan, sums = unfold(network), _Sums()
+    fold = _Fold(network, image_size, sums)
+    x = fold.run(plan.stem, _Signal("image", (network.in_channels, image_size, image_size)))
     parts = [("stem", *sums.taken())]
     for block in plan.blocks:
-        x = sums.block(block, x)
+        x = fold.block(block, x)
         parts.append((block.name, *sums.taken()))
-    sums.run(plan.head, x)
+    fold.run(plan.head, x)
     return (*parts, ("head", *sums.taken()))
 
 
@@ -204,16 +205,63 @@ class _Signal:
 _IDENTITY = Activation("identity")
 
 
-class _Fold:
-    """Runs shapes through a plan and books what it meets."""
+class _Booking(Protocol):
+    """Who is told of each step, and of each tensor that is kept beyond what the steps' derivatives read."""
 
-    def __init__(self, network: Network, image_size: int) -> None:
-        require_count(SpecError, "cost.image_size", image_size, most=LARGEST_COUNT)
-        self.network = network
-        self.image_size = image_size
+    def step(self, step: Step, x: _Signal, y: _Signal) -> None: ...
+
+    def keep(self, signal: _Signal) -> None: ...
+
+
+class _Book:
+    """All that a cost is made of."""
+
+    def __init__(self) -> None:
         self.steps: list[StepCost] = []
         self.kept: dict[str, int] = {}  # name of the tensor → its elements
         self.index_elements = 0
+
+    def step(self, step: Step, x: _Signal, y: _Signal) -> None:
+        for signal in _kept(step, x, y):
+            self.keep(signal)
+        if isinstance(step.layer, Pool) and step.layer.kind == "max":
+            self.index_elements += prod(y.shape)
+        self.steps.append(StepCost(step.name, y.shape, num_parameters(step.layer), num_macs(step.layer, y.shape)))
+
+    def keep(self, signal: _Signal) -> None:
+        self.kept[signal.name] = prod(signal.whole or signal.shape)
+
+
+class _Sums:
+    """Parameters and multiply-adds alone, which is half the work; a list of networks has much of it."""
+
+    def __init__(self) -> None:
+        self.parameters = 0
+        self.macs = 0
+
+    def taken(self) -> tuple[int, int]:
+        """Both sums since the last call."""
+        sums = self.parameters, self.macs
+        self.parameters, self.macs = 0, 0
+        return sums
+
+    def step(self, step: Step, x: _Signal, y: _Signal) -> None:
+        del x
+        self.parameters += num_parameters(step.layer)
+        self.macs += num_macs(step.layer, y.shape)
+
+    def keep(self, signal: _Signal) -> None:
+        del signal
+
+
+class _Fold:
+    """Runs shapes through a plan, and has what it meets booked."""
+
+    def __init__(self, network: Network, image_size: int, book: _Booking) -> None:
+        require_count(SpecError, "cost.image_size", image_size, most=LARGEST_COUNT)
+        self.network = network
+        self.image_size = image_size
+        self.book = book
 
     def run(self, steps: Iterable[Step], x: _Signal) -> _Signal:
         """The signal behind `steps`."""
@@ -261,34 +309,12 @@ class _Fold:
                 f"{self.network.name}: images of {side}×{side} pixels are too small for {step.name}, which gets "
                 f"{x.shape[1]}×{x.shape[2]} of them. Use images of at least {least}×{least} pixels."
             )
-        self._book(step, x, y)
+        self.book.step(step, x, y)
         return y
-
-    def _book(self, step: Step, x: _Signal, y: _Signal, /) -> None:
-        self._keep(*_kept(step, x, y))
-        if isinstance(step.layer, Pool) and step.layer.kind == "max":
-            self.index_elements += prod(y.shape)
-        self.steps.append(StepCost(step.name, y.shape, num_parameters(step.layer), num_macs(step.layer, y.shape)))
 
     def _keep(self, *signals: _Signal) -> None:
         for signal in signals:
-            self.kept[signal.name] = prod(signal.whole or signal.shape)
-
-
-class _Sums(_Fold):
-    """Books parameters and multiply-adds alone, which is half the work; a list of networks has much of it."""
-
-    parameters, macs = 0, 0
-
-    def taken(self) -> tuple[int, int]:
-        """Both sums since the last call."""
-        sums = self.parameters, self.macs
-        self.parameters, self.macs = 0, 0
-        return sums
-
-    def _book(self, step: Step, _x: _Signal, y: _Signal, /) -> None:
-        self.parameters += num_parameters(step.layer)
-        self.macs += num_macs(step.layer, y.shape)
+            self.book.keep(signal)
 
 
 def _kept(step: Step, x: _Signal, y: _Signal) -> tuple[_Signal, ...]:

@@ -45,7 +45,7 @@ def shown(value: object) -> str:
 
 
 def whole_example(value: object, before: str = "") -> str:
-    """`, e.g. 2` for 1.5: the whole number nearest to a number or to a text that is one, `before` it; else nothing."""
+    """`, e.g. 2` for 1.5, with `before` before it: the nearest whole number of at least 1; "" for what is no number."""
     try:
         number = float(value) if isinstance(value, int | float | str) else math.nan
     except (ValueError, OverflowError):

@@ -154,7 +154,7 @@ def test_that_it_stops_is_said_once_and_below_the_table_where_that_is_live(
         raise Interrupted(step=1, run=tmp_path)
 
     with pytest.raises(Interrupted):
-        run_live(ALONE, lambda: RunFolder(tmp_path), table_of, train)
+        run_live(ALONE, begin=lambda: RunFolder(tmp_path), make_table=table_of, train=train)
     assert (STOPPING in capfd.readouterr().err) is is_terminal
 
 
@@ -190,15 +190,22 @@ def test_a_run_that_is_ended_at_once_says_how_to_go_on_with_what_is_left(
         raise AssertionError("the second one ends it")
 
     with pytest.raises(CutShort) as ended:
-        run_live(ALONE, lambda: run, table_of, train)
+        run_live(ALONE, begin=lambda: run, make_table=table_of, train=train)
     capsys.readouterr()
     assert tell(ended.value, debug=False) == 130
     assert capsys.readouterr().err == said.format(run=run.path) + "\n"
 
 
-def test_ctrl_c_while_the_folder_is_made_is_heard_and_leaves_none_without_a_word(tmp_path: Path) -> None:
+def test_ctrl_c_while_the_folder_is_made_is_heard_and_said_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Also on a terminal, whose table is not there yet: who hears nothing presses again, and that ends it."""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+
     def begin() -> RunFolder:
         signal.raise_signal(signal.SIGINT)
+        assert STOPPING in capfd.readouterr().err
         return create_run(tmp_path, "small", {})
 
     def train(folder: RunFolder, show: object, stop: StopRequest) -> Outcome:
@@ -207,4 +214,4 @@ def test_ctrl_c_while_the_folder_is_made_is_heard_and_leaves_none_without_a_word
         raise Interrupted(step=1, run=folder.path)
 
     with pytest.raises(Interrupted, match="Continue with: skipline resume"):
-        run_live(ALONE, begin, table_of, train)
+        run_live(ALONE, begin=begin, make_table=table_of, train=train)

@@ -65,7 +65,7 @@ def test_plain_degrades_where_residual_trains() -> None:
         assert healthy.comparison.signal_within > 0.8
 
 
-def test_of_ten_draws_of_a_deep_thin_net_nine_are_as_predicted() -> None:
+def test_nine_sites_in_ten_of_a_deep_thin_net_are_as_predicted() -> None:
     """What a gradient has grown by is off by a part of it, and what eight channels draw differs by more than 16."""
     candidate = candidate_of("residual", depth=50, width=8, norm=Norm("batch"), activation=Activation("relu"), init=HE)
     prediction = examine(candidate, Conditions(image_size=8), measure=False).prediction

@@ -228,15 +228,27 @@ def test_other_surroundings_are_refused_and_may_be_taken(short: Recipe, digits: 
     assert recorded["earlier"] == [{"torch": "2.9.0", "processor": "an older one"}]
 
 
-@pytest.mark.parametrize("name", ["classes.json", "preprocess.json"])
+@pytest.mark.parametrize(
+    ("name", "field", "said"),
+    [
+        ("classes.json", "classes", " is not what the run's data give."),
+        ("preprocess.json", "mean", ": preprocess needs one mean and one std a channel; got 2 means and 1 stds."),
+    ],
+)
 def test_what_was_written_of_the_data_counts(
-    name: str, short: Recipe, digits: Dataset, tmp_path: Path, take_up: Callable[[RunFolder], Outcome]
+    name: str,
+    field: str,
+    said: str,
+    short: Recipe,
+    digits: Dataset,
+    tmp_path: Path,
+    take_up: Callable[[RunFolder], Outcome],
 ) -> None:
     run = start(short, digits, root=tmp_path, device=CPU, config="", data_dir=Path())
     document = run.read(name)
-    field = "classes" if name == "classes.json" else "mean"
     run.write(name, {**document, field: [*document[field][::-1], 1]})
-    with pytest.raises(RunError, match=re.escape(f"{run.path / name} is not what the run's data give.")):
+    changed = "It was changed, or written by another skipline: put it back, or train again with `skipline train`."
+    with pytest.raises(RunError, match=re.escape(f"{run.path / name}{said} {changed}")):
         take_up(run)
 
 

@@ -14,7 +14,9 @@ __all__ = ["main"]
 def main() -> NoReturn:
     """Run the command line and end the process with its exit code; Ctrl-C is a sentence too while it still loads."""
     try:
-        gc.disable()  # what loading makes stays to the end: to look through it for cycles takes a tenth of the time
+        # What loading makes stays to the end, and is not looked through for cycles: `skipline models` takes 0.55 s
+        # instead of 0.60 (medians of 21 calls in turn, AMD EPYC).
+        gc.disable()
         from skipline.cli.app import run
 
         gc.enable()

@@ -139,11 +139,13 @@ def _train(
     keep_freed_memory()
     new, outcome = run_live(
         ALONE,
-        begin,
-        lambda run, console, stop: RunTable(
+        begin=begin,
+        make_table=lambda run, console, stop: RunTable(
             recipe, grown.dataset.name, run.path, device=device, console=console, is_stopping=stop
         ),
-        lambda run, show, stop: train(recipe, grown.dataset, folder=run, device=device, show=show, should_stop=stop),
+        train=lambda run, show, stop: train(
+            recipe, grown.dataset, folder=run, device=device, show=show, should_stop=stop
+        ),
     )
     if as_json:
         write_report(new)

@@ -16,8 +16,10 @@ def doctor(device: options.Device = "auto", json_: options.Json = False) -> None
     from skipline.train.speed.kernels import choose_kernels
 
     chosen = device_of(device)
-    kernels = choose_kernels("auto", chosen, "channels_last", is_graph=chosen.type == "cuda")  # where it has graphs
-    facts: dict[str, Any] = {**environment(chosen), "kernels": {"name": kernels.name, "reason": kernels.reason}}
+    on_cuda = chosen.type == "cuda"
+    kernels = choose_kernels("auto", chosen, "channels_last", is_graph=on_cuda)
+    where = ", in steps that are one CUDA graph" if on_cuda and kernels.name == "fused" else ""
+    facts: dict[str, Any] = {**environment(chosen), "kernels": {"name": kernels.name, "reason": kernels.reason + where}}
     folder = default_data_dir()
     facts["data"] = {"folder": str(folder), "exists": folder.is_dir()}
     facts["extras"] = {extra: versions_of(extra) for extra in EXTRAS}

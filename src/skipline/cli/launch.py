@@ -24,22 +24,25 @@ Show = Callable[[Snapshot], None]
 
 def run_live(
     team: Team,
+    *,
     begin: Callable[[], RunFolder],
     make_table: Callable[[RunFolder, Console, StopRequest], RunTable],
     train: Callable[[RunFolder, Show, StopRequest], Outcome],
 ) -> tuple[RunFolder, Outcome]:
     """Train in the folder that `begin` gives, with the live table, which the first process of the team has.
 
-    All processes heed Ctrl-C, and from before there is a folder: none is left behind without a word about it. Raises
-    `CutShort` after the second one.
+    All processes heed Ctrl-C, from before there is a folder. Raises `CutShort` after the second one where there is one.
     """
     console = Console(stderr=True)
-    with StopRequest(is_told=team.leads and not is_live(console)) as stop:
+    with StopRequest(is_told=team.leads) as stop:
         folder = begin()
         with _saying_how_to_go_on(folder):
             if not team.leads:
                 return folder, train(folder, _show_nothing, stop)
-            with make_table(folder, console, stop) as table:
+            table = make_table(folder, console, stop)
+            if is_live(console):
+                stop.leave_word()
+            with table:
                 return folder, train(folder, table.show, stop)
 
 

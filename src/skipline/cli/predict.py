@@ -91,11 +91,12 @@ def _nothing_named(run: Path, paths: list[str]) -> str:
     """What is said where `paths` lead to no file at all: they are folders without a photo, or an empty stdin."""
     from skipline.data.photos.stream import STDIN
 
-    folders = [path for path in paths if path != STDIN]
+    named = [path for path in paths if path != STDIN]
     said = []
-    if folders:
-        seen = _shown(command("check", folders[0]))
-        said.append(f"there is no photo in {_shown(', '.join(folders))} or below; to see what is there: {seen}.")
+    if named:
+        folder = next((path for path in named if Path(path).is_dir()), "")
+        seen = f"; to see what is there: {_shown(command('check', folder))}" if folder else ""
+        said.append(f"there is no photo in {_shown(', '.join(named))} or below{seen}.")
     if STDIN in paths:
         example = f"find new -name '*.jpg' | {command('predict', run, STDIN)}"
         said.append(f"stdin ({STDIN}) named no photo. Give it a path on each line, e.g. {example}")

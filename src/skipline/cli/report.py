@@ -39,7 +39,7 @@ def report(
     from skipline.train.folder.salvage import run_model
 
     folder = open_run(run)
-    page = out or folder.path / "report.html"
+    page = out or folder.report
     if as_it_is:
         html, faults = run_report_as_it_is(folder.path)
         for fault in faults:
@@ -52,7 +52,7 @@ def report(
                 predictions_of(folder, data=data, device=device_of(device), show=partial(print, file=sys.stderr))
             html = run_report(folder.path)
         except (DataError, ReportError, RunError) as error:
-            rest = command("report", run, "--as-it-is")
+            rest = command("report", run, "--as-it-is", *(["--out", out] if out else []))
             raise type(error)(f"{str(error).rstrip('.')}. To write the page with what is left: {rest}") from error
     write_whole(page, html)
     if json_:

@@ -87,11 +87,11 @@ def go_on(
     keep_freed_memory()
     _, outcome = run_live(
         team,
-        lambda: folder,
-        lambda run, console, stop: RunTable(
+        begin=lambda: folder,
+        make_table=lambda run, console, stop: RunTable(
             recipe, recipe.source, run.path, device=device, console=console, is_stopping=stop
         ),
-        lambda run, show, stop: resume_training(
+        train=lambda run, show, stop: resume_training(
             run,
             data=data or setup.data,
             device=device,

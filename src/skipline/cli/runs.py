@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -116,7 +117,8 @@ def _chosen(listing: Listing, where: list[str], model: str, source: str, state: 
 def _is_on(run: RunEntry, source: str) -> bool:
     """Whether the run is on the data set `source`, or on the folder: from here, or by the last parts of its path."""
     parts = Path(source).parts
-    return run.source in (source, str(Path(source).absolute())) or Path(run.source).parts[-len(parts) :] == parts
+    is_end = bool(parts) and Path(run.source).parts[-len(parts) :] == parts
+    return run.source in (source, os.path.abspath(source)) or is_end  # resolves `..`, and no links
 
 
 def _sorted(chosen: list[RunEntry], sort: str, *, known: Sequence[RunEntry]) -> list[RunEntry]:

@@ -15,8 +15,7 @@ STOPPING = "stopping after this step; once more to end at once, without a checkp
 class StopRequest:
     """Whether someone has asked the run to stop. As a context it takes the signals over; in the main thread only.
 
-    `is_told`: whether it says so when it is asked. Of several processes one is enough; and a live table, which would
-    draw over the sentence, says it itself.
+    `is_told`: whether it says so when it is asked; of several processes one is enough.
     """
 
     def __init__(self, *, is_told: bool = True) -> None:
@@ -37,6 +36,10 @@ class StopRequest:
     def __call__(self) -> bool:
         """Whether to stop now."""
         return self._asked
+
+    def leave_word(self) -> None:
+        """From now on someone else says it: a live table would draw over the sentence."""
+        self._is_told = False
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
         del number, frame

@@ -259,11 +259,11 @@ def _run(
     keep_freed_memory()
     folder, outcome = run_live(
         team,
-        begin,
-        lambda folder, console, stop: RunTable(
+        begin=begin,
+        make_table=lambda folder, console, stop: RunTable(
             recipe, dataset.name, folder.path, device=device, console=console, is_stopping=stop
         ),
-        lambda folder, show, stop: run_training(
+        train=lambda folder, show, stop: run_training(
             recipe, dataset, folder=folder, device=device, show=show, should_stop=stop, team=team
         ),
     )

@@ -32,6 +32,7 @@ Shape = tuple[int, ...]
 
 
 def shape_behind(layer: Layer, shape: Shape) -> Shape:
+    """The shape of the layer's output, for an input of `shape`: each side ⌈side / stride⌉ but for pools and borders."""
     match layer:
         case Conv():
             return (layer.out_channels, *_shrunk(shape, layer.stride))
@@ -76,6 +77,7 @@ def _pooled(pool: Pool, side: int) -> int:
 
 
 def num_parameters(layer: Layer) -> int:
+    """The number of learned numbers: C_in / groups · C_out · k² for a convolution, and its biases; 2 C for a norm."""
     match layer:
         case Conv():
             return _weights(layer) + layer.out_channels * (layer.bias + (layer.weights.kind == "scaled"))
@@ -94,6 +96,9 @@ def num_parameters(layer: Layer) -> int:
 
 
 def num_macs(layer: Layer, shape: Shape) -> int:
+    """The multiply-adds for one image, given the `shape` of the output: C_in / groups · C_out · k² · H · W of a
+    convolution; none for layers that multiply element by element.
+    """
     match layer:
         case Conv():
             return _weights(layer) * prod(shape[1:])

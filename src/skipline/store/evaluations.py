@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeGuard
 
 from skipline.files import read_number, whole_lines
 from skipline.store.patience import is_out_of_patience
-from skipline.wording import few
+
+_MOST_NAMED = 4  # epochs, in a sentence
 
 
 def read_evaluations(path: Path) -> list[dict[str, Any]]:
@@ -39,11 +41,16 @@ def lost_evaluations(recipe: Mapping[str, Any], evaluations: Sequence[Mapping[st
     `recipe` is what `resolved.json` holds. A run writes a line an epoch, so that a number that is passed over is lost.
     """
     epochs = _epochs(evaluations)
-    absent = [str(epoch) for epoch in range(1, max(epochs, default=0)) if epoch not in epochs]
-    said = [f"has no line for epoch{'s' if absent[1:] else ''} {few(absent)}"] if absent else []
+    last = max(epochs, default=0)
+    num_absent = last - len(epochs - {0})
+    said = []
+    if num_absent:  # a damaged number may be of any size: only the first ones are listed
+        absent = islice((epoch for epoch in range(1, last) if epoch not in epochs), _MOST_NAMED)
+        more = f", and {num_absent - _MOST_NAMED:,} more" if num_absent > _MOST_NAMED else ""
+        said.append(f"has no line for epoch{'s' if num_absent > 1 else ''} {', '.join(map(str, absent))}{more}")
     if is_done and is_cut_off(recipe, evaluations):
         said.append(
-            f"ends at epoch {max(epochs)}, before the run did: the lines after it are lost"
+            f"ends at epoch {last}, before the run did: the lines after it are lost"
             if epochs
             else "has no evaluation, though the run is finished: its lines are lost"
         )

@@ -18,9 +18,10 @@ from skipline.wording import require_count
 
 # Factors within which widths of 16 channels and more keep, where draws of the weights differ by nothing else. What
 # one draw differs by goes as 1/√channels (measured, ln of the first block's gradient in residual nets of 50 layers over
-# 4 to 8 seeds: ±0.21, 0.12 and 0.10 at 8, 16 and 32 channels), so that narrower sites have wider bands.
+# 4 to 8 seeds: ±0.21, 0.12 and 0.10 at 8, 16 and 32 channels), so that narrower sites have wider bands, down to the 8
+# channels that were measured; where nothing is drawn they have not.
 _BAND = 1.15  # the tolerance of convolutions
-_WIDE = 16
+_WIDE, _NARROW = 16, 8
 _APPROXIMATE_BAND = 1.5  # guessed: where something is known in its size only
 _NINE_IN_TEN = 1.645  # standard deviations either way
 # Of the logarithm of a gradient's growth behind norms, the part by which it may be off. Measured: units of the family
@@ -86,7 +87,8 @@ def _of_signal(signal: Signal, inputs: Inputs) -> _Facts:
     kernel = signal.kernel
     typical = math.exp(-signal.spread / 2)  # the median over the mean of a log-normal variable
     base = _APPROXIMATE_BAND if METHODS[signal.rank] == "approximate" else _BAND
-    base **= math.sqrt(max(1.0, _WIDE / signal.channels))
+    if METHODS[signal.rank] != "exact":
+        base **= math.sqrt(max(1.0, _WIDE / max(_NARROW, signal.channels)))
     return _Facts(
         second_moment=kernel.second * typical,
         channel_mean_square=signal.channel_mean_square(inputs.num_images) * typical,

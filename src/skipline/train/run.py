@@ -15,10 +15,10 @@ from skipline.cores import available_cores
 from skipline.data import DataError, Dataset, load, place_of, source_names
 from skipline.data.photos.cache_place import PhotoCache
 from skipline.data.photos.classes import Classes, load_classes
+from skipline.data.photos.framing import Framing
 from skipline.data.photos.photo_dataset import same_photo_dataset
 from skipline.data.photos.run_set import read_preprocess
 from skipline.data.photos.split import FORMAT, VERSION, load_split
-from skipline.store import is_photo_run
 from skipline.train.codec import recipe_to_json
 from skipline.train.fine_tuning import write_start
 from skipline.train.folder.checkpoint import read_progress
@@ -146,11 +146,18 @@ def require_open(folder: RunFolder) -> None:
             read_progress(folder.checkpoint)
 
 
+_CHANGED = "It was changed, or written by another skipline: put it back, or train again with `skipline train`."
+
+
 def load_again(folder: RunFolder, recipe: Recipe, data: Path, *, cache: PhotoCache | None = None) -> Dataset:
     """The data of the run, the same as when it was begun: images, split, classes and preprocessing."""
     source = recipe.source if recipe.source in source_names() else str(data)
     try:
-        dataset = _photos_again(folder, data, cache) if is_photo_run(folder.path) else load(source, data_dir=data)
+        framing = read_preprocess(folder.preprocess).framing  # how photos are framed; None of other images
+    except DataError as error:
+        raise RunFileError(f"{error} {_CHANGED}") from error
+    try:
+        dataset = _photos_again(folder, framing, data, cache) if framing else load(source, data_dir=data)
     except DataError as error:
         raise DataError(f"{error} If they have moved, give their current place: --data PATH") from error
     expected, found = folder.read("split.json"), split_document(dataset)
@@ -165,21 +172,12 @@ def load_again(folder: RunFolder, recipe: Recipe, data: Path, *, cache: PhotoCac
     }
     for name, document in written.items():
         if folder.read(name) != document:
-            raise RunFileError(
-                f"{folder.path / name} is not what the run's data give. It was changed, or written by another "
-                "skipline: put it back, or train again with `skipline train`."
-            )
+            raise RunFileError(f"{folder.path / name} is not what the run's data give. {_CHANGED}")
     return dataset
 
 
-def _photos_again(folder: RunFolder, data: Path, cache: PhotoCache | None) -> Dataset:
+def _photos_again(folder: RunFolder, framing: Framing, data: Path, cache: PhotoCache | None) -> Dataset:
     """The photos that the run's manifest names, below the folder `data` or beside the table `data`."""
-    framing = read_preprocess(folder.preprocess).framing
-    if framing is None:
-        raise DataError(
-            f"{folder.preprocess} has no framing, which a run on photos has. Restore it, or train again: "
-            f"{command('train', data)}"
-        )
     return same_photo_dataset(
         load_split(folder.split),
         load_classes(folder.classes).names,

@@ -99,12 +99,14 @@ def test_a_name_that_is_mistyped_or_cut_or_lacks_its_folder_has_the_run_that_may
         "0abc": old,
         "digits_resnet": new,
         "last": "last",
+        "dig": "",  # so short a part says nothing
     }
-    rest = f"The newest is {root / new}. List them with: skipline runs"
+    newest, listed = f"The newest is {root / new}. ", "List them with: skipline runs"
     for name, meant in meanings.items():
         hint = f"Did you mean {root / meant}? " if meant else ""
+        rest = listed if meant == new else newest + listed
         assert said_of(Path(name)) == f"there is no run {name}, nor runs/{name}. {hint}{rest}"
-    assert said_of(root / "0abc") == f"there is no run runs/0abc. Did you mean {root / old}? {rest}"
+    assert said_of(root / "0abc") == f"there is no run runs/0abc. Did you mean {root / old}? {newest}{listed}"
 
 
 @pytest.mark.parametrize("content", ["", "..", "../../etc", "/etc", "a/b"])

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 FORMAT = "skipline.diagnosis"
 VERSION = 1
 _MOST_OUTSIDE = 0.5  # of the sites, which move together: so far out is about one draw of the weights in ten (guessed)
-_ONE_DRAW = 2.0  # bands, on a log scale: one is 1.645 standard deviations, and beyond 3.3 lies one draw in a thousand
+_SOME_DRAWS = 2.0  # bands, on a log scale: guessed, twice what nine draws of ten keep within
 _MARKS: dict[Verdict, str] = {"trains": "✓", "degrades": "!", "fails": "✗"}
 
 
@@ -196,7 +196,7 @@ def _measured(examination: Examination) -> list[str]:
 
 
 def _beyond_band(comparison: Comparison, prediction: Prediction) -> list[str]:
-    """Where most sites lie outside of the band: how far the worst does, and which of the two to believe."""
+    """Where most sites lie outside of the band: how far the worst does, and whose numbers hold."""
     beyond: list[tuple[str, float, str, float]] = []
     if comparison.signal_within < _MOST_OUTSIDE:
         band = prediction.sites[comparison.worst].band
@@ -210,11 +210,11 @@ def _beyond_band(comparison: Comparison, prediction: Prediction) -> list[str]:
         f"             most sites lie outside of the band, {site} farthest: {what} {ratio:.3g} times the predicted"
         for what, ratio, site, _ in beyond
     ]
-    if all(abs(math.log(ratio)) <= _ONE_DRAW * math.log(band) for _, ratio, _, band in beyond):
-        believe = "one draw of the weights in ten does (--seed draws others): believe the measurement of this one"
+    if all(abs(math.log(ratio)) <= _SOME_DRAWS * math.log(band) for _, ratio, _, band in beyond):
+        holds = "some draws of the weights do (--seed draws others): of this one the measured numbers hold"
     else:
-        believe = "hardly any draw of the weights does: believe the measurement, not the prediction"
-    return [*lines, f"             {believe}"]
+        holds = "hardly any draw of the weights does: the measured numbers hold, not the predicted ones"
+    return [*lines, f"             {holds}"]
 
 
 def _spread(spectrum: Spectrum) -> str:

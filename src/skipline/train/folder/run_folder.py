@@ -302,6 +302,9 @@ def _read_last(path: Path) -> str:
     return named
 
 
+_LEAST_PART = 4  # letters of a name that say which run is meant: as many as its last part has
+
+
 def _absent(path: Path) -> str:
     """That there is no run at `path`, nor where else it was looked for, and which runs are there."""
     inside = path.parent / "runs"  # a name alone may be meant as it stands in the list of runs
@@ -316,10 +319,11 @@ def _runs_in(places: Sequence[Path], *, like: str = "") -> str:
     if not runs:
         return " There are no runs there; `skipline train` makes one."
     pointers = [place / like for place in places if like == LAST and (place / LAST).is_file()]
-    parts = sorted(name for name in runs if like and like in name)
+    parts = sorted(name for name in runs if len(like) >= _LEAST_PART and like in name)
     close = parts[-1] if parts else closest(like, runs)
     meant = pointers[0] if pointers else runs.get(close)
     newest = runs[max(runs)]  # names begin with the time
     is_default = newest.parent == Path("runs")
     hint = f" Did you mean {meant}?" if meant else ""
-    return f"{hint} The newest is {newest}. List them with: {command('runs', *([] if is_default else [newest.parent]))}"
+    last = f" The newest is {newest}." if meant != newest else ""
+    return f"{hint}{last} List them with: {command('runs', *([] if is_default else [newest.parent]))}"

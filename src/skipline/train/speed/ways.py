@@ -75,7 +75,8 @@ def own_way(recipe: Recipe, device: torch.device) -> Way:
 def graphed(recipe: Recipe, device: torch.device) -> Recipe:
     """`recipe` with its steps as one CUDA graph each, where `device` has such graphs and every step is the same.
 
-    A graph changes no bit and is made within four steps. Images that grow from epoch to epoch would have it made anew.
+    A graph changes no bit of what the same kernels give (`auto` takes the fused ones in it), and is made within four
+    steps. Images that grow from epoch to epoch would have it made anew.
     """
     if device.type != "cuda" or recipe.shard or recipe.first_size < 1:
         return recipe

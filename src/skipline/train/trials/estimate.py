@@ -14,6 +14,7 @@ from skipline.data import Dataset, ImageSet, Preprocess, epoch_batches, normalis
 from skipline.train.image_side import epoch_side
 from skipline.train.learner import make_learner
 from skipline.train.recipe import Recipe
+from skipline.train.speed.kernels import kernels_for
 from skipline.train.speed.precision import compute_dtype
 from skipline.train.step import training_step
 
@@ -28,7 +29,7 @@ def estimated_seconds(recipe: Recipe, dataset: Dataset, device: torch.device) ->
 
     From steps of a net that is thrown away, at the smallest and the largest side that its images have; what other sides
     take lies on the line through both, by multiply-adds. The run itself is not touched. Growing nets and checkpoints
-    are not counted.
+    are not counted, nor what a CUDA graph saves.
     """
     num_train, whole = len(dataset.train), dataset.image_size
     num_epochs = recipe.num_steps(num_train) / recipe.steps_per_epoch(num_train)
@@ -54,6 +55,7 @@ def estimated_seconds(recipe: Recipe, dataset: Dataset, device: torch.device) ->
 def _image_seconds(recipe: Recipe, dataset: Dataset, device: torch.device, *, sides: Sequence[int]) -> dict[int, float]:
     """Seconds of a step over its images, at each of `sides`."""
     num_images = min(_IMAGES, recipe.batch_size, len(dataset.train))
+    kernels = kernels_for(recipe, device).name  # before the graph is left out, which may decide them
     trial = replace(
         recipe,
         batch_size=num_images,
@@ -61,7 +63,7 @@ def _image_seconds(recipe: Recipe, dataset: Dataset, device: torch.device, *, si
         deepen=(),
         start_from="",
         head_epochs=0,
-        kernels="auto" if recipe.kernels == "compiled" else recipe.kernels,  # graphs for a trial take longer than it
+        kernels="auto" if kernels == "compiled" else kernels,  # graphs for a trial take longer than it
         step_graph=False,
     )
     few = ImageSet(dataset.train.images[:num_images], dataset.train.labels[:num_images]).to(device)
