@@ -27,6 +27,7 @@ def lines(*epochs: int, errors: tuple[float | str, ...] = ()) -> list[dict[str, 
         ((), "metrics.jsonl has no evaluation, though the run is finished: its lines are lost"),
         ((1, 3), "metrics.jsonl has no line for epoch 2"),
         ((3,), "metrics.jsonl has no line for epochs 1, 2"),
+        ((10**12,), "metrics.jsonl has no line for epochs 1, 2, 3, 4, and 999,999,999,995 more"),  # a damaged number
         (
             (2,),
             "metrics.jsonl has no line for epoch 1 and ends at epoch 2, before the run did: the lines after it are "

@@ -47,7 +47,8 @@ def lost_evaluations(recipe: Mapping[str, Any], evaluations: Sequence[Mapping[st
     if num_absent:  # a damaged number may be of any size: only the first ones are listed
         absent = islice((epoch for epoch in range(1, last) if epoch not in epochs), _MOST_NAMED)
         more = f", and {num_absent - _MOST_NAMED:,} more" if num_absent > _MOST_NAMED else ""
-        said.append(f"has no line for epoch{'s' if num_absent > 1 else ''} {', '.join(map(str, absent))}{more}")
+        which = "epochs" if num_absent > 1 else "epoch"
+        said.append(f"has no line for {which} {', '.join(map(str, absent))}{more}")
     if is_done and is_cut_off(recipe, evaluations):
         said.append(
             f"ends at epoch {last}, before the run did: the lines after it are lost"
