@@ -187,6 +187,9 @@ def test_evaluations_that_are_lost_are_told(skipline: Command, trained: Path, tm
     ended = typed(skipline, rest, "--json")
     assert (ended.code, ended.err) == (0, f"note: {run.path}/{lost}\n")
     assert json.loads(ended.out)["faults"] == [f"{run.path}/{lost}"]
+    elsewhere = f"{rest} --out mine.html"  # the page that was asked for, and not the run's own
+    assert skipline("report", str(run.path), "--out", "mine.html").err.endswith(f": {elsewhere}\n")
+    assert typed(skipline, elsewhere).out == "mine.html\n"
     assert "later evaluations are lost" in (run.path / "report.html").read_text()
 
 

@@ -129,6 +129,7 @@ EXAMPLE = "e.g. find new -name '*.jpg' | skipline predict model.safetensors -"
         (("-",), "", f"stdin (-) named no photo. Give it a path on each line, {EXAMPLE}"),
         (("-",), "\n\nempty\n", f"stdin (-) named no photo. Give it a path on each line, {EXAMPLE}"),
         (("empty",), "", "there is no photo in empty or below; to see what is there: skipline check empty."),
+        (("emp*",), "", "there is no photo in emp* or below."),  # a pattern is no folder to check
         (
             ("empty", "-"),
             "",

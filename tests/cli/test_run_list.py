@@ -97,9 +97,15 @@ def test_the_end_of_a_path_says_which_data(listed: Command, source: str) -> None
 
 def test_a_folder_that_lies_here_says_which_data_too(listed: Command, tmp_path: Path) -> None:
     make(OTHERS, source=str(tmp_path / "mine" / "photos"))
-    for source in ("./mine/photos", "mine/photos"):
+    for source in ("./mine/photos", "mine/photos", f"../{tmp_path.name}/mine/photos"):
         chosen = json.loads(listed("runs", "--json", "--source", source).out)["runs"]
         assert [run["name"] for run in chosen] == [OTHERS]
+
+
+def test_a_path_without_parts_is_the_end_of_no_other(listed: Command) -> None:
+    """`.` is this folder: it was taken for the end of every path, also of that of a run whose data are not known."""
+    make(OTHERS, source="")
+    assert json.loads(listed("runs", "--json", "--source", ".").out)["runs"] == []
 
 
 def test_settings_are_those_of_the_recipes_also_before_the_first_epoch_has_ended(listed: Command) -> None:

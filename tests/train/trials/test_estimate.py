@@ -9,6 +9,7 @@ import torch
 
 from skipline.data import Dataset, ImageSet
 from skipline.train import Recipe
+from skipline.train.speed.kernels import ChosenKernels
 from skipline.train.trials import estimate as module
 from skipline.zoo import describe
 
@@ -27,6 +28,32 @@ def timed_steps(monkeypatch: pytest.MonkeyPatch, ticks: list[float]) -> None:
     """What the clock says before and after each step."""
     left = iter(ticks)
     monkeypatch.setattr("skipline.train.trials.estimate.time.perf_counter", lambda: next(left))
+
+
+@pytest.mark.parametrize("is_graph", [True, False])
+def test_the_kernels_are_those_of_the_run_though_its_graph_is_left_out(
+    is_graph: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On CUDA a graph decides them; here a table stands in for that."""
+
+    class Seen(Exception):
+        """What the trial's learner would be made from."""
+
+    def kernels_for(recipe: Recipe, device: torch.device) -> ChosenKernels:
+        del device
+        return ChosenKernels("fused" if recipe.step_graph else "plain", "", None)
+
+    def make_learner(recipe: Recipe, device: torch.device) -> None:
+        del device
+        raise Seen(recipe.kernels, recipe.step_graph)
+
+    monkeypatch.setattr(module, "kernels_for", kernels_for)
+    monkeypatch.setattr(module, "make_learner", make_learner)
+    network = describe("digits_resnet8", num_classes=2, in_channels=1)
+    recipe = Recipe(network=network, source="noise", epochs=1, step_graph=is_graph)
+    with pytest.raises(Seen) as seen:
+        module.estimated_seconds(recipe, noise(8), CPU)
+    assert seen.value.args == ("fused" if is_graph else "plain", False)
 
 
 def test_it_is_the_fastest_step_times_the_images_that_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
