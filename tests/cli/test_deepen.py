@@ -82,6 +82,21 @@ def test_a_run_folder_alone(skipline: Command, trained: Path, tmp_path: Path) ->
     assert json.loads(resumed.out)["test_error"] == before["test_error"]
 
 
+@pytest.mark.parametrize(
+    ("epochs", "says"),
+    [
+        ((), "finish  skipline resume {run}, which only evaluates: no epoch is left; to train it, deepen with e.g. "),
+        (("--epochs", "3"), "train   skipline resume {run}\n"),
+    ],
+)
+def test_a_folder_alone_says_whether_there_is_anything_to_train(
+    skipline: Command, trained: Path, tmp_path: Path, epochs: tuple[str, ...], says: str
+) -> None:
+    del trained
+    out = skipline("deepen", "runs/last", "--to", "14", "--no-train", *epochs).out
+    assert says.format(run=newest(tmp_path).relative_to(tmp_path)) in out
+
+
 def test_json_has_the_outcome_too(skipline: Command, trained: Path) -> None:
     document = json.loads(skipline("deepen", "runs/last", "--to", "20", "--epochs", "3", "--json").out)
     assert document["outcome"]["step"] == 9

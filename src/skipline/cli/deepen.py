@@ -77,7 +77,7 @@ def deepen(
         return new
 
     if no_train:
-        _tell(grown, begin(), as_json=json_)
+        _tell(grown, recipe, begin(), as_json=json_)
     else:
         _train(grown, recipe, begin, chosen, as_json=json_)
 
@@ -103,26 +103,38 @@ def _recipe(grown: GrownRun, flags: dict[str, Any]) -> Recipe:
     return recipe_from_settings(overlaid(base, given), network=grown.recipe.network)
 
 
+def _epochs_ended(grown: GrownRun) -> float:
+    return grown.progress.step / grown.steps_per_epoch
+
+
+def _more_epochs(grown: GrownRun, recipe: Recipe) -> str:
+    """An example of how many epochs there may be in all."""
+    return f"--epochs {2 * max(recipe.epochs, round(_epochs_ended(grown)))}"
+
+
 def _require_epochs(grown: GrownRun, recipe: Recipe) -> None:
     from skipline.cli.exits import UsageError
 
-    ended = grown.progress.step / grown.steps_per_epoch
-    if recipe.epochs <= ended:
+    if recipe.epochs <= _epochs_ended(grown):
         raise UsageError(
-            f"{grown.origin.path} stands at the end of epoch {ended:g}, and the new run would end after "
-            f"{counted(recipe.epochs, 'epoch')}. Say how many there are to be in all, e.g. --epochs "
-            f"{2 * max(recipe.epochs, round(ended))}, or --no-train. The schedule then spans all of them."
+            f"{grown.origin.path} stands at the end of epoch {_epochs_ended(grown):g}, and the new run would end after "
+            f"{counted(recipe.epochs, 'epoch')}. Say how many there are to be in all, e.g. "
+            f"{_more_epochs(grown, recipe)}, or --no-train. The schedule then spans all of them."
         )
 
 
-def _tell(grown: GrownRun, new: RunFolder, *, as_json: bool) -> None:
+def _tell(grown: GrownRun, recipe: Recipe, new: RunFolder, *, as_json: bool) -> None:
     from skipline.files import dump_json
 
     if as_json:
         print(dump_json({**grown.document(), "run": str(new.path)}), end="")
         return
     print(f"run     {new.path}")
-    print(f"train   {command('resume', new.path)}")
+    if recipe.epochs > _epochs_ended(grown):
+        print(f"train   {command('resume', new.path)}")
+    else:
+        more = f"to train it, deepen with e.g. {_more_epochs(grown, recipe)}"
+        print(f"finish  {command('resume', new.path)}, which only evaluates: no epoch is left; {more}")
 
 
 def _train(
