@@ -26,6 +26,7 @@ from typing import cast
 
 import torch
 
+from skipline.allocator import keep_freed_memory
 from skipline.data import Augment, Dataset, ImageSet
 from skipline.launcher import is_launched, local_rank
 from skipline.train import Recipe, RunFolder
@@ -34,7 +35,6 @@ from skipline.train.learner import make_learner
 from skipline.train.processes.parallel import BATCH_NORM_SCOPES, BatchNormScope
 from skipline.train.processes.spread import spread
 from skipline.train.processes.team import joined
-from skipline.train.speed.allocator import keep_freed_memory
 from skipline.train.step import training_step
 from skipline.train.task import batches, make_task
 from skipline.zoo import describe

@@ -2,7 +2,8 @@
 
 Prints seconds of both and their ratio, medians over rounds with quartiles: for the output of every block, for every
 site, and for one block in the first tenth of the net, behind which the pass ends; without a graph also with `out=`,
-which copies into the memory of an earlier call ("again"). Run nothing else beside it.
+which copies into the memory of an earlier call ("again"). The last column is the ratio to the least that holding the
+same values can cost: a whole pass with PyTorch's hooks that put each output into a list. Run nothing else beside it.
 
 All have the memory allocator settings that `skipline train` sets for its process: taps hold what a plain pass would
 free, and with glibc's own settings each block that was held is fetched anew from the system in the next pass. With
@@ -25,10 +26,10 @@ from machine import seconds_of
 from torch import Tensor
 
 from skipline import build, describe, features
-from skipline.nn import ResidualNet
+from skipline.allocator import keep_freed_memory
+from skipline.nn import ResidualNet, places_of
 from skipline.spec import unfold
 from skipline.train import environment
-from skipline.train.speed.allocator import keep_freed_memory
 
 MOST = 1.2  # wanted: taps at every block of the deepest named net cost no more than this times a plain pass
 
@@ -46,7 +47,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Seconds of both, and the ratio round by round: median, lower and upper quartile."""
+    """Seconds of the three, the ratio to plain round by round (median, quartiles), and the ratio to bare hooks."""
 
     case: str
     batch_size: int
@@ -55,9 +56,11 @@ class Result:
     num_places: int
     plain_seconds: float
     taps_seconds: float
+    hooks_seconds: float
     ratio: float
     ratio_low: float
     ratio_high: float
+    ratio_to_hooks: float
 
 
 def cases(net: ResidualNet) -> list[Case]:
@@ -77,18 +80,19 @@ def cases(net: ResidualNet) -> list[Case]:
 
 
 def measure(net: ResidualNet, case: Case, images: Tensor, *, rounds: int) -> Result:
-    """Time both passes in turn, `rounds` times after two warm-ups each."""
+    """Time the three passes in turn, `rounds` times after two warm-ups each."""
     with torch.set_grad_enabled(case.with_gradients):
         held = features(net, images, case.places) if case.is_again else None
         passes: tuple[Callable[[], object], ...] = (
             lambda: net(images),
             lambda: features(net, images, case.places, out=held),
+            lambda: hooked(net, images, case.places),
         )
         for run in (*passes, *passes):
             run()
         times = [[seconds_of(run, images.device) for run in passes] for _ in range(rounds)]
-    plain, taps = zip(*times, strict=True)
-    ratios = sorted(b / a for a, b in times)
+    plain, taps, hooks = (statistics.median(column) for column in zip(*times, strict=True))
+    ratios = [b / a for a, b, _ in times]
     low, middle, high = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else ratios * 3
     return Result(
         case=case.name,
@@ -96,12 +100,27 @@ def measure(net: ResidualNet, case: Case, images: Tensor, *, rounds: int) -> Res
         with_gradients=case.with_gradients,
         is_again=case.is_again,
         num_places=len(case.places),
-        plain_seconds=statistics.median(plain),
-        taps_seconds=statistics.median(taps),
+        plain_seconds=plain,
+        taps_seconds=taps,
+        hooks_seconds=hooks,
         ratio=middle,
         ratio_low=low,
         ratio_high=high,
+        ratio_to_hooks=statistics.median(b / c for _, b, c in times),
     )
+
+
+def hooked(net: ResidualNet, images: Tensor, places: tuple[str | int, ...]) -> list[Tensor]:
+    """The outputs at `places`, put into a list by bare hooks while the whole net runs."""
+    held: list[Tensor] = []
+    handles = [
+        net.get_submodule(name).register_forward_hook(lambda _module, _inputs, output: held.append(output))
+        for name in places_of(net, places)
+    ]
+    net(images)
+    for handle in handles:
+        handle.remove()
+    return held
 
 
 def main() -> None:
@@ -120,7 +139,7 @@ def main() -> None:
     machine = environment(device)
     print(f"{machine['processor']}, {machine['threads']} threads, {machine['device']}, torch {machine['torch']}")
     print(f"{arguments.model}; wanted: at most {MOST} times a plain pass")
-    print(f"{'case':<16} {'places':>6} batch graph again  plain s   taps s  ratio (quartiles)")
+    print(f"{'case':<16} {'places':>6} batch graph again  plain s   taps s  hooks s  ratio (quartiles)       to hooks")
     results = []
     for case in cases(net):
         images = torch.randn(case.batch_size, 3, 32, 32, generator=torch.Generator().manual_seed(0)).to(device)
@@ -129,8 +148,9 @@ def main() -> None:
         print(
             f"{result.case:<16} {result.num_places:>6} {result.batch_size:>5} "
             f"{'yes' if result.with_gradients else 'no':>5} {'yes' if result.is_again else 'no':>5} "
-            f"{result.plain_seconds:>8.3f} {result.taps_seconds:>8.3f}  "
-            f"{result.ratio:.3f} ({result.ratio_low:.3f} to {result.ratio_high:.3f})",
+            f"{result.plain_seconds:>8.3f} {result.taps_seconds:>8.3f} "
+            f"{result.hooks_seconds:>8.3f}  {result.ratio:.3f} ({result.ratio_low:.3f} to {result.ratio_high:.3f})  "
+            f"{result.ratio_to_hooks:>8.3f}",
             flush=True,
         )
     if arguments.json:

@@ -27,13 +27,13 @@ import torch
 from live_bytes import live_bytes
 from torch import Tensor
 
+from skipline.allocator import keep_freed_memory
 from skipline.amount import size_text
 from skipline.costs import part_costs
 from skipline.data import Batch
 from skipline.memory import MemoryPlan, Workload, parse_size, plan_memory
 from skipline.train import Recipe
 from skipline.train.learner import make_learner
-from skipline.train.speed.allocator import keep_freed_memory
 from skipline.train.speed.forward import step_forward
 from skipline.train.speed.kernels import choose_kernels
 from skipline.train.step import training_step

@@ -24,11 +24,11 @@ from pathlib import Path
 import torch
 from torch.nn.functional import cross_entropy
 
+from skipline.allocator import keep_freed_memory
 from skipline.data import Batch, Dataset, ImageSet
 from skipline.signal import xray
 from skipline.train import PRESETS, Probe, RunFolder, environment
 from skipline.train.learner import make_learner
-from skipline.train.speed.allocator import keep_freed_memory
 from skipline.train.step import training_step
 from skipline.train.task import Task, batches, make_task
 from skipline.train.watch import StepWatch

@@ -19,9 +19,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 from training_case import Case, peer
 
+from skipline.allocator import keep_freed_memory
 from skipline.data import Dataset
 from skipline.train import PRESETS, Recipe
-from skipline.train.speed.allocator import keep_freed_memory
 from skipline.train.speed.precision import has_bf16
 from skipline.train.speed.tuning import noise, repeated_step
 from skipline.train.speed.ways import Way

@@ -35,6 +35,16 @@ def model(tmp_path: Path) -> TrainedModel:
     return made
 
 
+@pytest.mark.parametrize("verb", ["predict", "evaluate"])
+def test_freed_memory_is_kept(
+    verb: str, skipline: Command, model: TrainedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr("skipline.allocator.keep_freed_memory", lambda: asked.append(verb))
+    assert skipline(verb, "model.safetensors", "photos").code == 0
+    assert asked == [verb]
+
+
 def read(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text)))
 

@@ -140,13 +140,13 @@ def _tell(grown: GrownRun, recipe: Recipe, new: RunFolder, *, as_json: bool) -> 
 def _train(
     grown: GrownRun, recipe: Recipe, begin: Callable[[], RunFolder], device: torch.device, *, as_json: bool
 ) -> None:
+    from skipline.allocator import keep_freed_memory
     from skipline.cli.launch import run_live
     from skipline.cli.output.finish import finish, outcome_document, write_report
     from skipline.cli.output.run_table import RunTable
     from skipline.files import dump_json
     from skipline.train import train
     from skipline.train.processes.team import ALONE
-    from skipline.train.speed.allocator import keep_freed_memory
 
     keep_freed_memory()
     new, outcome = run_live(

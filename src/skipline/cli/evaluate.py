@@ -51,6 +51,7 @@ def evaluate(
     for a run's last checkpoint on its own test images is stored in the run folder, for `report` and `compare`.
     """
     require_source(source)
+    from skipline.allocator import keep_freed_memory
     from skipline.cli.given.device import device_of
     from skipline.cli.given.model_file import is_model_file, model_file
     from skipline.cli.output.evaluation_output import print_evaluation
@@ -63,6 +64,7 @@ def evaluate(
     folder = None if is_model_file(run) else open_run(run)
     number_format = _precision(precision, folder)
     exam, held_out, is_own = _exams(path, folder, source, data, part)
+    keep_freed_memory()
     found = assess_model(path, exam, held_out=held_out, precision=number_format, device=device_of(device))
     document = evaluation_document(found, model=str(path))
     is_kept = is_own and not best and not precision

@@ -48,6 +48,7 @@ def predict(
     Photos are preprocessed as in training. Memory use does not grow with their number. Exit code 3 if none could be
     read.
     """
+    from skipline.allocator import keep_freed_memory
     from skipline.cli.exits import UsageError
     from skipline.cli.given.device import device_of
     from skipline.cli.given.model_file import model_file
@@ -74,6 +75,7 @@ def predict(
     if isinstance(sys.stdin, io.TextIOWrapper):
         sys.stdin.reconfigure(errors="surrogateescape")  # names of files need not be Unicode
     photos = read_photos(named_files(paths, sys.stdin), framing, num_processes=jobs or available_cores())
+    keep_freed_memory()
     num = unreadable = 0
     with written(chosen_format, out, top=top) as write:
         for prediction in predictions(photos, model, framing, device=chosen, top=top, batch_size=_BATCH):

@@ -69,6 +69,7 @@ def go_on(
     """
     import torch
 
+    from skipline.allocator import keep_freed_memory
     from skipline.cli.given.device import be_deterministic
     from skipline.cli.given.photo_place import photo_cache
     from skipline.cli.launch import run_live
@@ -76,7 +77,6 @@ def go_on(
     from skipline.cli.output.run_table import RunTable
     from skipline.train import read_recipe, setup_of
     from skipline.train import resume as resume_training
-    from skipline.train.speed.allocator import keep_freed_memory
 
     recipe = read_recipe(folder)
     setup = setup_of(folder)

@@ -250,11 +250,11 @@ def _run(
     team: Team,
     as_json: bool,
 ) -> None:
+    from skipline.allocator import keep_freed_memory
     from skipline.cli.launch import run_live
     from skipline.cli.output.finish import finish
     from skipline.cli.output.run_table import RunTable
     from skipline.train import train as run_training
-    from skipline.train.speed.allocator import keep_freed_memory
 
     keep_freed_memory()
     folder, outcome = run_live(

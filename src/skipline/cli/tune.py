@@ -52,12 +52,12 @@ def tune(
     """
     from dataclasses import asdict, replace
 
+    from skipline.allocator import keep_freed_memory
     from skipline.cli.given.device import device_of
     from skipline.cli.given.network import described
     from skipline.cli.output.tuning_table import tuning_table
     from skipline.files import dump_json
     from skipline.train import PRESETS
-    from skipline.train.speed.allocator import keep_freed_memory
     from skipline.train.speed.tuning import fastest
     from skipline.train.speed.ways import graphed, own_way
 

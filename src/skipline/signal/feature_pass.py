@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from torch import Tensor
 
+from skipline.allocator import raise_trim_threshold
 from skipline.nn import ResidualNet, places_of
 from skipline.signal.taps import tapped
 
@@ -47,6 +48,7 @@ def features(
             raise _Enough
         return seen
 
+    raise_trim_threshold()  # or glibc, its heap full of what is held here, hands back what each layer frees
     if names:
         try:
             with tapped(net, names, read):

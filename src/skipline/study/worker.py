@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from skipline.allocator import keep_freed_memory
 from skipline.data import DataError
 from skipline.files import StorageError
 from skipline.study.cell import Cell
@@ -22,7 +23,6 @@ from skipline.study.result import Result
 from skipline.study.training import Running, train_cell
 from skipline.train import RecipeError, RunError, RunFolder
 from skipline.train.memory.out_of_memory import is_out_of_memory
-from skipline.train.speed.allocator import keep_freed_memory
 
 _TELLING = (DataError, RecipeError, RunError, StorageError)  # made from one sentence, which says what to do
 
