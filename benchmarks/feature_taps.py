@@ -23,7 +23,7 @@ from pathlib import Path
 
 import torch
 from machine import seconds_of
-from torch import Tensor
+from torch import Tensor, nn
 
 from skipline import build, describe, features
 from skipline.allocator import keep_freed_memory
@@ -113,10 +113,11 @@ def measure(net: ResidualNet, case: Case, images: Tensor, *, rounds: int) -> Res
 def hooked(net: ResidualNet, images: Tensor, places: tuple[str | int, ...]) -> list[Tensor]:
     """The outputs at `places`, put into a list by bare hooks while the whole net runs."""
     held: list[Tensor] = []
-    handles = [
-        net.get_submodule(name).register_forward_hook(lambda _module, _inputs, output: held.append(output))
-        for name in places_of(net, places)
-    ]
+
+    def hold(_module: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        held.append(output)
+
+    handles = [net.get_submodule(name).register_forward_hook(hold) for name in places_of(net, places)]
     net(images)
     for handle in handles:
         handle.remove()
