@@ -12,7 +12,7 @@ import torch
 from skipline.data.error import DataError
 from skipline.data.image_set import ImageSet
 from skipline.data.photos.classes import load_classes
-from skipline.data.photos.fact import Unusable
+from skipline.data.photos.decode import Unusable
 from skipline.data.photos.framed import read_pixels
 from skipline.data.photos.printable import printable
 from skipline.data.photos.sighting import Part
