@@ -15,7 +15,7 @@ from skipline.data.photos.duplicates import Duplicates
 from skipline.data.photos.fact import Fact, PhotoFact
 from skipline.data.photos.fingerprint import SIDE
 from skipline.data.photos.folder import PhotoFolder
-from skipline.data.photos.image_format import SUFFIXES
+from skipline.data.photos.image_format import SUFFIXES, readable_formats
 from skipline.data.photos.split import FEWEST
 
 # Classes whose sizes are further apart are told; guessed: balanced sampling is commonly advised from there.
@@ -95,7 +95,7 @@ def _instead(folder: PhotoFolder) -> str:
     if unlabelled:
         return f"{counted(unlabelled, 'image')}, and nothing that names a class"
     if folder.passed:
-        return f"nothing but {counted(len(folder.passed), 'other file')}"
+        return f"nothing but {counted(len(folder.passed), 'other file')}; read are {readable_formats()}"
     return "the folder is empty"
 
 
