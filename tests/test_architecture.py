@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import sys
 import pytest
 
 import skipline
+from skipline.store import run_files
 
 from .house_rules import (
     FILE_LINES,
@@ -87,6 +89,20 @@ def test_nothing_forbidden() -> None:
 def test_one_place_differentiates_and_one_steps() -> None:
     assert backward_files(PACKAGE) == ["train/step.py"]
     assert step_files(PACKAGE) == ["train/step.py"]
+
+
+def test_one_place_names_the_files_of_a_run() -> None:
+    """Whole literals: sentences may name them. What `import` writes for somebody is no run's."""
+    names = {value for name, value in vars(run_files).items() if name.isupper()}
+    assert "resolved.json" in names
+    apart = ("store/run_files.py", "cli/import_weights.py")
+    assert [
+        f"{file}:{node.lineno}: {node.value}"
+        for file, tree in parsed(PACKAGE)
+        if file not in apart
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.removeprefix("*/") in names
+    ] == []
 
 
 def test_every_package_has_its_tests() -> None:

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from skipline.cli.exits import EXITS, exit_code, tell
-from skipline.data.photos.fact import Unusable
+from skipline.data.photos.decode import Unusable
 from skipline.data.photos.readers import Readers, ReadersError
 from skipline.files import StorageError
 from skipline.spec import SpecError

@@ -176,7 +176,7 @@ def test_it_imports_no_torch(fine: Path) -> None:
     ("file", "there"),
     [
         ("", "the folder is empty"),
-        ("notes.txt", "nothing but 1 other file"),
+        ("notes.txt", "nothing but 1 other file; read are JPEG, PNG, WEBP, "),
         ("1.png", "1 image, and nothing that names a"),
     ],
 )

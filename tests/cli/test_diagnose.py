@@ -9,17 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from skipline.cli.diagnose import _INIT
+from skipline.cli.diagnose import _INIT, _scheme_of
 from skipline.cli.exits import GateFailed
 from skipline.cli.output.diagnosis_output import Output, _spread, tell_examinations
 from skipline.data import Preprocess
 from skipline.init import build, scheme_named
 from skipline.lab.jacobian import jacobian
 from skipline.lab.setup import setup_of
-from skipline.spec import Activation, Norm
+from skipline.spec import Activation, Norm, dumps
 from skipline.study.examination import Conditions, examine
 from skipline.study.spectrum import Spectrum
 from skipline.study.subject import candidate_of, linear_candidate
+from skipline.train import Recipe, recipe_to_json
+from skipline.train.folder.run_folder import create_run
 from skipline.weights import TrainedModel
 from skipline.weights.model_file import save_model
 from skipline.zoo import describe
@@ -134,6 +136,30 @@ def test_a_run_is_measured_on_its_own_images(skipline: Command) -> None:
     refused = skipline("diagnose", "runs/last", "--image-size", "32")
     assert refused.code == 2
     assert "runs/last is measured on its own images, which have their size. Leave out --image-size." in refused.err
+
+
+def test_a_run_is_told_of_he_s_rule_where_it_did_not_begin_by_it(skipline: Command, tmp_path: Path) -> None:
+    """A file does not tell how its net started; the settings of a run do."""
+    plain = replace(describe("digits_plain20", in_channels=1, num_classes=10), norm=Norm("none"))
+    (tmp_path / "plain.json").write_text(dumps(plain), encoding="utf-8")
+    how = ("--init", "torch_default", "--epochs", "1", "--batch-size", "512", "--lr", "1e-9")
+    trained = skipline("train", "digits", "--model", "plain.json", *how)
+    assert trained.code == 0, trained.err
+    assert "weights by He's rule" in skipline("diagnose", "runs/last").out
+    assert "weights by He's rule" not in skipline("diagnose", "runs/last/model.safetensors").out
+
+
+@pytest.mark.parametrize(
+    ("init", "start_from", "scheme"),
+    [("torch_default", "", "torch_default"), ("lsuv", "", _INIT), ("torch_default", "other.safetensors", _INIT)],
+)
+def test_weights_that_were_fitted_or_given_are_taken_for_those_of_the_default(
+    tmp_path: Path, init: str, start_from: str, scheme: str
+) -> None:
+    network = describe("digits_resnet8", in_channels=1, num_classes=10)
+    recipe = Recipe(network=network, source="digits", init=init, start_from=start_from)
+    run = create_run(tmp_path, "small", {"resolved.json": recipe_to_json(recipe)})
+    assert _scheme_of(run.path) == scheme
 
 
 def test_where_nothing_helps_a_fix_fails(capsys: pytest.CaptureFixture[str]) -> None:

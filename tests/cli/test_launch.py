@@ -13,7 +13,7 @@ from rich.console import Console
 
 from skipline.cli.exits import UsageError, tell
 from skipline.cli.given.launch import launched
-from skipline.cli.launch import LAUNCH, begun, begun_before, run_live
+from skipline.cli.launch import LAUNCH, NotBegun, begun, begun_before, run_live
 from skipline.cli.output.run_table import RunTable
 from skipline.cli.stop_request import STOPPING, StopRequest
 from skipline.launcher import LauncherError
@@ -215,3 +215,23 @@ def test_ctrl_c_while_the_folder_is_made_is_heard_and_said_at_once(
 
     with pytest.raises(Interrupted, match="Continue with: skipline resume"):
         run_live(ALONE, begin=begin, make_table=table_of, train=train)
+
+
+def test_ctrl_c_twice_while_the_folder_is_made_says_that_nothing_is_left_and_what_to_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def end(folder: RunFolder) -> None:
+        assert folder.path.parent == tmp_path
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    def train(folder: RunFolder, show: object, stop: StopRequest) -> Outcome:
+        raise AssertionError("it has ended")
+
+    with pytest.raises(NotBegun) as ended:
+        run_live(ALONE, begin=lambda: create_run(tmp_path, "small", {}, fill=end), make_table=table_of, train=train)
+    assert [*tmp_path.iterdir()] == []
+    capsys.readouterr()
+    assert tell(ended.value, debug=False) == 130
+    said = "ended before the run began: nothing was trained. Start it again with the same command.\n"
+    assert capsys.readouterr().err == said

@@ -16,7 +16,7 @@ from skipline.spec import Activation, Merge, Network, Norm, NoShortcut
 from skipline.study import Conditions, StudyError, examine, inspect, treat
 from skipline.study.diagnosis_judge import judge_by_diagnosis
 from skipline.study.measurement import read
-from skipline.study.remedies import REMEDIES, Candidate, remedies_for, remedies_for_trained
+from skipline.study.remedies import REMEDIES, Candidate, remedies_for
 from skipline.study.subject import LINEAR_IMAGE_SIZE, candidate_of, linear_candidate
 from skipline.zoo import describe
 
@@ -160,12 +160,6 @@ def test_a_linear_net_is_told_of_hes_rule_last(alpha: float) -> None:
     assert examination.remedies == ("residual", "batch_norm", "he")
     (treatment,) = treat(examination, measure=False)
     assert (treatment.remedy, treatment.helped) == ("residual", True)
-
-
-def test_a_trained_net_is_not_told_what_it_has() -> None:
-    names: tuple[RemedyName, ...] = ("he", "residual", "batch_norm", "leaky")
-    assert remedies_for_trained(digits("digits_resnet20"), names) == ("leaky",)
-    assert remedies_for_trained(bare("digits_plain20"), names) == ("residual", "batch_norm", "leaky")
 
 
 @pytest.mark.parametrize("name", ["resnet34_c", "resnet152", "resnetrs420", "wide_resnet101_2", "preresnet200"])

@@ -63,7 +63,6 @@ def _note(title: str, why: str, then: str) -> Kind:
     return Kind("note", title, why, then)
 
 
-_READ = f"JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, PPM, and HEIC with an extra: {install_command('heic')}"
 _AGAIN = "Copy or download them again, or delete them."
 
 # In the order in which they are told: first what makes training wrong, then what makes it worse, then what was done.
@@ -71,7 +70,7 @@ KINDS: Mapping[str, Kind] = {
     "no_image": _error(
         "no image",
         "Without images there is nothing to learn.",
-        f"Give the folder that holds the class folders. Read are {_READ}.",
+        "Give the folder that holds the class folders.",
     ),
     "no_class": _error(
         "no class",

@@ -10,11 +10,12 @@ import numpy as np
 
 from skipline.amount import counted, percent
 from skipline.check.finding import KINDS, Finding, Place
+from skipline.data.photos.decode import Unusable
 from skipline.data.photos.duplicates import Duplicates
-from skipline.data.photos.fact import Fact, PhotoFact, Unusable
+from skipline.data.photos.fact import Fact, PhotoFact
 from skipline.data.photos.fingerprint import SIDE
 from skipline.data.photos.folder import PhotoFolder
-from skipline.data.photos.image_format import SUFFIXES
+from skipline.data.photos.image_format import SUFFIXES, readable_formats
 from skipline.data.photos.split import FEWEST
 
 # Classes whose sizes are further apart are told; guessed: balanced sampling is commonly advised from there.
@@ -94,7 +95,7 @@ def _instead(folder: PhotoFolder) -> str:
     if unlabelled:
         return f"{counted(unlabelled, 'image')}, and nothing that names a class"
     if folder.passed:
-        return f"nothing but {counted(len(folder.passed), 'other file')}"
+        return f"nothing but {counted(len(folder.passed), 'other file')}; read are {readable_formats()}"
     return "the folder is empty"
 
 
@@ -106,17 +107,15 @@ def _of_files(folder: PhotoFolder, facts: Sequence[Fact], most_unusable: float) 
         yield "many_unusable", Place((str(folder.root),), text)
     for index, (photo, fact) in enumerate(zip(folder.photos, facts, strict=True)):
         if isinstance(fact, Unusable):
-            yield fact.reason, Place((photo.name,), _why(photo.name, fact), (index,))
+            yield fact.reason, Place((photo.name,), _seen(fact), (index,))
             continue
         for name, what in _oddities(photo.name, fact):
             yield name, Place((photo.name,), what, (index,))
 
 
-def _why(name: str, fact: Unusable) -> str:
-    """The reason without the file's name, and without what the kind of finding says already."""
-    if fact.reason in ("empty", "heic"):
-        return ""
-    return fact.of_itself(name).partition("; read are")[0].rstrip(".")
+def _seen(fact: Unusable) -> str:
+    """What is wrong with a file; nothing where the kind of finding says it already."""
+    return "" if fact.reason in ("empty", "heic") else fact.what
 
 
 def _oddities(file: str, fact: PhotoFact) -> Iterator[tuple[str, str]]:

@@ -109,13 +109,14 @@ def _predictions(folder: RunFolder, data: Path | None, device: str) -> Predictio
 def _refuse_other_exams(first: RunFolder, second: RunFolder) -> None:
     """Refuse runs whose own files say already that they were tested on different images: nothing is evaluated then."""
     from skipline.store import is_photo_run
+    from skipline.store.run_files import SPLIT
     from skipline.train import RunError
 
     on_photos = is_photo_run(first.path), is_photo_run(second.path)
     if all(on_photos):
         _refuse_other_photos(first, second)
         return
-    one, other = first.read("split.json"), second.read("split.json")
+    one, other = first.read(SPLIT), second.read(SPLIT)
     if one.get("sha256") == other.get("sha256") or (
         one.get("num_test") == other.get("num_test") and one.get("name") == other.get("name") and not any(on_photos)
     ):
@@ -128,6 +129,7 @@ def _refuse_other_exams(first: RunFolder, second: RunFolder) -> None:
 
 def _refuse_other_photos(first: RunFolder, second: RunFolder) -> None:
     from skipline.data.photos.split import load_split
+    from skipline.store.run_files import CONFIG
     from skipline.train import RunError, read_recipe
     from skipline.train.evaluated_run import own_part
 
@@ -143,7 +145,7 @@ def _refuse_other_photos(first: RunFolder, second: RunFolder) -> None:
     raise RunError(
         f"{first.path} and {second.path} have different test photos{seeds}: a difference could come from the photos. "
         "Train the second run again on the split of the first, with its own settings from "
-        f"{second.path / 'config.toml'}: {again}"
+        f"{second.path / CONFIG}: {again}"
     )
 
 

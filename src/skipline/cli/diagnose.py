@@ -238,14 +238,16 @@ def _inspected(
         size = image_size or max(32, network.smallest_image)
         images = torch.randn((batch_size, network.in_channels, size, size), generator=generator)
         about = f"{batch_size} images of {size}×{size} Gaussian pixels"
+        init = _INIT  # a file does not tell how its net started: as by default, is assumed
     else:
         if image_size is not None:
             raise UsageError(f"{target} is measured on its own images, which have their size. Leave out --image-size.")
         images, source = _own_images(target, model.preprocess, batch_size, generator, data=data)
         about = f"{len(images)} training images of {source}"
+        init = _scheme_of(target)
     net = model.net.train()
     spectra = (spectrum(net, images),) if with_jacobian else ()
-    return network, inspect(net, images, is_fresh=False), Seen(about=about, seed=seed, spectra=spectra)
+    return network, inspect(net, images, is_fresh=False), Seen(about=about, seed=seed, init=init, spectra=spectra)
 
 
 def _own_images(
@@ -264,3 +266,13 @@ def _own_images(
     train = dataset.train
     chosen = torch.randperm(len(train), generator=generator)[:count]
     return normalise(train.images[chosen], preprocess), dataset.name
+
+
+def _scheme_of(target: Path) -> str:
+    """The scheme that a run started by, as its settings say; by default where its weights are from a file or fitted."""
+    from skipline.init import Scheme, start_named
+    from skipline.train import open_run, read_recipe
+
+    recipe = read_recipe(open_run(target))
+    is_drawn = not recipe.start_from and isinstance(start_named(recipe.init), Scheme)
+    return recipe.init if is_drawn else _INIT

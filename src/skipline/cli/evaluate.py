@@ -130,7 +130,9 @@ def _dataset(path: Path, source: str, data: Path | None) -> Dataset:
 
 
 def _is_own(folder: RunFolder, dataset: Dataset) -> bool:
-    return folder.read("split.json").get("sha256") == dataset.fingerprint()
+    from skipline.store.run_files import SPLIT
+
+    return folder.read(SPLIT).get("sha256") == dataset.fingerprint()
 
 
 def _precision(name: str, folder: RunFolder | None) -> Precision:

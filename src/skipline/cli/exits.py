@@ -44,6 +44,7 @@ EXITS: dict[str, int] = {
     "skipline.train.outcome.Diverged": 7,
     "skipline.train.outcome.Interrupted": INTERRUPTED,
     "skipline.train.outcome.CutShort": INTERRUPTED,
+    "skipline.cli.launch.NotBegun": INTERRUPTED,
     "skipline.cli.studies.conduct.StudyInterrupted": INTERRUPTED,
 }
 """By full name, so that looking one up imports nothing: most verbs never load torch.

@@ -22,6 +22,10 @@ _VERSION = 1
 Show = Callable[[Snapshot], None]
 
 
+class NotBegun(Exception):
+    """The run was ended by hand while its folder was being made."""
+
+
 def run_live(
     team: Team,
     *,
@@ -31,11 +35,17 @@ def run_live(
 ) -> tuple[RunFolder, Outcome]:
     """Train in the folder that `begin` gives, with the live table, which the first process of the team has.
 
-    All processes heed Ctrl-C, from before there is a folder. Raises `CutShort` after the second one where there is one.
+    All processes heed Ctrl-C, from before there is a folder. After the second one raises `CutShort` where there is one,
+    and `NotBegun` where there is none.
     """
     console = Console(stderr=True)
     with StopRequest(is_told=team.leads) as stop:
-        folder = begin()
+        try:
+            folder = begin()
+        except KeyboardInterrupt:
+            raise NotBegun(
+                "ended before the run began: nothing was trained. Start it again with the same command."
+            ) from None
         with _saying_how_to_go_on(folder):
             if not team.leads:
                 return folder, train(folder, _show_nothing, stop)

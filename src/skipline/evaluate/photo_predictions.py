@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from skipline.data import Normaliser, normaliser
-from skipline.data.photos.fact import Unusable
+from skipline.data.photos.decode import Unusable
 from skipline.data.photos.framing import Framed, Framing
 from skipline.weights import TrainedModel
 
@@ -54,7 +54,7 @@ def predictions(
             if isinstance(photo, Framed):
                 yield Prediction(file, found[next(rows)])
             else:
-                yield Prediction(file, (), photo.of_itself(file))
+                yield Prediction(file, (), photo.itself)
 
 
 def _shares(

@@ -27,6 +27,7 @@ from skipline.report.html.table import write_table
 from skipline.report.html.text import escape, html_text
 from skipline.report.number import count, counted, number, percent
 from skipline.report.records.evaluation import ErrorRecord, EvaluationFile, SuspectRecord, read_evaluation
+from skipline.store.run_files import EVALUATION, PICTURES
 from skipline.weights import WeightsError
 
 SHEETS = ("photos", "evaluation")
@@ -38,7 +39,7 @@ def evaluation_of(run: Path) -> EvaluationFile | None:
 
     Raises ReportError that names a file that is broken or of another version.
     """
-    path = run / "evaluation.json"
+    path = run / EVALUATION
     return read_evaluation(path) if path.is_file() else None
 
 
@@ -66,7 +67,7 @@ def picture_sections(run: Path, found: EvaluationFile) -> Iterator[str]:
     Raises ReportError that names a file of pictures that is broken or of another version.
     """
     try:
-        pictures = load_pictures(run / "pictures.safetensors")
+        pictures = load_pictures(run / PICTURES)
     except WeightsError as error:
         raise ReportError(str(error)) from error
     yield from _errors(found, pictures)

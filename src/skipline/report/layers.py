@@ -10,7 +10,8 @@ from skipline.report.html.table import Table, thinned, write_table
 from skipline.report.layers_charts import layer_maps
 from skipline.report.number import count, counted
 from skipline.report.plot.figure import Figure, write_figure
-from skipline.report.records.layers import NAME, LayersRecord, ProbeRecord, ProbeWarning, read_layers
+from skipline.report.records.layers import LayersRecord, ProbeRecord, ProbeWarning, read_layers
+from skipline.store.run_files import LAYERS
 
 _MOST_WARNINGS = 40
 _CAPTIONS = {
@@ -26,8 +27,8 @@ def layers_section(run: Path) -> Iterator[str]:
 
     Raises ReportError that names the file and line, for a file that is broken.
     """
-    if (run / NAME).is_file():
-        layers = read_layers(run / NAME)
+    if (run / LAYERS).is_file():
+        layers = read_layers(run / LAYERS)
         yield section("Layers during training", *_parts(layers), name="layers")
 
 
@@ -65,7 +66,7 @@ def _warned(probes: Sequence[ProbeRecord]) -> list[tuple[str, str, str]]:
 
 def _parts(layers: LayersRecord) -> Iterator[str]:
     if layers.cut_short:
-        yield paragraph(f"The last line of {NAME} is not whole and is left out.")
+        yield paragraph(f"The last line of {LAYERS} is not whole and is left out.")
     if not layers.probes:
         yield paragraph("Layer readings are switched on, but none has been written yet.")
         return

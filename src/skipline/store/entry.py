@@ -14,6 +14,18 @@ from typing import Any, Literal, TypeAlias, TypeGuard, get_args
 
 from skipline.store.evaluations import lost_evaluations, read_evaluations
 from skipline.store.judge import Judge, judge_of
+from skipline.store.run_files import (
+    CHECKPOINTS,
+    CONFIG,
+    DONE,
+    ENVIRONMENT,
+    EVALUATION,
+    FAILURE,
+    LOCK,
+    METRICS,
+    MODEL,
+    SETTINGS,
+)
 
 if sys.platform != "win32":
     import fcntl
@@ -26,8 +38,8 @@ FIELDS = ("name", "state", "model", "source", "seed", "epochs", "steps", "error"
 error), `accuracy` that of its evaluation."""
 
 # What decides an entry: where one of these has another time or size, or came or went, the folder is read again.
-WATCHED = ("resolved.json", "environment.json", "metrics.jsonl", "DONE", "FAILED.json", "evaluation.json")
-OF_A_RUN = (*WATCHED, "config.toml", "checkpoints", "model.safetensors")
+WATCHED = (SETTINGS, ENVIRONMENT, METRICS, DONE, FAILURE, EVALUATION)
+OF_A_RUN = (*WATCHED, CONFIG, CHECKPOINTS, MODEL)
 _BEGUN = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-")
 
 
@@ -91,8 +103,8 @@ def read_entry(path: Path) -> RunEntry:
 
 
 def _whole_entry(path: Path) -> RunEntry:
-    recipe = _object(path / "resolved.json")
-    lines = read_evaluations(path / "metrics.jsonl")
+    recipe = _object(path / SETTINGS)
+    lines = read_evaluations(path / METRICS)
     last = lines[-1] if lines else {}
     errors = [error for error in (_number(line.get("test_error")) for line in lines) if math.isfinite(error)]
     network = recipe.get("network")
@@ -112,7 +124,7 @@ def _whole_entry(path: Path) -> RunEntry:
         steps=_number(last.get("step")),
         error=_number(last.get("test_error")),
         best_error=min(errors, default=math.nan),
-        accuracy=_accuracy(path / "evaluation.json"),
+        accuracy=_accuracy(path / EVALUATION),
         seconds=_number(last.get("seconds")),
         settings=dict(_flat(recipe, prefix="")),
     )
@@ -123,7 +135,7 @@ def live_state(path: Path) -> State:
     if sys.platform == "win32":
         return "stopped"
     try:
-        file = os.open(path / ".lock", os.O_RDONLY)
+        file = os.open(path / LOCK, os.O_RDONLY)
     except OSError:
         return "stopped"
     try:
@@ -138,9 +150,9 @@ def live_state(path: Path) -> State:
 
 
 def _state(path: Path) -> State:
-    if (path / "DONE").exists():
+    if (path / DONE).exists():
         return "done"
-    return "failed" if (path / "FAILED.json").exists() else live_state(path)
+    return "failed" if (path / FAILURE).exists() else live_state(path)
 
 
 def _broken(path: Path, why: str) -> RunEntry:

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from skipline.store.entry import OF_A_RUN, WATCHED, RunEntry, live_state, read_entry
+from skipline.store.run_files import SETTINGS
 
 INDEX_NAME = ".index.sqlite"
 _VERSION = 3  # of what an entry is; an index of another version is made anew
@@ -69,7 +70,7 @@ def _folders(root: Path) -> tuple[list[Path], tuple[str, ...]]:
             if item.name.startswith(".") or not item.is_dir():
                 continue
             path = root / item.name
-            if (path / "runs").is_dir() and not (path / "resolved.json").exists():
+            if (path / "runs").is_dir() and not (path / SETTINGS).exists():
                 studies.append(item.name)
             elif any((path / name).exists() for name in OF_A_RUN):
                 folders.append(path)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from skipline.files import make_folder
+from skipline.store.run_files import CONFIG, FAILURE, SETTINGS, SPLIT
 from skipline.study.cell import Cell
 from skipline.study.error import StudyError, StudyFolderError
 from skipline.study.result import FORMAT, VERSION, Result, result_from_json
@@ -46,12 +47,12 @@ class StudyFolder:
         """
         by_recipe = {cell.recipe: cell for cell in cells}
         found: dict[Cell, RunFolder] = {}
-        runs = [RunFolder(path.parent) for path in sorted(self.runs.glob("*/resolved.json"))]
+        runs = [RunFolder(path.parent) for path in sorted(self.runs.glob(f"*/{SETTINGS}"))]
         for run in runs:
             cell = by_recipe.get(read_recipe(run))
             if cell is None:
                 continue
-            if run.read("split.json").get("sha256") != fingerprint:
+            if run.read(SPLIT).get("sha256") != fingerprint:
                 raise StudyError(
                     f"{run.path} was trained on other data than {cell.recipe.source} holds now. Pass --data with the "
                     "folder that held them, or start a new study without --resume."
@@ -60,7 +61,7 @@ class StudyFolder:
         if runs and not found:
             raise StudyError(
                 f"{self.path} holds another study: none of its {len(runs)} trainings has the settings asked for now. "
-                f"Give the flags it was begun with, which stand in {runs[0].path / 'config.toml'}."
+                f"Give the flags it was begun with, which stand in {runs[0].path / CONFIG}."
             )
         return found
 
@@ -84,7 +85,7 @@ def open_study(path: Path) -> StudyFolder:
 
 def steps_taken(run: RunFolder) -> int:
     """How many steps of a run that has ended had a finite loss: all, or those before it diverged."""
-    return int(run.read("FAILED.json")["step"]) if run.has_failed else int(run.read_metrics()[-1]["step"])
+    return int(run.read(FAILURE)["step"]) if run.has_failed else int(run.read_metrics()[-1]["step"])
 
 
 def write_result(run: RunFolder, result: Result) -> None:

@@ -209,8 +209,3 @@ def remedies_for(candidate: Candidate, names: tuple[RemedyName, ...]) -> tuple[R
     changing: list[RemedyName] = [name for name in names if REMEDIES[name].helps(candidate)]
     is_linear = candidate.network.activation.kind == "identity"
     return tuple(sorted(changing, key=lambda name: is_linear and name == "he"))
-
-
-def remedies_for_trained(network: Network, names: tuple[RemedyName, ...]) -> tuple[RemedyName, ...]:
-    """The same for a trained network, which does not tell how it started: by He's rule, the default, is assumed."""
-    return remedies_for(Candidate(network, _HE_BACK), names)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from skipline.signal import first_nonfinite_site
+from skipline.store.run_files import FAILURE
 from skipline.train.learner import Learner
 from skipline.train.outcome import Diverged, stabler
 from skipline.train.processes.sharding import own_part, whole_net
@@ -48,7 +49,7 @@ def _give_up(task: Task, learner: Learner, step: int) -> None:
         "remedy": stabler(task.recipe),
     }
     if task.team.leads:
-        task.folder.write("FAILED.json", failure)
+        task.folder.write(FAILURE, failure)
     raise Diverged(step=step, site=site, checkpoint=task.folder.checkpoint, recipe=task.recipe)
 
 

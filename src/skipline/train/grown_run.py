@@ -14,8 +14,9 @@ from skipline.data import Dataset
 from skipline.files import write_whole
 from skipline.grow import DeepeningPlan, Proof, deeper, plan_deepening, prove, require_same_function
 from skipline.spec import Network
+from skipline.store.run_files import DEEPENED
 from skipline.train.folder.checkpoint import read_settings, restore_checkpoint, save_checkpoint
-from skipline.train.folder.run_folder import DEEPENED, RunError, RunFolder, create_run
+from skipline.train.folder.run_folder import RunError, RunFolder, create_run
 from skipline.train.folder.salvage import read_recipe, saying_what_is_left
 from skipline.train.folder.setup import run_environment
 from skipline.train.growth import grown, next_images, resumed_recipe

@@ -16,6 +16,7 @@ from skipline.files import StorageError, read_number, remove_partials
 from skipline.nn import ResidualNet
 from skipline.store import judge_of
 from skipline.store.patience import is_out_of_patience
+from skipline.store.run_files import DEEPENED, DONE
 from skipline.train.best import BestModel, trained_model
 from skipline.train.clock import Clock
 from skipline.train.divergence import check_loss, check_nets
@@ -25,7 +26,7 @@ from skipline.train.folder.checkpoint import restore_checkpoint, save_checkpoint
 from skipline.train.folder.lock import locked
 from skipline.train.folder.loss_log import LossLog
 from skipline.train.folder.model_card import model_card, origin_note
-from skipline.train.folder.run_folder import DEEPENED, RunFolder
+from skipline.train.folder.run_folder import RunFolder
 from skipline.train.folder.salvage import saying_what_is_left
 from skipline.train.growth import learner_in, resumed_recipe
 from skipline.train.learner import Learner, look_at_data, make_learner
@@ -284,4 +285,4 @@ def _write_result(task: Task, net: ResidualNet, outcome: Outcome) -> None:
     if task.folder.is_grown:
         card += origin_note(task.folder.read(DEEPENED))
     task.folder.write("MODEL_CARD.md", card)
-    task.folder.write("DONE", "")
+    task.folder.write(DONE, "")

@@ -19,6 +19,7 @@ from skipline.data.photos.framing import Framing
 from skipline.data.photos.photo_dataset import same_photo_dataset
 from skipline.data.photos.run_set import read_preprocess
 from skipline.data.photos.split import FORMAT, VERSION, load_split
+from skipline.store.run_files import CLASSES, CONFIG, ENVIRONMENT, FAILURE, PREPROCESS, SETTINGS, SPLIT
 from skipline.train.codec import recipe_to_json
 from skipline.train.fine_tuning import write_start
 from skipline.train.folder.checkpoint import read_progress
@@ -60,12 +61,12 @@ def first_files(
 ) -> dict[str, Mapping[str, Any] | str]:
     """What a run folder holds before the first step, by file name; `config` and `environment` as they are written."""
     return {
-        "config.toml": config,
-        "resolved.json": recipe_to_json(recipe),
-        "environment.json": environment,
-        "classes.json": Classes(dataset.class_names).to_json(),
-        "split.json": split_document(dataset),
-        "preprocess.json": dataset.preprocess().to_json(),
+        CONFIG: config,
+        SETTINGS: recipe_to_json(recipe),
+        ENVIRONMENT: environment,
+        CLASSES: Classes(dataset.class_names).to_json(),
+        SPLIT: split_document(dataset),
+        PREPROCESS: dataset.preprocess().to_json(),
     }
 
 
@@ -96,7 +97,7 @@ def resume(
     """
     require_open(folder)
     recipe = read_recipe(folder)
-    recorded = folder.read("environment.json")
+    recorded = folder.read(ENVIRONMENT)
     if recorded.get("kernels") == "plain" and recipe.kernels == "auto":
         recipe = replace(recipe, kernels="plain")  # a compiler that has been installed since changes nothing
     now = run_environment(recipe, device, data=data.absolute(), processes=team.size)
@@ -112,7 +113,7 @@ def resume(
     if team.leads and (changed or recorded.get("data") != now["data"]):
         earlier = [*recorded.get("earlier", []), *([changed] if changed else [])]
         with locked(folder):
-            folder.write("environment.json", {**now, "earlier": earlier} if earlier else now)
+            folder.write(ENVIRONMENT, {**now, "earlier": earlier} if earlier else now)
     return train(recipe, dataset, folder=folder, device=device, show=show, should_stop=should_stop, team=team)
 
 
@@ -128,7 +129,7 @@ def require_open(folder: RunFolder) -> None:
             f"{again}. Evaluate it with: {command('evaluate', folder.path)}"
         )
     if folder.has_failed:
-        failure = folder.read("FAILED.json")
+        failure = folder.read(FAILURE)
         raise RunError(
             f"{folder.path} diverged after step {failure.get('step')} at {failure.get('site')}, and from its "
             "checkpoint it would do so again. Train again with other settings, e.g. a lower learning rate "
@@ -160,15 +161,15 @@ def load_again(folder: RunFolder, recipe: Recipe, data: Path, *, cache: PhotoCac
         dataset = _photos_again(folder, framing, data, cache) if framing else load(source, data_dir=data)
     except DataError as error:
         raise DataError(f"{error} If they have moved, give their current place: --data PATH") from error
-    expected, found = folder.read("split.json"), split_document(dataset)
+    expected, found = folder.read(SPLIT), split_document(dataset)
     if expected != found:
         raise RunFileError(
             f"{folder.path} was trained on other data: its fingerprint is {str(expected.get('sha256'))[:12]}, that of "
             f"{source} is now {str(found['sha256'])[:12]}. Pass --data with their current place, or train again."
         )
     written = {
-        "classes.json": Classes(dataset.class_names).to_json(),
-        "preprocess.json": dataset.preprocess().to_json(),
+        CLASSES: Classes(dataset.class_names).to_json(),
+        PREPROCESS: dataset.preprocess().to_json(),
     }
     for name, document in written.items():
         if folder.read(name) != document:

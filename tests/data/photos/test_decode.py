@@ -243,7 +243,7 @@ def test_a_claim_is_refused_before_anything_is_decoded(side: int, claim: str, mo
     """20,000² is where Pillow refuses, 11,000² where it warns, 9,500² just above its limit."""
     monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.load", lambda image: pytest.fail("decoded"))
     error = refused(png(side, side, 8, 2, b""))
-    assert error.reason == "oversized"
+    assert error.unusable.reason == "oversized"
     assert f"it claims {claim} megapixels; at most 89 are decoded" in str(error)
 
 
@@ -277,7 +277,7 @@ def test_a_file_cut_short_anywhere_is_an_error(name: str) -> None:
     pixels(content)
     for length in {*range(0, len(content), 10), *range(len(content) - 12, len(content))}:
         error = refused(content[:length])
-        assert error.reason in ("empty", "not_an_image", "truncated", "broken"), (length, str(error))
+        assert error.unusable.reason in ("empty", "not_an_image", "truncated", "broken"), (length, str(error))
 
 
 @pytest.mark.parametrize("format_", ["GIF", "PNG", "WEBP"])
@@ -321,7 +321,7 @@ def zipped() -> bytes:
 )
 def test_what_a_file_is_instead(content: bytes, what: str) -> None:
     error = refused(content)
-    assert error.reason == "not_an_image"
+    assert error.unusable.reason == "not_an_image"
     assert f"it is {what}; read are JPEG, PNG, WEBP" in str(error)
 
 
@@ -344,7 +344,7 @@ def test_a_huge_exif_and_a_broken_one() -> None:
 def test_a_text_that_swells_is_refused() -> None:
     bomb = chunk(b"zTXt", b"k\0\0" + zlib.compress(bytes(80 * 2**20)))
     error = refused(png(1, 1, 8, 2, b"\0\0\0\0", bomb))
-    assert error.reason == "broken"
+    assert error.unusable.reason == "broken"
 
 
 def test_names_are_told_printably() -> None:
@@ -359,7 +359,7 @@ def test_names_are_told_printably() -> None:
 def test_heic_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "open_heic", lambda: None)
     error = refused(b"\0\0\0\x1cftypheic\0\0\0\0mif1heic" + bytes(20))
-    assert error.reason == "heic"
+    assert error.unusable.reason == "heic"
     assert str(error).endswith("HEIC photos need an extra: pip install 'skipline[heic]'.")
 
 

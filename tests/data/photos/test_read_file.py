@@ -34,7 +34,7 @@ def make_pipe(path: Path) -> None:
 def test_what_cannot_be_read_is_told_at_once(make: Callable[[Path], object], said: str, tmp_path: Path) -> None:
     make(tmp_path / "x")
     error = unreadable(tmp_path / "x")
-    assert error.reason in ("cannot_read",)
+    assert error.unusable.reason in ("cannot_read",)
     assert said in str(error)
 
 
@@ -47,12 +47,12 @@ def test_a_file_without_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(os, "open", refuse)
     error = unreadable(tmp_path / "x")
-    assert (error.reason, str(error)) == ("cannot_read", "photo: permission denied.")
+    assert (error.unusable.reason, str(error)) == ("cannot_read", "photo: permission denied.")
 
 
 def test_files_too_large_and_names_too_odd(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(bytes(2 * 2**20))
     error = unreadable(tmp_path / "x", Limits(megapixels=1, file_bytes=2**20))
     assert str(error) == "photo: it has 2 MiB; at most 1 are read."
-    assert unreadable(tmp_path / "a\0b").reason == "cannot_read"
-    assert unreadable(tmp_path / ("x" * 300)).reason == "cannot_read"
+    assert unreadable(tmp_path / "a\0b").unusable.reason == "cannot_read"
+    assert unreadable(tmp_path / ("x" * 300)).unusable.reason == "cannot_read"

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from skipline.data.photos.decode import LOCAL
-from skipline.data.photos.fact import PhotoFact, Unusable, read_fact
+from skipline.data.photos.decode import LOCAL, Unusable
+from skipline.data.photos.fact import PhotoFact, read_fact
 from skipline.data.photos.readers import Readers
 
 from ..pictures import encoded, noise

@@ -10,8 +10,8 @@ import pytest
 
 from skipline.data import DataError
 from skipline.data.photos.classes import Classes
-from skipline.data.photos.decode import Record
-from skipline.data.photos.fact import Fact, PhotoFact, Unusable
+from skipline.data.photos.decode import Record, Unusable
+from skipline.data.photos.fact import Fact, PhotoFact
 from skipline.data.photos.folder import Photo, PhotoFolder
 from skipline.data.photos.photo_dataset import PhotoSettings
 from skipline.data.photos.split import LeftOut, Split, SplitPhoto
@@ -39,7 +39,7 @@ def folder_of(files: dict[str, int]) -> tuple[PhotoFolder, list[Fact]]:
     photos = tuple(Photo(name, NAMES.index(name.split("/")[0]), "all") for name in files)
     folder = PhotoFolder(Path("/now"), "classes", "", Classes(NAMES), photos, (), ())
     facts: list[Fact] = [
-        PhotoFact(bytes([content] * 32), 9, RECORD, b"") if content else Unusable("broken", f"{name}: torn.")
+        PhotoFact(bytes([content] * 32), 9, RECORD, b"") if content else Unusable(name, "broken", "torn")
         for name, content in files.items()
     ]
     return folder, facts

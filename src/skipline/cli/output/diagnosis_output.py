@@ -27,7 +27,7 @@ from skipline.spec import Network
 from skipline.study.alpha_power import alpha_power
 from skipline.study.examination import Conditions, Examination, TriedRemedy
 from skipline.study.examination_document import document_of, judged, sites_of
-from skipline.study.remedies import REMEDIES, remedies_for_trained
+from skipline.study.remedies import REMEDIES, Candidate, remedies_for
 from skipline.theory.prediction import Prediction
 
 if TYPE_CHECKING:
@@ -73,11 +73,12 @@ class Output:
 class Seen:
     """What a trained network was measured on: `16 training images of digits`, and the seed that chose them.
 
-    `spectra` is empty, or has the singular values of its Jacobian.
+    `init`: the scheme that it started by. `spectra` is empty, or has the singular values of its Jacobian.
     """
 
     about: str
     seed: int
+    init: str
     spectra: tuple[Spectrum, ...] = ()
 
 
@@ -136,7 +137,7 @@ def tell_inspection(network: Network, inspection: Inspection, seen: Seen, output
         print(f"{name}, trained\n{_MARKS[diagnosis.verdict]} measured: {diagnosis.sentence}")
         print(f"  measured   its last weights, in training mode, on {seen.about}")
         spread = map(_spread, seen.spectra)
-        remedies = remedies_for_trained(network, diagnosis.remedies)
+        remedies = remedies_for(Candidate(network, seen.init), diagnosis.remedies)
         print("\n".join([*_details(diagnosis, said=diagnosis.sentence), *spread, *_listed(remedies, {})]))
     settings = {"images": seen.about, "seed": seen.seed}
     values = seen.spectra[0].values if seen.spectra else ()

@@ -10,6 +10,7 @@ from skipline.amount import counted, percent
 from skipline.files import dump_json, write_whole
 from skipline.report import run_report
 from skipline.store import judge_of
+from skipline.store.run_files import SPLIT
 from skipline.train import Outcome, RunFolder, read_recipe
 
 
@@ -33,7 +34,7 @@ def finish(folder: RunFolder, outcome: Outcome, *, as_json: bool) -> None:
 
 
 def _planned_epochs(folder: RunFolder) -> int:
-    recipe, num_train = read_recipe(folder), folder.read("split.json")["num_train"]
+    recipe, num_train = read_recipe(folder), folder.read(SPLIT)["num_train"]
     return math.ceil(recipe.num_steps(num_train) / recipe.steps_per_epoch(num_train))
 
 

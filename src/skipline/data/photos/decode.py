@@ -49,12 +49,32 @@ _MANY = (AvifImageFile, GifImageFile, PngImageFile, TiffImageFile, WebPImageFile
 _HEADER_LOCK = threading.Lock()
 
 
-class DecodeError(DataError):
-    """A file that is no usable image: `reason` is its kind, the message names the file and says why."""
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """A file that cannot be used: the kind of reason, `what` is wrong with it, and what else helps to mend it."""
 
-    def __init__(self, message: str, reason: Reason) -> None:
-        super().__init__(message)
-        self.reason: Reason = reason
+    file: str
+    reason: Reason
+    what: str
+    more: str = ""
+
+    @property
+    def itself(self) -> str:
+        """Why, without the file's name: for a row or a line that begins with that."""
+        return f"{self.what}; {self.more}." if self.more else f"{self.what}."
+
+    @property
+    def why(self) -> str:
+        """Why, in a sentence that names the file."""
+        return f"{printable(self.file)}: {self.itself}"
+
+
+class DecodeError(DataError):
+    """A file that is no usable image: the message names the file and says why."""
+
+    def __init__(self, unusable: Unusable) -> None:
+        super().__init__(unusable.why)
+        self.unusable = unusable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,7 +203,7 @@ def _opened(content: bytes, name: str) -> tuple[ImageFile.ImageFile, str]:
         raise _error(name, "empty", "it is empty")
     format_ = format_of(content)
     if not format_:
-        raise _error(name, "not_an_image", f"it is {kind_of(content)}; read are {readable_formats()}")
+        raise _error(name, "not_an_image", f"it is {kind_of(content)}", more=f"read are {readable_formats()}")
     with _quiet():
         if format_ == "HEIC":
             opener = open_heic()
@@ -244,5 +264,5 @@ def _told(name: str) -> Iterator[None]:
         raise _error(name, "broken", f"it cannot be decoded: {printable(text)[:160]}") from error
 
 
-def _error(name: str, reason: Reason, text: str) -> DecodeError:
-    return DecodeError(f"{printable(name)}: {text}.", reason)
+def _error(name: str, reason: Reason, what: str, *, more: str = "") -> DecodeError:
+    return DecodeError(Unusable(name, reason, what, more))

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from skipline.data.photos.decode import DecodeError, Decoding, Limits, Reason, Record, decode_picture, read_file
+from skipline.data.photos.decode import DecodeError, Decoding, Limits, Record, Unusable, decode_picture, read_file
 from skipline.data.photos.fingerprint import SIDE, content_hash, look_of
-from skipline.data.photos.printable import printable
 
 # Measured on 80 photos of 400×533: a look of the picture decoded at this side differs from that of the whole one by
 # 1.5 of 255 in brightness (median; 2.9 at most), at half the side by 2.2 (5.4), at twice the side by 0.7 (1.3).
@@ -22,18 +21,6 @@ class PhotoFact:
     num_bytes: int
     record: Record
     look: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Unusable:
-    """A file that cannot: the kind of reason, and why in a sentence that names it."""
-
-    reason: Reason
-    why: str
-
-    def of_itself(self, name: str) -> str:
-        """Why, without the file's `name` before it: for a row or a line that begins with that."""
-        return self.why.removeprefix(f"{printable(name)}: ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,5 +46,5 @@ def read_fact(root: Path, name: str, *, limits: Limits, known: frozenset[bytes] 
             return Unchanged(sha256)
         picture, record = decode_picture(content, Decoding(limits=limits, least_side=_LEAST_SIDE), name=name)
     except DecodeError as error:
-        return Unusable(error.reason, str(error))
+        return error.unusable
     return PhotoFact(sha256, len(content), record, look_of(picture))

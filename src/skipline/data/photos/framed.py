@@ -16,8 +16,7 @@ from skipline.amount import counted, size_text
 from skipline.data.error import DataError
 from skipline.data.photos.cache import Kept, open_kept, writing_kept
 from skipline.data.photos.cache_place import PhotoCache
-from skipline.data.photos.decode import LOCAL
-from skipline.data.photos.fact import Unusable
+from skipline.data.photos.decode import LOCAL, Unusable
 from skipline.data.photos.framing import Framed, Framing, read_framed
 from skipline.data.photos.printable import printable
 from skipline.data.photos.readers import Readers
@@ -102,8 +101,7 @@ class _Reading:
                     lost[index] = answer
                 elif answer.content.hex() != self.photos[index].sha256:
                     lost[index] = Unusable(
-                        _CHANGED,
-                        f"{printable(self.photos[index].file)}: its bytes are not those that the split names (sha256).",
+                        self.photos[index].file, _CHANGED, "its bytes are not those that the split names (sha256)"
                     )
                 elif isinstance(answer, Framed):
                     put(index, answer.pixels)

@@ -9,8 +9,8 @@ import numpy as np
 from PIL import Image
 
 from skipline.data.error import DataError
-from skipline.data.photos.decode import DecodeError, Decoding, Limits, decode_picture, read_file
-from skipline.data.photos.fact import Unchanged, Unusable
+from skipline.data.photos.decode import DecodeError, Decoding, Limits, Unusable, decode_picture, read_file
+from skipline.data.photos.fact import Unchanged
 from skipline.data.photos.fingerprint import content_hash
 
 LARGEST_SIDE = 2048  # guessed: a single image of that side takes 12 MiB
@@ -84,5 +84,5 @@ def read_framed(
             return Unchanged(sha256)
         pixels = framed(content, framing, limits=limits, name=name)
     except DecodeError as error:
-        return Unusable(error.reason, str(error))
+        return error.unusable
     return Framed(sha256, pixels.tobytes())

@@ -22,8 +22,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Generic, TypeVar
 
-from skipline.data.photos.fact import Unusable
-from skipline.data.photos.printable import printable
+from skipline.data.photos.decode import Unusable
 from skipline.interrupt import interrupt_held_back
 
 FILE_SECONDS = 60.0  # guessed: the largest image allowed takes a few seconds
@@ -97,7 +96,7 @@ class Readers(Generic[Answer]):
                         lost = worker.owed.popleft()
                         waiting.extendleft(reversed(worker.owed))
                         left -= 1
-                        yield lost, Unusable("broken", f"{printable(names[lost])}: {answer}.")
+                        yield lost, Unusable(names[lost], "broken", answer)
                     if waiting:
                         self._start(root)
                     continue

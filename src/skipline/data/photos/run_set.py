@@ -12,12 +12,13 @@ import torch
 from skipline.data.error import DataError
 from skipline.data.image_set import ImageSet
 from skipline.data.photos.classes import load_classes
-from skipline.data.photos.fact import Unusable
+from skipline.data.photos.decode import Unusable
 from skipline.data.photos.framed import read_pixels
 from skipline.data.photos.printable import printable
 from skipline.data.photos.sighting import Part
 from skipline.data.photos.split import SplitPhoto, load_split
 from skipline.data.preprocess import Preprocess
+from skipline.store.run_files import CLASSES, PREPROCESS, SPLIT
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,13 +50,13 @@ def load_photo_set(
     beside this one. `show` is called with how many have been read, of how many. Raises DataError where the run is
     not on photos, the part has no photo, or none of them is there any more.
     """
-    split = load_split(run / "split.json")
-    class_names = load_classes(run / "classes.json").names
-    preprocess = read_preprocess(run / "preprocess.json")
+    split = load_split(run / SPLIT)
+    class_names = load_classes(run / CLASSES).names
+    preprocess = read_preprocess(run / PREPROCESS)
     place = Path(split.folder) if root is None else root
     photos = split.part(part)
     if preprocess.framing is None:
-        raise DataError(f"{printable(str(run / 'preprocess.json'))} has no framing, so the run was not on photos.")
+        raise DataError(f"{printable(str(run / PREPROCESS))} has no framing, so the run was not on photos.")
     if not photos:
         raise DataError(f"{printable(str(run))}: its {part} part has no photo. Evaluate it on another part.")
     found = read_pixels(place, photos, preprocess.framing, num_processes=num_processes, show=show)

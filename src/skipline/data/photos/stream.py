@@ -10,11 +10,10 @@ from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
-from skipline.data.photos.decode import LOCAL
-from skipline.data.photos.fact import Unchanged, Unusable
+from skipline.data.photos.decode import LOCAL, Unusable
+from skipline.data.photos.fact import Unchanged
 from skipline.data.photos.framing import Framed, Framing, read_framed
 from skipline.data.photos.listing import list_folder
-from skipline.data.photos.printable import printable
 from skipline.data.photos.readers import Readers
 
 STDIN = "-"
@@ -67,7 +66,7 @@ def _told(name: str, answer: Framed | Unusable) -> Framed | Unusable:
     """`answer`; of a pattern that no file matches it says that, and not that there is no file of that name."""
     if isinstance(answer, Framed) or not _is_pattern(name):
         return answer
-    return Unusable(answer.reason, f"{printable(name)}: no file matches this pattern.")
+    return Unusable(name, answer.reason, "no file matches this pattern")
 
 
 def _is_pattern(path: str) -> bool:

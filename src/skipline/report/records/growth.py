@@ -15,8 +15,8 @@ from skipline.report.error import ReportError
 from skipline.report.number import count
 from skipline.report.records.record import Record, check_format, parse, read_object
 from skipline.spec import SpecError, from_json
+from skipline.store.run_files import DEEPENED
 
-NAME = "deepened.json"
 _FORMAT, _VERSION = "skipline.deepened", 1
 
 
@@ -50,8 +50,8 @@ def read_growths(run: Path, depths: Iterable[tuple[int, int]]) -> tuple[Growth, 
     step. Raises ReportError that names that file, where it is broken.
     """
     seen = list(depths)
-    if (run / NAME).exists():
-        step, before, after = _begun(run / NAME)
+    if (run / DEEPENED).exists():
+        step, before, after = _begun(run / DEEPENED)
         place = bisect_right([step for step, _ in seen], step)
         seen[place:place] = [(step, before), (step, after)]
     changes = ((step, before, after) for (step, before), (_, after) in pairwise(seen) if before != after)

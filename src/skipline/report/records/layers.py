@@ -27,8 +27,6 @@ from skipline.files import whole_lines
 from skipline.report.error import ReportError
 from skipline.report.records.record import Real, Record, parse, parse_object
 
-NAME = "layers.jsonl"
-
 
 class SiteProbe(Record):
     """One site at one step; a figure that was not taken is None."""

@@ -17,13 +17,14 @@ from skipline.report.records.growth import Growth, read_growths
 from skipline.report.records.record import Real, Record, check_format, parse, parse_object, read_object
 from skipline.store import Judge, judge_of
 from skipline.store.evaluations import is_cut_off, lost_evaluations
+from skipline.store.run_files import DONE, ENVIRONMENT, FAILURE, METRICS, SETTINGS
 
 # Of every JSON file of a run folder, the version that is read here.
 VERSION = 1
 FORMATS = {
-    "resolved.json": "skipline.recipe",
-    "environment.json": "skipline.environment",
-    "FAILED.json": "skipline.failure",
+    SETTINGS: "skipline.recipe",
+    ENVIRONMENT: "skipline.environment",
+    FAILURE: "skipline.failure",
 }
 
 State = Literal["done", "failed", "open"]
@@ -91,21 +92,21 @@ def read_run(path: Path, faults: Faults) -> RunRecord:
     """
     if not path.is_dir():
         raise ReportError(f"{path}: there is no such folder; expected a run folder. List them with: skipline runs")
-    if not (path / "resolved.json").is_file():
+    if not (path / SETTINGS).is_file():
         raise ReportError(
             f"{path}: has no resolved.json, so it is not a run folder. List run folders with: skipline runs"
         )
-    evaluations, cut_short = faults.part(lambda: _read_metrics(path / "metrics.jsonl", faults), otherwise=((), False))
-    failure = path / "FAILED.json"
-    state: State = "done" if (path / "DONE").exists() else "failed" if failure.is_file() else "open"
-    resolved = faults.part(lambda: _read(path / "resolved.json"), otherwise={})
+    evaluations, cut_short = faults.part(lambda: _read_metrics(path / METRICS, faults), otherwise=((), False))
+    failure = path / FAILURE
+    state: State = "done" if (path / DONE).exists() else "failed" if failure.is_file() else "open"
+    resolved = faults.part(lambda: _read(path / SETTINGS), otherwise={})
     lines = [{"step": e.step, "epoch": e.epoch, "test_error": e.test_error} for e in evaluations]
     depths = [(e.step, e.depth) for e in evaluations if e.depth is not None]
     return RunRecord(
         name=path.resolve().name,
         judge=judge_of(path),
         resolved=resolved,
-        environment=faults.part(lambda: _read(path / "environment.json"), otherwise={}),
+        environment=faults.part(lambda: _read(path / ENVIRONMENT), otherwise={}),
         evaluations=evaluations,
         cut_short=cut_short,
         lost=lost_evaluations(resolved, lines, is_done=state == "done"),

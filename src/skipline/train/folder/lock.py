@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 from skipline.command import command
 from skipline.files import storage_error
+from skipline.store.run_files import LOCK
 from skipline.train.folder.run_folder import RunError, RunFolder
 
 if sys.platform != "win32":
@@ -25,7 +26,7 @@ def locked(folder: RunFolder) -> Iterator[None]:
     Raises `RunError` where somebody holds it, `StorageError` where the folder cannot be written. File systems and
     systems that cannot lock (Windows: untried) are not refused: there nothing is held.
     """
-    path = folder.path / ".lock"
+    path = folder.path / LOCK
     try:
         file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:

@@ -26,10 +26,24 @@ from skipline.files import (
     whole_lines,
     write_whole,
 )
+from skipline.store.run_files import (
+    CHECKPOINTS,
+    CLASSES,
+    DEEPENED,
+    DONE,
+    EVALUATION,
+    FAILURE,
+    LAYERS,
+    METRICS,
+    MODEL,
+    PICTURES,
+    PREPROCESS,
+    SETTINGS,
+    SPLIT,
+)
 from skipline.wording import closest
 
 LAST = "last"
-DEEPENED = "deepened.json"  # in a run that goes on from another one with a deeper net: what was done
 _LONGEST_NAME = 60  # letters of a run's name, guessed: with time and number it stays far below what file systems hold
 
 
@@ -64,17 +78,17 @@ class RunFolder:
     @property
     def checkpoint(self) -> Path:
         """The newest checkpoint."""
-        return self.path / "checkpoints" / "last" / "checkpoint.safetensors"
+        return self.path / CHECKPOINTS / "last" / "checkpoint.safetensors"
 
     @property
     def best_model(self) -> Path:
         """The model with the lowest test error so far."""
-        return self.path / "checkpoints" / "best" / "model.safetensors"
+        return self.path / CHECKPOINTS / "best" / MODEL
 
     @property
     def model(self) -> Path:
         """The model at the end of the run."""
-        return self.path / "model.safetensors"
+        return self.path / MODEL
 
     @property
     def start(self) -> Path:
@@ -84,17 +98,17 @@ class RunFolder:
     @property
     def classes(self) -> Path:
         """The names of the classes."""
-        return self.path / "classes.json"
+        return self.path / CLASSES
 
     @property
     def split(self) -> Path:
         """What the data were; of photos, which are in what part."""
-        return self.path / "split.json"
+        return self.path / SPLIT
 
     @property
     def preprocess(self) -> Path:
         """What is done to an image before the net sees it."""
-        return self.path / "preprocess.json"
+        return self.path / PREPROCESS
 
     @property
     def report(self) -> Path:
@@ -104,7 +118,7 @@ class RunFolder:
     @property
     def metrics(self) -> Path:
         """One JSON object a line, one line an evaluation."""
-        return self.path / "metrics.jsonl"
+        return self.path / METRICS
 
     @property
     def losses(self) -> Path:
@@ -114,12 +128,12 @@ class RunFolder:
     @property
     def layers(self) -> Path:
         """One JSON object a line: a step, and what was read of the layers in it; see `report/records/layers.py`."""
-        return self.path / "layers.jsonl"
+        return self.path / LAYERS
 
     @property
     def evaluation(self) -> Path:
         """How the model did on the run's test images, where it has been evaluated."""
-        return self.path / "evaluation.json"
+        return self.path / EVALUATION
 
     @property
     def predictions(self) -> Path:
@@ -129,7 +143,7 @@ class RunFolder:
     @property
     def pictures(self) -> Path:
         """Those of them that are worth looking at."""
-        return self.path / "pictures.safetensors"
+        return self.path / PICTURES
 
     @property
     def is_grown(self) -> bool:
@@ -139,12 +153,12 @@ class RunFolder:
     @property
     def is_done(self) -> bool:
         """Whether the run has ended well."""
-        return (self.path / "DONE").exists()
+        return (self.path / DONE).exists()
 
     @property
     def has_failed(self) -> bool:
         """Whether the run has ended badly; `FAILED.json` says how."""
-        return (self.path / "FAILED.json").exists()
+        return (self.path / FAILURE).exists()
 
     def write(self, name: str, document: Mapping[str, Any] | str) -> None:
         """Write the file `name`: JSON for a mapping, text as it is."""
@@ -238,8 +252,8 @@ def create_run(
         make_folder(root)
         partial.mkdir()
         try:
-            (partial / "checkpoints" / "last").mkdir(parents=True)
-            (partial / "checkpoints" / "best").mkdir()
+            (partial / CHECKPOINTS / "last").mkdir(parents=True)
+            (partial / CHECKPOINTS / "best").mkdir()
             for file, document in files.items():
                 RunFolder(partial).write(file, document)
             fill(RunFolder(partial))
@@ -265,12 +279,12 @@ def open_run(path: Path) -> RunFolder:
         path = path.parent / _read_last(path)
     if not path.is_dir():
         raise RunFileError(_absent(path))
-    if (path / "runs").is_dir() and not (path / "resolved.json").is_file():
+    if (path / "runs").is_dir() and not (path / SETTINGS).is_file():
         raise RunFileError(
             f"{path} is a study, not a run. Continue it with the command that started it and --resume {path}; its runs "
             f"are in {path / 'runs'}."
         )
-    if not (path / "resolved.json").is_file():
+    if not (path / SETTINGS).is_file():
         raise RunFileError(f"{path} is not a run folder: it has no resolved.json.{_runs_in([path])}")
     return RunFolder(path)
 
@@ -315,7 +329,7 @@ def _absent(path: Path) -> str:
 
 def _runs_in(places: Sequence[Path], *, like: str = "") -> str:
     """Which runs there are in `places`, for a message: the one that may be meant by the name `like`, and the newest."""
-    runs = {found.parent.name: found.parent for place in places for found in place.glob("*/resolved.json")}
+    runs = {found.parent.name: found.parent for place in places for found in place.glob(f"*/{SETTINGS}")}
     if not runs:
         return " There are no runs there; `skipline train` makes one."
     pointers = [place / like for place in places if like == LAST and (place / LAST).is_file()]

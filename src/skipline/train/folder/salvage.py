@@ -10,6 +10,7 @@ from skipline.command import command
 from skipline.files import write_whole
 from skipline.init import InitError
 from skipline.spec import SpecError
+from skipline.store.run_files import SETTINGS
 from skipline.train.codec import recipe_from_json, recipe_to_json
 from skipline.train.error import RecipeError
 from skipline.train.folder.checkpoint import CheckpointError, read_progress, read_settings
@@ -19,7 +20,6 @@ from skipline.train.recipe import Recipe
 from skipline.weights import WeightsError, read_header
 from skipline.weights.model_file import FORMAT, VERSION
 
-SETTINGS = "resolved.json"
 UNKNOWN_SOURCE = "SOURCE"  # a word to be replaced, in a command
 
 

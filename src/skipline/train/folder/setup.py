@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from skipline.store.run_files import ENVIRONMENT
 from skipline.train.folder.environment import environment
 from skipline.train.folder.run_folder import RunFileError, RunFolder
 from skipline.train.recipe import Recipe
@@ -35,7 +36,7 @@ class Setup:
 
 def setup_of(folder: RunFolder) -> Setup:
     """How the run in `folder` was set up when it was begun; raises `RunFileError` where that is not recorded."""
-    recorded = folder.read("environment.json")
+    recorded = folder.read(ENVIRONMENT)
     match recorded:
         case {
             "device": str(device),
@@ -47,7 +48,7 @@ def setup_of(folder: RunFolder) -> Setup:
             precision: Precision = "fp32" if dtype == "float32" else "bf16"
             return Setup(device.partition(" ")[0], threads, is_deterministic, precision, Path(data))
     raise RunFileError(
-        f"{folder.path / 'environment.json'} has no device, threads, deterministic, dtype and data of the right kind: "
+        f"{folder.path / ENVIRONMENT} has no device, threads, deterministic, dtype and data of the right kind: "
         "an older skipline wrote it, or it was changed. Train again with `skipline train`."
     )
 
