@@ -35,14 +35,15 @@ def model(tmp_path: Path) -> TrainedModel:
     return made
 
 
-@pytest.mark.parametrize("verb", ["predict", "evaluate"])
+@pytest.mark.parametrize(("verb", "module"), [("predict", "photo_predictions"), ("evaluate", "predictions")])
 def test_freed_memory_is_kept(
-    verb: str, skipline: Command, model: TrainedModel, monkeypatch: pytest.MonkeyPatch
+    verb: str, module: str, skipline: Command, model: TrainedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
     monkeypatch.setattr("skipline.allocator.keep_freed_memory", lambda: asked.append(verb))
+    monkeypatch.setattr(f"skipline.evaluate.{module}.raise_trim_threshold", lambda: asked.append(module))
     assert skipline(verb, "model.safetensors", "photos").code == 0
-    assert asked == [verb]
+    assert asked == [verb, module]  # whoever calls the function is served too
 
 
 def read(text: str) -> list[dict[str, str]]:

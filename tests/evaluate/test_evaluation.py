@@ -57,6 +57,13 @@ def test_counts_by_hand() -> None:
     assert found.top5_error == 0.0
 
 
+def test_little_freed_memory_goes_back_to_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr("skipline.evaluate.evaluation.raise_trim_threshold", lambda: asked.append("evaluate"))
+    measure([[0.0, 1.0, 2.0]], [0])
+    assert asked == ["evaluate"]
+
+
 def test_top5_is_among_the_five_largest() -> None:
     falling = [6.0, 5.0, 4.0, 3.0, 2.0, 1.0, 0.0]
     found = measure([falling] * 7, list(range(7)), num_classes=7)

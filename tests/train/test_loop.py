@@ -45,6 +45,15 @@ def test_it_learns(recipe: Recipe, new_run: Callable[[], RunFolder], train_small
     assert outcome.train_loss < math.log(4) / 2
 
 
+def test_little_freed_memory_goes_back_to_the_system(
+    recipe: Recipe, new_run: Callable[[], RunFolder], train_small: Trainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(training_loop, "raise_trim_threshold", lambda: asked.append("train"))
+    train_small(replace(recipe, epochs=1), new_run())
+    assert asked == ["train"]
+
+
 def test_the_metrics_are_a_line_an_epoch(
     recipe: Recipe, new_run: Callable[[], RunFolder], train_small: Trainer
 ) -> None:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from skipline.allocator import raise_trim_threshold
 from skipline.amount import counted
 from skipline.data import DataError, ImageSet, Normaliser, Preprocess, normaliser
 from skipline.evaluate.interval import wilson
@@ -68,6 +69,7 @@ def evaluate(
         raise DataError(
             f"the images have label {images.highest_label}, but there are {num_classes} classes (0..{num_classes - 1})."
         )
+    raise_trim_threshold()
     to_input = normaliser(preprocess, images.images.device)
     with evaluation_mode(net), autocast:
         counts = _count(net, images, to_input, num_classes, batch_size)

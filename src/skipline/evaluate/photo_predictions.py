@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from skipline.allocator import raise_trim_threshold
 from skipline.data import Normaliser, normaliser
 from skipline.data.photos.decode import Unusable
 from skipline.data.photos.framing import Framed, Framing
@@ -39,6 +40,7 @@ def predictions(
     batch_size: int,
 ) -> Iterator[Prediction]:
     """What `model` says of each of `photos`, in their order, computed on `batch_size` at a time."""
+    raise_trim_threshold()
     net = model.net.to(device).eval()
     to_input = normaliser(model.preprocess, device)
     waiting = iter(photos)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from skipline.allocator import raise_trim_threshold
 from skipline.amount import counted
 from skipline.command import command
 from skipline.data import DataError, Preprocess, normaliser
@@ -56,6 +57,7 @@ def predict(
     One batch is in memory at a time. Raises `DataError` where the net has another number of outputs than there are
     classes.
     """
+    raise_trim_threshold()
     to_input = normaliser(preprocess, device)
     num_classes = len(exam.class_names)
     logits = np.empty((len(exam), num_classes), dtype=np.float32)

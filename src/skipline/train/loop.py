@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from skipline.allocator import raise_trim_threshold
 from skipline.command import command
 from skipline.data import Dataset
 from skipline.files import StorageError, read_number, remove_partials
@@ -67,6 +68,7 @@ def train(
     `RunError` where another process trains this run or its checkpoint does not fit, `RecipeError` or `SpecError` where
     recipe, data, device and team do not fit, `TeamError` where the processes do not see the same checkpoint.
     """
+    raise_trim_threshold()
     kernels = kernels_for(recipe, device)
     task = make_task(replace(recipe, kernels=kernels.name), dataset, folder, device, team=team)
     with locked(folder) if team.leads else nullcontext():
