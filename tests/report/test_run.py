@@ -155,7 +155,7 @@ def test_names_from_outside_stay_names(run_folder: Callable[..., Path], read: Ca
         ("resolved.json", "{", "/resolved.json: not JSON (Expecting property name"),
         ("resolved.json", "[1]", "/resolved.json: found a JSON array; expected a JSON object"),
         ("resolved.json", "null", "/resolved.json: found a JSON null; expected a JSON object"),
-        ("resolved.json", "{}", "/resolved.json: format is None; this reads 'skipline.recipe' version 1"),
+        ("resolved.json", "{}", "/resolved.json: format is missing; this reads 'skipline.recipe' version 1"),
         (
             "environment.json",
             '{"format": "skipline.environment", "version": 9}',
@@ -234,8 +234,8 @@ def test_the_headline_of_a_run_that_lost_its_end_is_its_evaluation(
         ("environment.json", None, "environment.json: cannot be read"),
         ("FAILED.json", "[]", "FAILED.json: found a JSON array"),
         ("deepened.json", "[]", "deepened.json: found a JSON array"),
-        ("evaluation.json", "{}", "evaluation.json: format is None"),
-        ("learning_rate.json", "{}", "learning_rate.json: format is None"),
+        ("evaluation.json", "{}", "evaluation.json: format is missing"),
+        ("learning_rate.json", "{}", "learning_rate.json: format is missing"),
         ("layers.jsonl", "garbage\n", "layers.jsonl, line 1: not JSON"),
     ],
 )

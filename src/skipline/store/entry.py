@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypeGuard, get_args
 
+from skipline.files import parse_object
 from skipline.store.evaluations import lost_evaluations, read_evaluations
 from skipline.store.judge import Judge, judge_of
 
@@ -175,12 +176,9 @@ def _reason(error: Exception, path: Path) -> str:
 
 def _object(path: Path) -> dict[str, Any]:
     try:
-        value = json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path.name} is not JSON") from error
-    if not isinstance(value, dict):
-        raise ValueError(f"{path.name} holds no JSON object")
-    return value
+        return parse_object(path.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{path.name}: {error}") from error
 
 
 def _accuracy(path: Path) -> float:

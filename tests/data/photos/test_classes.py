@@ -28,7 +28,9 @@ def test_what_is_saved_is_read_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[]", "expected a JSON object with format 'skipline.classes'"),
+        ("[]", "found a JSON array; expected a JSON object with format 'skipline.classes'"),
+        ("null", "found a JSON null; expected a JSON object with format 'skipline.classes'"),
+        ('{"version": 1}', "found no format; expected a JSON object with format 'skipline.classes'"),
         (
             "{",
             r", the list of the run's classes, cannot be read: it is not JSON \(Expecting property name .*\)\. Restore "
