@@ -193,6 +193,21 @@ def test_evaluations_that_are_lost_are_told(skipline: Command, trained: Path, tm
     assert "later evaluations are lost" in (run.path / "report.html").read_text()
 
 
+def test_metrics_of_which_nothing_can_be_read_are_told(skipline: Command, run: RunFolder) -> None:
+    """Numbers that were all texts: `runs` had the run as done, and spoke of what was left where nothing was."""
+    line = json.loads(run.metrics.read_text())
+    run.metrics.write_text(json.dumps({name: str(value) for name, value in line.items()}) + "\n")
+    fault = f"step is '{line['step']}'; expected a whole number from 0"
+    lost = f"metrics.jsonl cannot be read in line 1 ({fault}) and has no evaluation that can be read"
+    for more in ((), ("--settings",)):
+        assert f"incomplete: {run.name}: {lost}\n" in skipline("runs", *more).out
+    assert skipline("report", "runs/last", "--as-it-is").err.splitlines()[:2] == [
+        f"note: {run.metrics}, line 1: {fault}",
+        f"note: {run.metrics} has no evaluation that can be read",
+    ]
+    assert ": no evaluation is left<" in (run.path / "report.html").read_text()
+
+
 def test_a_line_that_is_no_evaluation_does_not_stop_the_page_as_it_is(skipline: Command, run: RunFolder) -> None:
     with run.metrics.open("a") as file:
         file.write("garbage\n")
@@ -203,3 +218,8 @@ def test_a_line_that_is_no_evaluation_does_not_stop_the_page_as_it_is(skipline: 
     ended = skipline("report", "runs/last", "--as-it-is")
     assert (ended.code, ended.out) == (0, f"{run.path / 'report.html'}\n")
     assert ended.err.startswith(f"note: {run.metrics}, line 2: not JSON")
+    listed = skipline("runs")
+    assert listed.out.splitlines()[1].startswith("done ")
+    lost = "metrics.jsonl cannot be read in line 2 (not JSON "
+    assert f"incomplete: {run.name}: {lost}" in listed.out
+    assert listed.out.endswith("; its numbers above are of what is left\n")

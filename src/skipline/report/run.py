@@ -20,6 +20,7 @@ from skipline.report.records.evaluation import EvaluationFile
 from skipline.report.records.faults import Faults
 from skipline.report.records.run import EvaluationRecord, FailureRecord, RunRecord, read_run
 from skipline.report.run_charts import growth_sentence, num_not_finite, run_panels
+from skipline.store.evaluations import METRICS
 
 _STATES = {"done": "finished", "failed": "failed", "open": "not finished"}
 
@@ -45,7 +46,7 @@ def run_report_as_it_is(run: Path) -> tuple[str, tuple[str, ...]]:
 def _page(run: Path, faults: Faults) -> str:
     folder = read_run(run, faults)
     if folder.lost:
-        faults.add(str(run / folder.lost))
+        faults.add(f"{run / METRICS} {folder.lost}")
     evaluated = faults.part(lambda: evaluation_of(run), otherwise=None)
     exam: tuple[str, ...] = ()
     if evaluated is not None:
@@ -84,7 +85,7 @@ def _headline(folder: RunRecord, evaluated: EvaluationFile | None) -> str:
     """The error of the last epoch, behind that of the images that were held out for the end where they are others."""
     end = {"done": "", "failed": ", then it failed", "open": ", not finished"}[folder.state]
     if folder.is_cut_off:
-        end = ", later evaluations are lost"
+        end = ", later evaluations are lost" if folder.evaluations else " is left"
     said = f"no evaluation{end}"
     if folder.evaluations:
         last = folder.evaluations[-1]
@@ -150,7 +151,9 @@ def _course(folder: RunRecord) -> Iterator[str]:
         notes.append(f"In {num} a loss or an error was not finite; the lines have a gap there.")
     notes += [growth_sentence(growth, folder.evaluations) for growth in folder.growths]
     if not folder.evaluations:
-        notes.insert(0, "The run has no evaluation." if folder.lost else "The run has no evaluation yet.")
+        notes.insert(
+            0, "The run has no evaluation that can be read." if folder.lost else "The run has no evaluation yet."
+        )
         yield section("Training curves", *map(paragraph, notes), name="course")
         return
     keys = (

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypeGuard, get_args
 
 from skipline.files import parse_object
-from skipline.store.evaluations import lost_evaluations, read_evaluations
+from skipline.store.evaluations import METRICS, Evaluations, lost_evaluations, read_evaluations
 from skipline.store.judge import Judge, judge_of
 
 if sys.platform != "win32":
@@ -27,7 +27,7 @@ FIELDS = ("name", "state", "model", "source", "seed", "epochs", "steps", "error"
 error), `accuracy` that of its evaluation."""
 
 # What decides an entry: where one of these has another time or size, or came or went, the folder is read again.
-WATCHED = ("resolved.json", "environment.json", "metrics.jsonl", "DONE", "FAILED.json", "evaluation.json")
+WATCHED = ("resolved.json", "environment.json", METRICS, "DONE", "FAILED.json", "evaluation.json")
 OF_A_RUN = (*WATCHED, "config.toml", "checkpoints", "model.safetensors")
 _BEGUN = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-")
 
@@ -36,7 +36,8 @@ _BEGUN = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-")
 class RunEntry:
     """A run: `state` as it was when it was read, and for one that is broken why.
 
-    `lost`: which of its evaluations, "" for none; what it says of epochs, steps and errors is then of those left.
+    `lost`: which of its evaluations are, or cannot be read, "" for none; what it says of epochs, steps and errors is
+    then of those left.
     `judge`: which images its errors are of. `settings` are those of its recipe by their paths, as in
     `optimiser.learning_rate`, without the network's description. Numbers are NaN where the run does not have them
     yet; whole ones, the seed above all, stay whole.
@@ -93,7 +94,8 @@ def read_entry(path: Path) -> RunEntry:
 
 def _whole_entry(path: Path) -> RunEntry:
     recipe = _object(path / "resolved.json")
-    lines = read_evaluations(path / "metrics.jsonl")
+    found = read_evaluations(path / METRICS)
+    lines = found.lines
     last = lines[-1] if lines else {}
     errors = [error for error in (_number(line.get("test_error")) for line in lines) if math.isfinite(error)]
     network = recipe.get("network")
@@ -103,7 +105,7 @@ def _whole_entry(path: Path) -> RunEntry:
         name=path.name,
         state=state,
         why="",
-        lost=lost_evaluations(recipe, lines, is_done=state == "done"),
+        lost=_lost(recipe, found, is_done=state == "done"),
         begun=_begun(path),
         model=str(model or ""),
         source=str(recipe.get("source", "")),
@@ -117,6 +119,12 @@ def _whole_entry(path: Path) -> RunEntry:
         seconds=_number(last.get("seconds")),
         settings=dict(_flat(recipe, prefix="")),
     )
+
+
+def _lost(recipe: Mapping[str, Any], found: Evaluations, *, is_done: bool) -> str:
+    lost = lost_evaluations(recipe, found.lines, is_done=is_done, are_all_read=not found.faults)
+    said = " and ".join(filter(None, (found.unreadable(), lost)))
+    return f"{METRICS} {said}" if said else ""
 
 
 def live_state(path: Path) -> State:

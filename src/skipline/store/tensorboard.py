@@ -15,7 +15,7 @@ from typing import Any
 
 from skipline.files import read_number, write_whole
 from skipline.store.entry import RunEntry
-from skipline.store.evaluations import read_evaluations
+from skipline.store.evaluations import METRICS, read_evaluations
 
 TAGS: Mapping[str, str] = {
     "train_loss": "loss/training",
@@ -41,7 +41,7 @@ def write_events(run: RunEntry, folder: Path, out: Path) -> Path:
     place.mkdir(parents=True, exist_ok=True)
     path = place / f"events.out.tfevents.{begun:.0f}.skipline"
     events = [_event(begun, 0, _field(3, _BYTES, b"brain.Event:2"))]
-    events += [_evaluation(line, begun) for line in read_evaluations(folder / "metrics.jsonl")]
+    events += [_evaluation(line, begun) for line in read_evaluations(folder / METRICS).lines]
     write_whole(path, b"".join(map(_record, events)))
     return path
 
