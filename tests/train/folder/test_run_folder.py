@@ -129,6 +129,7 @@ def test_a_run_that_was_removed_is_said(tmp_path: Path) -> None:
         (None, "is not a complete run: it has no split.json. Train again with `skipline train`."),
         (b"{", "split.json cannot be read: Expecting property name"),
         (b"\xff", "split.json cannot be read: 'utf-8' codec can't decode"),
+        (b"[" * 100_000, "split.json cannot be read: maximum recursion depth exceeded"),
         (b"[]", "split.json: found a JSON array; expected a JSON object."),
         (b"null", "split.json: found a JSON null; expected a JSON object."),
     ],

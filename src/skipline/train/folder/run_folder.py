@@ -160,7 +160,7 @@ class RunFolder:
             raise RunFileError(
                 f"{self.path} is not a complete run: it has no {name}. Train again with `skipline train`."
             ) from None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise RunFileError(f"{path} cannot be read: {error}.") from error
         if not isinstance(document, dict):
             raise RunFileError(f"{path}: found {json_kind(document)}; expected a JSON object.")
