@@ -164,6 +164,28 @@ def read_number(value: Any) -> float:
         ) from error
 
 
+def parse_object(text: str | bytes) -> dict[str, Any]:
+    """The JSON object that `text` is; raises `ValueError` that says what it is instead, to stand after its place."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"not JSON ({error}); expected a JSON object") from error
+    if not isinstance(value, dict):
+        raise ValueError(f"found {json_kind(value)}; expected a JSON object")
+    return value
+
+
+def json_kind(value: object) -> str:
+    """What a value that JSON held is called in messages: `a JSON null`, `a JSON array`."""
+    names = {dict: "object", list: "array", str: "string", bool: "boolean", int: "number", float: "number"}
+    return f"a JSON {names.get(type(value), 'null')}"
+
+
+def json_text(value: object) -> str:
+    """A value that JSON held, in a message: null, true and false as JSON writes them, all else as Python does."""
+    return json.dumps(value) if value is None or isinstance(value, bool) else repr(value)
+
+
 def _tagged(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _tagged(entry) for key, entry in value.items()}

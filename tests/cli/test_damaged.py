@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -193,6 +194,105 @@ def test_evaluations_that_are_lost_are_told(skipline: Command, trained: Path, tm
     assert "later evaluations are lost" in (run.path / "report.html").read_text()
 
 
+@pytest.fixture(scope="module")
+def evaluated(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with the evaluation of the run."""
+    folder = tmp_path_factory.mktemp("evaluated")
+    shutil.copytree(trained / "runs", folder / "runs")
+    done_in(folder, ("evaluate", "runs/last"))
+    return folder
+
+
+def zero(path: Path) -> None:
+    """Leave zeros, as many as there were bytes: what a power cut may leave."""
+    path.write_bytes(bytes(path.stat().st_size))
+
+
+def null(path: Path) -> None:
+    """Leave a JSON null."""
+    path.write_text("null")
+
+
+@pytest.mark.parametrize(
+    ("name", "damage", "said"),
+    [
+        ("model.safetensors", cut, "{path} ({num} bytes) is not a whole safetensors file: * skipline resume {run}"),
+        ("model.safetensors", Path.unlink, "{run} has ended, and its model.safetensors is not there. * resume {run}"),
+        ("predictions.safetensors", cut, "{path} ({num} bytes) is not a whole * skipline evaluate {run}"),
+        ("predictions.safetensors", Path.unlink, "{path} does not exist; * Write it again with: * evaluate {run}"),
+        ("classes.json", null, "{path}: classes: found a JSON null; * run can be neither evaluated nor resumed."),
+        ("classes.json", Path.unlink, "{path}, * cannot be read: No such * run can be neither evaluated nor resumed."),
+        (
+            "checkpoints/last/checkpoint.safetensors",
+            zero,
+            "the checkpoint cannot be read: {path} * last model is whole: skipline evaluate {run}",
+        ),
+    ],
+)
+def test_a_damaged_file_that_the_page_does_not_draw_is_told_too(
+    skipline: Command, evaluated: Path, tmp_path: Path, name: str, damage: Callable[[Path], object], said: str
+) -> None:
+    shutil.copytree(evaluated / "runs", tmp_path / "runs")
+    run = RunFolder(Path("runs") / (tmp_path / "runs" / "last").read_text().strip())
+    assert skipline("report", "runs/last", "--as-it-is").err == ""
+    damage(run.path / name)
+    num = (run.path / name).stat().st_size if (run.path / name).exists() else 0
+    first, *rest = said.format(path=run.path / name, run=run.path, num=num).split("*")
+    ended = skipline("report", "runs/last", "--as-it-is")
+    assert ended.err.startswith(f"note: {first}")
+    assert ended.err.endswith(f"{rest[-1]}\n")
+    assert all(part in ended.err for part in rest)
+    assert ended.err.count("note: ") == 1
+    page = (run.path / "report.html").read_text()
+    assert "Parts of this run are damaged or lost" in page
+    assert "Results on the test images" in page, "the rest is there"
+
+
+def test_a_page_advises_to_go_on_only_where_that_is_possible(skipline: Command, run: RunFolder) -> None:
+    unfinished(run)
+    again = f"skipline resume {run.path}"
+
+    def told(*more: str) -> str:
+        assert skipline("report", "runs/last", *more).code == 0
+        page = run.report.read_text()
+        return page[page.index("This run has not finished") :].split("</section>")[0]
+
+    assert f"To continue from the last checkpoint: {again}" in told()
+    whole = run.checkpoint.read_bytes()
+    zero(run.checkpoint)
+    assert "It cannot be continued: the checkpoint cannot be read: " in told()
+    assert "It cannot be continued, see below." in told("--as-it-is")
+    assert again not in told()
+    run.checkpoint.unlink()
+    assert f"It has no checkpoint yet. To begin it again: {again}" in told()
+    assert typed(skipline, again).code == 0
+    unfinished(run)
+    run.checkpoint.unlink()
+    line = json.loads(run.metrics.read_text())
+    run.append_metrics(line | {"step": 2 * line["step"], "epoch": 2})
+    assert f"It cannot be continued: {run.path} has no checkpoint (" in told()
+    assert again not in told("--as-it-is")
+    run.checkpoint.write_bytes(whole)
+    with run.metrics.open("a") as file:
+        file.write("garbage\n")
+    assert f"It cannot be continued: {run.metrics}, line 3, is no evaluation: " in told("--as-it-is")
+
+
+def test_metrics_of_which_nothing_can_be_read_are_told(skipline: Command, run: RunFolder) -> None:
+    """Numbers that were all texts: `runs` had the run as done, and spoke of what was left where nothing was."""
+    line = json.loads(run.metrics.read_text())
+    run.metrics.write_text(json.dumps({name: str(value) for name, value in line.items()}) + "\n")
+    fault = f"step is '{line['step']}'; expected a whole number from 0"
+    lost = f"metrics.jsonl cannot be read in line 1 ({fault}) and has no evaluation that can be read"
+    for more in ((), ("--settings",)):
+        assert f"incomplete: {run.name}: {lost}\n" in skipline("runs", *more).out
+    assert skipline("report", "runs/last", "--as-it-is").err.splitlines()[:2] == [
+        f"note: {run.metrics}, line 1: {fault}",
+        f"note: {run.metrics} has no evaluation that can be read",
+    ]
+    assert ": no evaluation is left<" in (run.path / "report.html").read_text()
+
+
 def test_a_line_that_is_no_evaluation_does_not_stop_the_page_as_it_is(skipline: Command, run: RunFolder) -> None:
     with run.metrics.open("a") as file:
         file.write("garbage\n")
@@ -203,3 +303,8 @@ def test_a_line_that_is_no_evaluation_does_not_stop_the_page_as_it_is(skipline: 
     ended = skipline("report", "runs/last", "--as-it-is")
     assert (ended.code, ended.out) == (0, f"{run.path / 'report.html'}\n")
     assert ended.err.startswith(f"note: {run.metrics}, line 2: not JSON")
+    listed = skipline("runs")
+    assert listed.out.splitlines()[1].startswith("done ")
+    lost = "metrics.jsonl cannot be read in line 2 (not JSON "
+    assert f"incomplete: {run.name}: {lost}" in listed.out
+    assert listed.out.endswith("; its numbers above are of what is left\n")

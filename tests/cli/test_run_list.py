@@ -25,7 +25,8 @@ def make(name: str, *, source: str, epochs: int = 30, lines: int = 1) -> None:
     if source != "digits":
         framing = {"mean": [1.0], "std": [2.0], "framing": {"kind": "whole", "side": 8}}
         (folder / "preprocess.json").write_text(json.dumps(framing))
-    line = {"epoch": 1, "test_error": 0.25, "seconds": 65.0}
+    names = ("learning_rate", "train_loss", "train_error", "test_loss", "images_per_second")
+    line = {"epoch": 1, **dict.fromkeys(names, 0.5), "test_error": 0.25, "seconds": 65.0}
     texts = (json.dumps({"step": step, **line}) + "\n" for step in range(lines))
     (folder / "metrics.jsonl").write_text("".join(texts))
 

@@ -99,8 +99,11 @@ def test_a_file_of_version_1_is_read() -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ([], "expected a JSON object with format 'skipline.preprocess'; found 'list'."),
-        ({**_STORED, "format": "else"}, "expected a JSON object with format 'skipline.preprocess'; found 'else'."),
+        ([], "found a JSON array; expected a JSON object with format 'skipline.preprocess'."),
+        (
+            {**_STORED, "format": "else"},
+            "found the format 'else'; expected a JSON object with format 'skipline.preprocess'.",
+        ),
         ({**_STORED, "version": 2}, "version 2 is not readable here; expected 1. A newer skipline wrote it"),
         ({**_STORED, "scale": 1}, "expected the keys ['format', 'mean', 'std', 'version']; found ['format', 'mean', "),
         ({**_STORED, "mean": "1"}, "mean must be a list of numbers, one a channel; found '1'."),

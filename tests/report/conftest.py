@@ -103,6 +103,7 @@ def run_folder(tmp_path: Path) -> Callable[..., Path]:
             "resolved.json": json.dumps(recipe),
             "environment.json": json.dumps(environment),
             "metrics.jsonl": "".join(metrics_line(epoch) + "\n" for epoch in (1, 2, 3)),
+            "classes.json": json.dumps({"format": "skipline.classes", "version": 1, "classes": list("0123456789")}),
         }
         folder = tmp_path / "20260102T030405Z-digits-digits_resnet20-0f8e"
         folder.mkdir()

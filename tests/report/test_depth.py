@@ -185,7 +185,7 @@ def change(study: dict[str, Any], path: str, value: object) -> dict[str, Any]:
     ("path", "value", "message"),
     [
         ("format", "skipline.run", "format is 'skipline.run'; this reads 'skipline.study.depth' version 1"),
-        ("format", ..., "format is None; this reads 'skipline.study.depth' version 1"),
+        ("format", ..., "format is missing; this reads 'skipline.study.depth' version 1"),
         (
             "version",
             2,
@@ -193,7 +193,7 @@ def change(study: dict[str, Any], path: str, value: object) -> dict[str, Any]:
             "skipline: pip install --upgrade skipline",
         ),
         ("version", "1", "skipline.study.depth version is '1'; this reads version 1"),
-        ("version", True, "skipline.study.depth version is True; this reads version 1"),
+        ("version", True, "skipline.study.depth version is true; this reads version 1"),
         ("sentence", ..., "sentence is missing"),
         ("num_train", 0, "num_train is 0: input should be greater than or equal to 1"),
         ("num_train", "1437", "num_train is '1437': input should be a valid integer"),
@@ -201,7 +201,7 @@ def change(study: dict[str, Any], path: str, value: object) -> dict[str, Any]:
         ("cells.3.unit", "plane", "cells[3].unit is 'plane': input should be 'plain' or 'residual'"),
         ("cells.3.status", "ok", "cells[3].status is 'ok': input should be 'done' or 'diverged'"),
         ("cells.3.train_error", "none", "cells[3].train_error is 'none': input should be a valid number"),
-        ("cells.3.train_error", True, "cells[3].train_error is True: input should be a valid number"),
+        ("cells.3.train_error", True, "cells[3].train_error is true: input should be a valid number"),
         ("cells.3.train_error", "NaN", "cells[3]: train_error is missing or not finite though status is 'done'"),
         ("cells.3.test_error", ..., "cells[3]: test_error is missing or not finite though status is 'done'"),
         ("cells.3.test_error", 2.0, "cells[3]: test_error is 2.0; an error is a fraction from 0 to 1"),

@@ -44,7 +44,9 @@ def test_a_run_that_goes_on(run_folder: Callable[..., Path], read: Callable[[str
     root = read(run_report(folder))
     assert headings(root)[0] == "This run has not finished"
     assert root.find("h1")[0].text.endswith("after 3 epochs, not finished")
-    assert f"skipline resume {folder}" in root.find("section")[0].words
+    said = root.find("section")[0].words
+    assert f"It cannot be continued: {folder} has no checkpoint (" in said
+    assert "skipline resume" not in said
 
 
 def test_a_run_before_its_first_evaluation(run_folder: Callable[..., Path], read: Callable[[str], Any]) -> None:
@@ -155,7 +157,7 @@ def test_names_from_outside_stay_names(run_folder: Callable[..., Path], read: Ca
         ("resolved.json", "{", "/resolved.json: not JSON (Expecting property name"),
         ("resolved.json", "[1]", "/resolved.json: found a JSON array; expected a JSON object"),
         ("resolved.json", "null", "/resolved.json: found a JSON null; expected a JSON object"),
-        ("resolved.json", "{}", "/resolved.json: format is None; this reads 'skipline.recipe' version 1"),
+        ("resolved.json", "{}", "/resolved.json: format is missing; this reads 'skipline.recipe' version 1"),
         (
             "environment.json",
             '{"format": "skipline.environment", "version": 9}',
@@ -198,7 +200,7 @@ def test_evaluations_that_are_lost_are_refused_and_told(
         run_report(folder)
     assert str(refusal.value) == fault
     html, faults = run_report_as_it_is(folder)
-    assert faults == (fault,)
+    assert faults[0] == fault
     root = read(html)
     assert root.find("h1")[0].text.endswith(f"30.00{SPACE}% test error after 2 epochs, later evaluations are lost")
     assert headings(root)[0] == "Parts of this run are damaged or lost"
@@ -234,8 +236,8 @@ def test_the_headline_of_a_run_that_lost_its_end_is_its_evaluation(
         ("environment.json", None, "environment.json: cannot be read"),
         ("FAILED.json", "[]", "FAILED.json: found a JSON array"),
         ("deepened.json", "[]", "deepened.json: found a JSON array"),
-        ("evaluation.json", "{}", "evaluation.json: format is None"),
-        ("learning_rate.json", "{}", "learning_rate.json: format is None"),
+        ("evaluation.json", "{}", "evaluation.json: format is missing"),
+        ("learning_rate.json", "{}", "learning_rate.json: format is missing"),
         ("layers.jsonl", "garbage\n", "layers.jsonl, line 1: not JSON"),
     ],
 )
@@ -259,6 +261,16 @@ def test_a_damaged_file_is_told_and_the_rest_is_shown(
     assert said in told.words
     assert f"20.00{SPACE}% test error after 3 epochs" in root.find("h1")[0].text
     assert len(root.find("svg", "chart")) == 4
+
+
+def test_metrics_that_the_system_does_not_read_stop_no_page_as_it_is(
+    run_folder: Callable[..., Path], read: Callable[[str], Any]
+) -> None:
+    folder = run_folder({"metrics.jsonl": None})
+    (folder / "metrics.jsonl").mkdir()
+    html, faults = run_report_as_it_is(folder)
+    assert faults == (f"{folder}/metrics.jsonl: cannot be read: Is a directory",)
+    assert "It cannot be continued, see below." in read(html).find("section")[0].words
 
 
 def test_a_folder_that_is_no_run_is_refused_as_it_is_too(tmp_path: Path) -> None:

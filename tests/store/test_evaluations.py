@@ -23,26 +23,32 @@ def lines(*epochs: int, errors: tuple[float | str, ...] = ()) -> list[dict[str, 
     ("epochs", "lost"),
     [
         ((1, 2, 3), ""),
-        ((1, 2), "metrics.jsonl ends at epoch 2, before the run did: the lines after it are lost"),
-        ((), "metrics.jsonl has no evaluation, though the run is finished: its lines are lost"),
-        ((1, 3), "metrics.jsonl has no line for epoch 2"),
-        ((3,), "metrics.jsonl has no line for epochs 1, 2"),
-        ((10**12,), "metrics.jsonl has no line for epochs 1, 2, 3, 4, and 999,999,999,995 more"),  # a damaged number
+        ((1, 2), "ends at epoch 2, before the run did: the lines after it are lost"),
+        ((), "has no evaluation, though the run is finished: its lines are lost"),
+        ((1, 3), "has no line for epoch 2"),
+        ((3,), "has no line for epochs 1, 2"),
+        ((10**12,), "has no line for epochs 1, 2, 3, 4, and 999,999,999,995 more"),  # a damaged number
         (
             (2,),
-            "metrics.jsonl has no line for epoch 1 and ends at epoch 2, before the run did: the lines after it are "
-            "lost",
+            "has no line for epoch 1 and ends at epoch 2, before the run did: the lines after it are lost",
         ),
         ((1, 1, 2, 2, 3, 3), ""),  # more than one an epoch
     ],
 )
 def test_a_finished_run_has_a_line_for_every_epoch(epochs: tuple[int, ...], lost: str) -> None:
-    assert lost_evaluations(RECIPE, lines(*epochs), is_done=True) == lost
+    assert lost_evaluations(RECIPE, lines(*epochs), is_done=True, are_all_read=True) == lost
 
 
-@pytest.mark.parametrize(("epochs", "lost"), [((1, 2), ""), ((), ""), ((2,), "metrics.jsonl has no line for epoch 1")])
+@pytest.mark.parametrize(("epochs", "lost"), [((1, 2), ""), ((), ""), ((2,), "has no line for epoch 1")])
 def test_one_that_goes_on_has_those_so_far(epochs: tuple[int, ...], lost: str) -> None:
-    assert lost_evaluations(RECIPE, lines(*epochs), is_done=False) == lost
+    assert lost_evaluations(RECIPE, lines(*epochs), is_done=False, are_all_read=True) == lost
+
+
+@pytest.mark.parametrize("is_done", [True, False])
+def test_lines_that_are_there_and_cannot_be_read_are_not_lost(is_done: bool) -> None:
+    assert lost_evaluations(RECIPE, [], is_done=is_done, are_all_read=False) == "has no evaluation that can be read"
+    said = "" if not is_done else "ends at epoch 2, before the run did: the lines after it are lost"
+    assert lost_evaluations(RECIPE, lines(1, 2), is_done=is_done, are_all_read=False) == said
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,17 @@ RECIPE = {
     "network": {"name": "digits_resnet8", "stages": []},
 }
 DEEP = "[" * 100_000 + "]" * 100_000
-LINE = {"step": 12, "epoch": 1, "test_error": 0.25, "seconds": 1.5}
+LINE = {
+    "step": 12,
+    "epoch": 1,
+    "learning_rate": 0.1,
+    "train_loss": 1.0,
+    "train_error": 0.5,
+    "test_loss": 1.0,
+    "test_error": 0.25,
+    "images_per_second": 850.0,
+    "seconds": 1.5,
+}
 
 
 @pytest.fixture
@@ -113,14 +123,10 @@ def test_what_is_left_of_a_run_is_listed_as_broken(tmp_path: Path, name: str) ->
     ("name", "text", "why"),
     [
         ("resolved.json", None, "it has no resolved.json"),
-        ("resolved.json", "{", "resolved.json is not JSON"),
-        ("resolved.json", "[1]", "resolved.json holds no JSON object"),
-        ("metrics.jsonl", "nonsense\n", "metrics.jsonl, line 1, is no evaluation"),
-        ("metrics.jsonl", '{"epoch": 1}\n', "metrics.jsonl, line 1, is no evaluation"),
-        ("metrics.jsonl", '{"step": null}\n', "metrics.jsonl, line 1, is no evaluation"),
-        ("metrics.jsonl", DEEP + "\n", "metrics.jsonl, line 1, is no evaluation"),
-        ("evaluation.json", "[]", "evaluation.json holds no JSON object"),
-        ("evaluation.json", DEEP, "evaluation.json is not JSON"),
+        ("resolved.json", "{", "resolved.json: not JSON ("),
+        ("resolved.json", "[1]", "resolved.json: found a JSON array; expected a JSON object"),
+        ("evaluation.json", "[]", "evaluation.json: found a JSON array; expected a JSON object"),
+        ("evaluation.json", DEEP, "evaluation.json: not JSON ("),
     ],
 )
 def test_a_broken_folder_is_listed_as_such(
@@ -132,8 +138,43 @@ def test_a_broken_folder_is_listed_as_such(
     else:
         (folder / name).write_text(text)
     run = one(tmp_path)
-    assert (run.state, run.why) == ("broken", why)
+    assert (run.state, run.why[: len(why)]) == ("broken", why)
     assert math.isnan(run.error)
+
+
+@pytest.mark.parametrize(
+    ("text", "lost"),
+    [
+        ("nonsense", "cannot be read in line 2 (not JSON (Expecting value"),
+        ("null", "cannot be read in line 2 (found a JSON null; expected a JSON object)"),
+        (DEEP, "cannot be read in line 2 (not JSON ("),
+        ('{"epoch": 1}', "cannot be read in line 2 (step is missing)"),
+        (json.dumps(LINE | {"step": None}), "cannot be read in line 2 (step is null; expected a whole number "),
+        (json.dumps(LINE | {"epoch": 2.0, "step": 24}), "cannot be read in line 2 (epoch is 2.0; expected a "),
+        (
+            json.dumps(LINE | {"epoch": 2, "step": 24, "seconds": "1.5"}),
+            "cannot be read in line 2 (seconds is '1.5'; expected a number)",
+        ),
+        (json.dumps(LINE | {"step": 24, "test_error": 10**400}), "cannot be read in line 2 (test_error is a "),
+        (
+            json.dumps(LINE | {"step": 24, "depth": 0}),
+            "cannot be read in line 2 (depth is 0; expected a whole ",
+        ),
+        (json.dumps(LINE), "cannot be read in line 2 (step 12 comes after step 12; expected each line to be "),
+        ("[]\n{}", "cannot be read in lines 2, 3 (the first: found a JSON array; expected a JSON object)"),
+        (json.dumps(LINE | {"step": 24, "train_loss": "NaN"}), ""),
+        ("", ""),
+    ],
+)
+def test_a_line_that_is_no_evaluation_is_told_and_the_others_count(
+    make: Callable[..., Path], tmp_path: Path, text: str, lost: str
+) -> None:
+    """One bad line made the whole run broken, and metrics that were all texts made it a run without a word."""
+    make(1, files={"metrics.jsonl": f"{json.dumps(LINE)}\n{text}\n"})
+    run = one(tmp_path)
+    expected = f"metrics.jsonl {lost}" if lost else ""
+    assert (run.state, run.why, run.error) == ("stopped", "", 0.25)
+    assert (run.lost[: len(expected)], run.lost != "") == (expected, lost != "")
 
 
 def test_settings_that_are_nested_too_deeply_are_a_broken_run(make: Callable[..., Path], tmp_path: Path) -> None:
@@ -147,11 +188,11 @@ def test_settings_that_are_nested_too_deeply_are_a_broken_run(make: Callable[...
 
 
 def test_whole_numbers_stay_whole(make: Callable[..., Path], tmp_path: Path) -> None:
-    """No float holds 2^63 + 1; and what no float holds at all is no error rate."""
-    make(1, seed=2**63 + 1, epochs=10**400, files={"metrics.jsonl": json.dumps(LINE | {"test_error": 10**400}) + "\n"})
+    """No float holds 2^63 + 1; and what no float holds at all is no accuracy."""
+    make(1, seed=2**63 + 1, epochs=10**400, files={"evaluation.json": json.dumps({"accuracy": {"value": 10**400}})})
     for _ in range(2):  # read from the folder, and from the index
         run = one(tmp_path)
-        assert (run.seed, run.steps, math.isnan(run.error)) == (9223372036854775809, 12, True)
+        assert (run.seed, run.steps, math.isnan(run.accuracy)) == (9223372036854775809, 12, True)
         assert json.dumps((run.seed, run.steps)) == "[9223372036854775809, 12]"
         assert parse_condition("seed=9223372036854775809").holds(run)
         assert not parse_condition("seed=9223372036854775808").holds(run)

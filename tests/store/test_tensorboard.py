@@ -30,14 +30,18 @@ def test_the_checksum_is_the_published_one() -> None:
     assert crc32c(b"123456789") == 0xE3069283
 
 
+NAMES = ("learning_rate", "train_loss", "train_error", "test_loss", "test_error", "images_per_second", "seconds")
+NOTHING = dict.fromkeys(NAMES, "NaN")
+
+
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     folder = tmp_path / "19700101T000140Z-digits-net-0a1b"  # 100 s after 1970 began
     folder.mkdir()
     (folder / "resolved.json").write_text('{"source": "digits"}')
     lines = [
-        {"step": 300, "epoch": 1, "test_error": 0.5, "train_loss": "NaN", "seconds": 1.5},
-        {"step": 600, "epoch": 2, "test_error": 0.25, "seconds": 3.0},
+        {**NOTHING, "step": 300, "epoch": 1, "test_error": 0.5, "seconds": 1.5},
+        {**NOTHING, "step": 600, "epoch": 2, "test_error": 0.25, "seconds": 3.0},
     ]
     (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"torn')
     return folder
@@ -74,7 +78,7 @@ def test_again_it_is_the_same_file(run: Path, tmp_path: Path) -> None:
 
 
 def test_what_is_no_number_is_left_out(run: Path, tmp_path: Path) -> None:
-    line = {"step": 900, "epoch": 3, "test_error": None, "test_loss": 1e300, "train_loss": 10**400, "seconds": None}
+    line = {**NOTHING, "step": 900, "epoch": 3, "test_loss": 1e300, "train_loss": "Infinity"}
     (run / "metrics.jsonl").write_text(json.dumps(line | {"train_error": 0.5}) + "\n")
     (entry,) = list_runs(tmp_path).runs
     _, only = records(write_events(entry, run, tmp_path / "board").read_bytes())

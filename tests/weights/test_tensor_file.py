@@ -113,7 +113,7 @@ def test_other_peoples_files_have_an_empty_header(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("{", "its header is not JSON: "), ("[1]", "its header is a list; expected a JSON object.")],
+    [("{", "its header is not JSON: "), ("[1]", "its header is a JSON array; expected a JSON object.")],
 )
 def test_a_broken_header_is_said(text: str, message: str, tmp_path: Path) -> None:
     path = tmp_path / "broken"

@@ -18,6 +18,7 @@ from skipline.report.html.text import escape, html_text
 from skipline.report.number import MINUS, count, counted, percent
 from skipline.report.records.faults import Faults
 from skipline.report.records.run import RunRecord, read_run
+from skipline.store.run_files import METRICS
 
 ALPHA = 0.05  # the usual level; a convention
 MOST_SHOWN = 12  # images of each kind, guessed: two screens of a page
@@ -115,7 +116,7 @@ def _course(runs: tuple[RunRecord, RunRecord]) -> Iterator[str]:
     if not all(run.evaluations for run in runs):
         return
     caption = "Both runs by epoch. An epoch can differ in length; see the settings below."
-    notes = [paragraph(f"{name}: {run.lost}.") for name, run in zip(NAMES, runs, strict=True) if run.lost]
+    notes = [paragraph(f"{name}: {METRICS} {run.lost}.") for name, run in zip(NAMES, runs, strict=True) if run.lost]
     drawn = figure(course_panels(runs), name="course-figure", label="The runs.", caption=caption, keys=KEYS)
     yield section("Training curves", *notes, drawn, name="course")
 

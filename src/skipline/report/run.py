@@ -20,6 +20,10 @@ from skipline.report.records.evaluation import EvaluationFile
 from skipline.report.records.faults import Faults
 from skipline.report.records.run import EvaluationRecord, FailureRecord, RunRecord, read_run
 from skipline.report.run_charts import growth_sentence, num_not_finite, run_panels
+from skipline.store.run_files import METRICS
+from skipline.train.folder.run_folder import RunError, RunFolder
+from skipline.train.folder.salvage import unshown_damage
+from skipline.train.run import require_open
 
 _STATES = {"done": "finished", "failed": "failed", "open": "not finished"}
 
@@ -45,7 +49,7 @@ def run_report_as_it_is(run: Path) -> tuple[str, tuple[str, ...]]:
 def _page(run: Path, faults: Faults) -> str:
     folder = read_run(run, faults)
     if folder.lost:
-        faults.add(str(run / folder.lost))
+        faults.add(f"{run / METRICS} {folder.lost}")
     evaluated = faults.part(lambda: evaluation_of(run), otherwise=None)
     exam: tuple[str, ...] = ()
     if evaluated is not None:
@@ -53,10 +57,12 @@ def _page(run: Path, faults: Faults) -> str:
         exam = (*result_sections(evaluated), *pictures)
     rate = faults.part(lambda: tuple(rate_section(run)), otherwise=())
     layers = faults.part(lambda: tuple(layers_section(run)), otherwise=())
+    if not faults.are_refused:
+        faults.found.extend(unshown_damage(RunFolder(run)))
     headline = _headline(folder, evaluated)
     body = [
         header(kind="skipline · training run", headline=headline, facts=tuple(_facts(folder))),
-        *_state(folder, run=run),
+        *_state(folder, run=RunFolder(run), told=faults.found),
         *_damage(faults.found),
         *exam,
         *_course(folder),
@@ -84,7 +90,7 @@ def _headline(folder: RunRecord, evaluated: EvaluationFile | None) -> str:
     """The error of the last epoch, behind that of the images that were held out for the end where they are others."""
     end = {"done": "", "failed": ", then it failed", "open": ", not finished"}[folder.state]
     if folder.is_cut_off:
-        end = ", later evaluations are lost"
+        end = ", later evaluations are lost" if folder.evaluations else " is left"
     said = f"no evaluation{end}"
     if folder.evaluations:
         last = folder.evaluations[-1]
@@ -111,17 +117,36 @@ def _facts(folder: RunRecord) -> Iterator[str]:
         yield f"lowest {folder.judge} error{left} {percent(best.test_error)}, epoch {count(best.epoch)}"
 
 
-def _state(folder: RunRecord, *, run: Path) -> Iterator[str]:
-    """Say that a run failed, and why, or that it has not ended; nothing of a run that finished."""
+def _state(folder: RunRecord, *, run: RunFolder, told: Sequence[str]) -> Iterator[str]:
+    """Say that a run failed, and why, or that it has not ended; nothing of a run that finished.
+
+    `told`: what the page says of damaged files.
+    """
     if folder.state == "open":
         text = (
-            "It is still running, or was stopped before its end; this page shows its state when it was written. To "
-            f"continue from the last checkpoint: {command('resume', run)}"
+            "It is still running, or was stopped before its end; this page shows its state when it was written. "
+            f"{_way_on(run, told)}"
         )
         yield section("This run has not finished", paragraph(text), name="state")
     if folder.state == "failed":
         reasons = (paragraph(_reason(failure)) for failure in folder.failures)
         yield section("This run failed", *reasons, name="state")
+
+
+def _way_on(run: RunFolder, told: Sequence[str]) -> str:
+    """How a run that has not ended goes on, or why it cannot."""
+    try:
+        require_open(run)
+    except RunError as error:
+        why = str(error)
+    except OSError as error:
+        why = f"{error.filename}: cannot be read: {error.strerror}"
+    else:
+        again = command("resume", run.path)
+        if run.checkpoint.exists():
+            return f"To continue from the last checkpoint: {again}"
+        return f"It has no checkpoint yet. To begin it again: {again}"
+    return "It cannot be continued, see below." if why in told else f"It cannot be continued: {why}"
 
 
 def _damage(faults: Sequence[str]) -> Iterator[str]:
@@ -150,7 +175,9 @@ def _course(folder: RunRecord) -> Iterator[str]:
         notes.append(f"In {num} a loss or an error was not finite; the lines have a gap there.")
     notes += [growth_sentence(growth, folder.evaluations) for growth in folder.growths]
     if not folder.evaluations:
-        notes.insert(0, "The run has no evaluation." if folder.lost else "The run has no evaluation yet.")
+        notes.insert(
+            0, "The run has no evaluation that can be read." if folder.lost else "The run has no evaluation yet."
+        )
         yield section("Training curves", *map(paragraph, notes), name="course")
         return
     keys = (

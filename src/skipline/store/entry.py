@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypeGuard, get_args
 
-from skipline.store.evaluations import lost_evaluations, read_evaluations
+from skipline.files import parse_object
+from skipline.store.evaluations import Evaluations, lost_evaluations, read_evaluations
 from skipline.store.judge import Judge, judge_of
 from skipline.store.run_files import (
     CHECKPOINTS,
@@ -47,7 +48,8 @@ _BEGUN = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-")
 class RunEntry:
     """A run: `state` as it was when it was read, and for one that is broken why.
 
-    `lost`: which of its evaluations, "" for none; what it says of epochs, steps and errors is then of those left.
+    `lost`: which of its evaluations are, or cannot be read, "" for none; what it says of epochs, steps and errors is
+    then of those left.
     `judge`: which images its errors are of. `settings` are those of its recipe by their paths, as in
     `optimiser.learning_rate`, without the network's description. Numbers are NaN where the run does not have them
     yet; whole ones, the seed above all, stay whole.
@@ -104,7 +106,8 @@ def read_entry(path: Path) -> RunEntry:
 
 def _whole_entry(path: Path) -> RunEntry:
     recipe = _object(path / SETTINGS)
-    lines = read_evaluations(path / METRICS)
+    found = read_evaluations(path / METRICS)
+    lines = found.lines
     last = lines[-1] if lines else {}
     errors = [error for error in (_number(line.get("test_error")) for line in lines) if math.isfinite(error)]
     network = recipe.get("network")
@@ -114,7 +117,7 @@ def _whole_entry(path: Path) -> RunEntry:
         name=path.name,
         state=state,
         why="",
-        lost=lost_evaluations(recipe, lines, is_done=state == "done"),
+        lost=_lost(recipe, found, is_done=state == "done"),
         begun=_begun(path),
         model=str(model or ""),
         source=str(recipe.get("source", "")),
@@ -128,6 +131,12 @@ def _whole_entry(path: Path) -> RunEntry:
         seconds=_number(last.get("seconds")),
         settings=dict(_flat(recipe, prefix="")),
     )
+
+
+def _lost(recipe: Mapping[str, Any], found: Evaluations, *, is_done: bool) -> str:
+    lost = lost_evaluations(recipe, found.lines, is_done=is_done, are_all_read=not found.faults)
+    said = " and ".join(filter(None, (found.unreadable(), lost)))
+    return f"{METRICS} {said}" if said else ""
 
 
 def live_state(path: Path) -> State:
@@ -187,12 +196,9 @@ def _reason(error: Exception, path: Path) -> str:
 
 def _object(path: Path) -> dict[str, Any]:
     try:
-        value = json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path.name} is not JSON") from error
-    if not isinstance(value, dict):
-        raise ValueError(f"{path.name} holds no JSON object")
-    return value
+        return parse_object(path.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{path.name}: {error}") from error
 
 
 def _accuracy(path: Path) -> float:

@@ -2,43 +2,107 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from skipline.files import read_number, whole_lines
+from skipline.files import json_text, parse_object, read_number, whole_lines
 from skipline.store.patience import is_out_of_patience
+from skipline.wording import few, shown
 
 _MOST_NAMED = 4  # epochs, in a sentence
+_COUNTS = ("step", "epoch")
+_NUMBERS = (
+    "learning_rate",
+    "train_loss",
+    "train_error",
+    "test_loss",
+    "test_error",
+    "images_per_second",
+    "seconds",
+)
 
 
-def read_evaluations(path: Path) -> list[dict[str, Any]]:
-    """The whole lines of `metrics.jsonl`, each with its `step`; a torn last line is none.
+@dataclass(frozen=True, slots=True)
+class Evaluations:
+    """What `metrics.jsonl` holds: `lines`, each whole and of a later step than the one before.
 
-    Raises ValueError that names a line which is no evaluation.
+    `faults`: by the number of a line that is no evaluation why it is none. `is_cut_short`: behind them is a part of a
+    line, which is left out.
+    """
+
+    lines: tuple[Mapping[str, Any], ...]
+    faults: Mapping[int, str]
+    is_cut_short: bool
+
+    def unreadable(self) -> str:
+        """Which lines cannot be read, and why the first cannot, said of `metrics.jsonl`; "" where all can."""
+        if not self.faults:
+            return ""
+        numbers, why = [str(number) for number in self.faults], next(iter(self.faults.values()))
+        if len(numbers) == 1:
+            return f"cannot be read in line {numbers[0]} ({why})"
+        return f"cannot be read in lines {few(numbers)} (the first: {why})"
+
+
+def read_evaluations(path: Path) -> Evaluations:
+    """The evaluations in `metrics.jsonl`, with what is wrong with the others; none where there is no file.
+
+    Empty lines are passed over. Raises OSError where the file cannot be read at all.
     """
     if not path.exists():
-        return []
-    whole, _is_cut_short = whole_lines(path)
-    lines: list[dict[str, Any]] = []
+        return Evaluations((), {}, False)
+    whole, is_cut_short = whole_lines(path)
+    lines: list[Mapping[str, Any]] = []
+    faults: dict[int, str] = {}
     for number, text in enumerate(whole, start=1):
+        if not text.strip():
+            continue
         try:
-            line = json.loads(text)
-        except (ValueError, RecursionError):
-            line = None
-        if not isinstance(line, dict) or not _is_step(line.get("step")):
-            raise ValueError(f"{path.name}, line {number}, is no evaluation")
-        lines.append(line)
-    return lines
+            line = _evaluation(text)
+            if lines and line["step"] <= lines[-1]["step"]:
+                before = lines[-1]["step"]
+                raise ValueError(f"step {line['step']} comes after step {before}; expected each line to be later")
+        except ValueError as error:
+            faults[number] = str(error)
+        else:
+            lines.append(line)
+    return Evaluations(tuple(lines), faults, is_cut_short)
 
 
-def lost_evaluations(recipe: Mapping[str, Any], evaluations: Sequence[Mapping[str, Any]], *, is_done: bool) -> str:
-    """Which lines of `metrics.jsonl` are lost, as a sentence without its full stop; "" where none is known to be.
+def _evaluation(text: str) -> Mapping[str, Any]:
+    line = parse_object(text)
+    for name in (*_COUNTS, *_NUMBERS):
+        if name not in line:
+            raise ValueError(f"{name} is missing")
+    for name in _COUNTS:
+        if not _is_step(line[name]):
+            raise ValueError(f"{name} is {_said(line[name])}; expected a whole number from 0")
+    for name in _NUMBERS:
+        try:
+            read_number(line[name])
+        except ValueError:
+            raise ValueError(f"{name} is {_said(line[name])}; expected a number") from None
+    depth = line.get("depth")
+    if depth is not None and (not _is_step(depth) or depth == 0):
+        raise ValueError(f"depth is {_said(depth)}; expected a whole number from 1")
+    return line
+
+
+def _said(value: object) -> str:
+    return json_text(value) if value is None or isinstance(value, bool) else shown(value)
+
+
+def lost_evaluations(
+    recipe: Mapping[str, Any], evaluations: Sequence[Mapping[str, Any]], *, is_done: bool, are_all_read: bool
+) -> str:
+    """Which lines of `metrics.jsonl` are lost, said of that file; "" where none is known to be.
 
     `recipe` is what `resolved.json` holds. A run writes a line an epoch, so that a number that is passed over is lost.
+    `are_all_read`: whether every line that is there is one of `evaluations`.
     """
     epochs = _epochs(evaluations)
     last = max(epochs, default=0)
@@ -49,13 +113,15 @@ def lost_evaluations(recipe: Mapping[str, Any], evaluations: Sequence[Mapping[st
         more = f", and {num_absent - _MOST_NAMED:,} more" if num_absent > _MOST_NAMED else ""
         which = "epochs" if num_absent > 1 else "epoch"
         said.append(f"has no line for {which} {', '.join(map(str, absent))}{more}")
-    if is_done and is_cut_off(recipe, evaluations):
+    if not evaluations and not are_all_read:
+        said.append("has no evaluation that can be read")
+    elif is_done and is_cut_off(recipe, evaluations):
         said.append(
             f"ends at epoch {last}, before the run did: the lines after it are lost"
             if epochs
             else "has no evaluation, though the run is finished: its lines are lost"
         )
-    return f"metrics.jsonl {' and '.join(said)}" if said else ""
+    return " and ".join(said)
 
 
 def is_cut_off(recipe: Mapping[str, Any], evaluations: Sequence[Mapping[str, Any]]) -> bool:

@@ -42,7 +42,7 @@ def write_events(run: RunEntry, folder: Path, out: Path) -> Path:
     place.mkdir(parents=True, exist_ok=True)
     path = place / f"events.out.tfevents.{begun:.0f}.skipline"
     events = [_event(begun, 0, _field(3, _BYTES, b"brain.Event:2"))]
-    events += [_evaluation(line, begun) for line in read_evaluations(folder / METRICS)]
+    events += [_evaluation(line, begun) for line in read_evaluations(folder / METRICS).lines]
     write_whole(path, b"".join(map(_record, events)))
     return path
 

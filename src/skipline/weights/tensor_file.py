@@ -12,7 +12,7 @@ import safetensors.torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from skipline.files import dump_json_line, write_whole
+from skipline.files import dump_json_line, json_kind, write_whole
 from skipline.weights.error import WeightsError
 from skipline.wording import few
 
@@ -80,7 +80,7 @@ def _header_in(metadata: Mapping[str, str], path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise WeightsError(f"{path}: its header is not JSON: {error}.") from error
     if not isinstance(header, dict):
-        raise WeightsError(f"{path}: its header is a {type(header).__name__}; expected a JSON object.")
+        raise WeightsError(f"{path}: its header is {json_kind(header)}; expected a JSON object.")
     return header
 
 

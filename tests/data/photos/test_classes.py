@@ -28,12 +28,15 @@ def test_what_is_saved_is_read_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[]", "expected a JSON object with format 'skipline.classes'"),
+        ("[]", "found a JSON array; expected a JSON object with format 'skipline.classes'"),
+        ("null", "found a JSON null; expected a JSON object with format 'skipline.classes'"),
+        ('{"version": 1}', "found no format; expected a JSON object with format 'skipline.classes'"),
         (
             "{",
             r", the list of the run's classes, cannot be read: it is not JSON \(Expecting property name .*\)\. Restore "
             "it, or train again with `skipline train`",
         ),
+        ("[" * 100_000, r"cannot be read: it is not JSON \(.*recursion"),
         ('{"format": "skipline.classes", "version": 2, "classes": []}', "version 2 is not readable here; expected 1"),
         ('{"format": "skipline.classes", "version": 1, "classes": [1]}', "expected a list of texts"),
         ('{"format": "skipline.classes", "version": 1, "classes": ["a", "a"]}', "class 'a' is there more than once"),

@@ -129,7 +129,9 @@ def test_a_run_that_was_removed_is_said(tmp_path: Path) -> None:
         (None, "is not a complete run: it has no split.json. Train again with `skipline train`."),
         (b"{", "split.json cannot be read: Expecting property name"),
         (b"\xff", "split.json cannot be read: 'utf-8' codec can't decode"),
-        (b"[]", "split.json holds list; expected a JSON object."),
+        (b"[" * 100_000, "split.json cannot be read: maximum recursion depth exceeded"),
+        (b"[]", "split.json: found a JSON array; expected a JSON object."),
+        (b"null", "split.json: found a JSON null; expected a JSON object."),
     ],
 )
 def test_a_broken_file_is_said(content: bytes | None, message: str, new_run: Callable[[], RunFolder]) -> None:

@@ -120,5 +120,7 @@ def print_damage(shown: Sequence[RunEntry], console: Console) -> None:
         if run.state == "broken":
             console.print(f"broken: {printable(run.name)}: {run.why}", markup=False, soft_wrap=True)
         if run.lost:
-            said = f"incomplete: {printable(run.name)}: {run.lost}; its numbers above are of what is left"
+            numbers = (run.epochs, run.error, run.best_error, run.seconds)
+            rest = "" if all(map(math.isnan, numbers)) else "; its numbers above are of what is left"
+            said = f"incomplete: {printable(run.name)}: {run.lost}{rest}"
             console.print(said, markup=False, soft_wrap=True)

@@ -57,7 +57,7 @@ def load_classes(path: Path) -> Classes:
         return Classes.from_json(json.loads(path.read_bytes()))
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
-    except (OSError, ValueError) as error:  # JSON's and Unicode's errors are ValueErrors
+    except (OSError, ValueError, RecursionError) as error:  # JSON's and Unicode's errors are ValueErrors
         why = error.strerror if isinstance(error, OSError) else f"it is not JSON ({error})"
         raise DataError(
             f"{path}, the list of the run's classes, cannot be read: {why}. Restore it, or train again with `skipline "

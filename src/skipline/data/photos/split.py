@@ -18,6 +18,7 @@ from skipline.data.photos.fact import PhotoFact
 from skipline.data.photos.folder import Photo, PhotoFolder
 from skipline.data.photos.printable import printable
 from skipline.data.photos.sighting import Part
+from skipline.files import json_kind
 from skipline.seeds import split_seed
 
 FORMAT = "skipline.split"
@@ -203,7 +204,7 @@ def _left_out(entries: object) -> tuple[LeftOut, ...]:
 
 def _photos(entries: object, part: str) -> tuple[SplitPhoto, ...]:
     if not isinstance(entries, list):
-        raise DataError(f"split: part {part} must be a list; found {type(entries).__name__}.")
+        raise DataError(f"split: part {part} must be a list; found {json_kind(entries)}.")
     return tuple(_photo(entry, f"{part}, entry {number}") for number, entry in enumerate(entries))
 
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Strict, ValidationError
 
-from skipline.files import NON_FINITE
+from skipline import files
 from skipline.report.error import ReportError
 
 
 def _untag(value: object) -> object:
-    return NON_FINITE.get(value, value) if isinstance(value, str) else value
+    return files.NON_FINITE.get(value, value) if isinstance(value, str) else value
 
 
 Real = Annotated[float, Strict(), BeforeValidator(_untag)]
@@ -44,22 +43,19 @@ def read_object(path: Path) -> dict[str, Any]:
 def parse_object(text: str, *, where: str) -> dict[str, Any]:
     """Parse `text` as one JSON object; `where` names it in the ReportError that is raised if it is not one."""
     try:
-        value = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise ReportError(f"{where}: not JSON ({error}); expected a JSON object") from error
-    if not isinstance(value, dict):
-        raise ReportError(f"{where}: found a JSON {_kind(value)}; expected a JSON object")
-    return value
+        return files.parse_object(text)
+    except ValueError as error:
+        raise ReportError(f"{where}: {error}") from error
 
 
 def check_format(value: Mapping[str, Any], *, format: str, version: int, where: str) -> None:
     """Refuse a record whose `format` or `version` is not the one read here."""
     found, found_version = value.get("format"), value.get("version")
     if found != format:
-        raise ReportError(f"{where}: format is {found!r}; this reads {format!r} version {version}")
+        raise ReportError(f"{where}: format is {_said(found)}; this reads {format!r} version {version}")
     if isinstance(found_version, bool) or found_version != version:
         raise ReportError(
-            f"{where}: {format} version is {found_version!r}; this reads version {version}. "
+            f"{where}: {format} version is {_said(found_version)}; this reads version {version}. "
             "A file from a newer skipline needs that skipline: pip install --upgrade skipline"
         )
 
@@ -85,10 +81,10 @@ def _field(path: tuple[int | str, ...]) -> str:
 
 def _short(value: object) -> str:
     # 60 characters show what it is and keep the message on two lines of a terminal.
-    text = repr(value)
+    text = files.json_text(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _kind(value: object) -> str:
-    names = {list: "array", str: "string", bool: "boolean", int: "number", float: "number"}
-    return names.get(type(value), "null")
+def _said(value: object) -> str:
+    """The value of a field that every record has; what is not there is missing."""
+    return "missing" if value is None else files.json_text(value)

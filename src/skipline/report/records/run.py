@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StrictInt, StrictStr
 
-from skipline.files import whole_lines
 from skipline.report.error import ReportError
 from skipline.report.records.faults import Faults
 from skipline.report.records.growth import Growth, read_growths
-from skipline.report.records.record import Real, Record, check_format, parse, parse_object, read_object
+from skipline.report.records.record import Real, Record, check_format, parse, read_object
 from skipline.store import Judge, judge_of
-from skipline.store.evaluations import is_cut_off, lost_evaluations
+from skipline.store.evaluations import Evaluations, is_cut_off, lost_evaluations, read_evaluations
 from skipline.store.run_files import DONE, ENVIRONMENT, FAILURE, METRICS, SETTINGS
 
 # Of every JSON file of a run folder, the version that is read here.
@@ -33,7 +31,8 @@ State = Literal["done", "failed", "open"]
 class EvaluationRecord(Record):
     """One line of `metrics.jsonl`; errors are fractions, `seconds` counts from the start of the run.
 
-    `depth`: of the net that was evaluated, in layers; earlier runs did not write it.
+    `skipline.store.evaluations` has checked it. `depth`: of the net that was evaluated, in layers; earlier runs did
+    not write it.
     """
 
     step: Annotated[StrictInt, Field(ge=0)]
@@ -67,8 +66,8 @@ class RunRecord:
     `judge`: which images `test_error` and `test_loss` are of. `state` is `open` where the run has neither
     ended nor failed: it is going on, or was killed. `failures` holds what `FAILED.json` says of a run that failed,
     and nothing of another. `cut_short` tells that the last line of `metrics.jsonl` was not whole and was left out.
-    `lost`: which evaluations are, in a sentence, "" for none; `is_cut_off`: the last ones of a finished run are among
-    them. `growths`: where the net became deeper.
+    `lost`: which evaluations are, said of `metrics.jsonl` ("has no line for epoch 2"), "" for none; `is_cut_off`: the
+    last ones of a finished run are among them. `growths`: where the net became deeper.
     """
 
     name: str
@@ -96,11 +95,16 @@ def read_run(path: Path, faults: Faults) -> RunRecord:
         raise ReportError(
             f"{path}: has no resolved.json, so it is not a run folder. List run folders with: skipline runs"
         )
-    evaluations, cut_short = faults.part(lambda: _read_metrics(path / METRICS, faults), otherwise=((), False))
+    metrics = path / METRICS
+    found = faults.part(lambda: _read_metrics(metrics), otherwise=Evaluations((), {}, False))
+    for number, fault in found.faults.items():
+        faults.add(f"{metrics}, line {number}: {fault}")
+    evaluations = tuple(map(EvaluationRecord.model_validate, found.lines))
     failure = path / FAILURE
     state: State = "done" if (path / DONE).exists() else "failed" if failure.is_file() else "open"
     resolved = faults.part(lambda: _read(path / SETTINGS), otherwise={})
-    lines = [{"step": e.step, "epoch": e.epoch, "test_error": e.test_error} for e in evaluations]
+    is_done = state == "done"
+    lost = lost_evaluations(resolved, found.lines, is_done=is_done, are_all_read=not found.faults)
     depths = [(e.step, e.depth) for e in evaluations if e.depth is not None]
     return RunRecord(
         name=path.resolve().name,
@@ -108,9 +112,9 @@ def read_run(path: Path, faults: Faults) -> RunRecord:
         resolved=resolved,
         environment=faults.part(lambda: _read(path / ENVIRONMENT), otherwise={}),
         evaluations=evaluations,
-        cut_short=cut_short,
-        lost=lost_evaluations(resolved, lines, is_done=state == "done"),
-        is_cut_off=state == "done" and is_cut_off(resolved, lines),
+        cut_short=found.is_cut_short,
+        lost=lost,
+        is_cut_off=is_done and is_cut_off(resolved, found.lines),
         state=state,
         failures=faults.part(lambda: _failures(failure), otherwise=()) if state == "failed" else (),
         growths=faults.part(lambda: read_growths(path, depths), otherwise=()),
@@ -127,26 +131,8 @@ def _read(path: Path) -> Mapping[str, Any]:
     return value
 
 
-def _read_metrics(path: Path, faults: Faults) -> tuple[tuple[EvaluationRecord, ...], bool]:
-    """Read the evaluations and whether the last line was cut short: a run may be killed, or be writing, just there."""
-    if not path.exists():
-        return (), False
+def _read_metrics(path: Path) -> Evaluations:
     try:
-        whole, is_cut_short = whole_lines(path)
+        return read_evaluations(path)
     except OSError as error:
         raise ReportError(f"{path}: cannot be read: {error.strerror}") from error
-    evaluations: list[EvaluationRecord] = []
-    for number, line in enumerate(whole, start=1):
-        where = f"{path}, line {number}"
-        read = faults.part(partial(_evaluations, line, where=where), otherwise=())
-        if read and evaluations and read[0].step <= evaluations[-1].step:
-            before = evaluations[-1].step
-            faults.add(f"{where}: step {read[0].step} comes after step {before}; expected each line to be later")
-            continue
-        evaluations += read
-    return tuple(evaluations), is_cut_short
-
-
-def _evaluations(line: str, *, where: str) -> tuple[EvaluationRecord, ...]:
-    """The one of a line; none of an empty one."""
-    return (parse(EvaluationRecord, parse_object(line, where=where), where=where),) if line.strip() else ()

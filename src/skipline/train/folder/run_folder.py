@@ -20,6 +20,7 @@ from skipline.files import (
     append_line,
     dump_json,
     dump_json_line,
+    json_kind,
     make_folder,
     storage_error,
     sync_folder,
@@ -173,10 +174,10 @@ class RunFolder:
             raise RunFileError(
                 f"{self.path} is not a complete run: it has no {name}. Train again with `skipline train`."
             ) from None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise RunFileError(f"{path} cannot be read: {error}.") from error
         if not isinstance(document, dict):
-            raise RunFileError(f"{path} holds {type(document).__name__}; expected a JSON object.")
+            raise RunFileError(f"{path}: found {json_kind(document)}; expected a JSON object.")
         return document
 
     def append_metrics(self, line: Mapping[str, Any]) -> None:

@@ -7,6 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from skipline.command import command
+from skipline.data import DataError
+from skipline.data.photos.classes import load_classes
+from skipline.evaluate.predictions import load_predictions
 from skipline.files import write_whole
 from skipline.init import InitError
 from skipline.spec import SpecError
@@ -95,6 +98,30 @@ def saying_what_is_left(folder: RunFolder) -> Iterator[None]:
         yield
     except CheckpointError as error:
         raise RunFileError(f"{error} {left_of(folder, folder.checkpoint)}") from error
+
+
+def unshown_damage(folder: RunFolder) -> Iterator[str]:
+    """What is wrong with those files of the run that its page does not draw, and what else can be used, one by one."""
+    try:
+        if folder.is_done or folder.model.exists():
+            run_model(folder, best=False)
+    except RunFileError as error:
+        yield str(error)
+    try:
+        if folder.checkpoint.exists():
+            with saying_what_is_left(folder):
+                read_progress(folder.checkpoint)
+    except RunFileError as error:
+        yield str(error)
+    try:
+        if folder.evaluation.exists() or folder.predictions.exists():
+            load_predictions(folder.predictions)
+    except WeightsError as error:
+        yield str(error)
+    try:
+        load_classes(folder.classes)
+    except DataError as error:
+        yield f"{str(error).rstrip('.')}. Without it the run can be neither evaluated nor resumed."
 
 
 def left_of(folder: RunFolder, lost: Path) -> str:
