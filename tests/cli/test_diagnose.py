@@ -253,6 +253,23 @@ def test_what_a_verdict_rests_on_is_said_in_front_and_nothing_twice(skipline: Co
             assert f"\n  cause      {cause}\n" in told, "its name stays, above its law"
 
 
+def test_lines_are_broken_where_the_screen_ends_and_go_on_below_their_text(
+    skipline: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = "diagnose", "--depth", "57", "--compare", "plain,residual"
+    monkeypatch.delenv("COLUMNS", raising=False)
+    whole = skipline(*arguments).out
+    monkeypatch.setenv("COLUMNS", "60")
+    broken = skipline(*arguments).out
+    assert broken.split() == whole.split()
+    assert max(map(len, broken.splitlines())) <= 60 < max(map(len, whole.splitlines()))
+    lines = broken.splitlines()
+    assert [line[:13] for line in lines if line.startswith("  law        ")] == ["  law        "]
+    after_verdict = lines[next(index for index, line in enumerate(lines) if line.startswith("✓ ")) + 1]
+    assert (after_verdict[:2], after_verdict[2] != " ") == ("  ", True)
+    assert all(line[:13] == " " * 13 or line[2:3].strip() for line in lines if line[:2] == "  ")
+
+
 def test_a_measurement_that_decides_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     """Where the prediction finds nothing and the measurement does."""
     conditions = Conditions(image_size=8, batch_size=4)

@@ -180,6 +180,8 @@ def test_a_run_is_no_better_than_itself(skipline: Command, runs: tuple[Path, Pat
     ended = skipline("compare", str(runs[0]), str(runs[0]))
     assert "no significant difference: " in ended.out
     assert "+0.00 points" in ended.out
+    assert f"both are the same run, {runs[0]}: name another to compare it with\n" in ended.err
+    assert "the same run" not in skipline("compare", str(runs[0]), str(runs[1])).err
 
 
 def test_different_images_are_refused(skipline: Command, runs: tuple[Path, Path]) -> None:

@@ -35,6 +35,15 @@ def printed(document: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> str
     return capsys.readouterr().out
 
 
+def test_a_confusion_says_which_class_was_taken_for_which(
+    document: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    label, answer, num = next(entry for entry in document["confusion"] if entry[0] != entry[1])
+    names = [c["name"] for c in document["classes"]]
+    first = f"most frequent confusions: {names[label]} taken for {names[answer]} ({num})"
+    assert first in printed(document, capsys)
+
+
 def test_of_a_model_at_chance_no_label_is_doubted(document: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
     assert " to look at, most likely errors first:" in printed(document, capsys)
     out = printed({**document, "chance_p_value": 0.31}, capsys)

@@ -221,6 +221,7 @@ def test_a_model_leaves_under_other_names(skipline: Command, trained: Path) -> N
         (("a.npz", "--to", "bit"), 3, "has no name for stem.conv1.weight of digits_resnet8"),
         (("a.pth", "--to", "keras"), 2, "no source of weights 'keras'"),
         (("resnet8.th", "--to", "timm"), 2, "resnet8.th already exists"),
+        (("resnet8.th", "--to", "tim"), 2, "no source of weights 'tim'"),
         (("no/a.pth", "--to", "timm"), 3, "the folder is not there"),
     ],
 )

@@ -62,6 +62,14 @@ def test_one_model_is_a_tree_with_shapes_receptive_fields_and_cost(skipline: Com
     assert "└ block2–6 ×5" in out
 
 
+def test_one_model_fits_a_narrow_screen(skipline: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    first, second, source, *rest = skipline("models", "resnet50").out.splitlines()
+    assert (first[:30], second) == ("resnet50: bottleneck blocks: p", "  on the 3×3 (v1.5: torchvision, timm)")
+    assert source == "source         He et al. 2015, arXiv 1512.03385"
+    assert max(map(len, (first, *rest))) <= 60
+
+
 def test_one_model_can_be_drawn(skipline: Command, tmp_path: Path) -> None:
     drawn = skipline("models", "cifar_resnet20", "--svg", "net.svg")
     assert (drawn.code, drawn.err) == (0, "drawn into net.svg\n")

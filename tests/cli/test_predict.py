@@ -80,7 +80,7 @@ def test_files_patterns_and_a_list_name_photos_and_what_is_unreadable_is_told(
     del model
     (tmp_path / "torn.jpg").write_bytes(b"\xff\xd8\xff\xe0 no more")
     (tmp_path / "a [1].png").write_bytes((tmp_path / "photos/cat/0.png").read_bytes())
-    monkeypatch.setattr("sys.stdin", io.StringIO("photos/cat/1.png\n\ngone.png\r\n"))
+    monkeypatch.setattr("sys.stdin", io.StringIO("photos/cat/1.png\n\n \t\ngone.png\r\n"))
     ended = skipline(
         "predict", "model.safetensors", "a [1].png", "torn.jpg", "photos/d*/?.png", "-", "--format", "jsonl"
     )
@@ -138,7 +138,7 @@ EXAMPLE = "e.g. find new -name '*.jpg' | skipline predict model.safetensors -"
     ("arguments", "listed", "said"),
     [
         (("-",), "", f"stdin (-) named no photo. Give it a path on each line, {EXAMPLE}"),
-        (("-",), "\n\nempty\n", f"stdin (-) named no photo. Give it a path on each line, {EXAMPLE}"),
+        (("-",), "\n  \nempty\n", f"stdin (-) named no photo. Give it a path on each line, {EXAMPLE}"),
         (("empty",), "", "there is no photo in empty or below; to see what is there: skipline check empty."),
         (("emp*",), "", "there is no photo in emp* or below."),  # a pattern is no folder to check
         (
@@ -165,6 +165,14 @@ def test_where_nothing_is_named_it_says_what_to_name(
     assert (ended.code, ended.err) == (3, f"error: {said}\n")
 
 
+def test_a_folder_without_a_photo_is_told_beside_others(skipline: Command, model: TrainedModel, tmp_path: Path) -> None:
+    del model
+    (tmp_path / "empty").mkdir()
+    ended = skipline("predict", "model.safetensors", "photos/cat/0.png", "empty", "photos/dog/0.png", "--jobs", "1")
+    assert (ended.code, len(read(ended.out))) == (0, 2)
+    assert ended.err == "there is no photo in empty or below\n2 photos predicted, 0 unreadable\n"
+
+
 def test_a_pattern_that_no_file_matches_is_told_as_one(skipline: Command, model: TrainedModel, tmp_path: Path) -> None:
     del model
     (tmp_path / "a [x].png").write_text("words")
@@ -182,6 +190,7 @@ def test_a_pattern_that_no_file_matches_is_told_as_one(skipline: Command, model:
     ("arguments", "code", "said"),
     [
         (("gone.png",), 3, "no photo could be read"),
+        (("photos", ""), 2, "one of the paths is empty. Name files, folders or patterns, or - for a list on stdin."),
         (("photos", "--top", "4"), 2, "--top is 4, but the model has 3 classes"),
         (("photos", "--format", "xml"), 2, "the format is 'xml'; expected --format csv, jsonl or parquet"),
         (("photos", "--format", "csv", "--json"), 2, "--json is --format jsonl, and --format is csv"),

@@ -85,7 +85,11 @@ def test_where_nothing_is_found_nothing_is_trained(
     assert not (tmp_path / "runs").exists()
 
 
-def test_a_rate_that_is_none_is_refused(skipline: Command) -> None:
-    ended = skipline(*QUICK, "--lr", "search")
+@pytest.mark.parametrize(
+    ("rate", "hint"), [("fnd", " Did you mean 'find'?"), ("FIND", " Did you mean 'find'?"), ("x", "")]
+)
+def test_a_rate_that_is_none_is_refused(skipline: Command, rate: str, hint: str) -> None:
+    ended = skipline(*QUICK, "--lr", rate)
     assert ended.code == 2
-    assert "optimiser.learning_rate is 'search'; expected a number" in ended.err
+    expected = "expected a number, or 'find' for a range test."
+    assert ended.err == f"error: optimiser.learning_rate is {rate!r}; {expected}{hint}\n"

@@ -109,8 +109,26 @@ def test_a_path_without_parts_is_the_end_of_no_other(listed: Command) -> None:
     assert json.loads(listed("runs", "--json", "--source", ".").out)["runs"] == []
 
 
-def test_settings_are_those_of_the_recipes_also_before_the_first_epoch_has_ended(listed: Command) -> None:
+def test_settings_are_those_of_the_recipes_also_before_the_first_epoch_has_ended(
+    listed: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
     make(OTHERS, source="digits", epochs=20, lines=0)
     shown = {line[0]: line[1:] for line in map(str.split, listed("runs", "--settings").out.splitlines()) if line}
     assert shown["epochs"] == ["20", "30", "30"]
     assert "nan" not in str(shown)
+
+
+@pytest.mark.parametrize(("width", "tables"), [(50, 3), (70, 2), (90, 1)])
+def test_settings_stay_whole_on_a_narrow_terminal_in_tables_below_each_other(
+    listed: Command, monkeypatch: pytest.MonkeyPatch, width: int, tables: int
+) -> None:
+    make(OTHERS.replace("resnet20", "preresnet_basic20"), source="digits")
+    monkeypatch.setenv("COLUMNS", str(width))
+    lines = lines_of(listed("runs", "--settings"))
+    assert max(len(line) for line in lines[3:]) <= width
+    words = [line.split() for line in lines]
+    assert [word for line in words if line[:1] == ["setting"] for word in line[1:]] == ["1", "2", "3"]
+    models = [word for line in words if line[:1] == ["model"] for word in line[1:]]
+    assert models == ["cifar_preresnet_basic20", "cifar_resnet20", "digits_resnet20"]
+    assert sum(line[:1] == ["setting"] for line in words) == tables

@@ -86,5 +86,12 @@ def test_toml_errors_name_the_file_and_the_line(tmp_path: Path) -> None:
     path.write_text("epochs = 3\nseed = = 4\n")
     with pytest.raises(FileError, match=r"recipe\.toml is not TOML: .*line 2"):
         from_toml(path)
-    with pytest.raises(FileError, match=r"none\.toml: the file cannot be read: .*No such file"):
-        from_toml(tmp_path / "none.toml")
+    path.write_bytes(b"init = '\xff'")
+    give = r"Give a TOML file of settings, with lines such as epochs = 20\.$"
+    for wrong, said in (
+        (tmp_path / "none.toml", rf"none\.toml: there is no such file\. {give}"),
+        (tmp_path, rf": the file cannot be read: Is a directory\. {give}"),
+        (path, rf"recipe\.toml is not UTF-8, and so not TOML\. {give}"),
+    ):
+        with pytest.raises(FileError, match=said):
+            from_toml(wrong)

@@ -74,6 +74,13 @@ def test_a_batch_of_more_than_there_are_is_said_to_be_all(skipline: Command) -> 
     assert "2 epochs, 2 steps, batch size 1,437\na batch of 2,000 is larger than the training set" in ended.out
 
 
+def test_a_dry_run_shows_the_sizes_of_training_images(skipline: Command) -> None:
+    words = ("train", "digits", "--dry-run", "--epochs", "3", "--model", "digits_resnet8")
+    shown = skipline(*words, "--first-size", "0.5").out
+    assert "\ntraining images are 8×8 throughout: first_size 0.5 leads to no smaller side that suits the " in shown
+    assert "throughout" not in skipline(*words).out
+
+
 def test_dry_run_trains_nothing(skipline: Command, tmp_path: Path) -> None:
     ended = skipline("train", "digits", "--dry-run", "--device", "cpu")
     assert ended.code == 0
@@ -171,6 +178,13 @@ def test_a_watched_run_warns_in_words_and_shows_its_layers(skipline: Command, tm
         (["train", "digits", "--model", "net.json"], 3, "net.json: the file cannot be read"),
         (["train", "digits", "--epochs", "0"], 2, "epochs is 0; expected a whole number of at least 1"),
         (["train", "digits", "--set", "optimiser.lr=0.1"], 2, "Did you mean 'optimiser.learning_rate'"),
+        (
+            ["train", "digits", "--pad", "8"],
+            2,
+            "augment.pad is 8, and the images have 8×8 pixels: a crop could miss the image. The largest valid value is "
+            "7.",
+        ),
+        (["train", "digits", "--cutout", "100"], 2, "8×8 pixels: the whole image could be cut out. The largest valid"),
         (["train", "digits", "--lr", "-1"], 2, "optimiser.learning_rate is -1"),
         (["train", "digits", "--optimiser", "adam"], 2, "Did you mean 'adamw'"),
         (["train", "digits", "--schedule", "cosin"], 2, "Did you mean 'cosine'"),

@@ -73,6 +73,16 @@ def test_what_check_calls_wrong_stops_training_unless_it_is_let_pass(
     assert "--allow is for folders of photos only" in skipline("train", "digits", "--allow", "near_leak").err
 
 
+def test_a_dry_run_shows_the_sizes_that_images_grow_through(skipline: Command, photos: Path) -> None:
+    del photos
+    large = (*TRAIN, "--image-size", "24")
+    shown = skipline("train", "my photos", *large, "--first-size", "0.5", "--dry-run").out
+    assert "\ntraining images grow from 12×12 to 24×24; evaluation at 24×24\n" in shown
+    assert "training images grow" not in skipline("train", "my photos", *large, "--first-size", "1", "--dry-run").out
+    refused = skipline("train", "my photos", *large, "--cutout", "24")
+    assert (refused.code, "The largest valid value is 23." in refused.err) == (2, True)
+
+
 def test_started_again_by_its_launcher_a_run_goes_on_without_what_came_into_the_folder(
     skipline: Command, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

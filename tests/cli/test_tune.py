@@ -33,6 +33,7 @@ MODEL = "digits_resnet8"
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("CC", "no-such-compiler")  # the default is then PyTorch's own operations, and quick to have
+    monkeypatch.setattr(precision, "has_bf16", lambda _device: False)  # and the same on every machine
 
 
 def invoked(*arguments: str, code: int = 0) -> tuple[str, str]:
@@ -62,8 +63,7 @@ TIMINGS = (
 )
 
 
-def test_tune_times_prints_and_remembers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(precision, "has_bf16", lambda _device: False)  # the default is then the way that is timed
+def test_tune_times_prints_and_remembers() -> None:
     stdout, stderr = invoked(
         "tune", MODEL, "--batch-size", "4", "--rounds", "1", "--way", "fp32 channels", "--device", "cpu"
     )

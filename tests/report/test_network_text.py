@@ -43,11 +43,19 @@ def test_a_deep_net_is_a_small_tree() -> None:
     assert text[10].split()[:5] == ["head", "10", "all", "650", "640"]
 
 
-@pytest.mark.parametrize("width", [80, 100, 200])
+@pytest.mark.parametrize("width", [60, 80, 100, 200])
 def test_no_line_is_too_long_and_no_layer_is_broken(width: int) -> None:
     text = lines("resnet50d", 224, width=width)
     assert max(map(len, text)) <= width
     assert "(+ 2×2 average /2," in "\n".join(text)
+
+
+def test_layers_are_below_the_numbers_where_there_is_no_room_beside_them() -> None:
+    text = lines("resnet50", 224, width=60)
+    at = next(index for index, line in enumerate(text) if line.startswith("├ block1       512×28×28"))
+    assert text[at].endswith("372.51 M")
+    assert text[at + 1] == "    1×1 128, 3×3 128 /2, 1×1 512 (+ 1×1 512 /2)"
+    assert text[at + 2].startswith("└ block2–4 ×3")
 
 
 def test_plain_and_gated_blocks_say_so() -> None:

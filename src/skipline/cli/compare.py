@@ -48,6 +48,8 @@ def compare(
     folders = open_run(first), open_run(second)
     for folder in folders:
         model_file(folder.path, best=False)  # or it has not ended
+    if folders[0].path.samefile(folders[1].path):
+        print(f"both are the same run, {folders[0].path}: name another to compare it with", file=sys.stderr)
     _refuse_other_exams(*folders)
     said = tuple(_predictions(folder, data, device) for folder in folders)
     _refuse_other_images(folders, said[0], said[1])

@@ -32,7 +32,9 @@ def export_weights(
     from skipline.cli.given.model_file import model_file
     from skipline.files import dump_json
     from skipline.weights import load_model, save_weights
+    from skipline.weights.sources import source_of
 
+    source_of(to)  # refuses one that there is not, before what is to be written there
     if file.exists():
         raise UsageError(f"{file} already exists. Name another file, or move it away.")
     path = model_file(run, best=best)

@@ -169,14 +169,14 @@ def _short(count: int) -> str:
 def _print_network(network: Network, summary: str, source: str, size: int) -> None:
     from rich.console import Console
 
+    from skipline.cli.output.filled_text import hung
     from skipline.costs import cost
     from skipline.report.network.outline import outline
     from skipline.report.network.text import network_text
 
     costs = cost(network, image_size=size)
     kept = size_text(costs.activation_elements * 4)  # fp32
-    print(f"{network.name}: {summary}")
-    print(f"source         {source}")
+    print(hung(f"{network.name}: {summary}\nsource         {source}"))
     print(f"depth          {network.depth} weighted layers in {counted(network.num_blocks, 'block')}")
     print(f"parameters     {costs.parameters:,}")
     print(f"multiply-adds  {costs.macs / 1e6:,.3f} M an image of {size}×{size}")

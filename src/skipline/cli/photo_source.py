@@ -17,7 +17,7 @@ from skipline.cli.exits import UsageError
 from skipline.cli.given.allowed import HOPELESS
 from skipline.cli.given.names import PHOTO_PRESET
 from skipline.cli.given.network import network_of
-from skipline.cli.given.recipe import OUTSIDE_RECIPE, over_preset, require_preset
+from skipline.cli.given.recipe import OUTSIDE_RECIPE, check_augment, over_preset, require_preset
 from skipline.cli.given.settings import overlaid
 from skipline.cli.output.photo_lines import tell_origin, tell_photos, tell_sides, tell_time
 from skipline.cli.output.photo_progress import PhotoProgress
@@ -77,6 +77,7 @@ def photos_and_recipe(
     rest = {name: value for name, value in settings.items() if name not in OUTSIDE_RECIPE}
     below = suited if preset == PHOTO_PRESET else {}
     recipe = over_preset(preset, network, result.folder.root.name, {**overlaid(below, rest), "source": source})
+    check_augment(recipe.augment, framing.side)
     split = _split(result, chosen, origin, seed=recipe.seed)
     with PhotoProgress(Console(stderr=True)) as progress:
         dataset = photo_dataset(split, names, framing, num_processes=available_cores(), show=progress.show, cache=cache)

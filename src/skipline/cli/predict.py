@@ -61,6 +61,8 @@ def predict(
 
     if json_ and format_ not in ("", "jsonl"):
         raise UsageError(f"--json is --format jsonl, and --format is {format_}. Leave one of them out.")
+    if "" in paths:
+        raise UsageError("one of the paths is empty. Name files, folders or patterns, or - for a list on stdin.")
     chosen_format = format_of("jsonl" if json_ else format_, out)
     path = model_file(run, best=best)
     model = load_model(path)
@@ -74,7 +76,9 @@ def predict(
     chosen = device_of(device)
     if isinstance(sys.stdin, io.TextIOWrapper):
         sys.stdin.reconfigure(errors="surrogateescape")  # names of files need not be Unicode
-    photos = read_photos(named_files(paths, sys.stdin), framing, num_processes=jobs or available_cores())
+    empty: list[str] = []
+    files = named_files(paths, sys.stdin, on_empty=empty.append)
+    photos = read_photos(files, framing, num_processes=jobs or available_cores())
     keep_freed_memory()
     num = unreadable = 0
     with written(chosen_format, out, top=top) as write:
@@ -84,6 +88,8 @@ def predict(
             if prediction.error:
                 unreadable += 1
                 print(f"cannot read {_shown(prediction.file)}: {_shown(prediction.error)}", file=sys.stderr)
+        for folder in empty if num else ():  # where nothing else is named, the error says it
+            print(f"there is no photo in {_shown(folder)} or below", file=sys.stderr)
         if num == unreadable:  # what the file held before stays
             raise DataError("no photo could be read, for the reasons above." if num else _nothing_named(run, paths))
     print(f"{counted(num - unreadable, 'photo')} predicted, {unreadable:,} unreadable", file=sys.stderr)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -283,13 +283,11 @@ def _show_plan(
     from skipline.costs import cost
     from skipline.files import dump_json
     from skipline.train import recipe_to_json
-    from skipline.train.deepening import network_in
-    from skipline.train.memory.step_memory import plan_memory_of
 
     if not team.leads:
         return
-    costs = cost(recipe.network, image_size=dataset.image_size)
     if as_json:
+        costs = cost(recipe.network, image_size=dataset.image_size)
         plan = {
             "format": "skipline.plan",
             "version": 1,
@@ -300,9 +298,20 @@ def _show_plan(
         }
         print(dump_json(plan), end="")
         return
+    for line in _plan_lines(recipe, dataset, device, team=team):
+        print(line)
+
+
+def _plan_lines(recipe: Recipe, dataset: Dataset, device: torch.device, *, team: Team) -> Iterator[str]:
+    from skipline.cli.output.photo_lines import sides_in
+    from skipline.costs import cost
+    from skipline.train.deepening import network_in
+    from skipline.train.memory.step_memory import plan_memory_of
+
+    costs = cost(recipe.network, image_size=dataset.image_size)
     steps = recipe.num_steps(len(dataset.train))
     side, channels = dataset.image_size, counted(recipe.network.in_channels, "channel")
-    print(
+    yield (
         f"network: {recipe.network.name}, set up for {counted(dataset.num_classes, 'class', 'classes')} and images of "
         f"{side}×{side} pixels with {channels}; {costs.parameters:,} parameters, {costs.macs / 1e6:,.1f} M "
         "multiply-adds per image"
@@ -310,16 +319,17 @@ def _show_plan(
     for deepening in recipe.deepen:
         later = network_in(recipe.network, recipe.deepen, deepening.epoch)
         grown = cost(later, image_size=dataset.image_size)
-        print(
+        yield (
             f"after {counted(deepening.epoch, 'epoch')} {later.name}: {grown.parameters:,} parameters, "
             f"{grown.macs / 1e6:,.1f} M multiply-adds per image"
         )
     tested = counted(len(dataset.test), "test image")
-    print(f"{dataset.name}: {counted(len(dataset.train), 'training image')} and {tested} on {device}")
+    yield f"{dataset.name}: {counted(len(dataset.train), 'training image')} and {tested} on {device}"
+    if recipe.first_size < 1:
+        yield sides_in(recipe, dataset)
     batch = min(recipe.batch_size, len(dataset.train))
-    print(f"{counted(recipe.epochs, 'epoch')}, {counted(steps, 'step')}, batch size {batch:,}")
+    yield f"{counted(recipe.epochs, 'epoch')}, {counted(steps, 'step')}, batch size {batch:,}"
     if batch < recipe.batch_size:
-        print(f"a batch of {recipe.batch_size:,} is larger than the training set: every step has all of it")
-    plan = plan_memory_of(recipe, recipe.network, dataset.train, device=device, num_processes=team.size)
-    print(plan.sentence())
-    print("nothing was trained (--dry-run); --json prints every setting")
+        yield f"a batch of {recipe.batch_size:,} is larger than the training set: every step has all of it"
+    yield plan_memory_of(recipe, recipe.network, dataset.train, device=device, num_processes=team.size).sentence()
+    yield "nothing was trained (--dry-run); --json prints every setting"

@@ -150,7 +150,7 @@ def _refusal(network: Network, parts: Sequence[PartCost], load: Workload, budget
         middle = (low + high + 1) // 2
         low, high = (middle, high) if fits(middle) else (low, middle - 1)
     images = f"batches of {load.batch_size}" + (f" in {counted(load.num_parts, 'part')}" if load.num_parts > 1 else "")
-    needs = f"{network.name} in {images} needs at least {size_text(least)}, and the memory is {size_text(budget)}."
+    needs = f"{network.name} in {images} needs at least {size_text(least)}."
     if not low:
         return f"{needs} Not even a single image fits: use more memory, or a smaller network."
     return (

@@ -90,7 +90,8 @@ def test_the_plan_is_told_before_the_first_step(
 
 def test_what_does_not_fit_is_refused(recipe: Recipe, dataset: Dataset) -> None:
     tiny = replace(recipe, memory="150KiB")
-    with pytest.raises(RecipeError, match=r"memory is '150KiB', and small in batches of 16 needs .*--batch-size \d"):
+    once = r"memory is '150KiB', and small in batches of 16 needs at least [\d.]+ KiB\. The largest .*--batch-size \d"
+    with pytest.raises(RecipeError, match=once):
         plan_memory_of(tiny, tiny.network, dataset.train, device=CPU)
     with pytest.raises(RecipeError, match=r"memory: 'much' is not an amount of memory; .* Or 'auto'"):
         replace(recipe, memory="much")

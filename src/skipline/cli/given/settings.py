@@ -14,6 +14,8 @@ PREFIX = "SKIPLINE_"
 NOT_SETTINGS = {"SKIPLINE_DATA", "SKIPLINE_DEBUG", "SKIPLINE_TEST_DATA"}
 """Variables of the environment that are read elsewhere."""
 
+_EXAMPLE = "Give a TOML file of settings, with lines such as epochs = 20."
+
 
 def overlaid(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """`over` laid on `base`: tables merge, all else is replaced; a table of another `kind` replaces the whole table.
@@ -59,8 +61,12 @@ def from_toml(path: Path) -> tuple[str, dict[str, Any]]:
     """The text of a TOML file and its settings; raises `FileError` with the line that is wrong."""
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise FileError(f"--config {path}: the file cannot be read: {error}.") from error
+    except FileNotFoundError as error:
+        raise FileError(f"--config {path}: there is no such file. {_EXAMPLE}") from error
+    except OSError as error:
+        raise FileError(f"--config {path}: the file cannot be read: {error.strerror}. {_EXAMPLE}") from error
+    except UnicodeDecodeError as error:
+        raise FileError(f"--config {path} is not UTF-8, and so not TOML. {_EXAMPLE}") from error
     try:
         return text, tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

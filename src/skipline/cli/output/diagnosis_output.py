@@ -13,6 +13,7 @@ from skipline.amount import counted, percent
 from skipline.cli.exits import GateFailed, UsageError
 from skipline.cli.output.diagnosis_phase import phases_of
 from skipline.cli.output.diagnosis_record import record_of, record_of_inspection
+from skipline.cli.output.filled_text import hung
 from skipline.command import command
 from skipline.files import dump_json, make_folder, write_whole
 from skipline.report.diagnosis import diagnosis_figures, diagnosis_page
@@ -107,9 +108,9 @@ def tell_examinations(
         print(dump_json({"format": FORMAT, "version": VERSION, "nets": nets, "treatments": fixes}), end="")
     else:
         lines = [f"\n{_spread(each)}" for each in spectra] or [""] * len(examined)
-        print("\n\n".join(_told(each, treated) + line for each, line in zip(examined, lines, strict=True)))
+        print(hung("\n\n".join(_told(each, treated) + line for each, line in zip(examined, lines, strict=True))))
         for treatment in treated:
-            print(f"\n{_told_treatment(treatment)}")
+            print(hung(f"\n{_told_treatment(treatment)}"))
     phases = phases_of(examined) if output.is_drawn else ()
     _write(records, phases, output, settings=_settings(examined[0].conditions))
     if any(not tried or not tried[0].helped for tried in treatments):
@@ -134,11 +135,15 @@ def tell_inspection(network: Network, inspection: Inspection, seen: Seen, output
         }
         print(dump_json({"format": FORMAT, "version": VERSION, "nets": [found], "treatments": []}), end="")
     else:
-        print(f"{name}, trained\n{_MARKS[diagnosis.verdict]} measured: {diagnosis.sentence}")
-        print(f"  measured   its last weights, in training mode, on {seen.about}")
-        spread = map(_spread, seen.spectra)
-        remedies = remedies_for(Candidate(network, seen.init), diagnosis.remedies)
-        print("\n".join([*_details(diagnosis, said=diagnosis.sentence), *spread, *_listed(remedies, {})]))
+        lines = [
+            f"{name}, trained",
+            f"{_MARKS[diagnosis.verdict]} measured: {diagnosis.sentence}",
+            f"  measured   its last weights, in training mode, on {seen.about}",
+            *_details(diagnosis, said=diagnosis.sentence),
+            *map(_spread, seen.spectra),
+            *_listed(remedies_for(Candidate(network, seen.init), diagnosis.remedies), {}),
+        ]
+        print(hung("\n".join(lines)))
     settings = {"images": seen.about, "seed": seen.seed}
     values = seen.spectra[0].values if seen.spectra else ()
     _write([record_of_inspection(network, inspection, singular_values=values)], (), output, settings=settings)

@@ -97,7 +97,9 @@ def _confusions(document: Document) -> Iterator[str]:
     names = [printable(c["name"]) for c in document["classes"]]
     wrong = [entry for entry in document["confusion"] if entry[0] != entry[1] and entry[1] >= 0]
     if wrong:
-        said = [f"{names[label]} for {names[answer]} ({num:,})" for label, answer, num in wrong[:_MOST_CONFUSIONS]]
+        said = [
+            f"{names[label]} taken for {names[answer]} ({num:,})" for label, answer, num in wrong[:_MOST_CONFUSIONS]
+        ]
         yield f"\nmost frequent confusions: {', '.join(said)}"
 
 

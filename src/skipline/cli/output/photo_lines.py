@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import torch
 
@@ -42,8 +42,21 @@ def tell_origin(recipe: Recipe) -> None:
 
 def tell_sides(recipe: Recipe, dataset: Dataset) -> None:
     """The sizes of training images, where they are not full-size, and how to train at full size."""
-    for sentence in _growth(recipe, dataset):
-        print(sentence, file=sys.stderr)
+    first, _ = _sides(recipe, dataset)
+    if first < dataset.image_size:
+        print(sides_in(recipe, dataset), file=sys.stderr)
+        print("(--first-size 1 trains at full size throughout, slower)", file=sys.stderr)
+
+
+def sides_in(recipe: Recipe, dataset: Dataset) -> str:
+    """The sizes of training images in the first and the last epoch, and of those that it is evaluated on."""
+    whole = dataset.image_size
+    first, last = _sides(recipe, dataset)
+    if first == whole:
+        reason = f"first_size {recipe.first_size:g} leads to no smaller side that suits the network"
+        return f"training images are {whole}×{whole} throughout: {reason}"
+    grown = f"grow from {first}×{first} to {last}×{last}" if last > first else f"are {first}×{first}"
+    return f"training images {grown}; evaluation at {whole}×{whole}"
 
 
 def tell_time(seconds: float, device: torch.device) -> None:
@@ -60,14 +73,13 @@ def _origin(recipe: Recipe) -> str:
     )
 
 
-def _growth(recipe: Recipe, dataset: Dataset) -> Iterator[str]:
+def _sides(recipe: Recipe, dataset: Dataset) -> tuple[int, int]:
+    """The side of training images in the first and in the last epoch."""
     num_epochs = math.ceil(recipe.num_steps(len(dataset.train)) / recipe.steps_per_epoch(len(dataset.train)))
-    whole = dataset.image_size
-    first, last = (epoch_side(recipe, epoch, num_epochs=num_epochs, whole=whole) for epoch in (0, num_epochs - 1))
-    if first < whole:
-        sides = f"grow from {first}×{first} to {last}×{last}" if last > first else f"are {first}×{first}"
-        yield f"training images {sides}; evaluation at {whole}×{whole}"
-        yield "(--first-size 1 trains at full size throughout, slower)"
+    first, last = (
+        epoch_side(recipe, epoch, num_epochs=num_epochs, whole=dataset.image_size) for epoch in (0, num_epochs - 1)
+    )
+    return first, last
 
 
 def _rough(seconds: float) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -16,6 +17,7 @@ from skipline.store import RunEntry
 from skipline.store.condition import differing_settings
 
 _MOST_SETTINGS = 6  # runs side by side in a table of settings: what fits a terminal
+_GAP = 2  # columns between two of a table of settings
 _UNBOUNDED = 10_000  # columns: more than any table of runs has
 _STYLES = {"done": "green", "failed": "red", "running": "cyan", "stopped": "yellow", "broken": "bold red"}
 
@@ -93,25 +95,50 @@ def _error_head(shown: Sequence[RunEntry]) -> str:
 
 
 def print_settings(chosen: Sequence[RunEntry], console: Console) -> None:
-    """The settings in which the first few of `chosen` differ, a column a run."""
+    """The settings in which the first few of `chosen` differ, a column a run, in tables that fit the terminal."""
     shown = [run for run in chosen if run.settings or run.model][:_MOST_SETTINGS]
     differing = differing_settings(shown)
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("setting", no_wrap=True, min_width=max((len(name) for name in differing), default=0))
-    for number, run in enumerate(shown, start=1):
-        table.add_column(str(number), overflow="fold")
-        console.print(f"{number}  {printable(run.name)}", markup=False, soft_wrap=True)
+    rows = {"setting": [str(number) for number in range(1, len(shown) + 1)]}
     for name, values in differing.items():
-        texts = [UNKNOWN if value is None else printable(setting_text(value)) for value in values]
-        table.add_row(Text(name), *map(Text, texts))
-    table.add_row(_error_head(shown), *(percent(run.error) for run in shown))
-    console.print()
-    console.print(table)
+        rows[name] = [UNKNOWN if value is None else printable(setting_text(value)) for value in values]
+    rows[_error_head(shown)] = [percent(run.error) for run in shown]
+    for number, run in enumerate(shown, start=1):
+        console.print(f"{number}  {printable(run.name)}", markup=False, soft_wrap=True)
+    for columns in _beside_each_other(rows, console.width):
+        console.print()
+        console.print(_settings_table(rows, columns))
     if len(shown) > 1 and not differing:
         print("no setting differs")
     print_damage(shown, console)
     if len(chosen) > len(shown):
         print(f"the first {len(shown)} of {counted(len(chosen), 'run')}; choose with --where")
+
+
+def _beside_each_other(rows: Mapping[str, Sequence[str]], width: int) -> list[list[int]]:
+    """The columns of `rows` in groups, each of which fits `width` beside the names of the rows, if it can."""
+    room = width - max(map(len, rows))
+    groups: list[list[int]] = [[]]
+    left = room
+    for number, texts in enumerate(zip(*rows.values(), strict=True)):
+        size = _GAP + max(map(cell_len, texts))
+        if size > left and groups[-1]:
+            groups.append([])
+            left = room
+        groups[-1].append(number)
+        left -= size
+    return groups
+
+
+def _settings_table(rows: Mapping[str, Sequence[str]], columns: Sequence[int]) -> Table:
+    """The first of `rows` is the head."""
+    (head, heads), *body = rows.items()
+    table = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False, header_style="dim")
+    table.add_column(head, no_wrap=True, min_width=max(map(len, rows)))
+    for column in columns:
+        table.add_column(heads[column], overflow="fold")
+    for name, texts in body:
+        table.add_row(Text(name), *(Text(texts[column]) for column in columns))
+    return table
 
 
 def print_damage(shown: Sequence[RunEntry], console: Console) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -22,22 +22,27 @@ STDIN = "-"
 _AT_A_TIME = 1024
 
 
-def named_files(paths: Iterable[str], stdin: TextIO) -> Iterator[str]:
+def named_files(paths: Iterable[str], stdin: TextIO, *, on_empty: Callable[[str], None]) -> Iterator[str]:
     """The files that `paths` name, one by one: files, the images in folders and below, patterns, `-` for stdin.
 
-    Of stdin each line is a path of one of these kinds. A path that is nothing of these comes as it is, a pattern that
-    no file matches too: reading it then says what is wrong. Raises DataError for a folder that cannot be listed.
+    Of stdin each line is a path of one of these kinds; blank ones are passed over. A path that is nothing of these
+    comes as it is, a pattern that no file matches too: reading it then says what is wrong. A folder without an image is
+    given to `on_empty`. Raises DataError for a folder that cannot be listed.
     """
     for path in paths:
         if path == STDIN:
             lines = (line.rstrip("\r\n") for line in stdin)
-            yield from named_files((line for line in lines if line and line != STDIN), stdin)
+            named = (line for line in lines if line.strip() and line != STDIN)
+            yield from named_files(named, stdin, on_empty=on_empty)
         elif os.path.isdir(path):
-            for name in list_folder(Path(path)).images:
+            images = list_folder(Path(path)).images
+            if not images:
+                on_empty(path)
+            for name in images:
                 yield os.path.join(path, name)
         elif _is_pattern(path):
             found = sorted(glob.iglob(path, recursive=True))
-            yield from named_files((each for each in found if each != STDIN), stdin)
+            yield from named_files((each for each in found if each != STDIN), stdin, on_empty=on_empty)
             if not found:
                 yield path
         else:

@@ -12,7 +12,8 @@ from skipline.report.number import SPACE
 
 _TITLES = ("", "output", "field", "parameters", "MACs", "layers")
 _GAP = "  "
-_LEAST_LAYERS = 24  # columns that the layers keep on a narrow terminal: guessed
+_LEAST_LAYERS = 24  # columns that the layers keep beside the numbers, or they are below them: guessed
+_INDENT = 4  # columns, of layers below the numbers
 _NOTES = (
     "field: pixels of the image, a side, that one place sees; /2: stride 2; (+ …): the shortcut, x where it is the "
     "identity. Norms, activations and learned shifts are left out."
@@ -64,11 +65,16 @@ def _weighty(words: Words) -> str:
 
 def _table(lines: Sequence[tuple[str, ...]], width: int) -> list[str]:
     sizes = [max(len(line[column]) for line in lines) for column in range(len(_TITLES) - 1)]
-    room = max(_LEAST_LAYERS, width - sum(size + len(_GAP) for size in sizes))
+    room = width - sum(size + len(_GAP) for size in sizes)
+    is_below = room < _LEAST_LAYERS
+    if is_below:
+        room = max(_LEAST_LAYERS, width - _INDENT)
     drawn = []
     for name, shape, *numbers, layers in lines:
         aligned = [number.rjust(size) for number, size in zip(numbers, sizes[2:], strict=True)]
         start = _GAP.join((name.ljust(sizes[0]), shape.ljust(sizes[1]), *aligned))
-        first, *rest = textwrap.wrap(layers, room) or [""]
-        drawn += [f"{start}{_GAP}{first}".rstrip(), *(" " * (len(start) + len(_GAP)) + more for more in rest)]
+        words = textwrap.wrap(layers, room)
+        first, rest = ("", words) if is_below else ("".join(words[:1]), words[1:])
+        indent = " " * (_INDENT if is_below else len(start) + len(_GAP))
+        drawn += [f"{start}{_GAP}{first}".rstrip(), *(indent + more for more in rest)]
     return [line.replace(SPACE, " ") for line in drawn]
