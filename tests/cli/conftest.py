@@ -37,6 +37,12 @@ def verbs_made_once() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def as_wide_as_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No width in the environment: where tests run side by side it has one."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 @pytest.fixture
 def skipline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
     """`skipline("train", "digits")` in an empty folder, with no setting and no launcher in the environment."""
