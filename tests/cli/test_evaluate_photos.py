@@ -53,6 +53,18 @@ def test_the_test_part_is_asked_and_the_validation_part_tells_the_temperature(sk
     assert page.code == 0, page.err
 
 
+def test_whatever_computes_predictions_keeps_freed_memory(
+    skipline: Command, run: Path, trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr("skipline.allocator.keep_freed_memory", lambda: asked.append(""))
+    commands = (["report", "RUN"], ["compare", "RUN", "RUN"], ["check", "PHOTOS", "--model", "RUN", "--jobs", "1"])
+    for number, command in enumerate(commands, start=1):
+        ended = skipline(*({"RUN": str(run), "PHOTOS": str(trained / "photos")}.get(word, word) for word in command))
+        assert ended.code == 0, ended.err
+        assert len(asked) >= number, command
+
+
 def test_of_other_folders_what_was_learnt_is_left_out(skipline: Command, run: Path, trained: Path) -> None:
     split = json.loads((run / "split.json").read_text())["parts"]
     ended = skipline("evaluate", str(run), str(trained / "photos"), "--json", "--device", "cpu")

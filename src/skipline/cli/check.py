@@ -88,6 +88,7 @@ def _refuse_other_than_html(html: Path | None) -> None:
 
 def _with_doubts(result: Check, place: Path, run: Path) -> Check:
     """The result with the labels that the run's model doubts, of the photos that it has not learnt from."""
+    from skipline.allocator import keep_freed_memory
     from skipline.check import with_suspects
     from skipline.cli.exits import UsageError
     from skipline.cli.given.device import device_of
@@ -100,6 +101,7 @@ def _with_doubts(result: Check, place: Path, run: Path) -> Check:
         raise UsageError(f"--model {run} does not tell which photos it has learnt from. Give the run's folder.")
     trained = open_run(run)
     exam = exam_in_folder(model_file(run, best=False), place, folder=trained)
+    keep_freed_memory()
     found = doubted_labels(trained, exam, device=device_of("auto"))
     learnt = f"; {exam.num_learnt:,} that it has learnt from were not" if exam.num_learnt else ""
     print(f"{counted(len(exam), 'label')} judged by {run}{learnt}", file=sys.stderr)

@@ -102,9 +102,11 @@ def _pictures(document: dict[str, Any], folder: RunFolder, data: Path | None) ->
 
 def _predictions(folder: RunFolder, data: Path | None, device: str) -> Predictions:
     """What the run said of its test images: as it is written, or found out now."""
+    from skipline.allocator import keep_freed_memory
     from skipline.cli.given.device import device_of
     from skipline.train.evaluated_run import predictions_of
 
+    keep_freed_memory()
     return predictions_of(folder, data=data, device=device_of(device), show=partial(print, file=sys.stderr))
 
 

@@ -30,6 +30,7 @@ def report(
 
     A finished run is evaluated first if it has not been. The page loads nothing from elsewhere.
     """
+    from skipline.allocator import keep_freed_memory
     from skipline.cli.given.device import device_of
     from skipline.data import DataError
     from skipline.files import dump_json, write_whole
@@ -49,6 +50,7 @@ def report(
         try:
             if folder.model.is_file():
                 run_model(folder, best=False)
+                keep_freed_memory()
                 predictions_of(folder, data=data, device=device_of(device), show=partial(print, file=sys.stderr))
             html = run_report(folder.path)
         except (DataError, ReportError, RunError) as error:

@@ -63,7 +63,8 @@ def evaluate(
 
     The net and the images are on one device. The forward pass runs inside `autocast`; the loss is taken in fp32 and
     summed in fp64. Nothing waits for the device but the one transfer from it at the end. Raises `DataError` where a
-    label is no class, or the net has another number of outputs.
+    label is no class, or the net has another number of outputs. With glibc the process afterwards hands freed memory
+    back from 64 MiB upward (`allocator.raise_trim_threshold`).
     """
     if images.highest_label >= num_classes:
         raise DataError(

@@ -31,6 +31,8 @@ def features(
     into its tensors, whose first N rows are returned, so that many batches need the memory of one. What stood there is
     gone. It holds values alone: call it under `torch.no_grad()`.
 
+    With glibc the process afterwards hands freed memory back from 64 MiB upward (`allocator.raise_trim_threshold`).
+
     Raises `ValueError` for a place that the network has not, for `sites` that is one name and for an `out` that lacks a
     site or does not fit, and `RuntimeError` for a place that this pass did not reach (a branch that stochastic depth
     skipped) and for an `out` that would have to carry gradients.
@@ -48,7 +50,7 @@ def features(
             raise _Enough
         return seen
 
-    raise_trim_threshold()  # or glibc, its heap full of what is held here, hands back what each layer frees
+    raise_trim_threshold()  # or glibc, its heap full of what is held, hands back what each layer frees
     if names:
         try:
             with tapped(net, names, read):

@@ -66,7 +66,8 @@ def train(
     folder; the first one writes and shows, and what stops one of them stops all. Raises `Diverged` where a loss or the
     net is not finite, `StorageError` where the folder cannot be written (its newest checkpoint is then intact),
     `RunError` where another process trains this run or its checkpoint does not fit, `RecipeError` or `SpecError` where
-    recipe, data, device and team do not fit, `TeamError` where the processes do not see the same checkpoint.
+    recipe, data, device and team do not fit, `TeamError` where the processes do not see the same checkpoint. With glibc
+    the process afterwards hands freed memory back from 64 MiB upward (`allocator.raise_trim_threshold`).
     """
     raise_trim_threshold()
     kernels = kernels_for(recipe, device)
