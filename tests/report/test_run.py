@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from skipline.report import ReportError, run_report, run_report_as_it_is
+from skipline.report.records.run import EvaluationRecord
+from skipline.store.evaluations import read_evaluations
 
 SPACE = "\N{NO-BREAK SPACE}"
 FAILURE = {
@@ -225,6 +228,25 @@ def test_the_headline_of_a_run_that_lost_its_end_is_its_evaluation(
         f": {100 * (1 - accuracy):.2f} % test error at the end, 60.00 % test error after 1 epoch, later evaluations "
         "are lost"
     )
+
+
+OF_A_LINE = [*EvaluationRecord.model_fields]
+
+
+@pytest.mark.parametrize("value", [..., None, True, -1, 0, 1, 0.5, "NaN", "1", [], {}])
+@pytest.mark.parametrize("name", OF_A_LINE)
+def test_what_is_an_evaluation_is_one_to_the_store_and_to_the_report(name: str, value: object, tmp_path: Path) -> None:
+    """`...` takes the field away. What the store asks of a line beyond these fields makes all of them faults."""
+    line: dict[str, Any] = {**dict.fromkeys(OF_A_LINE, 1), name: value}
+    if value is ...:
+        del line[name]
+    (tmp_path / "metrics.jsonl").write_text(json.dumps(line) + "\n")
+    is_one = True
+    try:
+        EvaluationRecord.model_validate(line)
+    except ValidationError:
+        is_one = False
+    assert (read_evaluations(tmp_path / "metrics.jsonl").faults == {}) is is_one
 
 
 @pytest.mark.parametrize(

@@ -44,11 +44,28 @@ def test_one_that_goes_on_has_those_so_far(epochs: tuple[int, ...], lost: str) -
     assert lost_evaluations(RECIPE, lines(*epochs), is_done=False, are_all_read=True) == lost
 
 
-@pytest.mark.parametrize("is_done", [True, False])
-def test_lines_that_are_there_and_cannot_be_read_are_not_lost(is_done: bool) -> None:
-    assert lost_evaluations(RECIPE, [], is_done=is_done, are_all_read=False) == "has no evaluation that can be read"
-    said = "" if not is_done else "ends at epoch 2, before the run did: the lines after it are lost"
-    assert lost_evaluations(RECIPE, lines(1, 2), is_done=is_done, are_all_read=False) == said
+@pytest.mark.parametrize(
+    ("epochs", "is_done", "said"),
+    [
+        ((), True, "has no evaluation that can be read"),
+        ((), False, "has no evaluation that can be read"),
+        ((1, 2), True, "has no evaluation after epoch 2 that can be read"),
+        ((1, 2), False, ""),
+        ((1, 3), True, "has no evaluation of epoch 2 that can be read"),
+        ((1, 3), False, "has no evaluation of epoch 2 that can be read"),
+        ((3,), True, "has no evaluation of epochs 1, 2 that can be read"),
+        (
+            (2,),
+            True,
+            "has no evaluation of epoch 1 that can be read and has no evaluation after epoch 2 that can be read",
+        ),
+        ((1, 2, 3), True, ""),  # what cannot be read was none of the run's
+    ],
+)
+def test_lines_that_are_there_and_cannot_be_read_are_not_lost(
+    epochs: tuple[int, ...], is_done: bool, said: str
+) -> None:
+    assert lost_evaluations(RECIPE, lines(*epochs), is_done=is_done, are_all_read=False) == said
 
 
 @pytest.mark.parametrize(

@@ -177,6 +177,20 @@ def test_a_line_that_is_no_evaluation_is_told_and_the_others_count(
     assert (run.lost[: len(expected)], run.lost != "") == (expected, lost != "")
 
 
+@pytest.mark.parametrize(("place", "which"), [(1, "of epoch 2"), (2, "after epoch 2")])
+def test_a_line_that_cannot_be_read_is_not_said_to_be_lost(
+    make: Callable[..., Path], tmp_path: Path, place: int, which: str
+) -> None:
+    """Of the second of three lines, which cannot be read, it said that there is none."""
+    lines = [json.dumps(LINE | {"step": 12 * epoch, "epoch": epoch}) for epoch in (1, 2, 3)]
+    lines[place] = "[]"
+    make(1, files={"DONE": "", "metrics.jsonl": "".join(f"{line}\n" for line in lines)})
+    why = "found a JSON array; expected a JSON object"
+    assert one(tmp_path).lost == (
+        f"metrics.jsonl cannot be read in line {place + 1} ({why}) and has no evaluation {which} that can be read"
+    )
+
+
 def test_settings_that_are_nested_too_deeply_are_a_broken_run(make: Callable[..., Path], tmp_path: Path) -> None:
     for depth in (900, 100_000):  # what a parser still reads, and what it does not
         folder = make(1, files={"resolved.json": '{"a":' * depth + "1" + "}" * depth})

@@ -256,8 +256,9 @@ def test_a_run_without_its_checkpoint_has_nothing_to_go_on_from(
     short: Recipe, digits: Dataset, tmp_path: Path, take_up: Callable[[RunFolder], Outcome]
 ) -> None:
     run = start(short, digits, root=tmp_path, device=CPU, config="", data_dir=Path())
-    for step in (6, 12):
-        run.append_metrics({"step": step})
+    line = dict.fromkeys(("learning_rate", "train_loss", "train_error", "test_loss", "test_error", "seconds"), 1.0)
+    for epoch in (1, 2):
+        run.append_metrics({**line, "images_per_second": 1.0, "epoch": epoch, "step": 6 * epoch})
     with pytest.raises(RunError, match=r"has no checkpoint .* so it cannot be resumed\. Nothing else of the run can"):
         take_up(run)
 

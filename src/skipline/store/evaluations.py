@@ -99,10 +99,11 @@ def _said(value: object) -> str:
 def lost_evaluations(
     recipe: Mapping[str, Any], evaluations: Sequence[Mapping[str, Any]], *, is_done: bool, are_all_read: bool
 ) -> str:
-    """Which lines of `metrics.jsonl` are lost, said of that file; "" where none is known to be.
+    """Which evaluations of `metrics.jsonl` are lost or cannot be read, said of that file; "" where none is known to be.
 
-    `recipe` is what `resolved.json` holds. A run writes a line an epoch, so that a number that is passed over is lost.
-    `are_all_read`: whether every line that is there is one of `evaluations`.
+    `recipe` is what `resolved.json` holds. A run writes a line an epoch, so that a number that is passed over is lost,
+    unless it may be that of a line that cannot be read. `are_all_read`: whether every line that is there is one of
+    `evaluations`.
     """
     epochs = _epochs(evaluations)
     last = max(epochs, default=0)
@@ -111,10 +112,12 @@ def lost_evaluations(
     if num_absent:  # a damaged number may be of any size: only the first ones are listed
         absent = islice((epoch for epoch in range(1, last) if epoch not in epochs), _MOST_NAMED)
         more = f", and {num_absent - _MOST_NAMED:,} more" if num_absent > _MOST_NAMED else ""
-        which = "epochs" if num_absent > 1 else "epoch"
-        said.append(f"has no line for {which} {', '.join(map(str, absent))}{more}")
+        which = f"{'epochs' if num_absent > 1 else 'epoch'} {', '.join(map(str, absent))}{more}"
+        said.append(f"has no line for {which}" if are_all_read else f"has no evaluation of {which} that can be read")
     if not evaluations and not are_all_read:
         said.append("has no evaluation that can be read")
+    elif is_done and is_cut_off(recipe, evaluations) and not are_all_read:
+        said.append(f"has no evaluation after epoch {last} that can be read")
     elif is_done and is_cut_off(recipe, evaluations):
         said.append(
             f"ends at epoch {last}, before the run did: the lines after it are lost"

@@ -9,6 +9,7 @@ import threading
 import warnings
 import zipfile
 import zlib
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -297,6 +298,12 @@ def test_whatever_is_in_a_file_the_error_is_ours(name: str) -> None:
             damaged[generator.randrange(len(damaged))] = generator.randrange(256)
         with contextlib.suppress(DecodeError):
             decode(bytes(damaged), WHOLE, name="photo")
+
+
+@pytest.mark.parametrize(("said", "told"), [("bad. ", "bad"), ("...", "error"), (f"{'x' * 159}. And", "x" * 159)])
+def test_what_a_decoder_says_ends_in_one_dot(said: str, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.load", Mock(side_effect=zlib.error(said)))
+    assert str(refused(encoded(noise(7), format="PNG"))) == f"cat/photo.jpg: it cannot be decoded: {told}."
 
 
 def zipped() -> bytes:

@@ -12,6 +12,17 @@ import pytest
 from skipline.files import StorageError
 from skipline.train import RunError, RunFileError, RunFolder, create_run, open_run
 
+LINE = {
+    "step": 3,
+    "epoch": 1,
+    "learning_rate": 0.1,
+    "train_loss": 1.5,
+    "train_error": 0.5,
+    "test_loss": "Infinity",
+    "test_error": 0.25,
+    "images_per_second": 850.0,
+    "seconds": 1.5,
+}
 FILES = {"config.toml": "epochs = 3\n", "resolved.json": {"a": float("nan")}}
 
 
@@ -145,7 +156,7 @@ def test_a_broken_file_is_said(content: bytes | None, message: str, new_run: Cal
 def test_metrics_are_appended_read_and_rewound(new_run: Callable[[], RunFolder]) -> None:
     run = new_run()
     assert run.read_metrics() == []
-    lines = [{"step": step, "loss": 0.1 * step} for step in (3, 6, 9)]
+    lines = [LINE | {"step": step, "train_loss": 0.1 * step} for step in (3, 6, 9)]
     for line in lines:
         run.append_metrics(line)
     assert run.read_metrics() == lines
@@ -157,19 +168,20 @@ def test_metrics_are_appended_read_and_rewound(new_run: Callable[[], RunFolder])
 
 def test_a_torn_last_line_is_dropped_and_written_over(new_run: Callable[[], RunFolder]) -> None:
     run = new_run()
-    run.metrics.write_bytes(b'{"step": 3}\n{"step": 6, "lo')
-    assert run.read_metrics() == [{"step": 3}]
+    first, second = LINE, LINE | {"step": 6, "epoch": 2}
+    run.metrics.write_text(json.dumps(first) + "\n" + json.dumps(second)[:15])
+    assert run.read_metrics() == [first]
     run.rewind_metrics(3, num_epochs=1)
-    run.append_metrics({"step": 6})
-    assert run.metrics.read_bytes() == b'{"step": 3}\n{"step": 6}\n'
+    run.append_metrics(second)
+    assert run.metrics.read_text() == f"{json.dumps(first)}\n{json.dumps(second)}\n"
 
 
 def test_evaluations_that_are_gone_are_missed(new_run: Callable[[], RunFolder]) -> None:
     run = new_run()
-    run.append_metrics({"step": 3})
+    run.append_metrics(LINE)
     with pytest.raises(RunError, match="holds 1 evaluation up to step 6, and epochs ended by then: 2"):
         run.rewind_metrics(6, num_epochs=2)
-    assert run.read_metrics() == [{"step": 3}], "nothing is written over"
+    assert run.read_metrics() == [LINE], "nothing is written over"
 
 
 def test_a_study_is_told_from_a_run(tmp_path: Path) -> None:
@@ -180,11 +192,38 @@ def test_a_study_is_told_from_a_run(tmp_path: Path) -> None:
         open_run(tmp_path / "study")
 
 
-@pytest.mark.parametrize("line", [b"{", b"[3]", b'{"step": "3"}', b"\xff"])
-def test_a_broken_line_elsewhere_is_said(line: bytes, new_run: Callable[[], RunFolder]) -> None:
+def evaluation(**changes: object) -> bytes:
+    return json.dumps(LINE | changes).encode()
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        (b"garbage", "not JSON (Expecting value: line 1 column 1 (char 0)); expected a JSON object"),
+        (b"[3]", "found a JSON array; expected a JSON object"),
+        (b'{"step": 6}', "epoch is missing"),
+        (evaluation(step="6"), "step is '6'; expected a whole number from 0"),
+        (evaluation(step=6, test_error=None), "test_error is null; expected a number"),
+        (evaluation(), "step 3 comes after step 3; expected each line to be later"),
+        (b"\xff", "not JSON (Expecting value: line 1 column 1 (char 0)); expected a JSON object"),
+    ],
+)
+def test_a_broken_line_elsewhere_is_said(line: bytes, why: str, new_run: Callable[[], RunFolder]) -> None:
+    """The first of them, and as the list of runs and the report say it."""
     run = new_run()
-    run.metrics.write_bytes(b'{"step": 3}\n' + line + b'\n{"step": 9}\n')
-    with pytest.raises(
-        RunError, match=re.escape(f"{run.metrics}, line 2, is no evaluation: {line.decode(errors='replace')!r}.")
-    ):
+    run.metrics.write_bytes(b"\n".join((evaluation(), line, evaluation(step=9), b"[]", b"")))
+    with pytest.raises(RunFileError) as raised:
         run.read_metrics()
+    assert str(raised.value) == (
+        f"{run.metrics}, line 2, is no evaluation: {why}. Restore the line, or train again with `skipline train`."
+    )
+
+
+@pytest.mark.parametrize("line", [b"{", b"[3]", b'{"step": "3"}', b"\xff"])
+def test_a_broken_line_of_the_logs_is_said(line: bytes, new_run: Callable[[], RunFolder]) -> None:
+    run = new_run()
+    for path, noun, read in ((run.losses, "loss", run.read_losses), (run.layers, "probe", run.read_layers)):
+        path.write_bytes(b'{"step": 3}\n' + line + b'\n{"step": 9}\n')
+        said = f"{path}, line 2, is no {noun}: {line.decode(errors='replace')!r}."
+        with pytest.raises(RunFileError, match=re.escape(said)):
+            read()

@@ -59,14 +59,14 @@ class Unusable:
     more: str = ""
 
     @property
-    def itself(self) -> str:
+    def why_alone(self) -> str:
         """Why, without the file's name: for a row or a line that begins with that."""
         return f"{self.what}; {self.more}." if self.more else f"{self.what}."
 
     @property
     def why(self) -> str:
         """Why, in a sentence that names the file."""
-        return f"{printable(self.file)}: {self.itself}"
+        return f"{printable(self.file)}: {self.why_alone}"
 
 
 class DecodeError(DataError):
@@ -256,12 +256,12 @@ def _told(name: str) -> Iterator[None]:
     except MemoryError as error:
         raise _error(name, "oversized", "there is not enough memory to decode it") from error
     except Exception as error:  # hostile files make decoders raise nearly anything
-        text = str(error).strip() or type(error).__name__
-        if "truncated" in text.lower() or isinstance(error, EOFError):
+        text = printable(str(error).strip())[:160].rstrip(" .") or type(error).__name__
+        if "truncated" in str(error).lower() or isinstance(error, EOFError):
             raise _error(name, "truncated", "it is cut short: decoding ran out of data") from error
         if isinstance(error, Image.UnidentifiedImageError):
             text = "its header is damaged or cut short"
-        raise _error(name, "broken", f"it cannot be decoded: {printable(text)[:160]}") from error
+        raise _error(name, "broken", f"it cannot be decoded: {text}") from error
 
 
 def _error(name: str, reason: Reason, what: str, *, more: str = "") -> DecodeError:

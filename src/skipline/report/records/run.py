@@ -66,8 +66,8 @@ class RunRecord:
     `judge`: which images `test_error` and `test_loss` are of. `state` is `open` where the run has neither
     ended nor failed: it is going on, or was killed. `failures` holds what `FAILED.json` says of a run that failed,
     and nothing of another. `cut_short` tells that the last line of `metrics.jsonl` was not whole and was left out.
-    `lost`: which evaluations are, said of `metrics.jsonl` ("has no line for epoch 2"), "" for none; `is_cut_off`: the
-    last ones of a finished run are among them. `growths`: where the net became deeper.
+    `lost`: which evaluations are, or cannot be read, said of `metrics.jsonl` ("has no line for epoch 2"), "" for none;
+    `is_cut_off`: the last ones of a finished run are among them. `growths`: where the net became deeper.
     """
 
     name: str

@@ -27,6 +27,7 @@ from skipline.files import (
     whole_lines,
     write_whole,
 )
+from skipline.store.evaluations import read_evaluations
 from skipline.store.run_files import (
     CHECKPOINTS,
     CLASSES,
@@ -45,6 +46,7 @@ from skipline.store.run_files import (
 from skipline.wording import closest
 
 LAST = "last"
+_RESTORE = "Restore the line, or train again with `skipline train`."
 _LONGEST_NAME = 60  # letters of a run's name, guessed: with time and number it stays far below what file systems hold
 
 
@@ -185,11 +187,15 @@ class RunFolder:
         append_line(self.metrics, dump_json_line(line))
 
     def read_metrics(self) -> list[dict[str, Any]]:
-        """The evaluations so far; a torn last line, left by a crash, is left out.
+        """The evaluations so far, as `read_evaluations` has them; a torn last line, left by a crash, is left out.
 
-        Raises `RunFileError` for other faults.
+        Raises `RunFileError` for the first of other faults.
         """
-        return _read_lines(self.metrics, "evaluation")
+        found = read_evaluations(self.metrics)
+        if found.faults:
+            number, fault = next(iter(found.faults.items()))
+            raise RunFileError(f"{self.metrics}, line {number}, is no evaluation: {fault}. {_RESTORE}")
+        return list(map(dict, found.lines))
 
     def append_losses(self, lines: Sequence[Mapping[str, Any]]) -> None:
         """Append `lines` to `losses.jsonl`."""
@@ -197,7 +203,7 @@ class RunFolder:
             append_line(self.losses, "\n".join(map(dump_json_line, lines)))
 
     def read_losses(self) -> list[dict[str, Any]]:
-        """The losses so far, as `read_metrics` reads; none where the recipe asks for none."""
+        """The losses so far; none where the recipe asks for none. Of faults as `read_metrics`."""
         return _read_lines(self.losses, "loss")
 
     def append_layers(self, line: Mapping[str, Any]) -> None:
@@ -205,7 +211,7 @@ class RunFolder:
         append_line(self.layers, dump_json_line(line))
 
     def read_layers(self) -> list[dict[str, Any]]:
-        """What was read of the layers so far, as `read_metrics` reads; nothing where the run is not watched."""
+        """What was read of the layers so far; nothing where the run is not watched. Of faults as `read_metrics`."""
         return _read_lines(self.layers, "probe")
 
     def rewind_steps(self, step: int) -> None:
@@ -304,9 +310,7 @@ def _line(text: str, place: str, noun: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         line = None
     if not isinstance(line, dict) or not isinstance(line.get("step"), int):
-        raise RunFileError(
-            f"{place} is no {noun}: {text[:60]!r}. Restore the line, or train again with `skipline train`."
-        )
+        raise RunFileError(f"{place} is no {noun}: {text[:60]!r}. {_RESTORE}")
     return line
 
 
