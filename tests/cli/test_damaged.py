@@ -191,7 +191,7 @@ def test_evaluations_that_are_lost_are_told(skipline: Command, trained: Path, tm
     elsewhere = f"{rest} --out mine.html"  # the page that was asked for, and not the run's own
     assert skipline("report", str(run.path), "--out", "mine.html").err.endswith(f": {elsewhere}\n")
     assert typed(skipline, elsewhere).out == "mine.html\n"
-    assert "later evaluations are lost" in (run.path / "report.html").read_text()
+    assert "later evaluations are missing" in (run.path / "report.html").read_text()
 
 
 @pytest.fixture(scope="module")

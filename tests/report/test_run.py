@@ -205,7 +205,7 @@ def test_evaluations_that_are_lost_are_refused_and_told(
     html, faults = run_report_as_it_is(folder)
     assert faults[0] == fault
     root = read(html)
-    assert root.find("h1")[0].text.endswith(f"30.00{SPACE}% test error after 2 epochs, later evaluations are lost")
+    assert root.find("h1")[0].text.endswith(f"30.00{SPACE}% test error after 2 epochs, later evaluations are missing")
     assert headings(root)[0] == "Parts of this run are damaged or lost"
     assert f"{fault}." in root.find("section")[0].words
     assert "at least 24 steps in 3" in root.find("ul", "facts")[0].words.replace(SPACE, " ")

@@ -90,7 +90,7 @@ def _headline(folder: RunRecord, evaluated: EvaluationFile | None) -> str:
     """The error of the last epoch, behind that of the images that were held out for the end where they are others."""
     end = {"done": "", "failed": ", then it failed", "open": ", not finished"}[folder.state]
     if folder.is_cut_off:
-        end = ", later evaluations are lost" if folder.evaluations else " is left"
+        end = ", later evaluations are missing" if folder.evaluations else " is left"
     said = f"no evaluation{end}"
     if folder.evaluations:
         last = folder.evaluations[-1]
