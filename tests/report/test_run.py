@@ -226,7 +226,7 @@ def test_the_headline_of_a_run_that_lost_its_end_is_its_evaluation(
     headline = read(run_report_as_it_is(folder)[0]).find("h1")[0].text.replace(SPACE, " ")
     assert headline.endswith(
         f": {100 * (1 - accuracy):.2f} % test error at the end, 60.00 % test error after 1 epoch, later evaluations "
-        "are lost"
+        "are missing"
     )
 
 

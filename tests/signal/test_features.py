@@ -194,6 +194,13 @@ def test_memory_that_does_not_fit_is_refused(net: ResidualNet) -> None:
         for images in (IMAGES.repeat(2, 1, 1, 1), IMAGES[..., :16]):
             with pytest.raises(ValueError, match=r"out\['stage1'\] is \(2, 16, 32, 32\) in float32 on cpu, and \("):
                 features(net, images, ["stage1"], out=held)
+        wrong: Any = None
+        for wrong in (5, {"stage1": None}):
+            with pytest.raises(ValueError, match="expected what an earlier call gave for the same sites"):
+                features(net, IMAGES, ["stage1"], out=wrong)
+        twice = {f"stage1.block{number}": held["stage1"] for number in (1, 2)}
+        with pytest.raises(ValueError, match=r"out\['stage1\.block2'\] is also the tensor of another site"):
+            features(net, IMAGES, [0, 1], out=twice)
         before = held["stage1"].clone()
         with pytest.raises(ValueError, match=r"in float32 on cpu, and \(2, 16, 32, 32\) in float64 on cpu passes"):
             features(net.double(), IMAGES.double(), ["stage1"], out=held)

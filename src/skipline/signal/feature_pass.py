@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+import torch
 from torch import Tensor
 
 from skipline.allocator import raise_trim_threshold
@@ -34,18 +35,18 @@ def features(
     With glibc the process afterwards hands freed memory back from 64 MiB upward (`allocator.raise_trim_threshold`).
 
     Raises `ValueError` for a place that the network has not, for `sites` that is one name and for an `out` that lacks a
-    site or does not fit, and `RuntimeError` for a place that this pass did not reach (a branch that stochastic depth
-    skipped) and for an `out` that would have to carry gradients.
+    site, does not fit or has one tensor for sites of different values, and `RuntimeError` for a place that this pass
+    did not reach (a branch that stochastic depth skipped) and for an `out` that would have to carry gradients.
     """
     names = list(dict.fromkeys(places_of(net, sites)))
-    lacking = [name for name in names if out is not None and name not in out]
-    if lacking:
-        raise ValueError(f"out has no {lacking[0]!r}; expected what an earlier call gave for the same sites.")
+    if out is not None:
+        _require_tensors(out, names)
     passed: dict[str, Tensor] = {}
+    written: set[int] = set()  # where the tensors of `out` lie that hold values of this pass
 
     def read(name: str, output: Tensor) -> Tensor:
         seen = output.view_as(output)  # a node of its own, though the identity hands on its input
-        passed[name] = seen if out is None else _copied(name, output, out[name])
+        passed[name] = seen if out is None else _copied(name, output, out[name], written)
         if len(passed) == len(names):
             raise _Enough
         return seen
@@ -66,19 +67,34 @@ def features(
     return {name: passed[name] for name in names}
 
 
-def _copied(name: str, output: Tensor, held: Tensor) -> Tensor:
-    """The first rows of `held`, with the values of `output` in them."""
+def _require_tensors(out: Mapping[str, Tensor], names: Iterable[str]) -> None:
+    expected = "expected what an earlier call gave for the same sites."
+    if not isinstance(out, Mapping):
+        raise ValueError(f"out is {out!r:.60}; {expected}")
+    for name in names:
+        if name not in out:
+            raise ValueError(f"out has no {name!r}; {expected}")
+        if not isinstance(out[name], Tensor):
+            raise ValueError(f"out[{name!r}] is {out[name]!r:.60}; {expected}")
+
+
+def _copied(name: str, output: Tensor, held: Tensor, written: set[int]) -> Tensor:
+    """The first rows of `held`, with the values of `output` in them; where they lie is added to `written`."""
     if output.requires_grad or held.requires_grad:
         raise RuntimeError(
-            "out holds values and no gradients. Call features under torch.no_grad(), the first time too, or leave out "
-            "away."
+            "out holds values and no gradients. Call features under torch.no_grad(), the first time too, or give no out."
         )
     rows = held[: len(output)]
     if (rows.shape, rows.dtype, rows.device) != (output.shape, output.dtype, output.device):
         raise ValueError(
             f"out[{name!r}] is {_kind(held)}, and {_kind(output)} passes there; expected the same but for fewer "
-            "images. Leave out away for images of another kind."
+            "images. Give what a call with the largest batch gave, or no out for images of another kind."
         )
+    # An identity's output has the memory of its input, in what an earlier call gave too.
+    place = held.data_ptr()  # 0 on the device "meta", which has no memory
+    if place and place in written and not torch.allclose(rows, output, rtol=0.0, atol=0.0, equal_nan=True):
+        raise ValueError(f"out[{name!r}] is also the tensor of another site, whose values differ. Give each its own.")
+    written.add(place)
     return rows.copy_(output)
 
 
