@@ -82,7 +82,7 @@ def _copied(name: str, output: Tensor, held: Tensor, written: set[int]) -> Tenso
     """The first rows of `held`, with the values of `output` in them; where they lie is added to `written`."""
     if output.requires_grad or held.requires_grad:
         raise RuntimeError(
-            "out holds values and no gradients. Call features under torch.no_grad(), the first time too, or give no out."
+            "out holds values, no gradients. Call features under torch.no_grad(), the first time too, or give no out."
         )
     rows = held[: len(output)]
     if (rows.shape, rows.dtype, rows.device) != (output.shape, output.dtype, output.device):
