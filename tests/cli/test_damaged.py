@@ -6,10 +6,12 @@ import json
 import shlex
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from skipline.evaluate.predictions import load_predictions, save_predictions
 from skipline.train import RunFolder
 
 from .conftest import Command, Ended, done_in
@@ -102,6 +104,17 @@ def test_a_model_that_is_damaged_is_made_again_from_the_checkpoint(
         return
     assert typed(skipline, again).code == 0
     assert run.model.read_bytes() == whole
+
+
+def test_a_finished_run_without_its_model_has_no_page_unasked(skipline: Command, run: RunFolder) -> None:
+    run.model.unlink()
+    ended = skipline("report", "runs/last")
+    assert (ended.code, ended.out) == (3, "")
+    assert ended.err.startswith(f"error: {run.path} has ended, and its model.safetensors is not there. ")
+    assert ended.err.endswith("To write the page with what is left: skipline report runs/last --as-it-is\n")
+    assert skipline("report", "runs/last", "--as-it-is").code == 0
+    (run.path / "DONE").unlink()
+    assert skipline("report", "runs/last").code == 0, "it has not come to its model yet"
 
 
 @pytest.mark.parametrize("content", ["{", '{"format": "skipline.recipe", "version": 1, "epocs": 3}'])
@@ -246,6 +259,19 @@ def test_a_damaged_file_that_the_page_does_not_draw_is_told_too(
     page = (run.path / "report.html").read_text()
     assert "Parts of this run are damaged or lost" in page
     assert "Results on the test images" in page, "the rest is there"
+
+
+def test_an_evaluation_of_another_model_is_told(skipline: Command, evaluated: Path, tmp_path: Path) -> None:
+    shutil.copytree(evaluated / "runs", tmp_path / "runs")
+    run = RunFolder(Path("runs") / (tmp_path / "runs" / "last").read_text().strip())
+    save_predictions(run.predictions, replace(load_predictions(run.predictions), model="0" * 64))
+    ended = skipline("report", "runs/last", "--as-it-is")
+    again = f"skipline evaluate {run.path}"
+    said = f"{run.evaluation} is of another model than {run.model}. To evaluate that one: {again}"
+    assert (ended.code, ended.err) == (0, f"note: {said}\n")
+    assert "is of another model than" in run.report.read_text()
+    assert typed(skipline, again).code == 0
+    assert skipline("report", "runs/last", "--as-it-is").err == ""
 
 
 def test_a_page_advises_to_go_on_only_where_that_is_possible(skipline: Command, run: RunFolder) -> None:

@@ -193,6 +193,23 @@ def test_a_pattern_that_no_file_matches_is_told_as_one(skipline: Command, model:
         (("photos", ""), 2, "one of the paths is empty. Name files, folders or patterns, or - for a list on stdin."),
         (("photos", "--top", "4"), 2, "--top is 4, but the model has 3 classes"),
         (("photos", "--format", "xml"), 2, "the format is 'xml'; expected --format csv, jsonl or parquet"),
+        (
+            ("photos", "--out", "photos"),
+            2,
+            "--out photos is a folder. Name a file, e.g. in it: --out photos/predictions.c",
+        ),
+        (
+            ("photos", "--out", "photos", "--json"),
+            2,
+            "is a folder. Name a file, e.g. in it: --out photos/predictions.jsonl",
+        ),
+        (
+            ("photos", "--out", "my found"),
+            2,
+            "--out 'my found' has no suffix that tells the format. Give it one, e.g. --out 'my found.csv'",
+        ),
+        (("photos", "--out", "name"), 2, "e.g. --out name.csv, or give the format: --format csv, jsonl or parquet"),
+        (("photos", "--out", "name.xml"), 2, "the format is 'xml'; expected --format csv, jsonl or parquet"),
         (("photos", "--format", "csv", "--json"), 2, "--json is --format jsonl, and --format is csv"),
         (("photos", "--format", "parquet"), 2, "Name a file: --out predictions.parquet"),
         (("photos", "--image-size", "9"), 2, "was trained on images of 8 pixels"),

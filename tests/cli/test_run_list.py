@@ -132,3 +132,30 @@ def test_settings_stay_whole_on_a_narrow_terminal_in_tables_below_each_other(
     models = [word for line in words if line[:1] == ["model"] for word in line[1:]]
     assert models == ["cifar_preresnet_basic20", "cifar_resnet20", "digits_resnet20"]
     assert sum(line[:1] == ["setting"] for line in words) == tables
+
+
+def test_broken_runs_are_left_out_of_the_settings_and_named(listed: Command) -> None:
+    """They were counted as runs that there is no room for: "the first 2 of 3 runs; choose with --where"."""
+    (Path("runs") / OTHERS / "checkpoints").mkdir(parents=True)
+    out = listed("runs", "--settings").out
+    assert f"1 broken run left out: {OTHERS}\n" in out
+    assert "the first" not in out
+    only = lines_of(listed("runs", "--settings", "--state", "broken"))
+    assert only == [f"1 broken run left out: {OTHERS}"]
+
+
+def test_settings_of_the_first_runs_are_told_as_such(listed: Command) -> None:
+    for second in range(10, 15):
+        make(f"20260102T0307{second}Z-digits-digits_resnet20-0abc", source="digits")
+    (Path("runs") / OTHERS / "checkpoints").mkdir(parents=True)
+    out = listed("runs", "--settings").out
+    assert f"1 broken run left out: {OTHERS}\nthe first 6 of 7 runs; choose with --where\n" in out
+
+
+def test_a_run_with_a_damaged_evaluation_keeps_its_row(listed: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
+    (Path("runs") / DIGITS / "evaluation.json").write_text("[]")
+    said = f"incomplete: {DIGITS}: evaluation.json cannot be read (found a JSON array; expected a JSON object)"
+    *_, row, last = lines_of(listed("runs"))
+    assert (row.split()[0], row.split()[-1], last) == ("stopped", DIGITS, said)
+    assert said in lines_of(listed("runs", "--settings"))

@@ -73,6 +73,17 @@ def test_what_check_calls_wrong_stops_training_unless_it_is_let_pass(
     assert "--allow is for folders of photos only" in skipline("train", "digits", "--allow", "near_leak").err
 
 
+def test_a_dry_run_calls_the_images_that_a_run_is_judged_by_as_the_run_does(skipline: Command, photos: Path) -> None:
+    """It called those for validation test images, of which a run makes others."""
+    del photos
+    shown = skipline("train", "my photos", *TRAIN, "--dry-run")
+    assert "12 training images and 4 validation images on cpu\n" in shown.out
+    assert "test image" not in shown.out
+    assert "1,437 training images and 360 test images on cpu\n" in (
+        skipline("train", "digits", "--device", "cpu", "--dry-run").out
+    )
+
+
 def test_a_dry_run_shows_the_sizes_that_images_grow_through(skipline: Command, photos: Path) -> None:
     del photos
     large = (*TRAIN, "--image-size", "24")

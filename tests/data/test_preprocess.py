@@ -113,3 +113,9 @@ def test_a_file_of_version_1_is_read() -> None:
 def test_a_file_of_another_form_is_refused(content: object, message: str) -> None:
     with pytest.raises(DataError, match=re.escape(message)):
         Preprocess.from_json(content)
+
+
+@pytest.mark.parametrize("version", ["x", -1, None, 1.5, [2]])
+def test_only_a_later_version_is_said_to_be_of_a_newer_skipline(version: object) -> None:
+    with pytest.raises(DataError, match=r" is not readable here; expected 1\.$"):
+        Preprocess.from_json({**_STORED, "version": version})

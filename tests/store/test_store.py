@@ -125,8 +125,6 @@ def test_what_is_left_of_a_run_is_listed_as_broken(tmp_path: Path, name: str) ->
         ("resolved.json", None, "it has no resolved.json"),
         ("resolved.json", "{", "resolved.json: not JSON ("),
         ("resolved.json", "[1]", "resolved.json: found a JSON array; expected a JSON object"),
-        ("evaluation.json", "[]", "evaluation.json: found a JSON array; expected a JSON object"),
-        ("evaluation.json", DEEP, "evaluation.json: not JSON ("),
     ],
 )
 def test_a_broken_folder_is_listed_as_such(
@@ -140,6 +138,45 @@ def test_a_broken_folder_is_listed_as_such(
     run = one(tmp_path)
     assert (run.state, run.why[: len(why)]) == ("broken", why)
     assert math.isnan(run.error)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [("[]", "found a JSON array; expected a JSON object)"), ("", "not JSON ("), (DEEP, "not JSON (")],
+)
+def test_a_run_whose_evaluation_alone_cannot_be_read_is_whole_but_for_its_accuracy(
+    make: Callable[..., Path], tmp_path: Path, text: str, why: str
+) -> None:
+    """It was broken, and its errors and settings were not known."""
+    files = {"DONE": "", "model.safetensors": "x", "evaluation.json": text}
+    make(1, epochs=1, files=files)
+    for _ in range(2):  # read from the folder, and from the index
+        run = one(tmp_path)
+        assert (run.state, run.why, run.lost, run.error) == ("done", "", "", 0.25)
+        assert run.damaged.startswith(f"evaluation.json cannot be read ({why}")
+        assert math.isnan(run.accuracy)
+
+
+def test_an_evaluation_that_is_a_folder_is_told(make: Callable[..., Path], tmp_path: Path) -> None:
+    (make(1) / "evaluation.json").mkdir()
+    assert (one(tmp_path).state, one(tmp_path).damaged[:30]) == ("stopped", "evaluation.json cannot be read")
+
+
+def test_a_finished_run_without_its_model_is_told_when_the_model_goes(
+    make: Callable[..., Path], tmp_path: Path
+) -> None:
+    """Nothing was said, though nothing can be done with the run; one that is not finished need not have one."""
+    make(2)
+    model = make(1, epochs=1, files={"DONE": "", "model.safetensors": "x"}) / "model.safetensors"
+    assert [run.damaged for run in list_runs(tmp_path).runs] == ["", ""]
+    model.write_bytes(b"")
+    assert [run.damaged for run in list_runs(tmp_path).runs] == ["", "model.safetensors has 0 bytes"]
+    model.unlink()
+    (model.parent / "evaluation.json").write_text("[]")
+    assert [run.damaged for run in list_runs(tmp_path).runs] == [
+        "",
+        "evaluation.json cannot be read (found a JSON array; expected a JSON object) and model.safetensors is missing",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -252,6 +252,18 @@ def test_what_was_written_of_the_data_counts(
         take_up(run)
 
 
+def test_preprocessing_that_is_gone_was_not_changed(
+    short: Recipe, digits: Dataset, tmp_path: Path, take_up: Callable[[RunFolder], Outcome]
+) -> None:
+    run = start(short, digits, root=tmp_path, device=CPU, config="", data_dir=Path())
+    run.preprocess.unlink()
+    with pytest.raises(
+        RunError, match=r"cannot be read: No such file or directory\. Restore it, or train again"
+    ) as told:
+        take_up(run)
+    assert "It was changed" not in str(told.value)
+
+
 def test_a_run_without_its_checkpoint_has_nothing_to_go_on_from(
     short: Recipe, digits: Dataset, tmp_path: Path, take_up: Callable[[RunFolder], Outcome]
 ) -> None:

@@ -48,7 +48,7 @@ def report(
     else:
         faults = ()
         try:
-            if folder.model.is_file():
+            if folder.is_done or folder.model.exists():
                 run_model(folder, best=False)
                 keep_freed_memory()
                 predictions_of(folder, data=data, device=device_of(device), show=partial(print, file=sys.stderr))

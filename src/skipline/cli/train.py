@@ -323,7 +323,8 @@ def _plan_lines(recipe: Recipe, dataset: Dataset, device: torch.device, *, team:
             f"after {counted(deepening.epoch, 'epoch')} {later.name}: {grown.parameters:,} parameters, "
             f"{grown.macs / 1e6:,.1f} M multiply-adds per image"
         )
-    tested = counted(len(dataset.test), "test image")
+    # Of photos it holds those for validation: the test ones are for afterwards.
+    tested = counted(len(dataset.test), "test image" if dataset.split is None else "validation image")
     yield f"{dataset.name}: {counted(len(dataset.train), 'training image')} and {tested} on {device}"
     if recipe.first_size < 1:
         yield sides_in(recipe, dataset)

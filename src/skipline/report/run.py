@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from skipline.command import command
+from skipline.evaluate.predictions import load_predictions
 from skipline.report.evaluation import SHEETS, evaluation_of, part_name, picture_sections, result_sections
 from skipline.report.html.page import Key, document, figure, folded, header, paragraph, section
 from skipline.report.html.provenance import written_by
@@ -21,9 +22,11 @@ from skipline.report.records.faults import Faults
 from skipline.report.records.run import EvaluationRecord, FailureRecord, RunRecord, read_run
 from skipline.report.run_charts import growth_sentence, num_not_finite, run_panels
 from skipline.store.run_files import METRICS
+from skipline.train.evaluated_run import file_sha256
 from skipline.train.folder.run_folder import RunError, RunFolder
-from skipline.train.folder.salvage import unshown_damage
+from skipline.train.folder.salvage import has_model, unshown_damage
 from skipline.train.run import require_open
+from skipline.weights import WeightsError
 
 _STATES = {"done": "finished", "failed": "failed", "open": "not finished"}
 
@@ -59,6 +62,7 @@ def _page(run: Path, faults: Faults) -> str:
     layers = faults.part(lambda: tuple(layers_section(run)), otherwise=())
     if not faults.are_refused:
         faults.found.extend(unshown_damage(RunFolder(run)))
+        faults.found.extend(_other_model(RunFolder(run)))
     headline = _headline(folder, evaluated)
     body = [
         header(kind="skipline · training run", headline=headline, facts=tuple(_facts(folder))),
@@ -72,6 +76,19 @@ def _page(run: Path, faults: Faults) -> str:
         _making(folder),
     ]
     return document(title=f"Run {folder.name}", body=body, made_by=written_by(folder.environment), sheets=SHEETS)
+
+
+def _other_model(run: RunFolder) -> Iterator[str]:
+    """Say that the evaluation of the run is not one of the model that is there now."""
+    if not (run.evaluation.exists() and has_model(run)):
+        return
+    try:
+        evaluated = load_predictions(run.predictions).model
+    except WeightsError:
+        return  # `unshown_damage` tells it
+    if evaluated != file_sha256(run.model):
+        again = command("evaluate", run.path)
+        yield f"{run.evaluation} is of another model than {run.model}. To evaluate that one: {again}"
 
 
 def _pictures(run: Path, evaluated: EvaluationFile) -> tuple[str, ...]:

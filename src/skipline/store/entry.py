@@ -39,8 +39,8 @@ FIELDS = ("name", "state", "model", "source", "seed", "epochs", "steps", "error"
 error), `accuracy` that of its evaluation."""
 
 # What decides an entry: where one of these has another time or size, or came or went, the folder is read again.
-WATCHED = (SETTINGS, ENVIRONMENT, METRICS, DONE, FAILURE, EVALUATION)
-OF_A_RUN = (*WATCHED, CONFIG, CHECKPOINTS, MODEL)
+WATCHED = (SETTINGS, ENVIRONMENT, METRICS, DONE, FAILURE, EVALUATION, MODEL)
+OF_A_RUN = (*WATCHED, CONFIG, CHECKPOINTS)
 _BEGUN = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-")
 
 
@@ -49,7 +49,7 @@ class RunEntry:
     """A run: `state` as it was when it was read, and for one that is broken why.
 
     `lost`: which of its evaluations are, or cannot be read, "" for none; what it says of epochs, steps and errors is
-    then of those left.
+    then of those left. `damaged`: what is wrong with its other results, the evaluation and the model, "" for nothing.
     `judge`: which images its errors are of. `settings` are those of its recipe by their paths, as in
     `optimiser.learning_rate`, without the network's description. Numbers are NaN where the run does not have them
     yet; whole ones, the seed above all, stay whole.
@@ -59,6 +59,7 @@ class RunEntry:
     state: State
     why: str
     lost: str
+    damaged: str
     begun: str
     model: str
     source: str
@@ -113,11 +114,14 @@ def _whole_entry(path: Path) -> RunEntry:
     network = recipe.get("network")
     model = network.get("name") if isinstance(network, dict) else network
     seed, state = recipe.get("seed"), _state(path)
+    accuracy, unreadable = _accuracy(path / EVALUATION)
+    damaged = filter(None, (unreadable, _lost_model(path / MODEL) if state == "done" else ""))
     return RunEntry(
         name=path.name,
         state=state,
         why="",
         lost=_lost(recipe, found, is_done=state == "done"),
+        damaged=" and ".join(damaged),
         begun=_begun(path),
         model=str(model or ""),
         source=str(recipe.get("source", "")),
@@ -127,7 +131,7 @@ def _whole_entry(path: Path) -> RunEntry:
         steps=_number(last.get("step")),
         error=_number(last.get("test_error")),
         best_error=min(errors, default=math.nan),
-        accuracy=_accuracy(path / EVALUATION),
+        accuracy=accuracy,
         seconds=_number(last.get("seconds")),
         settings=dict(_flat(recipe, prefix="")),
     )
@@ -171,6 +175,7 @@ def _broken(path: Path, why: str) -> RunEntry:
         state="broken",
         why=why,
         lost="",
+        damaged="",
         begun=_begun(path),
         model="",
         source="",
@@ -201,11 +206,25 @@ def _object(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path.name}: {error}") from error
 
 
-def _accuracy(path: Path) -> float:
+def _accuracy(path: Path) -> tuple[float, str]:
+    """The accuracy in `evaluation.json`, NaN where it is not known; and why the file cannot be read, "" if it can."""
     if not path.exists():
-        return math.nan
-    accuracy = _object(path).get("accuracy")
-    return _number(accuracy.get("value")) if isinstance(accuracy, dict) else math.nan
+        return math.nan, ""
+    try:
+        accuracy = parse_object(path.read_bytes()).get("accuracy")
+    except OSError as error:
+        return math.nan, f"{path.name} cannot be read ({error.strerror})"
+    except ValueError as error:
+        return math.nan, f"{path.name} cannot be read ({error})"
+    return (_number(accuracy.get("value")) if isinstance(accuracy, dict) else math.nan), ""
+
+
+def _lost_model(path: Path) -> str:
+    """What is said of the model of a finished run where there is none; "" where it has one."""
+    try:
+        return "" if path.stat().st_size else f"{path.name} has 0 bytes"
+    except FileNotFoundError:
+        return f"{path.name} is missing"
 
 
 def _number(value: object) -> float:

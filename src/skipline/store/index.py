@@ -14,7 +14,7 @@ from skipline.store.entry import OF_A_RUN, WATCHED, RunEntry, live_state, read_e
 from skipline.store.run_files import SETTINGS
 
 INDEX_NAME = ".index.sqlite"
-_VERSION = 4  # of what an entry is; an index of another version is made anew
+_VERSION = 5  # of what an entry is; an index of another version is made anew
 _WAIT_SECONDS = 2.0  # guessed: another process writes it for some milliseconds
 
 

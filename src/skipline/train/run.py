@@ -13,6 +13,7 @@ import torch
 from skipline.command import command
 from skipline.cores import available_cores
 from skipline.data import DataError, Dataset, load, place_of, source_names
+from skipline.data.document import RESTORE
 from skipline.data.photos.cache_place import PhotoCache
 from skipline.data.photos.classes import Classes, load_classes
 from skipline.data.photos.framing import Framing
@@ -156,7 +157,8 @@ def load_again(folder: RunFolder, recipe: Recipe, data: Path, *, cache: PhotoCac
     try:
         framing = read_preprocess(folder.preprocess).framing  # how photos are framed; None of other images
     except DataError as error:
-        raise RunFileError(f"{error} {_CHANGED}") from error
+        is_unreadable = isinstance(error.__cause__, OSError)
+        raise RunFileError(f"{error} {RESTORE if is_unreadable else _CHANGED}") from error
     try:
         dataset = _photos_again(folder, framing, data, cache) if framing else load(source, data_dir=data)
     except DataError as error:

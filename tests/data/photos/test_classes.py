@@ -38,6 +38,7 @@ def test_what_is_saved_is_read_again(tmp_path: Path) -> None:
         ),
         ("[" * 100_000, r"cannot be read: it is not JSON \(.*recursion"),
         ('{"format": "skipline.classes", "version": 2, "classes": []}', "version 2 is not readable here; expected 1"),
+        ('{"format": "skipline.classes", "version": "x"}', r"version 'x' is not readable here; expected 1\.$"),
         ('{"format": "skipline.classes", "version": 1, "classes": [1]}', "expected a list of texts"),
         ('{"format": "skipline.classes", "version": 1, "classes": ["a", "a"]}', "class 'a' is there more than once"),
         ('{"format": "skipline.classes", "version": 1, "classes": [""]}', "a class has an empty name"),

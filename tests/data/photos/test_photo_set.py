@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from skipline.data.photos import framed as photo_pixels
 from skipline.data.photos.classes import Classes
 from skipline.data.photos.decode import LOCAL
 from skipline.data.photos.framing import Framing, framed
-from skipline.data.photos.run_set import load_photo_set
+from skipline.data.photos.run_set import load_photo_set, read_preprocess
 from skipline.data.photos.split import Split, SplitPhoto
 from skipline.data.preprocess import Preprocess
 from skipline.files import dump_json
@@ -134,3 +135,22 @@ def test_a_large_jpeg_decoded_small_is_nearly_the_same() -> None:
     small = framed(encoded(picture, format="JPEG", quality=95), Framing(32), limits=LOCAL, name="large.jpg")
     exact = np.asarray(picture.resize((32, 32), Image.Resampling.BILINEAR)).transpose(2, 0, 1)
     assert np.abs(small.astype(int) - exact).max() <= 6
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (None, r"No such file or directory\."),
+        ("{", r"it is not JSON \(Expecting property name .*\)\."),
+        ("[" * 100_000, r"it is not JSON \(.*recursion.*\)\."),
+    ],
+)
+def test_a_preprocessing_that_cannot_be_read_is_named_once(run: Path, text: str | None, why: str) -> None:
+    path = run / "preprocess.json"
+    path.unlink()
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(DataError) as raised:
+        read_preprocess(path)
+    said = f"{re.escape(str(path))}, the preprocessing of the run's images, cannot be read: "
+    assert re.fullmatch(said + why, str(raised.value))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -167,3 +168,30 @@ def test_a_manifest_of_another_form_is_refused_by_name(changes: dict[str, object
     with pytest.raises(DataError, match=said) as raised:
         load_split(tmp_path / "split.json")
     assert str(raised.value).startswith(str(tmp_path / "split.json"))
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (None, "No such file or directory"),
+        ("{", r"it is not JSON \(Expecting property name .*\)"),
+        ("[" * 100_000, r"it is not JSON \(.*recursion.*\)"),
+        ("\udcff", r"it is not JSON \(.*utf-8.*\)"),
+    ],
+)
+def test_a_manifest_that_cannot_be_read_says_what_to_do(text: str | None, why: str, tmp_path: Path) -> None:
+    path = tmp_path / "split.json"
+    if text is not None:
+        path.write_text(text, encoding="utf-8", errors="surrogateescape")
+    with pytest.raises(DataError) as raised:
+        load_split(path)
+    said = f"{re.escape(str(path))}, the list of the run's photos, cannot be read: {why}"
+    assert re.fullmatch(rf"{said}\. Restore it, or train again with `skipline train`\.", str(raised.value))
+
+
+@pytest.mark.parametrize("version", ["x", -1])
+def test_a_version_that_is_none_is_not_of_a_newer_skipline(version: object, tmp_path: Path) -> None:
+    document = split(folder_of(*animals(10, 10))).to_json() | {"version": version}
+    (tmp_path / "split.json").write_text(json.dumps(document))
+    with pytest.raises(DataError, match=rf"version {version!r} is not readable here; expected 1\.$"):
+        load_split(tmp_path / "split.json")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
 from skipline.cli.exits import UsageError
+from skipline.data.photos.printable import printable
 from skipline.evaluate.photo_predictions import Prediction
 from skipline.extras import ExtraMissing, install_command
 from skipline.files import replacing, storage_error, storing
@@ -23,14 +25,28 @@ Write = Callable[[Prediction], None]
 
 
 def format_of(name: str, out: Path | None) -> str:
-    """The format called `name`, or the one that `out` ends in, or CSV. Raises `UsageError`."""
+    """The format called `name`, or the one that `out` ends in, or CSV. Raises `UsageError`, also for a folder."""
     chosen = name or (out.suffix.lstrip(".").lower() if out is not None else "csv")
     chosen = {"json": "jsonl", "ndjson": "jsonl"}.get(chosen, chosen)
+    if out is not None and out.is_dir():
+        example = out / f"predictions.{chosen if chosen in FORMATS else 'csv'}"
+        raise UsageError(f"--out {_quoted(out)} is a folder. Name a file, e.g. in it: --out {_quoted(example)}")
+    expected = f"--format {', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
+    if out is not None and not chosen:
+        example = out.with_name(f"{out.name.rstrip('.')}.csv")
+        raise UsageError(
+            f"--out {_quoted(out)} has no suffix that tells the format. Give it one, e.g. --out {_quoted(example)}, or "
+            f"give the format: {expected}"
+        )
     if chosen not in FORMATS:
-        raise UsageError(f"the format is {chosen!r}; expected --format {', '.join(FORMATS[:-1])} or {FORMATS[-1]}.")
+        raise UsageError(f"the format is {chosen!r}; expected {expected}.")
     if chosen == "parquet" and out is None:
         raise UsageError("Parquet is no text for a terminal. Name a file: --out predictions.parquet")
     return chosen
+
+
+def _quoted(path: Path) -> str:
+    return printable(shlex.quote(str(path)))
 
 
 @contextmanager

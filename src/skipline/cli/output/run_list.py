@@ -15,6 +15,7 @@ from skipline.amount import UNKNOWN, counted, duration, percent, setting_text
 from skipline.data.photos.printable import printable
 from skipline.store import RunEntry
 from skipline.store.condition import differing_settings
+from skipline.wording import few
 
 _MOST_SETTINGS = 6  # runs side by side in a table of settings: what fits a terminal
 _GAP = 2  # columns between two of a table of settings
@@ -96,7 +97,9 @@ def _error_head(shown: Sequence[RunEntry]) -> str:
 
 def print_settings(chosen: Sequence[RunEntry], console: Console) -> None:
     """The settings in which the first few of `chosen` differ, a column a run, in tables that fit the terminal."""
-    shown = [run for run in chosen if run.settings or run.model][:_MOST_SETTINGS]
+    readable = [run for run in chosen if run.state != "broken"]
+    broken = [printable(run.name) for run in chosen if run.state == "broken"]
+    shown = readable[:_MOST_SETTINGS]
     differing = differing_settings(shown)
     rows = {"setting": [str(number) for number in range(1, len(shown) + 1)]}
     for name, values in differing.items():
@@ -104,14 +107,17 @@ def print_settings(chosen: Sequence[RunEntry], console: Console) -> None:
     rows[_error_head(shown)] = [percent(run.error) for run in shown]
     for number, run in enumerate(shown, start=1):
         console.print(f"{number}  {printable(run.name)}", markup=False, soft_wrap=True)
-    for columns in _beside_each_other(rows, console.width):
+    for columns in _beside_each_other(rows, console.width) if shown else ():
         console.print()
         console.print(_settings_table(rows, columns))
     if len(shown) > 1 and not differing:
         print("no setting differs")
     print_damage(shown, console)
-    if len(chosen) > len(shown):
-        print(f"the first {len(shown)} of {counted(len(chosen), 'run')}; choose with --where")
+    if broken:
+        said = f"{counted(len(broken), 'broken run')} left out: {few(broken)}"
+        console.print(said, markup=False, soft_wrap=True)
+    if len(readable) > len(shown):
+        print(f"the first {len(shown)} of {counted(len(readable), 'run')}; choose with --where")
 
 
 def _beside_each_other(rows: Mapping[str, Sequence[str]], width: int) -> list[list[int]]:
@@ -142,7 +148,7 @@ def _settings_table(rows: Mapping[str, Sequence[str]], columns: Sequence[int]) -
 
 
 def print_damage(shown: Sequence[RunEntry], console: Console) -> None:
-    """A line for each run that cannot be read, and for each of whose evaluations some are lost."""
+    """A line for each run that cannot be read, and lines for each of which something is lost or damaged."""
     for run in shown:
         if run.state == "broken":
             console.print(f"broken: {printable(run.name)}: {run.why}", markup=False, soft_wrap=True)
@@ -151,3 +157,5 @@ def print_damage(shown: Sequence[RunEntry], console: Console) -> None:
             rest = "" if all(map(math.isnan, numbers)) else "; its numbers above are of what is left"
             said = f"incomplete: {printable(run.name)}: {run.lost}{rest}"
             console.print(said, markup=False, soft_wrap=True)
+        if run.damaged:
+            console.print(f"incomplete: {printable(run.name)}: {run.damaged}", markup=False, soft_wrap=True)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from skipline.data.document import require_document
+from skipline.data.document import RESTORE, load_document, require_document
 from skipline.data.error import DataError
 from skipline.data.photos.natural import natural_key
 
@@ -53,13 +52,4 @@ def classes_of(names: Iterable[str]) -> Classes:
 
 def load_classes(path: Path) -> Classes:
     """The list in a file that holds `to_json`, as a run's `classes.json` does. Raises DataError, naming it."""
-    try:
-        return Classes.from_json(json.loads(path.read_bytes()))
-    except DataError as error:
-        raise DataError(f"{path}: {error}") from error
-    except (OSError, ValueError, RecursionError) as error:  # JSON's and Unicode's errors are ValueErrors
-        why = error.strerror if isinstance(error, OSError) else f"it is not JSON ({error})"
-        raise DataError(
-            f"{path}, the list of the run's classes, cannot be read: {why}. Restore it, or train again with `skipline "
-            "train`."
-        ) from error
+    return load_document(path, Classes.from_json, called="the list of the run's classes", remedy=RESTORE)

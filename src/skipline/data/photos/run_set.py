@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
+from skipline.data.document import load_document
 from skipline.data.error import DataError
 from skipline.data.image_set import ImageSet
 from skipline.data.photos.classes import load_classes
@@ -71,8 +71,5 @@ def load_photo_set(
 
 
 def read_preprocess(path: Path) -> Preprocess:
-    """The preprocessing in `preprocess.json`. Raises DataError, naming the file."""
-    try:
-        return Preprocess.from_json(json.loads(path.read_bytes()))
-    except (OSError, ValueError) as error:  # DataError, JSON's and Unicode's errors are ValueErrors
-        raise DataError(f"{path}: {error}") from error
+    """The preprocessing in `preprocess.json`. Raises DataError, naming the file; what to do then, the caller says."""
+    return load_document(path, Preprocess.from_json, called="the preprocessing of the run's images", remedy="")

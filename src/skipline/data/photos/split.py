@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from skipline.amount import counted
-from skipline.data.document import require_document
+from skipline.data.document import RESTORE, load_document, require_document
 from skipline.data.error import DataError
 from skipline.data.photos.duplicates import Duplicates
 from skipline.data.photos.fact import PhotoFact
@@ -134,10 +133,7 @@ def split_photos(
 
 def load_split(path: Path) -> Split:
     """The split in a file that holds `to_json`, as a photo run's `split.json` does. Raises DataError, naming it."""
-    try:
-        return Split.from_json(json.loads(path.read_bytes()))
-    except (OSError, ValueError) as error:  # DataError, JSON's and Unicode's errors are ValueErrors
-        raise DataError(f"{path}: {error}") from error
+    return load_document(path, Split.from_json, called="the list of the run's photos", remedy=RESTORE)
 
 
 def _refuse_small(folder: PhotoFolder, learnt: Iterable[int]) -> None:
