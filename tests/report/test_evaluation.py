@@ -146,6 +146,10 @@ def test_few_images_make_fewer_groups_or_no_chart_of_them(
         ]
         assert rows == groups
         assert ("too few for a calibration chart" in root.words) == (not groups)
+        (figure,) = (found for found in root.find("figure") if found.attributes.get("id") == "confidence-figure")
+        keys = [entry.words for entry in figure.find("ul")[0].find("li")]
+        assert len(keys) == (3 if groups else 2), "what is not drawn has no key"
+        assert any("temperature" in key for key in keys) == bool(groups)
 
 
 def test_what_a_temperature_at_an_end_means_is_said(

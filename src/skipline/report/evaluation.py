@@ -10,7 +10,7 @@ from skipline.evaluate.chance import LEVEL
 from skipline.evaluate.pictures import MOST_SUSPECTS, Pictures, load_pictures
 from skipline.evaluate.temperature import edge_remark
 from skipline.report.error import ReportError
-from skipline.report.evaluation_charts import KEYS, evaluation_panels, has_reliability
+from skipline.report.evaluation_charts import evaluation_keys, evaluation_panels, has_reliability
 from skipline.report.evaluation_tables import (
     MOST_CLASSES,
     MOST_IN_MATRIX,
@@ -121,7 +121,8 @@ def _confidence(found: EvaluationFile) -> str:
     else:
         said.append(f"{counted(found.num_images, 'image', 'images')} are too few for a calibration chart.")
         caption = f"{risk[:1].upper()}{risk[1:]}"
-    drawn = figure(evaluation_panels(found), name="confidence-figure", label="Confidence.", caption=caption, keys=KEYS)
+    panels, keys = evaluation_panels(found), evaluation_keys(found)
+    drawn = figure(panels, name="confidence-figure", label="Confidence.", caption=caption, keys=keys)
     return section("Confidence and calibration", paragraph(" ".join(said)), drawn, name="confidence")
 
 

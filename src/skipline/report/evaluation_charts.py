@@ -16,10 +16,14 @@ _MOST_ROWS = 25  # of the table under the curve; evaluation.json has all points
 # through fewer groups is no curve.
 _LEAST_IMAGES, _LEAST_GROUPS = 10, 3
 
-KEYS = (
+_OF_BOTH = (
     Key(look="residual", label="before temperature scaling", strokes=("solid",), markers=("circle",)),
     Key(look="plain", label="after temperature scaling", strokes=("dashed",), markers=("square",)),
     Key(look="neutral", label="perfect calibration, or perfect ranking", strokes=("dotted",)),
+)
+_OF_THE_CURVE = (
+    Key(look="residual", label="the model", strokes=("solid",), markers=("circle",)),
+    Key(look="neutral", label="perfect ranking", strokes=("dotted",)),
 )
 
 
@@ -27,6 +31,11 @@ def evaluation_panels(found: EvaluationFile) -> tuple[Panel, ...]:
     """The reliability diagram, where the images make enough groups for one, and the risk-coverage curve."""
     curve = _risk_coverage(found)
     return (_reliability(found), curve) if has_reliability(found) else (curve,)
+
+
+def evaluation_keys(found: EvaluationFile) -> tuple[Key, ...]:
+    """What the lines of `evaluation_panels` are."""
+    return _OF_BOTH if has_reliability(found) else _OF_THE_CURVE
 
 
 def has_reliability(found: EvaluationFile) -> bool:
