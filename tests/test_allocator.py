@@ -115,7 +115,7 @@ class TestWhatIsSet:
         self.library = Library()
         monkeypatch.setattr(allocator.ctypes, "CDLL", lambda _name: self.library)
         monkeypatch.setattr(platform, "libc_ver", lambda: ("glibc", "2.36"))
-        monkeypatch.setattr(allocator, "_is_set", False)
+        monkeypatch.setattr(allocator, "_is_set", None)
         return told
 
     def test_the_threshold_is_raised_once(self, told: list[tuple[int, int]]) -> None:
@@ -147,7 +147,15 @@ class TestWhatIsSet:
     def test_another_c_library_is_told_nothing(
         self, told: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(platform, "libc_ver", lambda: ("", ""))
+        asked: list[tuple[str, str]] = []
+
+        def libc_ver() -> tuple[str, str]:
+            asked.append(("", ""))
+            return asked[-1]
+
+        monkeypatch.setattr(platform, "libc_ver", libc_ver)
         assert not raise_trim_threshold()
+        assert not raise_trim_threshold()
+        assert len(asked) == 1, "which reads the interpreter's file"
         assert not keep_freed_memory()
         assert told == []

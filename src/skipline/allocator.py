@@ -21,7 +21,7 @@ _NEVER_TRIM = 2**31 - 1  # the largest an int holds
 _NEVER_MAP = 2**30  # larger than any tensor of a step that is not bound by something else
 _MAP_FROM, _TRIM_FROM = 2**25, 2**26  # where glibc's own rule ends, once blocks of 32 MiB have been freed: mallopt(3)
 
-_is_set = False  # whether the thresholds are no longer glibc's to choose
+_is_set: bool | None = None  # whether the thresholds are set; None: nobody has tried
 
 
 def keep_freed_memory() -> bool:
@@ -39,7 +39,9 @@ def raise_trim_threshold() -> bool:
     process's setting, and stays. Where the thresholds were set before, here, by `keep_freed_memory` or by the
     environment (`MALLOC_TRIM_THRESHOLD_`, `MALLOC_MMAP_THRESHOLD_`, `GLIBC_TUNABLES`), they are left alone.
     """
-    return _is_set or (not _environment_says() and _set_thresholds(_MAP_FROM, _TRIM_FROM))
+    if _is_set is None and not _environment_says():
+        return _set_thresholds(_MAP_FROM, _TRIM_FROM)
+    return bool(_is_set)
 
 
 def _environment_says() -> bool:
@@ -49,10 +51,11 @@ def _environment_says() -> bool:
 
 def _set_thresholds(map_from: int, trim_from: int) -> bool:
     global _is_set
+    _is_set = False
     if platform.libc_ver()[0] != "glibc":
-        return False
+        return _is_set
     mallopt = ctypes.CDLL(None).mallopt
-    # Before 2.35 glibc refuses to take blocks above 32 MiB from its heap.
+    # Older versions of glibc refuse to take blocks above 32 MiB from the heap.
     is_mapped_late = mallopt(_M_MMAP_THRESHOLD, map_from) or mallopt(_M_MMAP_THRESHOLD, _MAP_FROM)
     _is_set = bool(mallopt(_M_TRIM_THRESHOLD, trim_from) and is_mapped_late)
     return _is_set
