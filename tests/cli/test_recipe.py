@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from skipline.cli.exits import UsageError
 from skipline.cli.given import recipe
-from skipline.cli.given.recipe import check_augment, over_preset, recipe_and_data
-from skipline.data import Augment, Dataset, ImageSet, load
+from skipline.cli.given.recipe import over_preset, recipe_and_data
+from skipline.data import Dataset, ImageSet, load
 from skipline.zoo import describe
 
 
@@ -33,10 +32,3 @@ def test_the_model_follows_from_the_data(monkeypatch: pytest.MonkeyPatch) -> Non
     assert made.source == "/sets/mine"
     assert made.network.name == "digits_resnet20"
     assert made.augment.pad == 0
-
-
-def test_augmentation_leaves_something_of_an_image() -> None:
-    check_augment(Augment(pad=7, cutout=7), 8)
-    for augment in (Augment(pad=8), Augment(cutout=8)):
-        with pytest.raises(UsageError, match="The largest valid value is 7"):
-            check_augment(augment, 8)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from skipline.data import Dataset, ImageSet
+from skipline.data import Augment, Dataset, ImageSet
 from skipline.spec import Head, Network, SpecError, Stage, Stem
 from skipline.train import Recipe, RecipeError, RunFolder
 from skipline.train import task as task_file
@@ -80,6 +80,14 @@ def test_the_stem_must_suit_the_images(recipe: Recipe, dataset: Dataset) -> None
     network = describe("resnet18", num_classes=4, in_channels=1)
     with pytest.raises(SpecError, match=r"resnet18 needs images of at least .* these have 8×8"):
         task_of(replace(recipe, network=network), dataset)
+
+
+def test_augmentation_leaves_something_of_an_image(recipe: Recipe, dataset: Dataset) -> None:
+    side = dataset.image_size
+    task_of(replace(recipe, augment=Augment(pad=side - 1, cutout=side - 1)), dataset)
+    for augment in (Augment(pad=side), Augment(cutout=side)):
+        with pytest.raises(RecipeError, match=f"The largest valid value is {side - 1}"):
+            task_of(replace(recipe, augment=augment), dataset)
 
 
 def test_the_smallest_image_and_the_smallest_part_go_through_batch_norm(recipe: Recipe) -> None:

@@ -17,7 +17,7 @@ from skipline.cli.exits import UsageError
 from skipline.cli.given.allowed import HOPELESS
 from skipline.cli.given.names import PHOTO_PRESET
 from skipline.cli.given.network import network_of
-from skipline.cli.given.recipe import OUTSIDE_RECIPE, check_augment, over_preset, require_preset
+from skipline.cli.given.recipe import OUTSIDE_RECIPE, over_preset, require_preset
 from skipline.cli.given.settings import overlaid
 from skipline.cli.output.photo_lines import tell_origin, tell_photos, tell_sides, tell_time
 from skipline.cli.output.photo_progress import PhotoProgress
@@ -35,6 +35,7 @@ from skipline.store import is_photo_run
 from skipline.train import Recipe, RunFolder, open_run
 from skipline.train.codec import decode_record
 from skipline.train.photo_defaults import BATCHES, FINE_TUNING_RATE, LAYER_DECAY, PhotoDefaults, photo_defaults
+from skipline.train.recipe import check_augment
 from skipline.train.trials.batch_size import fitting_batch
 from skipline.train.trials.estimate import estimated_seconds
 from skipline.zoo import check_image_size

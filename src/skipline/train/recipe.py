@@ -221,3 +221,16 @@ def _require_memory(memory: object, *, is_sharded: bool) -> None:
         raise RecipeError(
             f"memory: {error} Or 'auto', for what the device has, or 'all', to keep everything."
         ) from error
+
+
+def check_augment(augment: Augment, image_size: int) -> None:
+    """Raise `RecipeError` where `augment` could leave nothing of an image of `image_size` pixels a side."""
+    for name, pixels, why in (
+        ("pad", augment.pad, "a crop could miss the image"),
+        ("cutout", augment.cutout, "the whole image could be cut out"),
+    ):
+        if pixels >= image_size:
+            raise RecipeError(
+                f"augment.{name} is {pixels}, and the images have {image_size}×{image_size} pixels: {why}. "
+                f"The largest valid value is {image_size - 1}."
+            )

@@ -28,7 +28,7 @@ from skipline.train.folder.run_folder import RunFolder
 from skipline.train.image_side import epoch_side
 from skipline.train.memory.free_memory import free_memory
 from skipline.train.processes.team import ALONE, Team
-from skipline.train.recipe import Recipe
+from skipline.train.recipe import Recipe, check_augment
 from skipline.train.speed.precision import compute_dtype
 from skipline.zoo import check_image_size
 
@@ -102,6 +102,7 @@ def make_task(recipe: Recipe, dataset: Dataset, folder: RunFolder, device: torch
         )
     # The last feature map is then 2×2 or larger, and batch norm can take its mean over a part of one image.
     check_image_size(network, min(dataset.train.images.shape[2:]))
+    check_augment(recipe.augment, dataset.image_size)
     _require_work_for_all(recipe, len(dataset.train), team)
     train_set = held(dataset.train, device)
     preprocess = fit_preprocess(train_set, framing=dataset.framing)

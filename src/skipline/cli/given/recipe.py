@@ -12,9 +12,10 @@ from skipline.cli.exits import UsageError
 from skipline.cli.given.names import DEFAULT_PRESET
 from skipline.cli.given.network import network_of
 from skipline.cli.given.settings import from_assignments, from_environment, from_toml, nested, overlaid
-from skipline.data import Augment, Dataset, defaults_of, load
+from skipline.data import Dataset, defaults_of, load
 from skipline.spec import Network
 from skipline.train import PRESETS, Recipe, recipe_from_settings, recipe_to_json
+from skipline.train.recipe import check_augment
 from skipline.zoo import check_image_size
 
 OUTSIDE_RECIPE = ("model", "photos", "preset", "source", "speed")
@@ -52,19 +53,6 @@ def recipe_and_data(settings: Mapping[str, Any], *, data_dir: Path) -> tuple[Rec
     recipe = over_preset(preset, network, dataset.name, {**rest, "source": source})
     check_augment(recipe.augment, dataset.image_size)
     return recipe, dataset
-
-
-def check_augment(augment: Augment, image_size: int) -> None:
-    """Raise `UsageError` where `augment` could leave nothing of an image of `image_size` pixels a side."""
-    for name, pixels, why in (
-        ("pad", augment.pad, "a crop could miss the image"),
-        ("cutout", augment.cutout, "the whole image could be cut out"),
-    ):
-        if pixels >= image_size:
-            raise UsageError(
-                f"augment.{name} is {pixels}, and the images have {image_size}×{image_size} pixels: {why}. "
-                f"The largest valid value is {image_size - 1}."
-            )
 
 
 def require_preset(preset: str) -> str:
